@@ -1,0 +1,53 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# "make demo" shows the collection at work, "make test" checks all of it. The first run sets up .venv in the checkout (.ci/setup).
+
+NOX := .venv/bin/python -m nox
+
+.PHONY: help demo test units lint sanity build bench clean moved
+
+help:
+	@echo 'make demo     three simulated machines, driven by a playbook'
+	@echo 'make test     every check; the last lines say what this machine could not run'
+	@echo 'make units    the unit tests alone; ARGS="-k power" goes to pytest'
+	@echo 'make lint     ruff, yamllint, ansible-lint, the changelog, the documentation, licences, facts, C warnings'
+	@echo 'make sanity   ansible-test sanity on every supported ansible-core whose Python is here'
+	@echo 'make build    the Galaxy artefact, in build/'
+	@echo 'make bench    measurements'
+	@echo 'make clean    removes what these have made'
+
+demo: .venv/ready
+	@.ci/demo
+
+test: .venv/ready
+	@$(NOX)
+
+units: .venv/ready
+	@$(NOX) -s units -- $(ARGS)
+
+lint: .venv/ready
+	@$(NOX) -s lint
+
+sanity: .venv/ready
+	@$(NOX) -s sanity
+
+build: .venv/ready
+	@$(NOX) -s build
+
+bench:
+	@echo 'There is nothing to measure yet.'
+
+clean:
+	rm -rf .venv .nox .cache .ansible .pytest_cache .ruff_cache build tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
+
+.venv/ready: .ci/setup .ci/python requirements.txt openvix/pyproject.toml
+	@.ci/setup
+
+# A virtual environment knows its own path, so one in a folder that has moved is made anew.
+ifneq ($(shell cat .venv/ready 2>/dev/null),$(CURDIR))
+.venv/ready: moved
+endif

@@ -1,0 +1,43 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lets a plain pytest import the collection, wherever the checkout is."""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--target-python",
+        default=os.environ.get("OPENVIX_TEST_PYTHON", sys.executable),
+        help="the Python of the VM host, that run_module runs modules with (default: OPENVIX_TEST_PYTHON, or pytest's own)",
+    )
+
+
+def place_collection():
+    if importlib.util.find_spec("ansible_collections"):  # ansible-test has placed it
+        return
+    tree = pathlib.Path(tempfile.mkdtemp(prefix="collections-"))
+    atexit.register(shutil.rmtree, tree)
+    place = tree / "ansible_collections" / "vmlab" / "vix"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(ROOT, target_is_directory=True)
+    os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(tree)
+    os.environ["ANSIBLE_REMOTE_TMP"] = str(tree / "tmp")  # a user of a service may have no home
+    from ansible.plugins.loader import init_plugin_loader
+
+    init_plugin_loader([str(tree)])
+
+
+place_collection()

@@ -1,0 +1,214 @@
+#!/usr/bin/env python
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write what both inhabitants know of vix.h from the one place that knows it: "generate.py" writes, "generate.py --check" compares.
+
+No number of the header is typed by hand anywhere: the collection and OpenVIX each get files of their own, so that neither imports the other.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FACTS = json.loads((ROOT / "facts" / "vix-api.json").read_text(encoding="utf-8"))
+ENUMS = FACTS["enums"]
+MATRIX = FACTS["support_matrix"]
+# By the binding's name of a provider.
+NEWEST_PRODUCTS = {
+    "workstation": "VMware Workstation 10.0",
+    "player": "VMware Player 6.0",
+    "workstation_shared": "VMware Workstation Shared 10.0",
+    "vi_server": "VMware vSphere 4 and 5",
+}
+UNOFFICIAL = FACTS["unofficial"]["error_codes"]
+VARGS = "Vargs"
+
+MARK = "Written by facts/generate.py from facts/vix-api.json; do not edit."
+NOTICE = (
+    "Copyright (c) 2026 vmlab",
+    "GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)",
+    "SPDX-License-Identifier: GPL-3.0-or-later",
+)
+
+
+def python_head(docstring):
+    yield from (f"# {line}" for line in NOTICE)
+    yield from ("", f'"""{docstring}', "", f"{MARK}", '"""', "", "from __future__ import annotations", "")
+
+
+def c_head(purpose):
+    yield "/*"
+    yield from (f" * {line}" for line in NOTICE)
+    yield from (" *", f" * {purpose}", f" * {MARK}", " */", "")
+
+
+def groups(*left_out):
+    """Every enumeration of the header but those left out, in its order."""
+    return [(name, values) for name, values in ENUMS.items() if name not in left_out]
+
+
+def property_types():
+    """Property id: the name of its type, as VixPropertyType spells it; for the ids that the header defines."""
+    spelt, defined = {"int": "INTEGER"}, ENUMS["VixPropertyID"].values()
+    return {fact["id"]: f"VIX_PROPERTYTYPE_{spelt.get(fact['type'], fact['type'].upper())}" for fact in FACTS["properties"] if fact["id"] in defined}
+
+
+def binding_constants():
+    yield from python_head("Numbers of vix.h that the binding uses: enumerators and the types of properties.")
+    for group, values in groups("VixError"):
+        yield f"# {group}"
+        yield from (f"{name} = {value}" for name, value in values.items())
+        yield ""
+    yield "# The cell that a property is read into (semantics.md, section 5)."
+    yield "PROPERTY_TYPES = {"
+    yield from (f"    {name}: {kind}," for kind, name in ((kind, property_name(number)) for number, kind in property_types().items()))
+    yield "}"
+
+
+def property_name(number):
+    return next(fact["name"] for fact in FACTS["properties"] if fact["id"] == number)
+
+
+def binding_error_names():
+    yield from python_head("Names of VIX's error codes, those of newer guests included: imported when an error is to be told, not before.")
+    yield "NAMES = {"
+    yield from (f'    {code}: "{name}",' for code, name in sorted(error_names().items()))
+    yield "}"
+
+
+def error_names():
+    names = {code: name for name, code in UNOFFICIAL.items()}
+    names.update({fact["code"]: fact["name"] for fact in FACTS["errors"]})
+    return names
+
+
+def world_facts():
+    yield from python_head("Numbers of vix.h that the world uses.")
+    for group, values in groups():
+        yield f"# {group}"
+        yield from (f"{name} = {value}" for name, value in values.items())
+        yield ""
+    yield "# Property id: its VixPropertyType."
+    yield "PROPERTY_TYPES = {"
+    yield from (f"    {property_name(number)}: {kind}," for number, kind in property_types().items())
+    yield "}"
+    yield ""
+    yield from lacks("Product of the manual's support matrix: the functions that it does not have.", {product: product for product in MATRIX["products"]})
+
+
+def lacks(comment, products):
+    """A table LACKS: for each key, what the product at it does not have by the manual's support matrix."""
+    yield f"# {comment}"
+    yield "LACKS = {"
+    for key, product in products.items():
+        yield f'    "{key}": ('
+        yield from (f'        "{name}",' for name, having in MATRIX["functions"].items() if product not in having)
+        yield "    ),"
+    yield "}"
+
+
+def binding_support():
+    yield from python_head("What each kind of host lacks by VIX's manual (semantics.md, section 25): imported when somebody asks for it.")
+    yield from lacks("Provider: the functions that its newest product in the manual of VIX 1.13 does not have.", NEWEST_PRODUCTS)
+
+
+def c_parameter(parameter):
+    ctype = parameter["ctype"]
+    return f"{ctype}{'' if ctype.endswith('*') else ' '}{parameter['name']}"
+
+
+def c_prototype(function, *, vargs=False):
+    returns = function["returns"]
+    parameters = [c_parameter(parameter) for parameter in function["params"]]
+    if function["variadic"]:
+        parameters.append("va_list arguments" if vargs else "...")
+    name = function["name"] + (VARGS if vargs else "")
+    return f"{returns}{'' if returns.endswith('*') else ' '}{name}({', '.join(parameters)})"
+
+
+def header():
+    yield from c_head("The C interface of VIX: types, enumerators and the 67 functions, for OpenVIX and for C programs that use it.")
+    yield from ("#ifndef OPENVIX_VIX_H", "#define OPENVIX_VIX_H", "", "#include <stdarg.h>", "#include <stdint.h>", "")
+    yield from ("#ifdef __cplusplus", 'extern "C" {', "#endif", "")
+    for name, ctype in FACTS["types"].items():
+        if name == "VixEventProc":
+            yield "typedef void VixEventProc(VixHandle handle, VixEventType eventType, VixHandle moreEventInfo, void *clientData);"
+        elif name != "uint64":
+            yield f"typedef {'uint64_t' if ctype == 'uint64' else ctype} {name};"
+        else:
+            yield "typedef uint64_t uint64;"
+    yield ""
+    for group, values in groups():
+        yield f"/* {group} */"
+        yield "enum {"
+        yield from (f"    {name} = {value}," for name, value in values.items())
+        yield from ("};", "")
+    yield from (f"#define {macro} {body}" for macro, body in FACTS["macros"].items())
+    yield ""
+    yield from (f"{c_prototype(function)};" for function in FACTS["functions"])
+    yield ""
+    yield "/* VMware's wrapper calls these in place of the variadic ones (wrapper.md). */"
+    yield "VixError FoundryInitializeHandleDllID(int dllId);"
+    yield from (f"{c_prototype(function, vargs=True)};" for function in FACTS["functions"] if function["variadic"])
+    yield from ("", "#ifdef __cplusplus", "}", "#endif", "", "#endif")
+
+
+def c_string(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def error_table():
+    yield from c_head("Text of each error code, ordered by code: {code, text}.")
+    texts = {fact["code"]: fact["meaning"] for fact in FACTS["errors"]}
+    for code in sorted(texts):
+        text = texts[code][0].upper() + texts[code][1:]
+        yield f"{{{code}, {c_string(text)}}},"
+
+
+def property_table():
+    yield from c_head("Type of each property, ordered by id: {id, type}.")
+    yield from (f"{{{number}, {kind}}}," for number, kind in sorted(property_types().items()))
+
+
+def symbols():
+    yield f"# {MARK}"
+    yield "{"
+    yield "  global:"
+    yield from (f"    {function['name']};" for function in FACTS["functions"])
+    yield "    FoundryInitializeHandleDllID;"
+    yield from (f"    {function['name']}{VARGS};" for function in FACTS["functions"] if function["variadic"])
+    yield "  local: *;"
+    yield "};"
+
+
+FILES = {
+    "plugins/module_utils/_vix/constants.py": binding_constants,
+    "plugins/module_utils/_vix/error_names.py": binding_error_names,
+    "plugins/module_utils/_vix/support.py": binding_support,
+    "openvix/src/openvix/facts.py": world_facts,
+    "openvix/libvix/vix.h": header,
+    "openvix/libvix/error_texts.inc": error_table,
+    "openvix/libvix/property_types.inc": property_table,
+    "openvix/libvix/symbols.map": symbols,
+}
+
+
+def main(arguments):
+    stale = []
+    for path, lines in FILES.items():
+        place, text = ROOT / path, "\n".join(lines()).rstrip("\n") + "\n"
+        if arguments == ["--check"]:
+            stale += [] if place.exists() and place.read_text(encoding="utf-8") == text else [path]
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+    return f"not what the facts say, run facts/generate.py: {', '.join(stale)}" if stale else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

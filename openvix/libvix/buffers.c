@@ -1,0 +1,77 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the client is given to free with Vix_FreeBuffer: each counted, and known by its address.
+ */
+
+#include "buffers.h"
+
+#include "handles.h"
+#include "ledger.h"
+#include "wire.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BUCKETS = 1024,
+};
+
+struct buffer {
+    void *bytes;
+    size_t size;
+    struct ledger *ledger;
+    struct buffer *next;
+};
+
+static struct buffer *table[BUCKETS];
+
+static struct buffer **bucket(const void *bytes)
+{
+    return &table[((uintptr_t)bytes >> 4) % BUCKETS];
+}
+
+void *buffer_new(const void *bytes, size_t size)
+{
+    struct buffer *buffer = allocate(sizeof *buffer);
+    buffer->bytes = allocate(size + 1);
+    buffer->size = size + 1;
+    buffer->ledger = ledger_current();
+    if (size > 0) {
+        memcpy(buffer->bytes, bytes, size);
+    }
+    struct buffer **at = bucket(buffer->bytes);
+    buffer->next = *at;
+    *at = buffer;
+    ledger_buffers(buffer->ledger, 1);
+    return buffer->bytes;
+}
+
+void Vix_FreeBuffer(void *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    library_lock();
+    struct buffer **at = bucket(p);
+    while (*at != NULL && (*at)->bytes != p) {
+        at = &(*at)->next;
+    }
+    struct buffer *buffer = *at;
+    if (buffer == NULL) {
+        fprintf(stderr, "Vix_FreeBuffer: %p is no buffer of this library, or was freed before\n", p);
+        abort();
+    }
+    *at = buffer->next;
+    ledger_buffers(buffer->ledger, -1);
+    library_leave();
+    /* Who goes on reading it shall see that, and nobody what was in it. */
+    memset(buffer->bytes, 0x5A, buffer->size);
+    __asm__ volatile("" : : "r"(buffer->bytes) : "memory");
+    free(buffer->bytes);
+    free(buffer);
+}

@@ -1,0 +1,17 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the client is given to free with Vix_FreeBuffer.
+ */
+
+#ifndef OPENVIX_BUFFERS_H
+#define OPENVIX_BUFFERS_H
+
+#include <stddef.h>
+
+/* A copy of the bytes with a NUL behind them, for the client. With the library locked. */
+void *buffer_new(const void *bytes, size_t size);
+
+#endif

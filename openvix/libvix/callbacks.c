@@ -1,0 +1,126 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The thread that makes the callbacks (semantics.md, section 7).
+ */
+
+#include "callbacks.h"
+
+#include "connection.h"
+#include "handles.h"
+#include "jobs.h"
+#include "properties.h"
+#include "threads.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct event {
+    struct job *job;
+    VixEventType type;
+    struct frame *frame;
+    const struct value *item;
+    struct event *next;
+};
+
+static struct event *events;
+static bool running;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+
+/* Call the client without the lock. The job is valid meanwhile even if the client has released it. */
+static void tell(struct job *job, VixEventType type, const struct value *item)
+{
+    if (job->object.closed) {
+        return;
+    }
+    struct object *list = item != NULL ? property_list_lend(job->object.host, item) : NULL;
+    job->object.lent = true;
+    library_unlock();
+    job->callback(job->object.handle, type, list != NULL ? list->handle : VIX_INVALID_HANDLE, job->data);
+    library_lock();
+    job->object.lent = false;
+    if (list != NULL) {
+        list->lent = false;
+        object_drop(list);
+    }
+}
+
+static void deliver(const struct event *event)
+{
+    struct job *job = event->job;
+    if (event->type != VIX_EVENTTYPE_JOB_COMPLETED) {
+        tell(job, event->type, event->item);
+        return;
+    }
+    for (uint32_t i = 0; job_finds_items(job) && i < job_items(job); i++) {
+        tell(job, VIX_EVENTTYPE_FIND_ITEM, job_item(job, (int)i));
+    }
+    /* Finished only now: who waits for the job has by then been told of everything that it found. */
+    job_finish(job);
+    tell(job, VIX_EVENTTYPE_JOB_COMPLETED, NULL);
+}
+
+static void *make_callbacks(void *nothing)
+{
+    (void)nothing;
+    library_lock();
+    for (;;) {
+        if (notices_waiting()) {
+            library_leave();
+            library_lock();
+        } else if (events != NULL) {
+            /* It stays the first until it is delivered: a forked child has to know of it. */
+            struct event *event = events;
+            deliver(event);
+            events = event->next;
+            object_drop(&event->job->object);
+            frame_free(event->frame);
+            free(event);
+        } else {
+            library_wait(&changed);
+        }
+    }
+    return NULL;
+}
+
+void callbacks_wake(void)
+{
+    if (!running) {
+        running = true;
+        thread_start(make_callbacks);
+    }
+    pthread_cond_signal(&changed);
+}
+
+void callbacks_add(struct job *job, VixEventType type, struct frame *frame, const struct value *item)
+{
+    struct event **at = &events;
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = allocate(sizeof **at);
+    **at = (struct event){.job = job, .type = type, .frame = frame, .item = item};
+    object_hold(&job->object);
+    callbacks_wake();
+}
+
+void callbacks_forget(void)
+{
+    running = false;
+    pthread_cond_init(&changed, NULL);
+    while (events != NULL) {
+        struct event *event = events;
+        events = event->next;
+        pthread_cond_init(&event->job->request.changed, NULL);
+        event->job->callback = NULL;
+        event->job->object.lent = false;
+        if (event->type == VIX_EVENTTYPE_JOB_COMPLETED) {
+            job_finish(event->job);
+        }
+        object_drop(&event->job->object);
+        frame_free(event->frame);
+        free(event);
+    }
+}

@@ -1,0 +1,26 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The thread that makes the callbacks: not the one that receives, so that a callback may call VIX.
+ */
+
+#ifndef OPENVIX_CALLBACKS_H
+#define OPENVIX_CALLBACKS_H
+
+#include "vix.h"
+#include "wire.h"
+
+struct job;
+
+/* All of these want the library locked. */
+
+/* An event for the job's callback: its completion, or progress with an item of the frame, which is taken. */
+void callbacks_add(struct job *job, VixEventType type, struct frame *frame, const struct value *item);
+/* Have the thread send the notices that wait. */
+void callbacks_wake(void);
+/* In a forked child: the thread is the parent's, and so are the events. */
+void callbacks_forget(void);
+
+#endif

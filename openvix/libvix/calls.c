@@ -1,0 +1,267 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A call of the client on its way to the daemon.
+ */
+
+#include "calls.h"
+
+#include "jobs.h"
+#include "properties.h"
+
+#include <limits.h>
+#include <string.h>
+
+struct call begin(const char *function)
+{
+    struct call call = {.function = function};
+    message_begin(&call.message);
+    message_text(&call.message, function);
+    return call;
+}
+
+static void fail(struct call *call, VixError error)
+{
+    if (call->error == VIX_OK) {
+        call->error = error;
+    }
+}
+
+void put_handle(struct call *call, VixHandleType type, VixHandle handle)
+{
+    VixError error = VIX_OK;
+    library_lock();
+    struct object *object = object_find(handle, type, &error);
+    if (object != NULL) {
+        struct object *host = object->host != NULL ? object->host : object;
+        if (call->host == NULL) {
+            object_hold(host);
+            call->host = host;
+        } else if (call->host != host) {
+            error = VIX_E_INVALID_ARG;
+        }
+        message_text(&call->message, object->reference);
+    }
+    library_leave();
+    fail(call, error);
+}
+
+void put_handle_or_none(struct call *call, VixHandleType type, VixHandle handle)
+{
+    if (handle == VIX_INVALID_HANDLE) {
+        message_text(&call->message, NULL);
+    } else {
+        put_handle(call, type, handle);
+    }
+}
+
+void put_number(struct call *call, int64_t number)
+{
+    message_number(&call->message, number);
+}
+
+void put_fixed(struct call *call, int64_t number, int64_t allowed)
+{
+    fail(call, number == allowed ? VIX_OK : VIX_E_INVALID_ARG);
+    put_number(call, number);
+}
+
+void put_text(struct call *call, const char *text)
+{
+    fail(call, text != NULL ? VIX_OK : VIX_E_INVALID_ARG);
+    put_text_or_null(call, text);
+}
+
+void put_text_or_null(struct call *call, const char *text)
+{
+    fail(call, text == NULL || is_utf8(text, strlen(text)) ? VIX_OK : VIX_E_INVALID_UTF8_STRING);
+    message_text(&call->message, text);
+}
+
+void put_null(struct call *call, const char *text)
+{
+    fail(call, text == NULL ? VIX_OK : VIX_E_INVALID_ARG);
+    message_text(&call->message, NULL);
+}
+
+void put_list(struct call *call, VixHandle list)
+{
+    if (list == VIX_INVALID_HANDLE) {
+        put_count(call, 0);
+        return;
+    }
+    VixError error = VIX_OK;
+    library_lock();
+    struct object *object = object_find(list, VIX_HANDLETYPE_PROPERTY_LIST, &error);
+    if (object != NULL) {
+        message_value(&call->message, &((struct property_list *)object)->frame->all);
+    }
+    library_leave();
+    fail(call, error);
+}
+
+void put_no_list(struct call *call, VixHandle list)
+{
+    fail(call, list == VIX_INVALID_HANDLE ? VIX_OK : VIX_E_INVALID_ARG);
+    put_count(call, 0);
+}
+
+void put_count(struct call *call, uint32_t count)
+{
+    message_list(&call->message, count);
+}
+
+/* What keeps the call from being sent, if anything. With the library locked. */
+static VixError obstacle(const struct call *call)
+{
+    if (call->error != VIX_OK) {
+        return call->error;
+    }
+    if (call->host != NULL && call->host->closed) {
+        return VIX_E_INVALID_HANDLE;
+    }
+    if (call->host != NULL && call->host->lost) {
+        return VIX_E_HOST_CONNECTION_LOST;
+    }
+    return message_fits(&call->message) ? VIX_OK : VIX_E_ARGUMENT_TOO_BIG;
+}
+
+/* Send the job's request; the function may return once the daemon has accepted it. */
+static void send_job(struct call *call, struct job *job)
+{
+    struct request *request = &job->request;
+    bool sent = connection_send(&call->message, request);
+    library_lock();
+    if (!sent) {
+        job_end(job, VIX_E_HOST_CONNECTION_LOST, NULL, NULL);
+    }
+    while (sent && !request->accepted && request->directive == NULL) {
+        library_wait(&request->changed);
+    }
+    const char *directive = request->directive;
+    request->inside = false;
+    library_leave();
+    if (directive != NULL) {
+        obey(directive);
+    }
+}
+
+VixHandle start(struct call *call, VixEventProc *callback, void *data)
+{
+    /* The one call that has no handle of an object to begin with is the one that connects. */
+    if (call->error == VIX_OK && call->host == NULL) {
+        fail(call, connection_open());
+    }
+    library_lock();
+    VixError error = obstacle(call);
+    bool orphan = call->host != NULL && call->host->closed;
+    struct job *job = job_new(call->function, orphan ? NULL : call->host, callback, data);
+    VixHandle handle = job->object.handle;
+    object_refer(&job->object);
+    object_hold(&job->object);
+    if (error != VIX_OK) {
+        job->finished = true;
+        job_end(job, error, NULL, NULL);
+    }
+    library_leave();
+    if (error == VIX_OK) {
+        send_job(call, job);
+    }
+    library_lock();
+    object_drop(&job->object);
+    library_leave();
+    end(call);
+    return handle;
+}
+
+VixError ask_daemon(struct call *call)
+{
+    struct request *request = &call->request;
+    library_lock();
+    VixError error = obstacle(call);
+    library_leave();
+    if (error != VIX_OK) {
+        return error;
+    }
+    request->inside = true;
+    pthread_cond_init(&request->changed, NULL);
+    bool sent = connection_send(&call->message, request);
+    library_lock();
+    while (sent && !request->answered) {
+        library_wait(&request->changed);
+    }
+    library_leave();
+    pthread_cond_destroy(&request->changed);
+    if (!sent) {
+        return VIX_E_HOST_CONNECTION_LOST;
+    }
+    if (request->directive != NULL) {
+        obey(request->directive);
+    }
+    return request->error;
+}
+
+const struct value *call_item(const struct call *call)
+{
+    const struct value *items = call->request.items;
+    return items != NULL && items->count > 0 ? &items->items[0] : NULL;
+}
+
+void end(struct call *call)
+{
+    frame_free(call->request.frame);
+    message_wipe(&call->message);
+    if (call->host != NULL) {
+        library_lock();
+        object_drop(call->host);
+        library_leave();
+    }
+}
+
+VixError answer_number(struct call *call, int *number)
+{
+    if (number == NULL) {
+        fail(call, VIX_E_INVALID_ARG);
+    }
+    VixError error = ask_daemon(call);
+    const struct value *value = item_property(call_item(call), 0);
+    if (error == VIX_OK && (value == NULL || value->tag != 'i' || value->number < 0 || value->number > INT_MAX)) {
+        error = VIX_E_INVALID_MESSAGE_BODY;
+    }
+    if (number != NULL) {
+        *number = error == VIX_OK ? (int)value->number : JUNK_INT;
+    }
+    end(call);
+    return error;
+}
+
+VixError answer_snapshot(struct call *call, VixHandle *snapshot)
+{
+    if (snapshot == NULL) {
+        fail(call, VIX_E_INVALID_ARG);
+    }
+    VixError error = ask_daemon(call);
+    const struct value *value = item_property(call_item(call), 0);
+    if (error == VIX_OK && (value == NULL || (value->tag != 's' && value->tag != 'n'))) {
+        error = VIX_E_INVALID_MESSAGE_BODY;
+    }
+    VixHandle handle = JUNK_INT;
+    library_lock();
+    if (error == VIX_OK && call->host->closed) {
+        error = VIX_E_INVALID_HANDLE;
+    } else if (error == VIX_OK && value->tag == 'n') {
+        handle = VIX_INVALID_HANDLE;
+    } else if (error == VIX_OK) {
+        struct object *object = object_named(VIX_HANDLETYPE_SNAPSHOT, call->host, value->bytes, value->count);
+        object_refer(object);
+        handle = object->handle;
+    }
+    library_leave();
+    if (snapshot != NULL) {
+        *snapshot = handle;
+    }
+    end(call);
+    return error;
+}

@@ -1,0 +1,50 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A call of the client on its way to the daemon: begin, put the arguments in the order of the prototype, start a job or ask.
+ */
+
+#ifndef OPENVIX_CALLS_H
+#define OPENVIX_CALLS_H
+
+#include "connection.h"
+#include "handles.h"
+#include "vix.h"
+#include "wire.h"
+
+struct call {
+    const char *function;
+    VixError error;      /* the first thing that is wrong with an argument */
+    struct object *host; /* held; NULL as long as no handle was put */
+    struct message message;
+    struct request request; /* of a synchronous call */
+};
+
+struct call begin(const char *function);
+
+void put_handle(struct call *call, VixHandleType type, VixHandle handle);
+void put_handle_or_none(struct call *call, VixHandleType type, VixHandle handle);
+void put_number(struct call *call, int64_t number);
+void put_fixed(struct call *call, int64_t number, int64_t allowed);
+void put_text(struct call *call, const char *text);
+void put_text_or_null(struct call *call, const char *text);
+void put_null(struct call *call, const char *text);
+void put_list(struct call *call, VixHandle list);
+void put_no_list(struct call *call, VixHandle list);
+void put_count(struct call *call, uint32_t count);
+
+/* Start the job and return its handle. What is wrong with an argument ends a job too. */
+VixHandle start(struct call *call, VixEventProc *callback, void *data);
+
+/* Ask the daemon and wait for its answer; the call must be ended afterwards. */
+VixError ask_daemon(struct call *call);
+const struct value *call_item(const struct call *call);
+void end(struct call *call);
+
+/* Ask for a number, or for a snapshot, and end the call. */
+VixError answer_number(struct call *call, int *number);
+VixError answer_snapshot(struct call *call, VixHandle *snapshot);
+
+#endif

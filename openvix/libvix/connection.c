@@ -1,0 +1,451 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The socket: reaching the daemon, sending, receiving (PROTOCOL.md).
+ */
+
+#define _GNU_SOURCE
+#include "connection.h"
+
+#include "callbacks.h"
+#include "daemon.h"
+#include "handles.h"
+#include "jobs.h"
+#include "ledger.h"
+#include "threads.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTED = 1,
+    DONE = 2,
+    EVENT = 3,
+};
+
+/* Taken in this order: connecting, sending, the library's. Sending guards the writing end of the socket, ids and their order. */
+static pthread_mutex_t connecting = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t sending = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t receiver_ended = PTHREAD_COND_INITIALIZER;
+
+static int connection = -1; /* the socket, as long as a thread receives from it */
+static bool live;
+static char *world; /* that the socket leads to */
+static int64_t last_id;
+static struct request *requests;
+
+struct notice {
+    struct message message;
+    struct notice *next;
+};
+
+static struct notice *notices;
+
+_Noreturn void obey(const char *directive)
+{
+    if (strcmp(directive, "crash") == 0) {
+        *(volatile int *volatile)NULL = 0;
+    } else if (strcmp(directive, "abort") == 0) {
+        abort();
+    } else if (strcmp(directive, "exit") == 0) {
+        _exit(3);
+    }
+    for (;;) {
+        pause();
+    }
+}
+
+/* The directive of a value as a constant, which outlives the frame; NULL for what is none. */
+static const char *directive_of(const struct value *value)
+{
+    static const char *const known[] = {"", "hang", "crash", "abort", "exit"};
+    for (size_t i = 0; value->tag == 's' && i < sizeof known / sizeof *known; i++) {
+        if (strlen(known[i]) == value->count && memcmp(known[i], value->bytes, value->count) == 0) {
+            return known[i];
+        }
+    }
+    return NULL;
+}
+
+static struct request **find_request(int64_t id)
+{
+    struct request **at = &requests;
+    while (*at != NULL && (*at)->id != id) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+/* The daemon has said all that it will say about the request at *at. */
+static void forget_if_over(struct request **at)
+{
+    struct request *request = *at;
+    if (request->answered && (request->accepted || request->job == NULL)) {
+        *at = request->next;
+        if (request->job != NULL) {
+            object_drop(&request->job->object);
+        }
+    }
+}
+
+/* Leave the directive to the thread that is inside the C function, or carry it out here: before anybody sees what else the frame says. */
+static void hand_over(struct request *request, const char *directive)
+{
+    if (directive[0] != '\0' && !request->inside) {
+        library_unlock();
+        obey(directive);
+    } else if (directive[0] != '\0') {
+        request->directive = directive;
+    }
+    pthread_cond_broadcast(&request->changed);
+}
+
+/* Take in a frame; false when it is none that the protocol allows here. The frame is this function's to free or to give on. */
+static bool take(struct frame *frame)
+{
+    struct value *values = frame->all.items;
+    uint32_t count = frame->all.count;
+    struct request **at = count >= 3 && values[0].tag == 'i' && values[1].tag == 'i' ? find_request(values[0].number) : NULL;
+    struct request *request = at != NULL ? *at : NULL;
+    int64_t kind = request != NULL ? values[1].number : 0;
+    bool taken = false;
+    if (kind == ACCEPTED && count == 3 && request->job != NULL && !request->accepted) {
+        const char *wanted = directive_of(&values[2]);
+        taken = wanted != NULL;
+        if (taken) {
+            request->accepted = true;
+            hand_over(request, wanted);
+            forget_if_over(at);
+        }
+    } else if (kind == DONE && count == 5 && !request->answered && values[2].tag == 'i' && is_items(&values[3])) {
+        const char *wanted = directive_of(&values[4]);
+        taken = wanted != NULL;
+        if (taken) {
+            request->answered = true;
+            hand_over(request, wanted);
+            if (request->job != NULL) {
+                job_end(request->job, (VixError)values[2].number, frame, &values[3]);
+            } else {
+                request->error = (VixError)values[2].number;
+                request->frame = frame;
+                request->items = &values[3];
+            }
+            frame = NULL;
+            forget_if_over(at);
+        }
+    } else if (kind == EVENT && count == 4 && request->job != NULL && !request->answered && values[2].tag == 'i' && is_item(&values[3])) {
+        job_event(request->job, (VixEventType)values[2].number, frame, &values[3]);
+        frame = NULL;
+        taken = true;
+    }
+    frame_free(frame);
+    return taken;
+}
+
+static struct notice *take_notices(void)
+{
+    struct notice *taken = notices;
+    notices = NULL;
+    return taken;
+}
+
+/* Free the first notice and return the next. */
+static struct notice *drop_notice(struct notice *notice)
+{
+    struct notice *next = notice->next;
+    message_wipe(&notice->message);
+    free(notice);
+    return next;
+}
+
+/* The connection is gone: everything that waits for it ends. */
+static void lose(void)
+{
+    live = false;
+    hosts_lose();
+    ledger_retire();
+    for (struct notice *notice = take_notices(); notice != NULL;) {
+        notice = drop_notice(notice);
+    }
+    while (requests != NULL) {
+        struct request *request = requests;
+        requests = request->next;
+        bool answered = request->answered;
+        request->accepted = request->answered = true;
+        pthread_cond_broadcast(&request->changed);
+        if (request->job == NULL) {
+            request->error = VIX_E_HOST_CONNECTION_LOST;
+            continue;
+        }
+        if (!answered) {
+            job_end(request->job, VIX_E_HOST_CONNECTION_LOST, NULL, NULL);
+        }
+        object_drop(&request->job->object);
+    }
+}
+
+static void *receive_all(void *nothing)
+{
+    (void)nothing;
+    library_lock();
+    int socket = connection;
+    library_unlock();
+    struct frame *frame;
+    do {
+        frame = frame_receive(socket);
+        library_lock();
+        bool fine = frame != NULL && take(frame);
+        if (!fine) {
+            frame = NULL;
+            lose();
+        }
+        if (notices_waiting()) {
+            callbacks_wake();
+        }
+        library_unlock();
+    } while (frame != NULL);
+
+    /* A thread that is sending still uses the number of the socket. */
+    shutdown(socket, SHUT_RDWR);
+    pthread_mutex_lock(&sending);
+    close(socket);
+    library_lock();
+    connection = -1;
+    pthread_cond_broadcast(&receiver_ended);
+    library_unlock();
+    pthread_mutex_unlock(&sending);
+    return NULL;
+}
+
+enum {
+    GREETED,
+    REFUSED,
+    UNHEARD,
+};
+
+static struct message hello(const char *ledger)
+{
+    struct message message;
+    message_begin(&message);
+    message_text(&message, "hello");
+    message_number(&message, 1);
+    message_number(&message, getpid());
+    message_text(&message, ledger);
+    return message;
+}
+
+/* Say hello; the daemon may be one that is about to stop, and not answer. */
+static int greet(int socket, const char *ledger, VixError *error)
+{
+    struct message message = hello(ledger);
+    bool sent = message_send(&message, 0, socket);
+    message_wipe(&message);
+    daemon_patience(socket, true);
+    struct frame *frame = sent ? frame_receive(socket) : NULL;
+    daemon_patience(socket, false);
+    const struct value *values = frame != NULL ? frame->all.items : NULL;
+    int outcome = UNHEARD;
+    if (values != NULL && frame->all.count == 5 && values[0].tag == 'i' && values[0].number == 0 && values[1].number == DONE && values[2].tag == 'i') {
+        *error = (VixError)values[2].number;
+        outcome = *error == VIX_OK ? GREETED : REFUSED;
+    }
+    frame_free(frame);
+    return outcome;
+}
+
+/* Open a connection with a ledger of its own, and start the thread that receives. */
+static VixError connect_to(const char *path)
+{
+    struct daemon daemon;
+    VixError error = VIX_E_HOST_NOT_CONNECTED;
+    if (!daemon_find(&daemon, path)) {
+        return error;
+    }
+    int outcome = UNHEARD;
+    int socket = -1;
+    for (int tries = 0; tries < 20 && outcome == UNHEARD; tries++) {
+        socket = daemon_reach(&daemon);
+        if (socket < 0) {
+            break;
+        }
+        char name[LEDGER_NAME_SIZE];
+        library_lock();
+        bool opened = ledger_open(daemon.run, name);
+        library_unlock();
+        outcome = opened ? greet(socket, name, &error) : REFUSED;
+        if (outcome == GREETED) {
+            break;
+        }
+        close(socket);
+        library_lock();
+        ledger_cancel(daemon.run, name);
+        library_unlock();
+        if (outcome == UNHEARD) {
+            daemon_pause();
+        }
+    }
+    daemon_leave(&daemon);
+    if (outcome != GREETED) {
+        return error;
+    }
+    pthread_mutex_lock(&sending);
+    library_lock();
+    last_id = 0;
+    connection = socket;
+    live = true;
+    free(world);
+    world = strdup(path);
+    thread_start(receive_all);
+    library_unlock();
+    pthread_mutex_unlock(&sending);
+    return VIX_OK;
+}
+
+static bool hung_up(int socket)
+{
+    struct pollfd poll_this = {.fd = socket, .events = POLLRDHUP};
+    return poll(&poll_this, 1, 0) > 0 && (poll_this.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* Whether a host is connected, or about to be. */
+static bool in_use(void)
+{
+    for (struct request *request = requests; request != NULL; request = request->next) {
+        if (request->job != NULL && request->job->object.host == NULL) {
+            return true;
+        }
+    }
+    return hosts_connected() > 0;
+}
+
+static void lock_all(void)
+{
+    pthread_mutex_lock(&sending);
+    library_lock();
+}
+
+static void unlock_all(void)
+{
+    library_unlock();
+    pthread_mutex_unlock(&sending);
+}
+
+/* The threads are the parent's, so are the socket and the books: what is connected is lost here, and a new connection may be made. */
+static void start_anew_in_child(void)
+{
+    pthread_mutex_init(&connecting, NULL);
+    pthread_mutex_init(&sending, NULL);
+    library_unlock_in_child();
+    pthread_cond_init(&receiver_ended, NULL);
+    if (connection >= 0) {
+        close(connection);
+    }
+    connection = -1;
+    callbacks_forget();
+    ledger_forget_all();
+    for (struct request *request = requests; request != NULL; request = request->next) {
+        pthread_cond_init(&request->changed, NULL);
+        if (request->job != NULL) {
+            request->job->callback = NULL;
+        }
+    }
+    lose();
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(lock_all, unlock_all, start_anew_in_child);
+}
+
+VixError connection_open(void)
+{
+    char *path = daemon_world();
+    if (path == NULL) {
+        return VIX_E_HOST_NOT_CONNECTED;
+    }
+    VixError error = VIX_OK;
+    pthread_mutex_lock(&connecting);
+    library_lock();
+    bool same = live && strcmp(world, path) == 0 && !hung_up(connection);
+    bool elsewhere = live && !same && !hung_up(connection) && in_use();
+    while (!same && !elsewhere && connection >= 0) {
+        shutdown(connection, SHUT_RDWR);
+        library_wait(&receiver_ended);
+    }
+    library_unlock();
+    if (elsewhere) {
+        error = VIX_E_WRAPPER_MULTIPLE_SERVICEPROVIDERS;
+    } else if (!same) {
+        error = connect_to(path);
+    }
+    pthread_mutex_unlock(&connecting);
+    free(path);
+    return error;
+}
+
+/* With the sending lock: what was released before must be known to the daemon before what is asked next. */
+static void send_notices(void)
+{
+    library_lock();
+    struct notice *notice = take_notices();
+    int socket = connection;
+    bool sent = live;
+    library_unlock();
+    while (notice != NULL) {
+        sent = sent && message_send(&notice->message, ++last_id, socket);
+        notice = drop_notice(notice);
+    }
+}
+
+bool connection_send(struct message *message, struct request *request)
+{
+    pthread_mutex_lock(&sending);
+    send_notices();
+    library_lock();
+    bool sent = live;
+    int socket = connection;
+    if (sent) {
+        request->id = ++last_id;
+        request->next = requests;
+        requests = request;
+        if (request->job != NULL) {
+            object_hold(&request->job->object);
+        }
+    }
+    library_unlock();
+    if (sent && !message_send(message, request->id, socket)) {
+        /* The receiving thread ends this request with all the others. */
+        shutdown(socket, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&sending);
+    return sent;
+}
+
+void notice_add(const char *function, const char *reference)
+{
+    struct notice **at = &notices;
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = allocate(sizeof **at);
+    message_begin(&(*at)->message);
+    message_text(&(*at)->message, function);
+    message_text(&(*at)->message, reference);
+}
+
+bool notices_waiting(void)
+{
+    return notices != NULL;
+}
+
+void notices_send(void)
+{
+    pthread_mutex_lock(&sending);
+    send_notices();
+    pthread_mutex_unlock(&sending);
+}

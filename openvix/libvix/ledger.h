@@ -1,0 +1,37 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The books of what the client owns (PROTOCOL.md, The ledger): a file that the daemon still reads when the client was killed.
+ */
+
+#ifndef OPENVIX_LEDGER_H
+#define OPENVIX_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    LEDGER_NAME_SIZE = 64,
+};
+
+struct ledger;
+
+/* Where a handle stands in the books; without a ledger (not connected) nothing is kept. */
+struct entry {
+    struct ledger *ledger;
+    int64_t slot;
+};
+
+/* All of these want the library locked (handles.h). */
+bool ledger_open(int run, char name[LEDGER_NAME_SIZE]);
+void ledger_cancel(int run, const char *name);
+void ledger_retire(void);
+void ledger_forget_all(void);
+struct ledger *ledger_current(void);
+void ledger_disconnected(bool disconnected);
+void ledger_buffers(struct ledger *ledger, int change);
+void ledger_references(struct entry *entry, int32_t handle, int32_t type, int32_t references);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Threads of the library's own.
+ */
+
+#ifndef OPENVIX_THREADS_H
+#define OPENVIX_THREADS_H
+
+/* Start a thread that no signal of the program is delivered to and that nobody has to join. */
+void thread_start(void *(*run)(void *nothing));
+
+#endif

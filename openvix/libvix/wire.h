@@ -1,0 +1,65 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Frames and values (PROTOCOL.md, Frames).
+ */
+
+#ifndef OPENVIX_WIRE_H
+#define OPENVIX_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    FRAME_LIMIT = 64 << 20,
+};
+
+/* One value of a frame that came in; text and bytes point into the frame and have no NUL behind them. */
+struct value {
+    char tag;
+    uint32_t count;
+    int64_t number;
+    const char *bytes;
+    struct value *items;
+};
+
+/* It may hold a password too, and is wiped as well. */
+struct frame {
+    char *bytes;
+    size_t size;
+    struct value all; /* a list of the values of the frame */
+};
+
+/* A frame that goes out. It may hold a password, so whatever memory it used is wiped. */
+struct message {
+    unsigned char *bytes;
+    size_t size;
+    size_t room;
+};
+
+void *allocate(size_t size);
+bool is_utf8(const char *text, size_t size);
+
+void message_begin(struct message *message);
+void message_number(struct message *message, int64_t number);
+void message_text(struct message *message, const char *text);
+void message_bytes(struct message *message, const void *bytes, uint32_t size);
+void message_list(struct message *message, uint32_t count);
+void message_value(struct message *message, const struct value *value);
+bool message_fits(const struct message *message);
+bool message_send(struct message *message, int64_t id, int socket);
+void message_wipe(struct message *message);
+
+struct frame *frame_decode(char *bytes, size_t size);
+struct frame *frame_of(const struct message *message);
+struct frame *frame_receive(int socket);
+void frame_free(struct frame *frame);
+
+bool is_item(const struct value *value);
+bool is_items(const struct value *value);
+const struct value *item_property(const struct value *item, int id);
+
+#endif

@@ -1,0 +1,225 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The calls of the command line and the pytest plugin (PROTOCOL.md, "Control"): how the daemon answers them, and the client that asks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from openvix import facts, place, wire, worldfile
+from openvix.failure import Failure
+
+# How long a daemon may take to answer for the first time.
+START_SECONDS = 10.0
+# How long an orderly end may take before the daemon is killed.
+STOP_SECONDS = 15.0
+
+
+def answer(client, number: int, function: str, arguments: list):
+    """Answer a control call of a client of the daemon."""
+    if function not in TABLE or len(arguments) != 1 or not isinstance(arguments[0], str):
+        raise wire.Breach(f"no such control call: {function}")
+    error, result = facts.VIX_OK, None
+    try:
+        result = TABLE[function](client.world, json.loads(arguments[0]))
+    except worldfile.Mistake as mistake:
+        error, result = facts.VIX_E_INVALID_ARG, str(mistake)
+    except Failure as failure:
+        error, result = failure.code, str(failure)
+    except OSError as failure:
+        error, result = facts.VIX_E_FILE_ERROR, str(failure)
+    except json.JSONDecodeError:
+        raise wire.Breach(f"{function} without JSON") from None
+    client.send(number, wire.DONE, error, [[facts.VIX_PROPERTY_NONE, json.dumps(result)]], "")
+    if function == "OpenVIX_Stop":
+        client.stop()
+
+
+def status(world, _) -> dict:
+    vms = [
+        {"name": vm.name, "vmx": vm.path, "power": vm.power, "tools": _tools(vm), "snapshots": len(vm.tree.snapshots)}
+        for vm in sorted(world.machines.values(), key=lambda vm: vm.name)
+    ]
+    return {"pid": os.getpid(), "world": str(world.directory), "product": world.product, "vms": vms}
+
+
+def _tools(vm) -> str:
+    return {facts.VIX_TOOLSSTATE_RUNNING: "running", facts.VIX_TOOLSSTATE_NOT_INSTALLED: "not_installed"}.get(vm.tools_state(), "unknown")
+
+
+def calls(world, _) -> list[dict]:
+    return [{"client": pid, "call": function, "vm": path, "error": error} for pid, function, path, error in list(world.calls)]
+
+
+def handles(world, _) -> list[dict]:
+    return world.ledgers.report()
+
+
+def forget_handles(world, _):
+    world.ledgers.forget()
+
+
+def add_vm(world, said) -> str:
+    if not isinstance(said, dict):
+        raise worldfile.Mistake("a VM must be a table with its name")
+    settings = {key: value for key, value in said.items() if key != "name"}
+    return world.add(said.get("name"), worldfile.vm(said.get("name"), settings, world.defaults)).path
+
+
+def change_vm(world, said):
+    """Change settings of a VM, named by the path of its .vmx."""
+    if not isinstance(said, dict) or said.get("vmx") not in world.machines:
+        raise worldfile.Mistake("a change must say of which VM of this world: vmx")
+    world.machines[said["vmx"]].change_settings(worldfile.changes({key: value for key, value in said.items() if key != "vmx"}))
+
+
+def add_fault(world, said):
+    world.faults.add(worldfile.fault(said))
+
+
+def clear_faults(world, _):
+    world.faults.clear()
+
+
+def stop(world, _):
+    place.stopped(world.directory).touch()
+
+
+TABLE = {
+    "OpenVIX_Status": status,
+    "OpenVIX_Calls": calls,
+    "OpenVIX_Handles": handles,
+    "OpenVIX_ForgetHandles": forget_handles,
+    "OpenVIX_AddVM": add_vm,
+    "OpenVIX_ChangeVM": change_vm,
+    "OpenVIX_AddFault": add_fault,
+    "OpenVIX_ClearFaults": clear_faults,
+    "OpenVIX_Stop": stop,
+}
+
+
+class Unserved(Exception):
+    """No daemon answers for a world; the message is one sentence."""
+
+
+class Connection:
+    """A client of the daemon that keeps no ledger. Not for several threads at once."""
+
+    def __init__(self, socket, ledger: str = ""):
+        self._socket, self._frames = socket, wire.frames(socket)
+        self._number = -1
+        self._received: dict[int, list] = {}
+        self.wait(self.begin("hello", 1, os.getpid(), ledger))
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self._frames.close()
+        self._socket.close()
+
+    def begin(self, function: str, *arguments) -> int:
+        """Send a request and return its number."""
+        self._number += 1
+        self._socket.sendall(wire.encode(self._number, function, *arguments))
+        return self._number
+
+    def receive(self, number: int, kind: int) -> list:
+        """Return the next frame of this kind for a request: what follows the kind."""
+        received = self._received.setdefault(number, [])
+        while True:
+            for frame in received:
+                if frame[0] == kind:
+                    received.remove(frame)
+                    return frame[1:]
+            arrived = next(self._frames, None)
+            if arrived is None:
+                raise Unserved("the daemon of the world has ended")
+            self._received.setdefault(arrived[0], []).append(arrived[1:])
+
+    def wait(self, number: int) -> tuple[int, list, str]:
+        """Return the outcome of a request: error, items and directive."""
+        error, items, directive = self.receive(number, wire.DONE)
+        return error, items, directive
+
+    def call(self, function: str, *arguments) -> tuple[int, list, str]:
+        """Send a request and return its outcome."""
+        return self.wait(self.begin(function, *arguments))
+
+    def ask(self, function: str, argument: object = None):
+        """Return the answer to a control call, or raise Mistake."""
+        error, items, _ = self.call(function, json.dumps(argument))
+        result = json.loads(items[0][1])
+        if error:
+            raise worldfile.Mistake(result)
+        return result
+
+
+def connect(world: Path, ledger: str = "", seconds: float | None = None) -> Connection | None:
+    """Return a connection to the daemon of this world whose answers may take so many seconds, or None when there is none."""
+    try:
+        socket = place.dial(world)
+        socket.settimeout(seconds)
+        return Connection(socket, ledger)
+    except (OSError, Unserved):
+        return None
+
+
+def serve(world: Path) -> int:
+    """Start the daemon of a world and return its process id; the world must be prepared."""
+    arguments = [os.fsdecode(each) for each in (world / "run" / "serve").read_bytes().split(b"\0")[:-1]]
+    nothing = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
+    return os.posix_spawn(arguments[0], arguments, os.environ, file_actions=nothing, setsid=True)
+
+
+def start(world: Path) -> tuple[Connection, int | None]:
+    """Start the daemon of a prepared world, or raise Unserved.
+
+    Returns a connection and the process id of the new child that serves, None when another daemon was quicker.
+    """
+    pid = serve(world)
+    end = time.monotonic() + START_SECONDS
+    # A daemon that ends well has found another one serving.
+    ended = None
+    while not ended and time.monotonic() < end:
+        connection = connect(world)
+        if connection:
+            return connection, pid if ended is None else None
+        if ended is None:
+            gone, code = os.waitpid(pid, os.WNOHANG)
+            ended = code if gone else None
+        time.sleep(0.002)
+    raise Unserved(f"no daemon answers for {world}; {world / 'run' / 'log'} may tell why")
+
+
+def end(directory: Path):
+    """Leave no process of a world, nor anyone who would start it again."""
+    place.stopped(directory).touch()
+    connection = connect(directory, seconds=STOP_SECONDS)
+    if connection:
+        with connection, contextlib.suppress(Unserved, OSError):
+            connection.ask("OpenVIX_Stop")
+    lock = place.lock_within(directory, STOP_SECONDS)
+    if lock is None and place.holder(directory) in place.processes(directory):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(place.holder(directory), signal.SIGKILL)
+        lock = place.lock_within(directory, STOP_SECONDS)
+    if lock is None:
+        raise Unserved(f"process {place.holder(directory)} serves {directory} and cannot be ended")
+    try:
+        # A daemon that ended in order has removed it, and ended the guests.
+        if (directory / "run" / "socket").exists():
+            place.end_sandboxed(directory)
+            (directory / "run" / "socket").unlink()
+    finally:
+        os.close(lock)

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Deleting a VM (semantics.md section 13): its own files go, what else lies in its folder stays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+from openvix import clones, facts, machine
+from openvix.failure import Failure
+from openvix.machine import Machine
+
+
+def delete(world, vm: Machine, call, with_disks: bool):
+    """Delete a VM that is off or suspended; raises Failure 3007 when it is on, 15 when another program holds it. A daemon that is killed ends it later."""
+    with vm.operation():
+        if vm.is_on:
+            raise Failure(facts.VIX_E_VM_IS_RUNNING)
+        vm.require_unlocked()
+        vm.linger(call)
+        files = files_of(vm, with_disks)
+        world.inventory.begin_deleting(vm.path, files)
+        world.forget(vm)
+        remove(Path(vm.path), files)
+        world.inventory.end_deleting(vm.path)
+        base = world.machines.get(vm.state.get("base", {}).get("vmx"))
+        if base:
+            with base.held():
+                clones.disown(base, {vm.path})
+
+
+def files_of(vm: Machine, with_disks: bool) -> list[str]:
+    """Return the names of what a VM has in its folder; the guest's disks are in a directory of ours."""
+    stem = re.escape(vm.name)
+    kinds = [rf"{stem}\.(vmx|vmxf|vmsd|vmss|vmem|nvram)", rf"{stem}-Snapshot\d+\.(vmsn|vmem)", rf"{stem}\.vmx\.lck", r"vmware(-\d+)?\.log"]
+    kinds += [rf"{stem}(-flat|-s\d+|-\d{{6}}(-s\d+|-delta)?)?\.vmdk"] if with_disks else []
+    own = "openvix" if with_disks else "openvix/*.json"
+    return [own, *(name for name in os.listdir(vm.folder) if any(re.fullmatch(kind, name) for kind in kinds))]
+
+
+def remove(path: Path, files: list[str]):
+    """Remove these files of a VM, and its folder when nothing else is in it; what is gone already is no error."""
+    # The .vmx goes first: without it there is no VM.
+    for name in sorted(files, key=lambda name: (not name.endswith(".vmx"), name)):
+        each = path.parent / name
+        if name.startswith("openvix"):
+            machine.remove_own(path.parent / "openvix", disks_too=name == "openvix")
+        elif each.is_dir():
+            for lock in each.iterdir():
+                lock.unlink()
+            each.rmdir()
+        else:
+            each.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()

@@ -1,0 +1,15 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a call ends with when it does not succeed."""
+
+from __future__ import annotations
+
+
+class Failure(Exception):
+    """A call failed with this VixError code (a number of facts.py)."""
+
+    def __init__(self, code: int, doing: str = ""):
+        super().__init__(f"VIX error {code}{': ' + doing if doing else ''}")
+        self.code = code

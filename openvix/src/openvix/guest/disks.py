@@ -1,0 +1,121 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Disks of guests: directories that hold all their files."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from openvix.guest import paths, rights, trees
+from openvix.guest.errors import told_as_failures
+
+# What a Linux system has at its root, besides what it shows of the host.
+DIRECTORIES = {
+    **dict.fromkeys(("dev", "etc", "etc/alternatives", "home", "media", "mnt", "opt", "proc", "run", "srv", "usr", "var", "var/lib", "var/log"), 0o755),
+    "root": 0o700,
+    "tmp": 0o1777,
+    "var/tmp": 0o1777,
+}
+EXACTLY = trees.Manner(source_forced=True, target_forced=True, exact=True)
+
+
+def create(place: Path, *, hostname: str, accounts: list[dict], files: dict[str, str]):
+    """Make a new disk at a place that does not exist: the files of a small Linux system, a home for each account, and these files (guest path: text).
+
+    Raises Failure, also for a file where the guest cannot have one, and then leaves nothing.
+    """
+    with told_as_failures():
+        _whole(place, lambda disk: _fill(disk, hostname, accounts, files))
+
+
+def copy(source: Path, target: Path):
+    """Copy a disk, also that of a running guest, to a place that does not exist; what is there afterwards is complete. Raises Failure."""
+    with told_as_failures():
+        _whole(target, lambda disk: trees.copy(None, str(source), None, str(disk), "", EXACTLY))
+
+
+def remove(place: Path):
+    """Remove a disk, or what is left of one; none there is no error. Raises Failure."""
+    with told_as_failures():
+        partial = _beside(place)
+        if not partial.exists() and place.exists():
+            os.rename(place, partial)
+        for each in (partial, place):
+            if each.exists():
+                trees.remove(None, str(each))
+
+
+def _beside(place: Path) -> Path:
+    return place.with_name(f".{place.name}.partial")
+
+
+def _whole(place: Path, fill):
+    """Have a directory filled beside its place and then put it there; what a killed daemon left beside goes."""
+    partial = _beside(place)
+    if partial.exists():
+        trees.remove(None, str(partial))
+    try:
+        fill(partial)
+        os.rename(partial, place)
+    finally:
+        if partial.exists():
+            trees.remove(None, str(partial))
+
+
+def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]):
+    disk.mkdir()
+    for name, mode in DIRECTORIES.items():
+        (disk / name).mkdir()
+        (disk / name).chmod(mode)
+    for path in paths.SHOWN:
+        name = path[1:]
+        if "/" not in name and os.path.islink(path):
+            (disk / name).symlink_to(os.readlink(path))
+        elif os.path.isdir(path):
+            (disk / name).mkdir(exist_ok=True)
+        elif os.path.isfile(path):
+            (disk / name).touch()
+
+    users = {"root": ("0", "/root")}
+    for number, account in enumerate(accounts, start=1000):
+        users[account["name"]] = ("0" if account["name"] == "root" else str(number), rights.home_of(account))
+    texts = {
+        "hostname": f"{hostname}\n",
+        "hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n",
+        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+        "passwd": "".join(f"{name}:x:{number}:{number}:{name}:{home}:/bin/sh\n" for name, (number, home) in users.items()),
+        "group": "".join(f"{name}:x:{number}:\n" for name, (number, _) in users.items()),
+        "os-release": f'ID=openvix\nNAME="OpenVIX guest"\nPRETTY_NAME={shlex.quote(f"OpenVIX guest {hostname}")}\n',
+    }
+    for name, text in texts.items():
+        (disk / "etc" / name).write_text(text, encoding="utf-8")
+    # The accounts are data of the world: there is no password in the guest.
+    shadow = disk / "etc" / "shadow"
+    shadow.touch(mode=0o600)
+    shadow.write_text("".join(f"{name}:*:::::::\n" for name in users), encoding="utf-8")
+    for _, home in users.values():
+        if home != "/root":
+            _make_directories(disk, home, 0o700)
+    for path, text in files.items():
+        _make_directories(disk, os.path.dirname(path), 0o755)
+        with paths.find(disk, path) as place:
+            place.must_change()
+            with trees.opened(place.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, place.directory, 0o644) as file:
+                trees.write(file, text.encode())
+
+
+def _make_directories(disk: Path, path: str, mode: int):
+    """Make a directory of the guest and those above it, where they are missing."""
+    above = ""
+    for name in path.strip("/").split("/"):
+        above = f"{above}/{name}"
+        with paths.find(disk, above) as place:
+            try:
+                place.stat()
+            except FileNotFoundError:
+                place.must_change()
+                os.mkdir(place.name, mode if above == path else 0o755, dir_fd=place.directory)

@@ -1,0 +1,59 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the guest tells what its operating system refused."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+
+from openvix import facts
+from openvix.failure import Failure
+
+# A code of newer guests that vix.h does not name (semantics.md sections 6 and 18).
+DIRECTORY_NOT_EMPTY = 20006
+
+# semantics.md section 18
+CODES = {
+    errno.EPERM: facts.VIX_E_FILE_ACCESS_ERROR,
+    errno.EACCES: facts.VIX_E_FILE_ACCESS_ERROR,
+    errno.EAGAIN: facts.VIX_E_OBJECT_IS_BUSY,
+    errno.EBUSY: facts.VIX_E_OBJECT_IS_BUSY,
+    errno.EEXIST: facts.VIX_E_FILE_ALREADY_EXISTS,
+    errno.EFBIG: facts.VIX_E_FILE_TOO_BIG,
+    errno.ENOTEMPTY: DIRECTORY_NOT_EMPTY,
+    errno.ENOTDIR: facts.VIX_E_NOT_A_DIRECTORY,
+    errno.ENOENT: facts.VIX_E_FILE_NOT_FOUND,
+    errno.ENODEV: facts.VIX_E_FILE_NOT_FOUND,
+    errno.ENOSPC: facts.VIX_E_DISK_FULL,
+    errno.EISDIR: facts.VIX_E_NOT_A_FILE,
+    errno.ESRCH: facts.VIX_E_NO_SUCH_PROCESS,
+    errno.ENAMETOOLONG: facts.VIX_E_FILE_NAME_TOO_LONG,
+    errno.EINVAL: facts.VIX_E_INVALID_ARG,
+    errno.EMSGSIZE: facts.VIX_E_INVALID_ARG,
+    errno.ENOMEM: facts.VIX_E_OUT_OF_MEMORY,
+    errno.ELOOP: facts.VIX_E_OUT_OF_MEMORY,
+    errno.EIO: facts.VIX_E_FILE_ERROR,
+    errno.EMFILE: facts.VIX_E_FILE_ERROR,
+    errno.ENFILE: facts.VIX_E_FILE_ERROR,
+    errno.EMLINK: facts.VIX_E_FILE_ERROR,
+    errno.EROFS: facts.VIX_E_FILE_ERROR,
+    errno.ETIMEDOUT: facts.VIX_E_FILE_ERROR,
+}
+
+
+@contextlib.contextmanager
+def told_as_failures() -> Iterator[None]:
+    """Raise Failure with VIX's code for every OSError (semantics.md section 18)."""
+    try:
+        yield
+    except OSError as error:
+        raise Failure(CODES.get(error.errno, facts.VIX_E_FAIL), str(error)) from error
+
+
+def error(number: int, path: str) -> OSError:
+    """Return the OSError of this errno about this path."""
+    return OSError(number, errno.errorcode[number], path)

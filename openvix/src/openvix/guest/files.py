@@ -1,0 +1,235 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files and directories of a guest, on its disk (semantics.md section 20).
+
+Each function takes the disk, the account in whose name it works (rights.py) and absolute paths of the guest, and raises OSError, which errors.py turns
+into VIX's codes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from openvix import facts
+from openvix.failure import Failure
+from openvix.guest import paths, rights, trees
+from openvix.guest.errors import error
+from openvix.guest.rights import Account
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What VIX tells of a file: its name without the directory, size in bytes, VIX_FILE_ATTRIBUTES_ flags, seconds since 1970 of its last change."""
+
+    name: str
+    size: int
+    flags: int
+    modified: int
+
+
+def kind_of(disk: Path, account: Account, path: str) -> int:
+    """Return the file type bits of what a path leads to, 0 for nothing or what the account may not see; raise for an empty or relative path."""
+    try:
+        with paths.find(disk, path) as place:
+            rights.must_see(account, place.path)
+            return stat.S_IFMT(place.stat().st_mode)
+    except OSError as failure:
+        if failure.errno == errno.EINVAL:
+            raise
+        return 0
+
+
+def file_info(disk: Path, account: Account, path: str) -> FileInfo:
+    """Return what a path leads to; a link is told as such unless it leads to a directory."""
+    with paths.find(disk, path) as place:
+        rights.must_see(account, place.path)
+        found = place.stat()
+    with paths.find(disk, path, follow=False) as place:
+        linked = stat.S_ISLNK(place.stat().st_mode)
+    return _info(os.path.basename(path.rstrip("/")), found, linked)
+
+
+def list_directory(disk: Path, account: Account, path: str) -> list[FileInfo]:
+    """Return what a directory holds, sorted by name."""
+    with paths.find(disk, path) as place:
+        rights.must_read(account, place.path)
+        with trees.opened(place.name, os.O_RDONLY | os.O_DIRECTORY, place.directory, forced=_forced(account, place)) as directory:
+            listed = []
+            for name in sorted(os.listdir(directory)):
+                with contextlib.suppress(FileNotFoundError):
+                    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                    listed.append(_linked(disk, account, f"{place.path.rstrip('/')}/{name}", found))
+            return listed
+
+
+def _linked(disk: Path, account: Account, path: str, found: os.stat_result) -> FileInfo:
+    """Return what file_info tells, or for a link that leads nowhere the link itself."""
+    name = os.path.basename(path)
+    if stat.S_ISLNK(found.st_mode):
+        with contextlib.suppress(OSError):
+            info = file_info(disk, account, path)
+            return FileInfo(_text(name), info.size, info.flags, info.modified)
+    return _info(name, found, stat.S_ISLNK(found.st_mode))
+
+
+def _info(name: str, found: os.stat_result, linked: bool) -> FileInfo:
+    size, flags = 0, 0
+    if stat.S_ISDIR(found.st_mode):
+        flags = facts.VIX_FILE_ATTRIBUTES_DIRECTORY
+    else:
+        flags = facts.VIX_FILE_ATTRIBUTES_SYMLINK if linked else 0
+        size = found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return FileInfo(_text(name), size, flags, int(found.st_mtime))
+
+
+def _text(name: str) -> str:
+    """Return a file name as text that can be sent: in VIX all text is UTF-8."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def create_directory(disk: Path, account: Account, path: str):
+    """Make a directory, and those above it that are missing; what is there already, of whatever kind, is an error."""
+    names = path.rstrip("/").split("/")
+    made = False
+    for end in range(2, len(names) + 1):
+        with paths.find(disk, "/".join(names[:end]), follow=end < len(names)) as place:
+            rights.must_see(account, place.path)
+            made = not _is_there(place)
+            if made:
+                _must_change(account, place)
+                os.mkdir(place.name, 0o700, dir_fd=place.directory)
+    if not made:
+        raise error(errno.EEXIST if path.startswith("/") else errno.EINVAL, path)
+
+
+def delete_directory(disk: Path, account: Account, path: str):
+    """Remove a directory with all that is in it; a link to one is none."""
+    with paths.find(disk, _bare(path), follow=False) as place:
+        rights.must_see(account, place.path)
+        if not stat.S_ISDIR(place.stat().st_mode):
+            raise error(errno.ENOTDIR, path)
+        _must_change(account, place)
+        trees.remove(place.directory, place.name)
+
+
+def delete_file(disk: Path, account: Account, path: str):
+    """Remove a file or a link; anything else is an error."""
+    with paths.find(disk, path, follow=False) as place:
+        rights.must_see(account, place.path)
+        if stat.S_IFMT(place.stat().st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
+            raise error(errno.EISDIR, path)
+        _must_change(account, place)
+        os.unlink(place.name, dir_fd=place.directory)
+
+
+def rename(disk: Path, account: Account, old: str, new: str):
+    """Rename a file, link or directory; onto itself nothing happens, onto a directory it fails, a file is replaced."""
+    with paths.find(disk, _bare(old), follow=False) as source, paths.find(disk, _bare(new), follow=False) as target:
+        rights.must_see(account, source.path)
+        source.stat()
+        if source.path == target.path:
+            return
+        if stat.S_ISDIR(kind_of(disk, account, new)):
+            raise Failure(facts.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}")
+        _must_change(account, source)
+        _must_change(account, target)
+        os.rename(source.name, target.name, src_dir_fd=source.directory, dst_dir_fd=target.directory)
+
+
+def create_temp_file(disk: Path, account: Account) -> str:
+    """Make an empty file that no other has the name of, and return its path."""
+    while True:
+        path = f"/tmp/vmware{secrets.randbelow(1 << 31)}"
+        with contextlib.suppress(FileExistsError):
+            write_new(disk, account, path, b"")
+            return path
+
+
+def write_new(disk: Path, account: Account, path: str, content: bytes):
+    """Make a file that only its owner can read."""
+    with paths.find(disk, path, follow=False) as place:
+        _must_change(account, place)
+        with trees.opened(place.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, place.directory) as file:
+            trees.write(file, content)
+
+
+def copy_in(disk: Path, account: Account, host_path: str, path: str):
+    """Copy a file or directory of the host to a path of the guest."""
+    with paths.find(disk, path) as place:
+        source = _host(host_path)
+        if path.endswith("/") and not os.path.isdir(source):
+            raise error(errno.EISDIR, path)
+        os.stat(source)
+        _must_change(account, place)
+        trees.copy(None, source, place.directory, place.name, source, trees.Manner(target_forced=_forced(account, place)))
+
+
+def copy_out(disk: Path, account: Account, path: str, host_path: str):
+    """Copy a file or directory of the guest to a path of the host."""
+    with paths.find(disk, path) as place:
+        manner = trees.Manner(check=lambda each: rights.must_read(account, each), source_forced=_forced(account, place))
+        trees.copy(place.directory, place.name, None, _host(host_path), "" if place.path == "/" else place.path, manner)
+
+
+def make_share_points(disk: Path, names: set[str]):
+    """Have an empty directory for each shared folder, and none for what is no longer shared."""
+    above = os.path.dirname(paths.SHARES)
+    with paths.find(disk, above) as place:
+        if not _is_there(place):
+            if not names:
+                return
+            os.mkdir(place.name, 0o755, dir_fd=place.directory)
+    with paths.find(disk, paths.SHARES) as place:
+        if not _is_there(place):
+            if not names:
+                return
+            os.mkdir(place.name, 0o755, dir_fd=place.directory)
+        with trees.opened(place.name, os.O_RDONLY | os.O_DIRECTORY, place.directory, forced=True) as directory:
+            there = set(os.listdir(directory))
+            for name in there - names:
+                with contextlib.suppress(OSError):
+                    os.rmdir(name, dir_fd=directory)
+            for name in names - there:
+                os.mkdir(name, 0o755, dir_fd=directory)
+
+
+def _host(path: str) -> str:
+    """Return a path of the host without links: VIX follows them there, a copy does not."""
+    if not os.path.isabs(path) or "\0" in path:
+        raise error(errno.EINVAL, path)
+    if path.endswith("/") and os.path.lexists(path.rstrip("/") or "/") and not os.path.isdir(path):
+        raise error(errno.ENOTDIR, path)
+    return os.path.realpath(path)
+
+
+def _forced(account: Account, place: paths.Place) -> bool:
+    """Return whether modes do not hold for this account here; on what is the host's they always do."""
+    return account.administrator and not place.shared and not place.hosted
+
+
+def _must_change(account: Account, place: paths.Place):
+    place.must_change()
+    # What is shared for writing is so for everyone in the guest.
+    if not place.hosted:
+        rights.must_write(account, place.path)
+
+
+def _is_there(place: paths.Place) -> bool:
+    try:
+        place.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _bare(path: str) -> str:
+    """Return a path without slashes at its end, which would have a link followed."""
+    return path.rstrip("/") or path[:1]

@@ -1,0 +1,168 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files and whole directories copied and removed.
+
+A running guest may replace anything by a link meanwhile, so every name is looked up in an open directory and no link is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from openvix.guest.errors import error
+
+BLOCK = 1 << 20
+# Each level keeps two files open.
+DEEPEST = 200
+
+
+@contextlib.contextmanager
+def opened(name: str, flags: int, directory: int | None, mode: int = 0o600, *, forced: bool = False) -> Iterator[int]:
+    """Open what is no link; forced: even where its mode forbids that to its owner."""
+    with _unlocked(name, directory) if forced else contextlib.nullcontext():
+        file = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode, dir_fd=directory)
+        try:
+            yield file
+        finally:
+            os.close(file)
+
+
+@contextlib.contextmanager
+def _unlocked(name: str, directory: int | None) -> Iterator[None]:
+    """Let the owner of a file or directory, where it is there, use it meanwhile."""
+    try:
+        place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        mode = os.fstat(place).st_mode
+        needed = stat.S_IRWXU if stat.S_ISDIR(mode) else stat.S_IRUSR | stat.S_IWUSR
+        if stat.S_ISLNK(mode) or mode & needed == needed:
+            yield
+            return
+        # Through the open file, as only this reaches the very one that was looked at.
+        os.chmod(f"/proc/self/fd/{place}", stat.S_IMODE(mode) | needed)
+        try:
+            yield
+        finally:
+            os.chmod(f"/proc/self/fd/{place}", stat.S_IMODE(mode))
+    finally:
+        os.close(place)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a tree is copied: check is asked about each path before it is read; forced as in opened(), for each side; exact as in copy()."""
+
+    check: Callable[[str], None] | None = None
+    source_forced: bool = False
+    target_forced: bool = False
+    exact: bool = False
+
+
+def copy(source: int | None, name: str, target: int | None, new: str, path: str, manner: Manner, depth: int = 0):
+    """Copy a file, a link or a directory, over what is there already; directories are merged (semantics.md section 20).
+
+    path: that of the source, for the check. Neither owner, times nor set-id bits are kept; exact keeps times and mode, copies named pipes, leaves sockets
+    out, and passes over what vanishes meanwhile. The first error ends it and leaves what was done. Raises OSError.
+    """
+    if manner.check:
+        manner.check(path)
+    info = os.stat(name, dir_fd=source, follow_symlinks=False)
+    mode, kind = stat.S_IMODE(info.st_mode) & 0o777, stat.S_IFMT(info.st_mode)
+    if kind == stat.S_IFDIR:
+        if depth == DEEPEST:
+            raise error(errno.ENAMETOOLONG, path)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(new, mode | 0o700, dir_fd=target)
+        flags = os.O_RDONLY | os.O_DIRECTORY
+        with opened(name, flags, source, forced=manner.source_forced) as inner, opened(new, flags, target, forced=manner.target_forced) as outer:
+            for child in sorted(os.listdir(inner)):
+                try:
+                    copy(inner, child, outer, child, f"{path}/{child}", manner, depth + 1)
+                except FileNotFoundError:
+                    if not manner.exact:
+                        raise
+            _finish(outer, info, manner)
+    elif kind == stat.S_IFLNK:
+        _make_way(target, new, replaced=(stat.S_IFLNK, stat.S_IFREG))
+        os.symlink(os.readlink(name, dir_fd=source), new, dir_fd=target)
+    elif kind == stat.S_IFREG:
+        _make_way(target, new, replaced=(stat.S_IFLNK,))
+        create = os.O_WRONLY | os.O_CREAT
+        with opened(name, os.O_RDONLY, source, forced=manner.source_forced) as inner, opened(new, create, target, mode, forced=manner.target_forced) as outer:
+            # A pipe may have come in the place of either.
+            _must_be_file(inner, path)
+            _must_be_file(outer, new)
+            os.ftruncate(outer, 0)
+            while block := os.read(inner, BLOCK):
+                write(outer, block)
+            _finish(outer, info, manner)
+    elif not manner.exact:
+        raise error(errno.EISDIR, path)
+    elif kind == stat.S_IFIFO:
+        os.mkfifo(new, mode, dir_fd=target)
+
+
+def _must_be_file(file: int, path: str):
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        raise error(errno.EISDIR, path)
+
+
+def _finish(file: int, info: os.stat_result, manner: Manner):
+    if manner.exact:
+        os.fchmod(file, stat.S_IMODE(info.st_mode))
+        os.utime(file, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+
+def _make_way(directory: int | None, name: str, replaced: tuple[int, ...]):
+    """Remove what is there if it is of these kinds; raise OSError for what is neither file nor directory."""
+    try:
+        kind = stat.S_IFMT(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return
+    if kind in replaced:
+        os.unlink(name, dir_fd=directory)
+    elif kind not in (stat.S_IFREG, stat.S_IFDIR):
+        raise error(errno.EISDIR, name)
+
+
+def write(file: int, content: bytes):
+    """Write all of the content to an open file."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+def remove(directory: int | None, name: str):
+    """Remove a directory with all that is in it, whatever the modes below it say."""
+    flags = os.O_RDONLY | os.O_DIRECTORY
+    with opened(name, flags, directory, forced=True) as top:
+        # Directories are emptied into the topmost one, so no depth is too deep.
+        while names := os.listdir(top):
+            for each in names:
+                if not _is_directory(top, each):
+                    os.unlink(each, dir_fd=top)
+                    continue
+                with opened(each, flags, top, forced=True) as inner:
+                    for child in os.listdir(inner):
+                        if _is_directory(inner, child):
+                            with _unlocked(child, inner):
+                                os.rename(child, f"{secrets.token_hex(8)}.removed", src_dir_fd=inner, dst_dir_fd=top)
+                        else:
+                            os.unlink(child, dir_fd=inner)
+                os.rmdir(each, dir_fd=top)
+    os.rmdir(name, dir_fd=directory)
+
+
+def _is_directory(directory: int, name: str) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)

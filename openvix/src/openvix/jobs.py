@@ -1,0 +1,95 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calls of clients on their way: counted, struck by faults, answered at once or as jobs on threads of their own."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+
+from openvix import calls, facts, wire
+from openvix.failure import Failure
+from openvix.faults import Fault
+
+# What the host's own file system can answer while a VM's files change.
+HOST_ERRORS = {
+    errno.ENOSPC: facts.VIX_E_DISK_FULL,
+    errno.EDQUOT: facts.VIX_E_DISK_FULL,
+    errno.EACCES: facts.VIX_E_FILE_ACCESS_ERROR,
+    errno.EPERM: facts.VIX_E_FILE_ACCESS_ERROR,
+    errno.ENOENT: facts.VIX_E_FILE_NOT_FOUND,
+    errno.ENOMEM: facts.VIX_E_OUT_OF_MEMORY,
+}
+NO_FAULT = Fault()
+
+
+class Call:
+    """One call of a client: who asks, for what, and how it is answered."""
+
+    __slots__ = ("_fault", "answer", "arguments", "client", "number", "record", "world")
+
+    def __init__(self, client, number: int, function: str, arguments: list):
+        self.client, self.world, self.number = client, client.world, number
+        self.answer, self.arguments, machine = calls.understand(client, function, arguments)
+        self.record = [client.pid, function, machine and machine.path, None]
+        self.world.calls.append(self.record)
+        self._fault = self.world.faults.match(function, machine and machine.name, machine and machine.path) or NO_FAULT
+
+    def start(self):
+        """Answer at once, or begin the job."""
+        fault = self._fault
+        if self.record[1] in calls.JOBS:
+            self._begin_job(fault)
+        elif fault.delay:
+            self._thread(self._finish_late, fault)
+        else:
+            self._finish(fault)
+
+    def progress(self):
+        """Tell the callback of a job that it is under way."""
+        self.client.send(self.number, wire.EVENT, facts.VIX_EVENTTYPE_JOB_PROGRESS, [])
+
+    def is_orphan(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self.client.gone
+
+    def _begin_job(self, fault: Fault):
+        if fault.directive and not fault.in_job:
+            self.client.send(self.number, wire.ACCEPTED, fault.directive)
+            return
+        self.client.send(self.number, wire.ACCEPTED, "")
+        if fault.directive != "hang":
+            self._thread(self._finish_late, fault)
+
+    def _thread(self, target, *arguments):
+        threading.Thread(target=target, args=arguments, daemon=True).start()
+
+    def _finish_late(self, fault: Fault):
+        time.sleep(fault.delay)
+        self._finish(fault)
+
+    def _finish(self, fault: Fault):
+        # What is none of the failures below is a bug of ours: it is logged as such, and the client still gets its answer.
+        error, items = facts.VIX_E_FAIL, []
+        try:
+            if fault.directive:
+                error = facts.VIX_OK
+            elif fault.error:
+                error = fault.error
+            else:
+                items = self.answer(self, *self.arguments)
+                error = facts.VIX_OK
+        except Failure as failure:
+            error = failure.code
+        except OSError as failure:
+            error = HOST_ERRORS.get(failure.errno, facts.VIX_E_FILE_ERROR)
+        finally:
+            self.record[3] = error
+            if error and fault.junk:
+                error |= fault.junk << 16
+                # A VixError is unsigned, an integer of the protocol is not.
+                error -= (error >> 63) << 64
+            self.client.send(self.number, wire.DONE, error, items, fault.directive)

@@ -1,0 +1,110 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is written in C is compiled where it is used, once, and kept in a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FLAGS = ["-std=c11", "-O2", "-fPIC", "-pthread", "-Wall", "-Wextra"]
+# A loaded library has threads: it must never be unloaded. Its own calls must not end in another library that has the same names, such as VMware's wrapper.
+SHARED = ["-shared", "-Wl,-soname,libvix.so", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,-Bsymbolic"]
+COMPILERS = ("cc", "gcc", "clang")
+# Without these two its first run takes long and undefined behaviour traps, as in no other compiler's release build.
+ZIGLANG = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined", "-s"]
+
+
+class CannotBuild(Exception):
+    """The C sources cannot be compiled here; the message tells what to do."""
+
+
+def build() -> Path:
+    """Return the path of libvix.so, compiled from the sources of this package, or raise CannotBuild."""
+    folder = source_folder("libvix")
+    symbols = folder / "symbols.map"
+    read = sorted([*folder.glob("*.c"), *folder.glob("*.h"), *folder.glob("*.inc"), symbols])
+    return _compiled("libvix.so", read, [*FLAGS, *SHARED, f"-Wl,--version-script={symbols}", *map(str, sorted(folder.glob("*.c")))])
+
+
+def compile_program(sources: list[Path], name: str) -> Path:
+    """Return the path of the program of this name, compiled from C sources and static where the machine has what that takes, or raise CannotBuild."""
+    arguments = [*FLAGS, *map(str, sources)]
+    try:
+        return _compiled(name, sources, ["-static", *arguments])
+    except CannotBuild:
+        return _compiled(name, sources, arguments)
+
+
+def compile_client(source: Path) -> Path:
+    """Return the path of a program that uses libvix.so, compiled from one C source, or raise CannotBuild."""
+    library = build()
+    beside = [path for folder in (source.parent, source_folder("libvix")) for path in sorted(folder.glob("*.h"))]
+    return _compiled(source.stem, [source, *beside], [*FLAGS, "-Werror", str(source), str(library), f"-Wl,-rpath,{library.parent}"])
+
+
+def source_folder(name: str) -> Path:
+    """Return the folder of C sources of this name: inside the installed package, or beside src/ in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / name
+    return installed if installed.is_dir() else package.parents[1] / name
+
+
+def _compilers():
+    """Yield the command lines of the compilers that are here, the preferred one first."""
+    yield from ([found] for found in map(shutil.which, COMPILERS) if found)
+    # Asked of another process: the one that serves a world sees no installed packages.
+    if subprocess.run([sys.executable, "-c", "import ziglang"], capture_output=True, check=False).returncode == 0:
+        yield ZIGLANG
+
+
+def _compiled(name: str, read: list[Path], arguments: list[str]) -> Path:
+    cache = _cache()
+    said = ""
+    for compiler in _compilers():
+        key = hashlib.sha256(repr([compiler, arguments]).encode())
+        for path in read:
+            key.update(hashlib.sha256(path.read_bytes()).digest())
+        place = cache / key.hexdigest()[:16] / name
+        if place.exists():
+            return place
+        said = said or _compile([*compiler, *arguments], place)
+        if place.exists():
+            return place
+    if said:
+        raise CannotBuild(f"{name} does not compile: {said}")
+    advice = "install one of them (Debian: apt install gcc libc6-dev) or 'pip install ziglang'"
+    raise CannotBuild(f"{name} has to be compiled, but neither cc, gcc nor clang is found; {advice}")
+
+
+def _compile(command: list[str], place: Path) -> str:
+    """Compile to this place, and return what the compiler said when it failed."""
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    # Written beside and moved: who builds at the same time, or looks, sees a whole file or none.
+    with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
+        part = Path(scratch, place.name)
+        zig = {"ZIG_GLOBAL_CACHE_DIR": str(place.parents[1] / "zig"), "ZIG_LOCAL_CACHE_DIR": scratch}
+        whole = [*command, "-o", str(part)]
+        done = subprocess.run(whole, env=os.environ | zig, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode == 0 and part.exists():
+            os.replace(part, place)
+            return ""
+        return (done.stderr or done.stdout).strip()[-2000:] or f"{command[0]} ended with {done.returncode}"
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    cache = Path(os.environ.get("OPENVIX_CACHE") or Path(home) / "openvix").absolute()
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(mode=0o700, exist_ok=True)
+    if cache.stat().st_uid != os.geteuid():
+        raise CannotBuild(f"{cache} belongs to another user, whose libraries are not to be trusted; set OPENVIX_CACHE to a directory of your own")
+    cache.chmod(0o700)
+    return cache

@@ -1,0 +1,150 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Products: what the one that a world plays can do, and how it speaks of its VMs (semantics.md sections 9, 10 and 25)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from openvix import facts
+
+TITLES = {
+    "workstation": "VMware Workstation",
+    "player": "VMware Player",
+    "fusion": "VMware Fusion",
+    "workstation_shared": "VMware Workstation Shared",
+    "vi_server": "VMware vSphere",
+    "server": "VMware Server",
+}
+VERSIONS = {"workstation": "17.6.0", "player": "17.6.0", "fusion": "13.6.0", "workstation_shared": "15.5.0", "vi_server": "5.5.0", "server": "2.0.2"}
+# The newest virtual hardware from each version on.
+WORKSTATION_HARDWARE = {
+    (6, 0): 6,
+    (6, 5): 7,
+    (8, 0): 8,
+    (9, 0): 9,
+    (10, 0): 10,
+    (11, 0): 11,
+    (12, 0): 12,
+    (14, 0): 14,
+    (15, 0): 16,
+    (16, 0): 18,
+    (16, 2): 19,
+    (17, 0): 20,
+    (17, 5): 21,
+    (25, 0): 22,
+}
+HARDWARE = {
+    "workstation": WORKSTATION_HARDWARE,
+    "workstation_shared": WORKSTATION_HARDWARE,
+    "player": {
+        (3, 0): 7,
+        (4, 0): 8,
+        (5, 0): 9,
+        (6, 0): 10,
+        (7, 0): 11,
+        **{version: number for version, number in WORKSTATION_HARDWARE.items() if version >= (12, 0)},
+    },
+    "fusion": {
+        (5, 0): 9,
+        (6, 0): 10,
+        (7, 0): 11,
+        (8, 0): 12,
+        (10, 0): 14,
+        (11, 0): 16,
+        (12, 0): 18,
+        (12, 2): 19,
+        (13, 0): 20,
+        (13, 5): 21,
+        (25, 0): 22,
+    },
+    "vi_server": {(4, 0): 7, (5, 0): 8, (5, 1): 9, (5, 5): 10, (6, 0): 11, (6, 5): 13, (6, 7): 14, (7, 0): 17, (8, 0): 20},
+    "server": {(1, 0): 4, (2, 0): 7},
+}
+# Success without any effect, though the matrix does not tick them (semantics.md section 10).
+IDLE = ("VixHost_RegisterVM", "VixHost_UnregisterVM")
+# The datastore that a product with remote paths keeps its VMs in.
+STORE = "[standard] "
+PROVIDERS = {
+    "workstation": facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION,
+    "fusion": facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION,
+    "player": facts.VIX_SERVICEPROVIDER_VMWARE_PLAYER,
+    "workstation_shared": facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED,
+    "vi_server": facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER,
+}
+FEATURES = {
+    "VixVM_AddSharedFolder": facts.VIX_VM_SUPPORT_SHARED_FOLDERS,
+    "VixVM_InstallTools": facts.VIX_VM_SUPPORT_TOOLS_INSTALL,
+    "VixVM_UpgradeVirtualHardware": facts.VIX_VM_SUPPORT_HARDWARE_UPGRADE,
+}
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product in one version."""
+
+    name: str
+    version: str
+    lacks: frozenset[str]
+    hardware: int
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.name]
+
+    @property
+    def provider(self) -> int:
+        """Return the provider that a client names: Server 2 is spoken to like vSphere."""
+        older = facts.VIX_SERVICEPROVIDER_VMWARE_SERVER if _number(self.version) < (2, 0) else facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER
+        return PROVIDERS.get(self.name, older)
+
+    @property
+    def is_remote(self) -> bool:
+        """Return whether its host is named, with a user and a password, and its paths are those of a datastore."""
+        return self.provider in (facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED)
+
+    @property
+    def has_inventory(self) -> bool:
+        return self.name in ("workstation_shared", "vi_server", "server")
+
+    @property
+    def keeps_one_snapshot(self) -> bool:
+        return self.name == "server"
+
+    @property
+    def features(self) -> int:
+        """Return the bits of VIX_PROPERTY_VM_SUPPORTED_FEATURES."""
+        bits = 0 if self.keeps_one_snapshot or "VixVM_CreateSnapshot" in self.lacks else facts.VIX_VM_SUPPORT_MULTIPLE_SNAPSHOTS
+        return bits | sum(bit for function, bit in FEATURES.items() if function not in self.lacks)
+
+    def said(self, directory: Path, path: str) -> str:
+        """Return how this product writes the path of a VM of the world in this directory."""
+        return STORE + path.removeprefix(f"{directory}/vms/") if self.is_remote else path
+
+    def meant(self, directory: Path, text: str) -> str | None:
+        """Return the path on this machine that a client means, None when this product takes no such path."""
+        if not self.is_remote:
+            return text if text.startswith("/") else None
+        return f"{directory}/vms/{text.removeprefix(STORE)}" if text.startswith(STORE) else None
+
+
+def of(name: str, version: str) -> Product:
+    """Return a product, with the column of the manual's matrix that is nearest to its version."""
+    number = _number(version)
+    columns = {_number(column[len(TITLES[name]) :]): lacks for column, lacks in facts.LACKS.items() if re.fullmatch(rf"{TITLES[name]} \d[\d. and]*", column)}
+    lacks = frozenset(_latest(columns, number)) - (frozenset(IDLE) if name in ("workstation", "player") else frozenset())
+    return Product(name, version, lacks, _latest(HARDWARE[name], number))
+
+
+def _latest(table: dict, number: tuple[int, int]):
+    """Return what a table from versions on says of this one; of an older one, what it says of the oldest."""
+    return table[max((version for version in table if version <= number), default=min(table))]
+
+
+def _number(version: str) -> tuple[int, int]:
+    major, minor, *_ = (*map(int, re.findall(r"\d+", version)), 0, 0)
+    return major, minor

@@ -1,0 +1,172 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A world of its own for each test that asks for the fixture "openvix", and a failure for what the test leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from openvix import control, place, worldfile
+from openvix.ledger import Ledgers
+
+# How long the end of a client may take to arrive at the daemon.
+BOOK_SECONDS = 5.0
+
+
+class ServedWorld:
+    """A world that a daemon of its own serves; directory is where it lies, environment what a client needs to find it."""
+
+    def __init__(self, directory: Path, library: str, settings: dict):
+        self.directory = directory
+        self.environment = {"VIX_LIBRARY": library, "OPENVIX_WORLD": str(directory)}
+        self._forgiven = False
+        self._daemons: list[int] = []
+        place.prepare(directory)
+        worldfile.keep(directory, worldfile.check({"world": settings}))
+        self._connection = self._start()
+
+    def add_vm(self, name: str, **settings: object) -> str:
+        """Make a VM with the keys of a VM in the world file; return the path of its .vmx."""
+        return self._ask("OpenVIX_AddVM", {"name": name, **settings})
+
+    def change_vm(self, path: str, **settings: object):
+        """Change some of the settings of the VM with this .vmx while it runs: see "A VM changes" in the README."""
+        self._ask("OpenVIX_ChangeVM", {"vmx": path, **settings})
+
+    def fault(self, **rule: object):
+        """Add a fault with the keys of a fault in the world file ("from" may be written from_)."""
+        self._ask("OpenVIX_AddFault", {key.rstrip("_"): value for key, value in rule.items()})
+
+    def clear_faults(self):
+        self._ask("OpenVIX_ClearFaults")
+
+    def calls(self, name: str | None = None) -> list[dict]:
+        """Return the calls that clients made, of the function of this name or all: {"client":, "call":, "vm":, "error":}."""
+        return [call for call in self._ask("OpenVIX_Calls") if name in (None, call["call"])]
+
+    @property
+    def vms(self) -> dict[str, str]:
+        """The power state of each VM by the path of its .vmx."""
+        return {vm["vmx"]: vm["power"] for vm in self.status()["vms"]}
+
+    def status(self) -> dict:
+        return self._ask("OpenVIX_Status")
+
+    def handles(self) -> list[dict]:
+        """Return a row for each client that has handles or buffers open, those of ended clients included."""
+        return self._ask("OpenVIX_Handles")
+
+    def forgive_leaks(self, reason: str):
+        """Let the test pass although its clients leave handles or buffers open; the reason is for the reader of the test."""
+        if not reason:
+            raise ValueError("a reason is needed")
+        self._forgiven = True
+
+    def disk(self, path: str) -> Path:
+        """Return the root of the guest's current disk, for the VM with this .vmx."""
+        own = Path(path).parent / "openvix"
+        return own / "disks" / str(json.loads((own / "state.json").read_bytes())["disk"])
+
+    def kill_daemon(self):
+        """End the daemon by SIGKILL; the next client, or the next question asked here, starts another."""
+        pid = self.status()["pid"]
+        self._connection.close()
+        os.kill(pid, signal.SIGKILL)
+        self._reap(pid)
+        # Its lock goes with it, even when it is not our child.
+        lock = place.lock_within(self.directory, BOOK_SECONDS)
+        if lock is None:
+            raise control.Unserved(f"process {pid} does not end")
+        os.close(lock)
+
+    def leaks(self) -> list[str]:
+        """Return a line for each client that has anything open, once those that have ended are booked."""
+        if self._forgiven:
+            return []
+        end = time.monotonic() + BOOK_SECONDS
+        rows = self._rows()
+        while any(not row["ended"] and not Path("/proc", str(row["client"])).exists() for row in rows) and time.monotonic() < end:
+            time.sleep(0.005)
+            rows = self._rows()
+        return [
+            f"process {row['client']}{'' if row['ended'] else ' (still connected)'} left {row['buffers']} buffers and these handles: {row['open']}"
+            for row in rows
+        ]
+
+    def end(self) -> list[str]:
+        """Stop everything; return a line for each process that would not end, which is killed."""
+        self._connection.close()
+        control.end(self.directory)
+        for pid in self._daemons:
+            self._reap(pid)
+        left = place.processes(self.directory)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return [f"process {pid} was left running: {command}" for pid, command in left.items()]
+
+    def _rows(self) -> list[dict]:
+        connection = control.connect(self.directory)
+        if connection is None:
+            # Stopped or killed: the books still lie there.
+            return Ledgers(self.directory / "run" / "clients").report()
+        with connection:
+            return connection.ask("OpenVIX_Handles")
+
+    def _ask(self, function: str, argument: object = None):
+        try:
+            return self._connection.ask(function, argument)
+        except (OSError, control.Unserved):
+            self._connection = control.connect(self.directory) or self._start()
+            return self._connection.ask(function, argument)
+
+    def _start(self) -> control.Connection:
+        connection, pid = control.start(self.directory)
+        self._daemons += [pid] if pid else []
+        return connection
+
+    def _reap(self, pid: int):
+        if pid in self._daemons:
+            os.waitpid(pid, 0)
+            self._daemons.remove(pid)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", 'openvix(**settings): what [world] of a world file would say, for the world of this test: openvix(product="player")')
+
+
+@pytest.fixture(scope="session")
+def openvix_library() -> str:
+    """The path of libvix.so."""
+    from openvix.library import build
+
+    return str(build())
+
+
+@pytest.fixture
+def openvix(request, tmp_path_factory, monkeypatch, openvix_library):
+    """A world of this test alone: see ServedWorld."""
+    marked = request.node.get_closest_marker("openvix")
+    world = ServedWorld(tmp_path_factory.mktemp("openvix") / "world", openvix_library, marked.kwargs if marked else {})
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    leaks = []
+    try:
+        yield world
+        leaks = world.leaks()
+    finally:
+        left = world.end()
+    if leaks or left:
+        pytest.fail("\n".join(["the test left something behind in its world", *leaks, *left]), pytrace=False)
+    # What failed keeps its world and its log.
+    shutil.rmtree(world.directory, ignore_errors=True)

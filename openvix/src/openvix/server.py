@@ -1,0 +1,221 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The daemon of one world: "python -m openvix.server WORLD"."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+from pathlib import Path
+
+from openvix import control, facts, place, wire
+from openvix.jobs import Call
+from openvix.ledger import NAME
+from openvix.world import World, note
+
+PROTOCOL = 1
+CREDENTIALS = struct.Struct("3i")
+# How often the daemon looks whether its world is still there.
+LOOK_SECONDS = 2.0
+
+
+class Client:
+    """One connection of a client: its hosts and guest logins, and the books it keeps."""
+
+    def __init__(self, world: World, connection: socket.socket, stop):
+        self.world, self.stop = world, stop
+        self.pid, self.gone = 0, False
+        self.hosts: set[str] = set()
+        self.logins: dict[str, tuple] = {}
+        self._opened: dict[str, str] = {}
+        self._connection, self._sending = connection, threading.Lock()
+
+    def send(self, *values):
+        frame = wire.encode(*values)
+        # It may have gone away without waiting for the answer: serve() notices.
+        with contextlib.suppress(OSError), self._sending:
+            self._connection.sendall(frame)
+
+    def new_host(self) -> str:
+        reference = f"host-{next(self.world.hosts)}"
+        self.hosts.add(reference)
+        return reference
+
+    def opened(self, machine, host: str | None):
+        self._opened[machine.path] = host
+
+    def opener(self, machine) -> str | None:
+        """Return the host by which this client opened a VM."""
+        return self._opened.get(machine.path)
+
+    def serve(self):
+        """Answer this client until it leaves."""
+        ledger = None
+        try:
+            if not self._is_ours():
+                return
+            frames = wire.frames(self._connection)
+            ledger = self._greet(next(frames, None))
+            if ledger:
+                self.world.ledgers.begin(ledger)
+            for frame in frames if ledger is not None else ():
+                self._take(frame)
+        except wire.Breach as breach:
+            note(f"client {self.pid} broke the protocol: {breach}")
+        except ConnectionError:
+            # A client may die at any moment.
+            pass
+        finally:
+            self._leave(ledger)
+
+    def _is_ours(self) -> bool:
+        _, user, _ = CREDENTIALS.unpack(self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+        if user != os.getuid():
+            note(f"user {user} refused")
+        return user == os.getuid()
+
+    def _greet(self, hello: list | None) -> str | None:
+        """Answer the first frame; return the name of the client's ledger ("" when it keeps none), or None when it is to leave."""
+        match hello:
+            case None:
+                return None
+            case [0, "hello", version, int(), str()] if version != PROTOCOL:
+                self.send(0, wire.DONE, facts.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], "")
+                return None
+            case [0, "hello", _, int(pid), str(ledger)] if not ledger or NAME.fullmatch(ledger):
+                self.pid = pid
+                self.send(0, wire.DONE, facts.VIX_OK, [], "")
+                return ledger
+        raise wire.Breach("a connection begins with hello")
+
+    def _take(self, frame: list):
+        match frame:
+            case [int(_), "OpenVIX_ReleaseVM", str(machine)]:
+                self.logins.pop(machine, None)
+            case [int(_), "VixHost_Disconnect", str(host)]:
+                self._disconnect(host)
+            case [int(number), str(function), *arguments] if function.startswith("OpenVIX_"):
+                control.answer(self, number, function, arguments)
+            case [int(number), str(function), *arguments] if number > 0:
+                Call(self, number, function, arguments).start()
+            case _:
+                raise wire.Breach("a frame that is no request")
+
+    def _disconnect(self, host: str):
+        self.world.calls.append([self.pid, "VixHost_Disconnect", None, facts.VIX_OK])
+        self.hosts.discard(host)
+        for path in [path for path, opener in self._opened.items() if opener == host]:
+            del self._opened[path]
+            self.logins.pop(path, None)
+
+    def _leave(self, ledger: str | None):
+        self.gone = True
+        if ledger:
+            self.world.ledgers.end(ledger)
+        self._connection.close()
+        # What waits on a VM for this client need not wait any longer.
+        for machine in list(self.world.machines.values()):
+            with machine.changed:
+                machine.changed.notify_all()
+
+
+def main() -> int:
+    """Serve the world named by the first argument until it is stopped; return the exit code."""
+    directory = Path(sys.argv[1]).absolute()
+    if not place.is_world(directory):
+        print(f"openvix: {directory} is not a world: start it with 'openvix start'", file=sys.stderr)
+        return 1
+    _leave_parent(directory)
+    lock = place.lock(directory)
+    if lock is None or place.stopped(directory).exists():
+        return 0
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    # What the daemon tries out lies in its world, where the next one finds it after a kill.
+    os.environ["TMPDIR"] = str(place.scratch(directory))
+    world = World(directory)
+    listener = place.listen(directory)
+    note(f"serving {directory}")
+    _serve(world, listener, lambda: _is_there(directory, lock))
+    world.close()
+    # Where the world was removed, what tells of its guests is gone as well.
+    place.end_sandboxed(directory)
+    (directory / "run" / "socket").unlink(missing_ok=True)
+    note("stopped")
+    # Threads that wait for a guest or a client would keep the process.
+    os._exit(0)
+
+
+def _leave_parent(directory: Path):
+    """Keep nothing of whoever started the daemon: an output that stays open here would stall a parent that reads to its end."""
+    os.umask(0o077)
+    os.chdir("/")
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            _close(int(name))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    log = os.open(directory / "run" / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for descriptor, kept in enumerate((nothing, nothing, log)):
+        os.dup2(kept, descriptor)
+    for descriptor in {nothing, log} - {0, 1, 2}:
+        os.close(descriptor)
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+
+
+def _close(descriptor: int):
+    # The one that listed them is closed already.
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+
+
+def _is_there(directory: Path, lock: int) -> bool:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return os.path.samestat(os.stat(directory / "run" / "lock"), os.fstat(lock))
+    return False
+
+
+def _serve(world: World, listener: socket.socket, is_there):
+    """Take connections until the world is stopped or its directory is removed."""
+
+    wake = os.eventfd(0, os.EFD_CLOEXEC)
+
+    def stop():
+        world.closing.set()
+        os.eventfd_write(wake, 1)
+
+    listener.setblocking(False)
+    while True:
+        ready, _, _ = select.select([listener, wake], [], [], LOOK_SECONDS)
+        if world.closing.is_set():
+            return
+        if not ready:
+            if is_there():
+                continue
+            note("the world was removed")
+            world.closing.set()
+            return
+        try:
+            connection, _ = listener.accept()
+        except OSError as error:
+            # The client may have left again, or there are too many.
+            note(f"accepting failed: {error}")
+            if world.closing.wait(0.1):
+                return
+            continue
+        connection.setblocking(True)
+        threading.Thread(target=Client(world, connection, stop).serve, daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The snapshots of a VM: looking them up, taking, removing and reverting to them (semantics.md section 15)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from openvix import facts, machine, vmsd
+from openvix.failure import Failure
+from openvix.machine import OFF, ON, PAUSED, SUSPENDED, Machine
+
+
+def find(vm: Machine, uid: int) -> vmsd.Snapshot:
+    snapshot = vm.tree.find(uid)
+    if snapshot is None:
+        raise Failure(facts.VIX_E_SNAPSHOT_NOTFOUND)
+    return snapshot
+
+
+def child(vm: Machine, uid: int, index: int) -> vmsd.Snapshot:
+    """Return the child with this index, of uid 0 the root."""
+    children = vm.tree.children(uid)
+    if not 0 <= index < len(children):
+        raise Failure(facts.VIX_E_INVALID_ARG)
+    return children[index]
+
+
+def named(vm: Machine, name: str | None) -> vmsd.Snapshot:
+    """Return the one snapshot with this name, or at this path from a root; raise 13003 when there is none, 13017 when there are several."""
+    if not name:
+        raise Failure(facts.VIX_E_INVALID_ARG)
+    separators = [each for each in "/\\" if each in name]
+    if not separators:
+        found = [snapshot for snapshot in vm.tree.snapshots if snapshot.name == name]
+    elif len(separators) == 1:
+        parents = {0}
+        for part in name.split(separators[0]):
+            found = [snapshot for snapshot in vm.tree.snapshots if snapshot.parent in parents and snapshot.name == part]
+            parents = {snapshot.uid for snapshot in found}
+    else:
+        # The two are never mixed, so no snapshot is meant.
+        found = []
+    if not found:
+        raise Failure(facts.VIX_E_SNAPSHOT_NOTFOUND)
+    if len(found) > 1:
+        raise Failure(facts.VIX_E_SNAPSHOT_NONUNIQUE_NAME)
+    return found[0]
+
+
+def power_bits(vm: Machine, uid: int) -> int:
+    """Return the power state that reverting to this snapshot brings."""
+    find(vm, uid)
+    return machine.POWER_BITS[vm.state["snapshots"][str(uid)]["power"]]
+
+
+def create(vm: Machine, call, name: str, description: str, memory: bool, only: bool = False) -> vmsd.Snapshot:
+    """Take a snapshot; only: it replaces every other."""
+    with vm.operation():
+        vm.require_unlocked()
+        if vm.state["captured"]:
+            raise Failure(facts.VIX_E_SNAPSHOT_NOCHANGE)
+        vm.linger(call)
+        return take(vm, name, description, memory, only)
+
+
+def take(vm: Machine, name: str, description: str = "", memory: bool = False, only: bool = False) -> vmsd.Snapshot:
+    """Take a snapshot of a VM that is held for an operation."""
+    with_memory = memory and vm.is_on
+    # Without its memory a running VM comes back powered off.
+    power = vm.power if with_memory or vm.power == SUSPENDED else OFF
+    kept = {"disk": vm.copy_disk(vm.state["disk"]), "power": power, "ran": 0.0 if power == OFF else vm.ran()}
+    before = replace(vm.tree, snapshots=(), current=0) if only else vm.tree
+    tree = before.with_new(name, description, time.time_ns() // 1000, with_memory)
+    snapshot = tree.find(tree.current)
+    others = {} if only else vm.state["snapshots"]
+    state = {**vm.state, "captured": vm.power == SUSPENDED, "snapshots": {**others, str(snapshot.uid): kept}}
+    replaced = {vmsd.state_file(vm.name, each.uid): None for each in vm.tree.snapshots} if only else {}
+    vm.save(state, tree, {**replaced, vmsd.state_file(vm.name, snapshot.uid): machine.snapshot_state(snapshot)})
+    if only:
+        vm.drop_disks()
+    return snapshot
+
+
+def remove(vm: Machine, call, uid: int, children: bool):
+    with vm.operation():
+        find(vm, uid)
+        vm.require_unlocked()
+        vm.linger(call)
+        tree = vm.tree.without(uid, children)
+        gone = {snapshot.uid for snapshot in vm.tree.snapshots} - {snapshot.uid for snapshot in tree.snapshots}
+        kept = {number: each for number, each in vm.state["snapshots"].items() if int(number) not in gone}
+        vm.save({**vm.state, "snapshots": kept}, tree, {vmsd.state_file(vm.name, number): None for number in gone})
+        vm.drop_disks()
+
+
+def revert(vm: Machine, call, uid: int, stay_off: bool):
+    with vm.operation():
+        find(vm, uid)
+        vm.require_unlocked()
+        vm.linger(call)
+        kept = vm.state["snapshots"][str(uid)]
+        power = OFF if stay_off and kept["power"] in (ON, PAUSED) else kept["power"]
+        ran = 0.0 if power == OFF else kept["ran"]
+        disk = vm.copy_disk(kept["disk"])
+        vm.forget_logins()
+        # The guest ends first: a daemon that is killed here boots the VM again as it was before.
+        vm.halt()
+        booted = machine.clock() - ran if power in (ON, PAUSED) else None
+        state = {**vm.state, "power": power, "booted": booted, "ran": ran, "disk": disk, "captured": power == SUSPENDED}
+        vm.save(state, replace(vm.tree, current=uid), lost=machine.VARIABLES)
+        if vm.is_on:
+            vm.boot_or_off()
+        vm.drop_disks()

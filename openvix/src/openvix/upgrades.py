@@ -1,0 +1,82 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Installing Tools and upgrading virtual hardware (semantics.md section 24)."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from openvix import facts
+from openvix.failure import Failure
+from openvix.machine import OFF, Machine
+
+HARDWARE = "virtualHW.version"
+
+
+def install_tools(vm: Machine, call, upgrade: bool, at_once: bool):
+    """Show the guest the image of the Tools installer, and return once Tools are installed, or at once.
+
+    upgrade: Tools install themselves and the guest restarts. Otherwise somebody has to install them in the guest, and who waits may wait for ever. Raises
+    Failure: 3006, 21000 without an image, 21004 when the VM goes off meanwhile, 21007 for an upgrade without running Tools, 21011.
+    """
+    vm.require_on()
+    if vm.settings["tools"] == "installed":
+        return
+    if not vm.settings["tools_image"]:
+        raise Failure(facts.VIX_E_TOOLS_INSTALL_NO_IMAGE)
+    if upgrade and not vm.tools_run():
+        raise Failure(facts.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY)
+    if not vm.installing.acquire(blocking=False):
+        raise Failure(facts.VIX_E_TOOLS_INSTALL_IN_PROGRESS)
+    call.progress()
+    work = _upgrade if upgrade else _await_installation
+    if at_once:
+        threading.Thread(target=_quietly, args=(work, vm, call.client.world.closing.is_set), daemon=True).start()
+        return
+    try:
+        work(vm, call.is_orphan)
+    finally:
+        vm.installing.release()
+
+
+def _quietly(work, vm: Machine, is_over):
+    """Do what nobody waits for."""
+    try:
+        work(vm, is_over)
+    except Failure:
+        # The VM went off.
+        return
+    finally:
+        vm.installing.release()
+
+
+def _upgrade(vm: Machine, is_over):
+    run = vm.run
+    time.sleep(vm.settings["operation_seconds"])
+    if vm.run is not run:
+        raise Failure(facts.VIX_E_TOOLS_INSTALL_CANCELLED)
+    vm.change_settings({"tools": "installed"})
+    vm.restart()
+
+
+def _await_installation(vm: Machine, is_over):
+    run = vm.run
+    with vm.changed:
+        while vm.settings["tools"] != "installed":
+            if vm.run is not run or is_over():
+                raise Failure(facts.VIX_E_TOOLS_INSTALL_CANCELLED)
+            vm.changed.wait()
+
+
+def upgrade_hardware(vm: Machine, call, newest: int):
+    """Raise the version of the virtual hardware to the newest; a VM that has it already stays as it is. Raises Failure 3007 unless the VM is off, 15."""
+    with vm.operation():
+        if vm.power != OFF:
+            raise Failure(facts.VIX_E_VM_IS_RUNNING)
+        vm.require_unlocked()
+        if vm.number(HARDWARE, 4) < newest:
+            vm.linger(call)
+            vm.change_config(lambda config: config.set(HARDWARE, str(newest)))

@@ -1,0 +1,120 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Snapshot metadata as VMware keeps it: NAME.vmsd."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from openvix import vmx
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot; parent is the uid of another, 0 for a root; created is in microseconds since 1970; clones are the .vmx of its linked clones."""
+
+    uid: int
+    parent: int
+    name: str
+    description: str
+    created: int
+    memory: bool
+    clones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tree:
+    """All snapshots of a VM in the order they were taken, the current one (0: none), the last uid given out, and the .vmx of what it is a linked clone of."""
+
+    snapshots: tuple[Snapshot, ...] = ()
+    current: int = 0
+    last: int = 0
+    clone_of: str = ""
+
+    def children(self, uid: int) -> list[Snapshot]:
+        """Return the children of a snapshot, of 0 the roots, in the order they were taken."""
+        return [snapshot for snapshot in self.snapshots if snapshot.parent == uid]
+
+    def find(self, uid: int) -> Snapshot | None:
+        return next((snapshot for snapshot in self.snapshots if snapshot.uid == uid), None)
+
+    def below(self, uid: int) -> set[int]:
+        """Return a snapshot and all that descend from it."""
+        found = {uid}
+        for child in self.children(uid):
+            found |= self.below(child.uid)
+        return found
+
+    def with_new(self, name: str, description: str, created: int, memory: bool) -> Tree:
+        """Return the tree with a new child of the current snapshot, which becomes the current one."""
+        snapshot = Snapshot(self.last + 1, self.current, name, description, created, memory)
+        return replace(self, snapshots=(*self.snapshots, snapshot), current=snapshot.uid, last=snapshot.uid)
+
+    def without(self, uid: int, children: bool) -> Tree:
+        """Return the tree without a snapshot: its children go as well, or move up to its parent."""
+        parent = self.find(uid).parent
+        gone = self.below(uid) if children else {uid}
+        left = (replace(each, parent=parent) if each.parent == uid else each for each in self.snapshots if each.uid not in gone)
+        return replace(self, snapshots=tuple(left), current=parent if self.current in gone else self.current)
+
+    def with_clones(self, uid: int, clones: tuple[str, ...]) -> Tree:
+        """Return the tree with these linked clones of a snapshot."""
+        return replace(self, snapshots=tuple(replace(each, clones=clones) if each.uid == uid else each for each in self.snapshots))
+
+
+def read(raw: bytes) -> Tree:
+    """Read a .vmsd, or raise ValueError."""
+    settings = vmx.read(raw)
+    snapshots = []
+    for number in range(int(settings.get("snapshot.numSnapshots", "0"))):
+        key = f"snapshot{number}"
+        high, low = (int(settings.get(f"{key}.createTime{half}", "0")) for half in ("High", "Low"))
+        snapshots.append(
+            Snapshot(
+                uid=int(settings.get(f"{key}.uid", "")),
+                parent=int(settings.get(f"{key}.parent", "0")),
+                name=settings.get(f"{key}.displayName", ""),
+                description=settings.get(f"{key}.description", ""),
+                created=(high << 32) | (low & 0xFFFFFFFF),
+                memory=settings.get(f"{key}.type", "0") == "1",
+                clones=tuple(settings.get(f"{key}.clone{clone}", "") for clone in range(int(settings.get(f"{key}.numClones", "0")))),
+            )
+        )
+    last = max([int(settings.get("snapshot.lastUID", "0")), *(snapshot.uid for snapshot in snapshots)])
+    return Tree(tuple(snapshots), int(settings.get("snapshot.current", "0")), last, settings.get("cloneOf0", ""))
+
+
+def write(tree: Tree, vm: str) -> bytes:
+    """Return the .vmsd of this tree for the VM of this name."""
+    values = {"snapshot.lastUID": str(tree.last), "snapshot.current": str(tree.current)}
+    for number, snapshot in enumerate(tree.snapshots):
+        low = snapshot.created & 0xFFFFFFFF
+        mine = {
+            "uid": str(snapshot.uid),
+            "filename": state_file(vm, snapshot.uid),
+            "parent": str(snapshot.parent),
+            "displayName": snapshot.name,
+            "description": snapshot.description,
+            "type": "1" if snapshot.memory else "0",
+            "createTimeHigh": str(snapshot.created >> 32),
+            # VMware writes the lower half as a signed number.
+            "createTimeLow": str(low - (1 << 32) if low >> 31 else low),
+            "numDisks": "1",
+            "disk0.fileName": f"{vm}.vmdk",
+            "disk0.node": "scsi0:0",
+        }
+        if not snapshot.parent:
+            del mine["parent"]
+        if snapshot.clones:
+            mine.update({f"clone{clone}": path for clone, path in enumerate(snapshot.clones)}, numClones=str(len(snapshot.clones)))
+        values.update({f"snapshot{number}.{key}": value for key, value in mine.items()})
+    values["snapshot.numSnapshots"] = str(len(tree.snapshots))
+    if tree.clone_of:
+        values.update({"cloneOf0": tree.clone_of, "numCloneOf": "1", "sentinel0": f"{vm}.vmdk", "numSentinels": "1"})
+    return vmx.new(values).write()
+
+
+def state_file(vm: str, uid: int) -> str:
+    return f"{vm}-Snapshot{uid}.vmsn"

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""VMware's own text files (.vmx, .vmsd): keys and quoted values, read and written without losing what one does not know."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+# A value may hold neither of these: it is written as | and two hexadecimal digits.
+ESCAPED = re.compile(r'[\x00-\x1f"|\x7f]')
+ESCAPE = re.compile(r"\|([0-9A-Fa-f]{2})")
+LINE = re.compile(r'\s*([^\s=#"]+)\s*=\s*(?:"([^"]*)"|([^"#]*?))\s*(?:#.*)?$')
+ENCODING = ".encoding"
+
+
+class Settings:
+    """The lines of one file as a mapping: keys regardless of case, the order and every unknown line kept."""
+
+    def __init__(self, lines: list[str] | None = None, encoding: str = "UTF-8"):
+        self.lines, self.encoding = lines or [], encoding
+        self._at = {}
+        for number, line in enumerate(self.lines):
+            found = LINE.match(line)
+            if found:
+                self._at[found[1].lower()] = number
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        number = self._at.get(key.lower())
+        if number is None:
+            return default
+        _, quoted, bare = LINE.match(self.lines[number]).groups()
+        return ESCAPE.sub(lambda found: chr(int(found[1], 16)), quoted if quoted is not None else bare)
+
+    def set(self, key: str, value: str):
+        number = self._at.get(key.lower())
+        name = key if number is None else LINE.match(self.lines[number])[1]
+        line = f'{name} = "{ESCAPED.sub(lambda found: f"|{ord(found[0]):02X}", value)}"'
+        if number is None:
+            self._at[key.lower()] = len(self.lines)
+            self.lines.append(line)
+        else:
+            self.lines[number] = line
+
+    def remove(self, key: str):
+        number = self._at.get(key.lower())
+        if number is not None:
+            self.__init__([*self.lines[:number], *self.lines[number + 1 :]], self.encoding)
+
+    def keys(self) -> list[str]:
+        """Return the keys as they are spelt, in the order of the file."""
+        return [LINE.match(self.lines[number])[1] for number in sorted(self._at.values())]
+
+    def write(self) -> bytes:
+        """Return the bytes of the file. A text that its encoding cannot hold makes it a UTF-8 file."""
+        self.set(ENCODING, self.encoding)
+        text = "".join(f"{line}\n" for line in self.lines)
+        try:
+            return text.encode(self.encoding)
+        except UnicodeEncodeError:
+            self.encoding = "UTF-8"
+            return self.write()
+
+
+def read(raw: bytes) -> Settings:
+    """Read the bytes of a file, or raise ValueError. The key ".encoding" says how they are to be understood; without it, UTF-8."""
+    encoding = Settings(raw.decode("latin-1").splitlines()).get(ENCODING, "UTF-8")
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise ValueError(f"unknown encoding {encoding}") from None
+    # Only these end a line: str.splitlines also breaks at characters that a name may hold.
+    lines = re.split(r"\r\n|\n|\r", raw.decode(encoding))
+    return Settings(lines[:-1] if lines[-1] == "" else lines, encoding)
+
+
+def new(values: dict[str, str]) -> Settings:
+    """Return a file with these values, in UTF-8."""
+    settings = Settings()
+    settings.set(ENCODING, "UTF-8")
+    for key, value in values.items():
+        settings.set(key, value)
+    return settings

@@ -1,0 +1,123 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Frames and values: how libvix.so and the world speak (PROTOCOL.md)."""
+
+from __future__ import annotations
+
+import struct
+
+LARGEST = 64 * 1024 * 1024
+DEEPEST = 8
+ACCEPTED, DONE, EVENT = 1, 2, 3
+
+NOTHING, INTEGER, TEXT, BYTES, LIST = b"nisbl"
+LENGTH = struct.Struct("<I")
+TAGGED_LENGTH = struct.Struct("<BI")
+TAGGED_INTEGER = struct.Struct("<Bq")
+
+
+class Breach(Exception):
+    """The other side does not keep to the protocol: the connection ends."""
+
+
+def encode(*values) -> bytes:
+    """Return the frame that carries these values: None, int, str, bytes, list or tuple."""
+    pieces = [b""]
+    for value in values:
+        add(pieces, value)
+    size = sum(map(len, pieces))
+    if size > LARGEST:
+        raise Breach(f"a frame of {size} bytes")
+    pieces[0] = LENGTH.pack(size)
+    return b"".join(pieces)
+
+
+def add(pieces: list[bytes], value):
+    kind = type(value)
+    if kind is int or kind is bool:
+        pieces.append(TAGGED_INTEGER.pack(INTEGER, value))
+    elif kind is str:
+        # Names in a guest need not be UTF-8; the protocol's texts are.
+        raw = value.encode("utf-8", "replace")
+        if 0 in raw:
+            raise Breach("a text with a NUL")
+        pieces.append(TAGGED_LENGTH.pack(TEXT, len(raw)) + raw)
+    elif kind is list or kind is tuple:
+        pieces.append(TAGGED_LENGTH.pack(LIST, len(value)))
+        for item in value:
+            add(pieces, item)
+    elif value is None:
+        pieces.append(b"n")
+    elif kind is bytes:
+        pieces.append(TAGGED_LENGTH.pack(BYTES, len(value)) + value)
+    else:
+        raise TypeError(f"no value of the protocol: {kind.__name__}")
+
+
+def decode(body: bytes) -> list:
+    """Return the values of one frame, its length left out."""
+    values, at = [], 0
+    try:
+        while at < len(body):
+            value, at = take(body, at, DEEPEST)
+            values.append(value)
+    except (struct.error, IndexError):
+        raise Breach("a value ends behind its frame") from None
+    except UnicodeDecodeError:
+        raise Breach("a text is not UTF-8") from None
+    return values
+
+
+def take(body: bytes, at: int, depth: int):
+    tag = body[at]
+    if tag == INTEGER:
+        return TAGGED_INTEGER.unpack_from(body, at)[1], at + 9
+    if tag == NOTHING:
+        return None, at + 1
+    if tag not in (TEXT, BYTES, LIST):
+        raise Breach(f"tag {tag}")
+    length = TAGGED_LENGTH.unpack_from(body, at)[1]
+    at += 5
+    if tag == LIST:
+        if not depth:
+            raise Breach("lists within lists within lists")
+        values = []
+        for _ in range(length):
+            value, at = take(body, at, depth - 1)
+            values.append(value)
+        return values, at
+    end = at + length
+    if end > len(body):
+        raise Breach("a value ends behind its frame")
+    raw = body[at:end]
+    if tag == BYTES:
+        return raw, end
+    if 0 in raw:
+        raise Breach("a text with a NUL")
+    return raw.decode("utf-8"), end
+
+
+def frames(connection):
+    """Yield the values of each frame that arrives on this socket, until the other side closes it between two frames."""
+    waiting = bytearray()
+    while True:
+        while len(waiting) < 4:
+            piece = connection.recv(65536)
+            if not piece:
+                if waiting:
+                    raise Breach("the connection ended within a frame")
+                return
+            waiting += piece
+        (size,) = LENGTH.unpack_from(waiting)
+        if size > LARGEST:
+            raise Breach(f"a frame of {size} bytes")
+        while len(waiting) < size + 4:
+            piece = connection.recv(max(65536, min(size + 4 - len(waiting), 1 << 20)))
+            if not piece:
+                raise Breach("the connection ended within a frame")
+            waiting += piece
+        body = bytes(waiting[4 : size + 4])
+        del waiting[: size + 4]
+        yield decode(body)

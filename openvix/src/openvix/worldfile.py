@@ -1,0 +1,280 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The world file: what its user may say, and one clear sentence for what they may not (PROTOCOL.md, "The world file")."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from openvix import journal, products
+
+KEPT = "world.json"
+
+POWER_STATES = ("powered_off", "powered_on", "suspended", "paused")
+# What of a VM can be changed while a world is served.
+LIVE = (
+    "tools",
+    "tools_image",
+    "ip",
+    "question",
+    "extra_power_bits",
+    "boot_seconds",
+    "scripts_seconds",
+    "soft_stop",
+    "stop_seconds",
+    "operation_seconds",
+)
+DIRECTIVES = ("hang", "crash", "abort", "exit")
+
+
+class Mistake(Exception):
+    """What the user said cannot be; the message is one sentence for them."""
+
+
+def load(path: Path) -> dict:
+    """Read a world file (TOML) and return it checked and complete: {"world":, "defaults":, "vm": {name: settings}, "fault": [...]}."""
+    import tomllib
+
+    try:
+        return check(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise Mistake(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Mistake(f"{path}: is not UTF-8 text") from None
+    except (tomllib.TOMLDecodeError, Mistake) as error:
+        raise Mistake(f"{path}: {error}") from None
+
+
+def keep(directory: Path, said: dict):
+    """Keep in a world's directory what check() says of the world itself."""
+    journal.replace(directory / KEPT, json.dumps({key: said[key] for key in ("world", "defaults", "fault")}, indent=2).encode())
+
+
+def kept(directory: Path) -> dict:
+    """Return what keep() kept; a world that was made without a world file is one of defaults."""
+    path = directory / KEPT
+    return json.loads(path.read_bytes()) if path.exists() else check({})
+
+
+def check(said: dict) -> dict:
+    """Return a whole world file checked, with everything in it that was left out."""
+    _known(said, ("world", "defaults", "vm", "fault"), "a world file")
+    defaults = table(said.get("defaults", {}), VM, "[defaults]")
+    vms = said.get("vm", {})
+    if not isinstance(vms, dict):
+        raise Mistake("vm must be tables like [vm.web]")
+    faults = said.get("fault", [])
+    if not isinstance(faults, list):
+        raise Mistake("fault must be an array of tables: [[fault]]")
+    world = table(said.get("world", {}), WORLD, "[world]")
+    return {
+        "world": {**world, "version": world["version"] or products.VERSIONS[world["product"]]},
+        "defaults": defaults,
+        "vm": {name: vm(name, settings, defaults) for name, settings in vms.items()},
+        "fault": [fault(rule) for rule in faults],
+    }
+
+
+def vm(name: object, said: dict, defaults: dict) -> dict:
+    """Return the settings of one VM checked, those left out taken from the defaults."""
+    # The name is that of a directory and of the files in it, some with a suffix.
+    if not isinstance(name, str) or not name or name.startswith(".") or "/" in name or len(name.encode()) > 200 or not name.isprintable():
+        raise Mistake(f"{name!r} is no name for a VM: it must be printable, without /, not begin with a dot and be at most 200 bytes long")
+    where = f"[vm.{name}]"
+    return table(said, {**{key: (defaults[key], asked) for key, (_, asked) in VM.items()}, "power": ("powered_off", _one_of(*POWER_STATES))}, where)
+
+
+def complete(settings: dict) -> dict:
+    """Return the settings of a VM that an older OpenVIX may have kept, with those that it did not know."""
+    return {**{key: default for key, (default, _) in VM.items()}, **settings}
+
+
+def changes(said: dict) -> dict:
+    """Return changes of the settings of a VM checked."""
+    _known(said, LIVE, "a change of a VM")
+    return {key: VM[key][1](value, key) for key, value in said.items()}
+
+
+def fault(said: dict) -> dict:
+    """Return one fault checked."""
+    rule = table(said, FAULT, "[[fault]]")
+    if rule["call"] is None:
+        raise Mistake("[[fault]] must say which call it is for: call")
+    if sum(rule[each] for each in DIRECTIVES) > 1:
+        raise Mistake(f"[[fault]] can be only one of {', '.join(DIRECTIVES)}")
+    if rule["where"] == "job" and not any(rule[each] for each in DIRECTIVES):
+        raise Mistake(f'[[fault]] with where = "job" must be one of {", ".join(DIRECTIVES)}')
+    if not (rule["error"] or rule["junk"] or rule["delay"] or any(rule[each] for each in DIRECTIVES)):
+        raise Mistake(f"[[fault]] must do something: error, junk, delay, {', '.join(DIRECTIVES)}")
+    return rule
+
+
+def table(said: object, keys: dict, where: str) -> dict:
+    """Return a table checked: keys names each key with its default and what checks it."""
+    if not isinstance(said, dict):
+        raise Mistake(f"{where} must be a table")
+    _known(said, keys, where)
+    return {key: asked(said[key], f"{key} in {where}") if key in said else default for key, (default, asked) in keys.items()}
+
+
+def _known(said: dict, keys, where: str):
+    for key in said:
+        if key not in keys:
+            raise Mistake(f"{where} does not know the key {key!r}; it knows {', '.join(keys)}")
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise Mistake(f"{what} must be a text, not {value!r}")
+    return value
+
+
+def _secret(value: object, what: str) -> str:
+    # What was said is not repeated.
+    if not isinstance(value, str) or "\0" in value:
+        raise Mistake(f"{what} must be a text")
+    return value
+
+
+def _version(value: object, what: str) -> str:
+    if not re.match(r"\d", _text(value, what)):
+        raise Mistake(f"{what} must be a text that begins with a number, not {value!r}")
+    return value
+
+
+def _name(value: object, what: str) -> str:
+    if not _text(value, what):
+        raise Mistake(f"{what} must not be empty")
+    return value
+
+
+def _truth(value: object, what: str) -> bool:
+    if not isinstance(value, bool):
+        raise Mistake(f"{what} must be true or false, not {value!r}")
+    return value
+
+
+def _whole(least: int, most: int):
+    def asked(value: object, what: str) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise Mistake(f"{what} must be a whole number from {least} to {most}, not {value!r}")
+        return value
+
+    return asked
+
+
+def _seconds(value: object, what: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e9:
+        raise Mistake(f"{what} must be a number of seconds, not {value!r}")
+    return float(value)
+
+
+def _one_of(*choices: str):
+    def asked(value: object, what: str) -> str:
+        if value not in choices:
+            raise Mistake(f"{what} must be one of {', '.join(choices)}, not {value!r}")
+        return value
+
+    return asked
+
+
+def _each(asked):
+    def all_of(value: object, what: str) -> list:
+        if not isinstance(value, list):
+            raise Mistake(f"{what} must be a list, not {value!r}")
+        return [asked(item, f"an item of {what}") for item in value]
+
+    return all_of
+
+
+def _path(value: object, what: str) -> str:
+    if not _text(value, what).startswith("/"):
+        raise Mistake(f"{what} must be an absolute path, not {value!r}")
+    return value
+
+
+def _account(value: object, what: str) -> dict:
+    account = table(value, ACCOUNT, what)
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}", account["name"] or ""):
+        raise Mistake(f"name in {what} must be that of a user: letters, digits, _, . and -")
+    # What is checked may be checked again, so that it says nothing where nothing was said.
+    return {key: value for key, value in account.items() if value is not None}
+
+
+def _accounts(value: object, what: str) -> list[dict]:
+    accounts = _each(_account)(value, what)
+    names = [account["name"] for account in accounts]
+    for name in names:
+        if names.count(name) > 1:
+            raise Mistake(f"{what} name {name!r} twice")
+    return accounts
+
+
+def _process(value: object, what: str) -> dict:
+    process = table(value, PROCESS, what)
+    if not process["name"]:
+        raise Mistake(f"{what} needs a name")
+    return {**process, "command": process["command"] or process["name"]}
+
+
+def _files(value: object, what: str) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise Mistake(f"{what} must be a table of path and text, not {value!r}")
+    for path, content in value.items():
+        if not path.startswith("/") or path.endswith("/") or ".." in path.split("/") or "\0" in path:
+            raise Mistake(f"{what}: {path!r} is not the absolute path of a file")
+        _text(content, f"{path!r} of {what}")
+    return value
+
+
+def _snapshot(value: object, what: str) -> dict:
+    return table(value, SNAPSHOT, what)
+
+
+WORLD = {
+    "product": ("workstation", _one_of(*products.TITLES)),
+    "version": ("", _version),
+    "needs_host_option": (0, _whole(0, 0x7FFFFFFF)),
+    "display": (False, _truth),
+}
+ACCOUNT = {"name": ("", _name), "password": ("", _secret), "administrator": (False, _truth), "home": (None, _path)}
+PROCESS = {"name": ("", _name), "command": ("", _text), "owner": ("root", _name)}
+SNAPSHOT = {"name": ("", _text), "description": ("", _text)}
+SNAPSHOT["children"] = ([], _each(_snapshot))
+VM = {
+    "guest_os": ("debian12-64", _name),
+    "memory": (1024, _whole(1, 1 << 24)),
+    "cpus": (1, _whole(1, 1024)),
+    "hardware": (0, _whole(0, 99)),
+    "tools": ("installed", _one_of("installed", "not_installed", "outdated")),
+    "tools_image": (True, _truth),
+    "ip": ("", _text),
+    "question": ("", _text),
+    "password": ("", _secret),
+    "extra_power_bits": (0, _whole(0, 0x7FFFFFFF)),
+    "boot_seconds": (0.0, _seconds),
+    "scripts_seconds": (0.0, _seconds),
+    "soft_stop": ("obeyed", _one_of("obeyed", "ignored")),
+    "stop_seconds": (0.0, _seconds),
+    "operation_seconds": (0.0, _seconds),
+    "guest_operations": (True, _truth),
+    "accounts": ([{"name": "lab", "password": "lab", "administrator": True}], _accounts),
+    "processes": ([], _each(_process)),
+    "files": ({}, _files),
+    "snapshots": ([], _each(_snapshot)),
+}
+FAULT = {
+    "call": (None, _name),
+    "vm": (None, _name),
+    "from": (1, _whole(1, 1 << 62)),
+    "times": (None, _whole(1, 1 << 62)),
+    "error": (0, _whole(1, 0xFFFF)),
+    "junk": (0, _whole(1, (1 << 48) - 1)),
+    "delay": (0.0, _seconds),
+    **dict.fromkeys(DIRECTIVES, (False, _truth)),
+    "where": ("call", _one_of("call", "job")),
+}

@@ -1,0 +1,532 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import threading
+
+import pytest
+
+from openvix import facts
+from openvix.failure import Failure
+from openvix.guest import disks, files, paths, rights, trees
+from openvix.guest.system import Guest
+
+ACCOUNTS = [
+    {"name": "lab", "password": "lab", "administrator": True},
+    {"name": "ann", "password": "a"},
+    {"name": "bob", "password": "b"},
+]
+
+
+@pytest.fixture
+def disk(tmp_path):
+    place = tmp_path / "disk"
+    disks.create(place, hostname="web", accounts=ACCOUNTS, files={"/etc/motd": "Welcome", "/srv/data/a": "aa", "/srv/data/deep/b": "b"})
+    return place
+
+
+@pytest.fixture
+def guest(tmp_path, disk):
+    guest = Guest(tmp_path / "run", hostname="web", accounts=ACCOUNTS, processes=[])
+    guest.boot(disk)
+    yield guest
+    guest.halt()
+
+
+@pytest.fixture
+def lab(guest):
+    return guest.login("lab", "lab")
+
+
+@pytest.fixture
+def ann(guest):
+    return guest.login("ann", "a")
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A directory of the host with a file that no guest must reach."""
+    place = tmp_path / "outside"
+    place.mkdir()
+    (place / "secret").write_text("host")
+    return place
+
+
+def code(call, *arguments):
+    with pytest.raises(Failure) as caught:
+        call(*arguments)
+    return caught.value.code
+
+
+def host_file(tmp_path, text="new", mode=0o644):
+    place = tmp_path / "from-host"
+    place.write_text(text)
+    place.chmod(mode)
+    return str(place)
+
+
+# Paths
+
+
+def path_of(disk, path, follow=True):
+    with paths.find(disk, path, follow=follow) as place:
+        return place.path
+
+
+def test_links_and_dots_are_followed_within_the_guest(disk):
+    (disk / "srv/absolute").symlink_to("/etc/motd")
+    (disk / "srv/upwards").symlink_to("../../../../../etc/motd")
+    (disk / "srv/there").symlink_to("data/deep")
+    (disk / "srv/root").symlink_to("/")
+    assert path_of(disk, "/srv/absolute") == "/etc/motd"
+    assert path_of(disk, "/srv/upwards") == "/etc/motd"
+    assert path_of(disk, "/srv/upwards", follow=False) == "/srv/upwards"
+    assert path_of(disk, "/srv/there/../a") == "/srv/data/a"
+    assert path_of(disk, "/../../srv/./data//a") == "/srv/data/a"
+    assert path_of(disk, "/srv/data/deep/..") == "/srv/data"
+    assert path_of(disk, "/srv/there/", follow=False) == "/srv/data/deep"
+    assert path_of(disk, "/srv/root/etc/motd") == "/etc/motd"
+    for root in ("/", "/..", "/srv/root", "/srv/.."):
+        assert path_of(disk, root) == "/"
+
+
+def test_a_link_may_lead_to_what_is_not_there_yet(disk):
+    (disk / "srv/dangling").symlink_to("/srv/later")
+    assert path_of(disk, "/srv/dangling") == "/srv/later"
+
+
+@pytest.mark.parametrize("link", ["{}", "../../../../../../../../../..{}", "/../../..{}"])
+def test_no_link_leads_to_the_host(guest, lab, disk, outside, tmp_path, link):
+    (disk / "srv/out").symlink_to(link.format(outside))
+    (disk / "srv/file").symlink_to(link.format(outside / "secret"))
+    new = host_file(tmp_path)
+    assert not guest.file_exists(lab, "/srv/out/secret")
+    assert not guest.directory_exists(lab, "/srv/out")
+    assert code(guest.copy_out, lab, "/srv/file", str(tmp_path / "stolen")) == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_in, lab, new, "/srv/out/secret") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_in, lab, new, "/srv/file") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.delete_file, lab, "/srv/out/secret") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.delete_directory, lab, "/srv/out/") == facts.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.rename, lab, "/etc/motd", "/srv/out/motd") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.create_directory, lab, "/srv/out/new") == facts.VIX_E_FILE_NOT_FOUND
+    assert os.listdir(outside) == ["secret"]
+    assert (outside / "secret").read_text() == "host"
+
+
+@pytest.mark.parametrize("replaced", ["directory", "file"])
+def test_what_becomes_a_link_after_it_was_looked_at_does_not_lead_to_the_host(guest, lab, disk, outside, tmp_path, monkeypatch, replaced):
+    (disk / "srv/x").mkdir()
+    (disk / "srv/x/secret").write_text("guest")
+    must_write = rights.must_write
+
+    def replace_and_ask(account, path):
+        if replaced == "directory":
+            os.rename(disk / "srv/x", disk / "srv/y")
+            (disk / "srv/x").symlink_to(outside)
+        else:
+            (disk / "srv/x/secret").unlink()
+            (disk / "srv/x/secret").symlink_to(outside / "secret")
+        must_write(account, path)
+
+    monkeypatch.setattr(rights, "must_write", replace_and_ask)
+    guest.copy_in(lab, host_file(tmp_path), "/srv/x/secret")
+    assert (outside / "secret").read_text() == "host"
+    assert (disk / "srv" / ("y" if replaced == "directory" else "x") / "secret").read_text() == "new"
+
+
+def test_no_link_is_opened(disk, outside):
+    (disk / "srv/link").symlink_to(outside / "secret")
+    (disk / "srv/directory").symlink_to(outside)
+    (outside / "secret").chmod(0o444)
+    before = (outside / "secret").stat().st_ctime_ns
+    for name, flags in (("link", os.O_RDONLY), ("link", os.O_WRONLY | os.O_CREAT), ("directory", os.O_RDONLY | os.O_DIRECTORY)):
+        for forced in (False, True):
+            with pytest.raises(OSError, match=name), trees.opened(str(disk / "srv" / name), flags, None, forced=forced):
+                pass
+    assert (outside / "secret").stat().st_ctime_ns == before
+
+
+def test_a_directory_replaced_by_links_again_and_again_leads_nowhere(guest, lab, disk, outside, tmp_path):
+    new, done = host_file(tmp_path), threading.Event()
+    (disk / "srv/x").mkdir()
+
+    def keep_replacing():
+        while not done.is_set():
+            os.rename(disk / "srv/x", disk / "srv/y")
+            (disk / "srv/x").symlink_to(outside)
+            (disk / "srv/x").unlink()
+            os.rename(disk / "srv/y", disk / "srv/x")
+
+    thread = threading.Thread(target=keep_replacing)
+    thread.start()
+    try:
+        for _ in range(300):
+            with contextlib.suppress(Failure):
+                guest.copy_in(lab, new, "/srv/x/secret")
+    finally:
+        done.set()
+        thread.join()
+    assert (outside / "secret").read_text() == "host"
+
+
+def test_an_impossible_path_has_the_code_of_its_errno(guest, lab, disk):
+    (disk / "srv/loop").symlink_to("loop")
+    (disk / "srv/ping").symlink_to("pong/x")
+    (disk / "srv/pong").symlink_to("ping/x")
+    expected = {
+        "": facts.VIX_E_INVALID_ARG,
+        "etc/motd": facts.VIX_E_INVALID_ARG,
+        "/nowhere": facts.VIX_E_FILE_NOT_FOUND,
+        "/nowhere/at/all": facts.VIX_E_FILE_NOT_FOUND,
+        "/etc/motd/x": facts.VIX_E_NOT_A_DIRECTORY,
+        "/etc/motd/": facts.VIX_E_NOT_A_DIRECTORY,
+        "/etc/motd/..": facts.VIX_E_NOT_A_DIRECTORY,
+        "/srv/loop": facts.VIX_E_OUT_OF_MEMORY,
+        "/srv/ping/x": facts.VIX_E_OUT_OF_MEMORY,
+        "/" + "n" * 256: facts.VIX_E_FILE_NAME_TOO_LONG,
+        "/n" * 2048: facts.VIX_E_FILE_NAME_TOO_LONG,
+    }
+    assert {path: code(guest.file_info, lab, path) for path in expected} == expected
+
+
+def test_what_belongs_to_the_host_is_shown_and_never_changed(guest, lab, tmp_path):
+    new = host_file(tmp_path)
+    assert guest.file_exists(lab, "/usr/bin/env")
+    assert guest.file_exists(lab, "/bin/sh")
+    assert guest.file_info(lab, "/usr/bin/env").size == os.stat("/usr/bin/env").st_size
+    assert "bin" in [each.name for each in guest.list_directory(lab, "/usr")]
+    guest.copy_out(lab, "/usr/bin/env", str(tmp_path / "env"))
+    assert (tmp_path / "env").stat().st_size == os.stat("/usr/bin/env").st_size
+    refused = [
+        code(guest.copy_in, lab, new, "/usr/openvix-test"),
+        code(guest.copy_in, lab, new, "/bin/openvix-test"),
+        code(guest.copy_in, lab, new, "/usr/bin/env"),
+        code(guest.delete_file, lab, "/usr/bin/env"),
+        code(guest.delete_directory, lab, "/usr/share"),
+        code(guest.delete_directory, lab, "/usr"),
+        code(guest.rename, lab, "/usr/bin/env", "/tmp/env"),
+        code(guest.rename, lab, "/etc/motd", "/usr/motd"),
+        code(guest.create_directory, lab, "/usr/openvix-test/x"),
+        code(guest.create_directory, lab, "/dev/x"),
+        code(guest.copy_in, lab, new, "/proc/x"),
+        code(guest.delete_directory, lab, "/dev"),
+    ]
+    assert set(refused) == {facts.VIX_E_FILE_ACCESS_ERROR}
+    assert os.path.exists("/usr/bin/env")
+    assert code(guest.delete_directory, lab, "/") == facts.VIX_E_OBJECT_IS_BUSY
+
+
+def test_following_a_path_leaves_no_file_open(guest, lab):
+    def use():
+        guest.file_info(lab, "/srv/data/deep/../../../bin/sh")
+        code(guest.file_info, lab, "/srv/data/nothing/x")
+        guest.list_directory(lab, "/usr/bin")
+
+    use()
+    before = len(os.listdir("/proc/self/fd"))
+    use()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# Rights
+
+
+def test_an_account_sees_all_but_other_homes_and_secrets(guest, lab, ann, disk, tmp_path):
+    for place in ("root/x", "home/ann/x", "home/bob/x"):
+        (disk / place).write_text(place)
+    out = str(tmp_path / "out")
+    guest.copy_out(ann, "/home/ann/x", out)
+    guest.copy_out(ann, "/etc/motd", out)
+    assert guest.directory_exists(ann, "/root")
+    assert guest.file_info(ann, "/etc/shadow").size > 0
+    assert not guest.file_exists(ann, "/home/bob/x")
+    (disk / "tmp/bob").symlink_to("/home/bob")
+    refused = [
+        code(guest.copy_out, ann, "/home/bob/x", out),
+        code(guest.copy_out, ann, "/tmp/bob/x", out),
+        code(guest.copy_out, ann, "/root/x", out),
+        code(guest.copy_out, ann, "/etc/shadow", out),
+        code(guest.copy_out, ann, "/home", str(tmp_path / "homes")),
+        code(guest.list_directory, ann, "/root"),
+        code(guest.list_directory, ann, "/tmp/bob"),
+        code(guest.file_info, ann, "/root/x"),
+        code(guest.delete_file, ann, "/home/bob/x"),
+    ]
+    assert set(refused) == {facts.VIX_E_FILE_ACCESS_ERROR}
+    guest.copy_out(lab, "/home/bob/x", out)
+    guest.copy_out(lab, "/etc/shadow", out)
+    assert len(guest.list_directory(lab, "/root")) == 1
+
+
+def test_an_account_writes_below_its_home_and_in_temporary_directories(guest, ann, disk, tmp_path):
+    new = host_file(tmp_path)
+    for path in ("/home/ann/new", "/tmp/new", "/var/tmp/new"):
+        guest.copy_in(ann, new, path)
+        assert (disk / path[1:]).read_text() == "new"
+    guest.rename(ann, "/tmp/new", "/home/ann/other")
+    guest.create_directory(ann, "/home/ann/a/b")
+    (disk / "tmp/link").symlink_to("/etc/motd")
+    refused = [
+        code(guest.copy_in, ann, new, "/etc/motd"),
+        code(guest.copy_in, ann, new, "/tmp/link"),
+        code(guest.copy_in, ann, new, "/home/bob/new"),
+        code(guest.copy_in, ann, new, "/tmp/../etc/motd"),
+        code(guest.create_directory, ann, "/opt/x"),
+        code(guest.create_directory, ann, "/home/annex"),
+        code(guest.delete_file, ann, "/etc/motd"),
+        code(guest.delete_directory, ann, "/srv/data"),
+        code(guest.delete_directory, ann, "/home/ann"),
+        code(guest.rename, ann, "/etc/motd", "/tmp/motd"),
+        code(guest.rename, ann, "/home/ann/other", "/etc/other"),
+    ]
+    assert set(refused) == {facts.VIX_E_FILE_ACCESS_ERROR}
+    assert (disk / "etc/motd").read_text() == "Welcome"
+
+
+def test_an_administrator_is_not_bound_by_modes(guest, lab, disk, tmp_path):
+    (disk / "srv/data").chmod(0)
+    (disk / "etc/motd").chmod(0o444)
+    try:
+        assert [each.name for each in guest.list_directory(lab, "/srv/data")] == ["a", "deep"]
+        guest.copy_in(lab, host_file(tmp_path), "/etc/motd")
+        guest.copy_out(lab, "/srv/data", str(tmp_path / "data"))
+        assert (tmp_path / "data/deep/b").read_text() == "b"
+        assert (disk / "etc/motd").read_text() == "new"
+        assert stat.S_IMODE((disk / "etc/motd").stat().st_mode) == 0o444
+        assert stat.S_IMODE((disk / "srv/data").stat().st_mode) == 0
+    finally:
+        (disk / "srv/data").chmod(0o755)
+
+
+def test_homes_are_the_usual_ones_unless_the_world_says_otherwise():
+    accounts = [{"name": "root", "administrator": True}, {"name": "ann"}, {"name": "bob", "home": "/srv/bob/"}]
+    ann, bob = rights.account_of("ann", accounts), rights.account_of("bob", accounts)
+    assert (ann.home, bob.home, rights.account_of("root", accounts).home) == ("/home/ann", "/srv/bob", "/root")
+    assert ann.hidden == ("/root", "/srv/bob")
+    assert bob.hidden == ("/home/ann", "/root")
+    assert not ann.administrator
+
+
+# Copies
+
+
+def test_a_file_goes_in_and_comes_back_whole(guest, lab, tmp_path):
+    content = os.urandom((3 << 20) + 17)
+    (tmp_path / "big").write_bytes(content)
+    guest.copy_in(lab, str(tmp_path / "big"), "/opt/big")
+    guest.copy_out(lab, "/opt/big", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_bytes() == content
+
+
+def test_a_copy_replaces_what_is_there_and_keeps_no_set_id_bits(guest, lab, disk, tmp_path):
+    guest.copy_in(lab, host_file(tmp_path, "much longer than before"), "/etc/motd")
+    guest.copy_in(lab, host_file(tmp_path, "short", 0o6755), "/etc/motd")
+    guest.copy_in(lab, host_file(tmp_path, "short", 0o6755), "/opt/program")
+    assert (disk / "etc/motd").read_text() == "short"
+    assert stat.S_IMODE((disk / "opt/program").stat().st_mode) == 0o755
+    (disk / "opt/program").chmod(0o4755)
+    guest.copy_out(lab, "/opt/program", str(tmp_path / "program"))
+    assert stat.S_IMODE((tmp_path / "program").stat().st_mode) == 0o755
+
+
+def test_directories_are_merged(guest, lab, disk, tmp_path):
+    source = tmp_path / "tree"
+    (source / "deep").mkdir(parents=True)
+    (source / "a").write_text("changed")
+    (source / "deep/c").write_text("c")
+    (source / "deep/link").symlink_to("/etc/motd")
+    guest.copy_in(lab, str(source), "/srv/data")
+    assert (disk / "srv/data/a").read_text() == "changed"
+    assert (disk / "srv/data/deep/b").read_text() == "b"
+    assert (disk / "srv/data/deep/c").read_text() == "c"
+    assert os.readlink(disk / "srv/data/deep/link") == "/etc/motd"
+    guest.copy_in(lab, str(source), "/srv/data")
+    out = tmp_path / "out"
+    (out / "deep").mkdir(parents=True)
+    (out / "deep/mine").write_text("mine")
+    guest.copy_out(lab, "/srv/data", str(out))
+    assert sorted(os.listdir(out / "deep")) == ["b", "c", "link", "mine"]
+    assert os.readlink(out / "deep/link") == "/etc/motd"
+
+
+def test_a_link_copied_out_earlier_does_not_lead_a_later_copy_elsewhere(guest, lab, disk, outside, tmp_path):
+    (disk / "srv/data/a").unlink()
+    (disk / "srv/data/a").symlink_to(outside / "secret")
+    guest.copy_out(lab, "/srv/data", str(tmp_path / "out"))
+    (disk / "srv/data/a").unlink()
+    (disk / "srv/data/a").write_text("guest")
+    guest.copy_out(lab, "/srv/data", str(tmp_path / "out"))
+    assert (tmp_path / "out/a").read_text() == "guest"
+    assert (outside / "secret").read_text() == "host"
+
+
+def test_a_copy_that_cannot_be_has_the_code_of_its_errno(guest, lab, disk, tmp_path):
+    new, out, empty = host_file(tmp_path), str(tmp_path / "out"), tmp_path / "empty"
+    empty.mkdir()
+    os.mkfifo(disk / "srv/pipe")
+    os.mkfifo(tmp_path / "pipe")
+    assert code(guest.copy_in, lab, str(tmp_path / "none"), "/tmp/x") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_in, lab, new, "/nowhere/x") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_in, lab, new, "/srv/data") == facts.VIX_E_NOT_A_FILE
+    assert code(guest.copy_in, lab, new, "/tmp/new/") == facts.VIX_E_NOT_A_FILE
+    assert code(guest.copy_in, lab, new, "/srv/pipe") == facts.VIX_E_NOT_A_FILE
+    assert code(guest.copy_in, lab, str(tmp_path / "pipe"), "/tmp/pipe") == facts.VIX_E_NOT_A_FILE
+    assert code(guest.copy_in, lab, str(empty), "/etc/motd") == facts.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.copy_in, lab, new, "") == facts.VIX_E_INVALID_ARG
+    assert code(guest.copy_in, lab, "", "/tmp/x") == facts.VIX_E_INVALID_ARG
+    assert code(guest.copy_in, lab, "from-host", "/tmp/x") == facts.VIX_E_INVALID_ARG
+    assert code(guest.copy_out, lab, "/srv/none", out) == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_out, lab, "/srv/pipe", out) == facts.VIX_E_NOT_A_FILE
+    assert code(guest.copy_out, lab, "/etc/motd", str(tmp_path / "none/x")) == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_out, lab, "/etc/motd", str(empty)) == facts.VIX_E_NOT_A_FILE
+    assert code(guest.copy_out, lab, "/srv/data", new) == facts.VIX_E_NOT_A_DIRECTORY
+    assert not os.path.exists(out)
+    assert not (disk / "tmp/new").exists()
+
+
+def test_a_copy_that_fails_leaves_what_was_done(guest, lab, disk, tmp_path):
+    source = tmp_path / "tree"
+    source.mkdir()
+    (source / "a").write_text("a")
+    os.mkfifo(source / "b")
+    (source / "c").write_text("c")
+    assert code(guest.copy_in, lab, str(source), "/opt/tree") == facts.VIX_E_NOT_A_FILE
+    assert os.listdir(disk / "opt/tree") == ["a"]
+
+
+# Files and directories
+
+
+def test_exists_is_true_only_for_its_own_kind(guest, lab, disk):
+    os.mkfifo(disk / "srv/pipe")
+    (disk / "srv/file").symlink_to("data/a")
+    (disk / "srv/directory").symlink_to("data")
+    (disk / "srv/dangling").symlink_to("none")
+    seen = {
+        name: (guest.file_exists(lab, f"/srv/{name}"), guest.directory_exists(lab, f"/srv/{name}"))
+        for name in ("data/a", "data", "pipe", "file", "directory", "dangling", "none", "data/a/x")
+    }
+    assert seen == {
+        "data/a": (True, False),
+        "data": (False, True),
+        "pipe": (False, False),
+        "file": (True, False),
+        "directory": (False, True),
+        "dangling": (False, False),
+        "none": (False, False),
+        "data/a/x": (False, False),
+    }
+    assert code(guest.file_exists, lab, "") == facts.VIX_E_INVALID_ARG
+    assert code(guest.directory_exists, lab, "srv") == facts.VIX_E_INVALID_ARG
+
+
+def test_file_info_tells_size_kind_and_time(guest, lab, disk):
+    os.utime(disk / "srv/data/a", (1000000000, 1234567890))
+    os.mkfifo(disk / "srv/pipe")
+    (disk / "srv/file").symlink_to("data/a")
+    (disk / "srv/directory").symlink_to("data")
+    (disk / "srv/dangling").symlink_to("none")
+    assert guest.file_info(lab, "/srv/data/a") == files.FileInfo("a", 2, 0, 1234567890)
+    link = guest.file_info(lab, "/srv/file")
+    assert (link.size, link.flags, link.modified) == (2, facts.VIX_FILE_ATTRIBUTES_SYMLINK, 1234567890)
+    for path in ("/srv/data", "/srv/directory", "/"):
+        info = guest.file_info(lab, path)
+        assert (info.size, info.flags) == (0, facts.VIX_FILE_ATTRIBUTES_DIRECTORY)
+    pipe = guest.file_info(lab, "/srv/pipe")
+    assert (pipe.size, pipe.flags) == (0, 0)
+    assert code(guest.file_info, lab, "/srv/dangling") == facts.VIX_E_FILE_NOT_FOUND
+
+
+def test_a_listing_has_every_name_once_and_no_dots(guest, lab, disk):
+    (disk / "srv/x").mkdir()
+    (disk / "srv/x/b").write_text("bb")
+    (disk / "srv/x/a").symlink_to("/etc/motd")
+    (disk / "srv/x/c").symlink_to("nothing")
+    (disk / "srv/x/d").mkdir()
+    (disk / "srv/x/ä").write_text("")
+    (disk / os.fsdecode(b"srv/x/\xff")).write_text("")
+    seen = [(each.name, each.size, each.flags) for each in guest.list_directory(lab, "/srv/x")]
+    link, directory = facts.VIX_FILE_ATTRIBUTES_SYMLINK, facts.VIX_FILE_ATTRIBUTES_DIRECTORY
+    assert seen == [("a", 7, link), ("b", 2, 0), ("c", 0, link), ("d", 0, directory), ("ä", 0, 0), ("\ufffd", 0, 0)]
+    assert guest.list_directory(lab, "/srv/x/d") == []
+    assert code(guest.list_directory, lab, "/srv/x/b") == facts.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.list_directory, lab, "/srv/none") == facts.VIX_E_FILE_NOT_FOUND
+    assert {"bin", "etc", "usr", "tmp"} <= {each.name for each in guest.list_directory(lab, "/")}
+
+
+def test_a_directory_is_made_with_those_above_it(guest, lab, disk):
+    guest.create_directory(lab, "/srv/new/and/deep/")
+    for name in ("new", "new/and", "new/and/deep"):
+        assert stat.S_IMODE((disk / "srv" / name).stat().st_mode) == 0o700
+    (disk / "srv/dangling").symlink_to("none")
+    for path in ("/srv/new/and/deep", "/etc/motd", "/", "/srv/dangling"):
+        assert code(guest.create_directory, lab, path) == facts.VIX_E_FILE_ALREADY_EXISTS
+    assert code(guest.create_directory, lab, "/etc/motd/x") == facts.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.create_directory, lab, "") == facts.VIX_E_INVALID_ARG
+    assert code(guest.create_directory, lab, "srv/x") == facts.VIX_E_INVALID_ARG
+
+
+def test_only_files_and_links_are_deleted_as_files(guest, lab, disk):
+    os.mkfifo(disk / "srv/pipe")
+    (disk / "srv/link").symlink_to("data")
+    (disk / "srv/dangling").symlink_to("none")
+    for path in ("/srv/data/a", "/srv/link", "/srv/dangling"):
+        guest.delete_file(lab, path)
+        assert code(guest.delete_file, lab, path) == facts.VIX_E_FILE_NOT_FOUND
+    assert (disk / "srv/data/deep/b").exists()
+    for path in ("/srv/data", "/srv/pipe", "/"):
+        assert code(guest.delete_file, lab, path) == facts.VIX_E_NOT_A_FILE
+
+
+def test_a_directory_is_deleted_with_all_that_is_in_it(guest, lab, disk):
+    (disk / "srv/data/deep/up").symlink_to("/etc")
+    (disk / "srv/data/deep").chmod(0)
+    (disk / "srv/link").symlink_to("data")
+    for path in ("/srv/data/a", "/srv/link", "/srv/link/"):
+        assert code(guest.delete_directory, lab, path) == facts.VIX_E_NOT_A_DIRECTORY
+    guest.delete_directory(lab, "/srv/data")
+    assert not (disk / "srv/data").exists()
+    assert (disk / "etc/motd").exists()
+    assert code(guest.delete_directory, lab, "/srv/data") == facts.VIX_E_FILE_NOT_FOUND
+
+
+def test_renaming_moves_a_file_or_directory(guest, lab, disk):
+    guest.rename(lab, "/etc/motd", "/srv/data/a")
+    assert (disk / "srv/data/a").read_text() == "Welcome"
+    guest.rename(lab, "/srv/data", "/opt/data/")
+    assert (disk / "opt/data/deep/b").exists()
+    (disk / "srv/link").symlink_to("nothing")
+    guest.rename(lab, "/srv/link", "/srv/other")
+    assert os.readlink(disk / "srv/other") == "nothing"
+
+
+def test_renaming_that_cannot_be(guest, lab, disk):
+    (disk / "srv/link").symlink_to("data")
+    guest.rename(lab, "/srv/data/a", "/srv/./data/../data/a")
+    assert (disk / "srv/data/a").exists()
+    assert code(guest.rename, lab, "/srv/none", "/srv/none") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.rename, lab, "/srv/none", "/srv/x") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.rename, lab, "/etc/motd", "/nowhere/x") == facts.VIX_E_FILE_NOT_FOUND
+    for target in ("/srv/data", "/srv/link", "/"):
+        assert code(guest.rename, lab, "/etc/motd", target) == facts.VIX_E_ALREADY_EXISTS
+    assert code(guest.rename, lab, "/srv/data", "/etc/motd") == facts.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.rename, lab, "/srv/data", "/srv/data/x") == facts.VIX_E_INVALID_ARG
+    assert code(guest.rename, lab, "/etc/motd", "/srv/" + "n" * 256) == facts.VIX_E_FILE_NAME_TOO_LONG
+    assert code(guest.rename, lab, "", "/srv/x") == facts.VIX_E_INVALID_ARG
+    assert code(guest.rename, lab, "/etc/motd", "") == facts.VIX_E_INVALID_ARG
+    assert (disk / "etc/motd").read_text() == "Welcome"
+
+
+def test_a_temporary_file_is_new_empty_and_private(guest, ann, disk):
+    first, second = guest.create_temp_file(ann), guest.create_temp_file(ann)
+    assert first != second
+    found = (disk / first[1:]).stat()
+    assert first.startswith("/tmp/vmware")
+    assert (found.st_size, stat.S_IMODE(found.st_mode)) == (0, 0o600)
+    (disk / "tmp").rename(disk / "no-tmp")
+    assert code(guest.create_temp_file, ann) == facts.VIX_E_FILE_NOT_FOUND

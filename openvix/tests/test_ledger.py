@@ -1,0 +1,98 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+
+import pytest
+
+from openvix import facts, ledger
+
+
+def write(folder, name, slots=(), buffers=0, disconnected=0, magic=b"OVLEDGR1"):
+    path = folder / name
+    path.write_bytes(struct.pack("<8sqqq", magic, buffers, len(slots), disconnected) + b"".join(struct.pack("<iiii", *slot, 0) for slot in slots))
+    with open(path, "r+b") as file:
+        file.truncate(32 + 16 * ledger.SLOTS)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    clients = tmp_path / "clients"
+    clients.mkdir()
+    return clients
+
+
+JOB, VM = facts.VIX_HANDLETYPE_JOB, facts.VIX_HANDLETYPE_VM
+
+
+def test_released_handles_are_not_open(folder):
+    path = write(folder, "7-a.ledger", [(1, JOB, 0), (-5, VM, 2)], buffers=3, disconnected=1)
+    assert ledger.read(path) == {"disconnected": True, "buffers": 3, "open": [{"handle": -5, "type": VM, "references": 2}]}
+
+
+@pytest.mark.parametrize("raw", [b"", b"OVLEDGR1", b"x" * 32])
+def test_what_is_no_ledger_says_nothing(folder, raw):
+    (folder / "7-a.ledger").write_bytes(raw)
+    assert ledger.read(folder / "7-a.ledger") is None
+
+
+def test_a_number_of_slots_beyond_the_file_is_not_believed(folder):
+    path = folder / "7-a.ledger"
+    path.write_bytes(struct.pack("<8sqqq", b"OVLEDGR1", 0, 2**62, 0) + struct.pack("<iiii", 1, JOB, 1, 0))
+    assert len(ledger.read(path)["open"]) == 1
+
+
+def test_a_client_is_booked_when_its_last_connection_ends(folder):
+    ledgers, name = ledger.Ledgers(folder), f"{os.getpid()}-a.ledger"
+    path = write(folder, name, [(1, JOB, 1)])
+    ledgers.begin(name)
+    ledgers.begin(name)
+    ledgers.end(name)
+    assert [row["ended"] for row in ledgers.report()] == [False]
+    ledgers.end(name)
+    [row] = ledgers.report()
+    assert (row["client"], row["ended"], row["open"]) == (os.getpid(), True, [{"handle": 1, "type": JOB, "references": 1}])
+    assert not path.exists()
+
+
+def test_a_client_that_released_everything_is_not_reported(folder):
+    ledgers, name = ledger.Ledgers(folder), f"{os.getpid()}-a.ledger"
+    write(folder, name, [(1, JOB, 0)], disconnected=1)
+    ledgers.begin(name)
+    assert ledgers.report() == []
+    ledgers.end(name)
+    assert ledgers.report() == []
+
+
+def test_buffers_alone_are_a_leak(folder):
+    ledgers, name = ledger.Ledgers(folder), f"{os.getpid()}-a.ledger"
+    write(folder, name, buffers=1)
+    ledgers.begin(name)
+    ledgers.end(name)
+    assert [row["buffers"] for row in ledgers.report()] == [1]
+
+
+def test_a_client_that_ended_while_no_daemon_served_is_booked_later(folder):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    write(folder, f"{ended.pid}-a.ledger", [(1, JOB, 1)])
+    write(folder, f"{os.getpid()}-b.ledger", [(1, JOB, 1)])
+    assert [row["client"] for row in ledger.Ledgers(folder).report()] == [ended.pid]
+
+
+def test_leaks_outlive_the_daemon_until_they_are_forgotten(folder):
+    name = f"{os.getpid()}-a.ledger"
+    write(folder, name, buffers=2)
+    first = ledger.Ledgers(folder)
+    first.begin(name)
+    first.end(name)
+    second = ledger.Ledgers(folder)
+    assert [row["buffers"] for row in second.report()] == [2]
+    second.forget()
+    assert ledger.Ledgers(folder).report() == []

@@ -1,0 +1,227 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""libvix.so and the world together, seen by a client written in C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from openvix import facts, library
+
+PROGRAM = Path(__file__).parent / "c" / "drive.c"
+
+
+def start(openvix, *verbs: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [library.compile_client(PROGRAM), *verbs],
+        env=os.environ | openvix.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def drive(openvix, *verbs: str, returncode: int = 0) -> list[str]:
+    """Return the lines that a client prints, which does what the verbs say."""
+    with start(openvix, *verbs) as client:
+        said, complaints = client.communicate(timeout=30)
+    assert (client.returncode, complaints) == (returncode, "")
+    return said.splitlines()
+
+
+def test_a_client_finds_opens_and_reads_a_running_vm(openvix):
+    web = openvix.add_vm("web", power="powered_on", memory=2048, cpus=2, guest_os="debian12-64")
+    openvix.add_vm("db")
+
+    assert drive(openvix, "connect", "find", f"open={web}", "properties", "release", "disconnect") == [
+        "connect 0",
+        f"found {web}",
+        "find 0",
+        "open 0",
+        f"vm web|{web}|debian12-64|2048|2|1",
+        "properties 0",
+    ]
+
+
+def test_a_vm_is_powered_and_snapshots_are_taken_named_and_removed(openvix):
+    db = openvix.add_vm("db")
+
+    said = drive(
+        openvix, "connect", f"open={db}", "off", "on", "on", "off", "snapshot=base", "snapshots", "remove=base", "remove=base", "release", "disconnect"
+    )
+
+    assert said == ["connect 0", "open 0", "off 3006", "on 0", "on 3007", "off 0", "snapshot 0", "root base", "snapshots 0", "remove 0", "remove 13003"]
+    assert openvix.vms[db] == "powered_off"
+
+
+@pytest.mark.openvix(product="player")
+def test_what_the_product_cannot_do_is_not_supported(openvix):
+    db = openvix.add_vm("db")
+
+    assert drive(openvix, "connect", f"open={db}", "clone=/tmp/copy.vmx", "release", "disconnect")[-1] == f"clone {facts.VIX_E_NOT_SUPPORTED}"
+
+
+def test_opening_what_is_not_there_says_so_and_leaves_nothing(openvix):
+    assert drive(openvix, "connect", "open=/none.vmx", "disconnect") == ["connect 0", f"open {facts.VIX_E_VM_NOT_FOUND}"]
+
+
+@pytest.mark.parametrize(
+    ("verbs", "types", "buffers"),
+    [
+        (["release", "disconnect"], [], 0),
+        (["disconnect"], [facts.VIX_HANDLETYPE_VM], 0),
+        (["release"], [facts.VIX_HANDLETYPE_HOST], 0),
+        (["keep-text", "release", "disconnect"], [], 1),
+        (["start", "release", "disconnect"], [facts.VIX_HANDLETYPE_JOB], 0),
+        (["keep-text", "leave"], [facts.VIX_HANDLETYPE_HOST, facts.VIX_HANDLETYPE_VM], 1),
+    ],
+)
+def test_what_a_client_leaves_open_is_seen_after_its_end(openvix, verbs, types, buffers):
+    openvix.forgive_leaks("leaving things open is what is tested")
+    db = openvix.add_vm("db")
+    drive(openvix, "connect", f"open={db}", *verbs)
+
+    assert left(openvix) == (types, buffers)
+
+
+def test_what_a_killed_client_leaves_open_is_seen(openvix):
+    openvix.forgive_leaks("leaving things open is what is tested")
+    db = openvix.add_vm("db")
+    drive(openvix, "connect", f"open={db}", "keep-text", "killed", returncode=-signal.SIGKILL)
+
+    assert left(openvix) == ([facts.VIX_HANDLETYPE_HOST, facts.VIX_HANDLETYPE_VM], 1)
+
+
+def left(openvix) -> tuple[list[int], int]:
+    """Return the types of the handles that the ended clients left, and the number of buffers."""
+    end = time.monotonic() + 10
+    rows = openvix.handles()
+    while any(not row["ended"] for row in rows) and time.monotonic() < end:
+        rows = openvix.handles()
+    return sorted(each["type"] for row in rows for each in row["open"]), sum(row["buffers"] for row in rows)
+
+
+def test_a_living_client_that_holds_something_is_seen_too(openvix):
+    db = openvix.add_vm("db")
+    with start(openvix, "connect", f"open={db}", "keep-text", "pause", "release", "disconnect", "pause") as client:
+        try:
+            assert [client.stdout.readline() for _ in range(4)][-1] == "pause 0\n"
+            (row,) = openvix.handles()
+            assert (row["client"], row["ended"], row["disconnected"], row["buffers"]) == (client.pid, False, False, 1)
+            assert sorted((each["type"], each["references"]) for each in row["open"]) == [(facts.VIX_HANDLETYPE_HOST, 1), (facts.VIX_HANDLETYPE_VM, 1)]
+            client.stdin.write("\n")
+            client.stdin.flush()
+            assert client.stdout.readline() == "pause 0\n"
+            (row,) = openvix.handles()
+            assert (row["disconnected"], row["open"], row["buffers"]) == (True, [], 1)
+            openvix.forgive_leaks("the text was kept to be seen")
+        finally:
+            client.communicate("\n", timeout=10)
+
+
+ENDS = {"crash": -signal.SIGSEGV, "abort": -signal.SIGABRT, "exit": 3}
+
+
+@pytest.mark.parametrize("where", ["call", "job"])
+@pytest.mark.parametrize("end", ENDS)
+def test_a_fault_ends_the_client_as_the_library_would(openvix, end, where):
+    openvix.forgive_leaks("the client ends in the middle of a call")
+    db = openvix.add_vm("db")
+    openvix.fault(call="VixVM_PowerOn", where=where, **{end: True})
+
+    assert drive(openvix, "connect", f"open={db}", "on", returncode=ENDS[end]) == ["connect 0", "open 0"]
+
+
+@pytest.mark.parametrize("call", ["Vix_GetProperties", "VixHost_Connect", "VixVM_GetNumRootSnapshots"])
+def test_a_fault_can_strike_any_call(openvix, call):
+    openvix.forgive_leaks("the client ends in the middle of a call")
+    db = openvix.add_vm("db")
+    openvix.fault(call=call, exit=True)
+
+    drive(openvix, "connect", f"open={db}", "properties", "snapshots", returncode=3)
+    assert [each["call"] for each in openvix.calls()][-1] == call
+
+
+@pytest.mark.parametrize("where", ["call", "job"])
+def test_a_hang_is_where_it_was_asked_for(openvix, where):
+    openvix.forgive_leaks("the client is killed while it hangs")
+    db = openvix.add_vm("db")
+    openvix.fault(call="VixVM_PowerOn", where=where, hang=True)
+    with start(openvix, "connect", f"open={db}", "start", "pause") as client:
+        try:
+            assert [client.stdout.readline() for _ in range(2)] == ["connect 0\n", "open 0\n"]
+            if where == "job":
+                assert [client.stdout.readline() for _ in range(2)] == ["start 0\n", "pause 0\n"]
+            else:
+                while not openvix.calls("VixVM_PowerOn"):
+                    assert client.poll() is None
+                with pytest.raises(subprocess.TimeoutExpired):
+                    client.wait(0.3)
+        finally:
+            client.kill()
+        assert client.stdout.read() == ""
+
+
+def test_an_error_keeps_the_junk_of_its_upper_bits_out_of_the_code(openvix):
+    db = openvix.add_vm("db")
+    openvix.fault(call="VixVM_PowerOn", error=3008, junk=0xFFFF)
+
+    assert drive(openvix, "connect", f"open={db}", "on", "release", "disconnect")[-1] == "on 3008"
+
+
+def test_a_killed_daemon_is_a_lost_connection_and_the_next_client_starts_another(openvix):
+    db = openvix.add_vm("db")
+    with start(
+        openvix, "connect", f"open={db}", "pause", "on", "properties", "release", "disconnect", "connect", f"open={db}", "on", "release", "disconnect"
+    ) as client:
+        assert [client.stdout.readline() for _ in range(3)][-1] == "pause 0\n"
+        openvix.kill_daemon()
+        said, complaints = client.communicate("\n", timeout=30)
+
+    assert complaints == ""
+    assert said.splitlines() == ["on 36", "properties 36", "connect 0", "open 0", "on 0"]
+    assert openvix.vms[db] == "powered_on"
+
+
+def test_a_daemon_that_a_client_starts_holds_nothing_of_the_client(openvix):
+    """communicate() reads to the end of the output: a daemon that held it would keep it open."""
+    openvix.kill_daemon()
+
+    begun = time.monotonic()
+    assert drive(openvix, "connect", "disconnect") == ["connect 0"]
+    assert time.monotonic() - begun < 10
+    pid = openvix.status()["pid"]
+    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    assert os.getsid(pid) == pid
+
+
+def test_a_stopped_world_is_not_started_by_a_client(openvix):
+    (openvix.directory / "run" / "stopped").touch()
+    openvix.kill_daemon()
+
+    assert drive(openvix, "connect") == [f"connect {facts.VIX_E_HOST_NOT_CONNECTED}"]
+    (openvix.directory / "run" / "stopped").unlink()
+
+
+def test_a_guest_login_ends_with_the_last_reference_to_its_vm(openvix):
+    web = openvix.add_vm("web", power="powered_on", processes=[{"name": "apache2", "command": "/usr/sbin/apache2"}])
+
+    said = drive(openvix, "connect", f"open={web}", "login=lab", "list", "release", f"open={web}", "list", "release", "disconnect")
+
+    assert said[2:] == ["login 0", "list 0", "open 0", "list 3018"]
+
+
+def test_a_property_costs_one_round_trip(openvix):
+    web = openvix.add_vm("web", power="powered_on")
+    drive(openvix, "connect", f"open={web}", "properties", "release", "disconnect")
+
+    assert len(openvix.calls("Vix_GetProperties")) == 1

@@ -1,0 +1,104 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is written in C is compiled once, wherever it is used."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from openvix import library
+
+BUILD = "from openvix import library; print(library.build())"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("OPENVIX_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_the_library_is_built_once_and_loads(cache):
+    path = library.build()
+    made = path.stat().st_mtime_ns
+
+    assert library.build() == path
+    assert path.stat().st_mtime_ns == made
+    assert ctypes.CDLL(str(path)).Vix_GetHandleType(1) == 0
+    assert path.parent.parent == cache
+    assert [each.stat().st_mode & 0o777 for each in (cache, path.parent)] == [0o700, 0o700]
+
+
+def test_other_sources_or_flags_are_another_library(cache, monkeypatch):
+    first = library.build()
+    monkeypatch.setattr(library, "FLAGS", [*library.FLAGS, "-DANOTHER"])
+
+    assert library.build() != first
+    assert first.exists()
+
+
+def test_two_that_build_at_once_get_the_same_library(cache):
+    builders = [subprocess.Popen([sys.executable, "-c", BUILD], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    paths = {builder.communicate(timeout=60)[0].strip() for builder in builders}
+
+    assert {builder.returncode for builder in builders} == {0}
+    (path,) = paths
+    # No scrap is left beside it.
+    assert os.listdir(os.path.dirname(path)) == ["libvix.so"]
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.delenv("OPENVIX_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert library.build().is_relative_to(tmp_path / "xdg" / "openvix")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert library.build().is_relative_to(tmp_path / "home" / ".cache" / "openvix")
+
+
+def test_without_a_compiler_one_sentence_says_what_to_install(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(library, "ZIGLANG", None)
+    monkeypatch.setattr(library.sys, "executable", "/bin/false")
+
+    with pytest.raises(library.CannotBuild, match=r"neither cc, gcc nor clang is found; install one of them .* or 'pip install ziglang'") as raised:
+        library.build()
+    assert "\n" not in str(raised.value)
+
+
+def test_what_the_compiler_says_is_told(cache, tmp_path):
+    source = tmp_path / "wrong.c"
+    source.write_text("int main(void) { return nothing; }\n")
+
+    with pytest.raises(library.CannotBuild, match=r"wrong does not compile: (?s:.*)nothing"):
+        library.compile_program([source], "wrong")
+
+
+def test_a_program_is_compiled_and_runs_even_where_it_cannot_be_static(cache, tmp_path, monkeypatch):
+    source = tmp_path / "seven.c"
+    source.write_text("int main(void) { return 7; }\n")
+    compile_ = library._compile
+
+    def refuse_static(command, place):
+        return "no static library here" if "-static" in command else compile_(command, place)
+
+    assert subprocess.run([library.compile_program([source], "seven")], check=False).returncode == 7
+    monkeypatch.setattr(library, "_compile", refuse_static)
+    monkeypatch.setattr(library, "FLAGS", [*library.FLAGS, "-DANOTHER"])
+    assert subprocess.run([library.compile_program([source], "seven")], check=False).returncode == 7
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory that belongs to somebody else")
+def test_a_cache_of_another_user_is_not_trusted(cache):
+    cache.mkdir()
+    os.chown(cache, 12345, 12345)
+
+    with pytest.raises(library.CannotBuild, match="belongs to another user"):
+        library.build()

@@ -1,0 +1,156 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+# A client process that leaves this in its books and ends at once.
+CLIENT = """
+import os, struct, subprocess, sys
+
+def client(openvix, buffers=0, handles=(), lives=""):
+    code = f'''
+import os, struct, sys
+from openvix import control, place
+from pathlib import Path
+world = Path(os.environ["OPENVIX_WORLD"])
+name = f"{{os.getpid()}}-test.ledger"
+slots = {list(handles)!r}
+head = struct.pack("<8sqqq", b"OVLEDGR1", {buffers}, len(slots), 1)
+(world / "run/clients" / name).write_bytes(head + b"".join(struct.pack("<iiii", *slot) for slot in slots))
+connection = control.Connection(place.dial(world), name)
+{lives}
+os._exit(0)
+'''
+    return subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+"""
+
+
+@pytest.fixture
+def outcome(pytester, monkeypatch):
+    # The inner run is one of its own: its plugin must not find this test's world.
+    monkeypatch.delenv("OPENVIX_WORLD", raising=False)
+
+    def run(test):
+        pytester.makepyfile(CLIENT + test)
+        result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
+        return result, result.parseoutcomes()
+
+    return run
+
+
+def test_a_clean_test_passes(outcome):
+    _, told = outcome("def test(openvix):\n    client(openvix, handles=[(1, 6, 0, 0)])\n    client(openvix)\n")
+    assert told == {"passed": 1}
+
+
+def test_a_leaked_handle_fails_the_test(outcome):
+    result, told = outcome("def test(openvix):\n    client(openvix, handles=[(4711, 6, 2, 0)])\n")
+    assert told == {"passed": 1, "errors": 1}
+    result.stdout.fnmatch_lines(["*left something behind*", "*'handle': 4711*"])
+
+
+def test_a_leaked_buffer_fails_the_test(outcome):
+    result, told = outcome("def test(openvix):\n    client(openvix, buffers=3)\n")
+    assert told == {"passed": 1, "errors": 1}
+    result.stdout.fnmatch_lines(["*left 3 buffers*"])
+
+
+def test_a_leak_of_a_client_that_is_killed_is_seen_even_when_the_daemon_is_killed_too(outcome):
+    _, told = outcome(
+        "def test(openvix):\n"
+        "    try:\n"
+        "        client(openvix, buffers=1, lives='os.kill(os.getpid(), 9)')\n"
+        "    except subprocess.CalledProcessError:\n"
+        "        openvix.kill_daemon()\n"
+    )
+    assert told == {"passed": 1, "errors": 1}
+
+
+def test_a_leak_is_seen_in_a_world_that_the_test_stopped(outcome):
+    _, told = outcome("def test(openvix):\n    from openvix import control\n    client(openvix, buffers=1)\n    control.end(openvix.directory)\n")
+    assert told == {"passed": 1, "errors": 1}
+
+
+def test_a_leak_can_be_forgiven_for_a_reason(outcome):
+    _, told = outcome("def test(openvix):\n    client(openvix, buffers=3)\n    openvix.forgive_leaks('the client is killed')\n")
+    assert told == {"passed": 1}
+
+
+def test_a_left_over_process_fails_the_test_and_is_ended(outcome, pytester):
+    result, told = outcome(
+        "def test(openvix):\n"
+        "    process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)', str(openvix.directory)])\n"
+        "    print('PID', process.pid)\n"
+        "    process.returncode = 0\n"
+    )
+    assert told == {"passed": 1, "errors": 1}
+    result.stdout.fnmatch_lines(["*was left running: *time.sleep(300)*"])
+    [line] = [line for line in result.outlines if line.startswith("PID ")]
+    # Killed: gone, or waiting for its parent to notice.
+    assert cmdline(line.split()[1]) == ""
+
+
+def test_each_test_has_a_world_of_its_own_and_its_environment(outcome):
+    _, told = outcome(
+        "seen = []\n"
+        "def check(openvix):\n"
+        "    assert openvix.vms == {}\n"
+        "    assert os.environ['OPENVIX_WORLD'] == openvix.environment['OPENVIX_WORLD'] == str(openvix.directory)\n"
+        "    assert os.path.isfile(os.environ['VIX_LIBRARY'])\n"
+        "    openvix.add_vm('web')\n"
+        "    seen.append(str(openvix.directory))\n"
+        "def test_one(openvix):\n    check(openvix)\n"
+        "def test_two(openvix):\n    check(openvix)\n"
+        "def test_after():\n"
+        "    assert len(set(seen)) == 2\n"
+        "    assert 'OPENVIX_WORLD' not in os.environ\n"
+        "    assert [path for path in seen if os.path.exists(path)] == []\n"
+    )
+    assert told == {"passed": 3}
+
+
+def test_a_test_that_fails_keeps_its_world_and_leaves_no_process(outcome):
+    result, told = outcome(
+        "def test(openvix):\n"
+        "    openvix.add_vm('web', power='powered_on', processes=[{'name': 'apache2'}])\n"
+        "    print('WORLD', openvix.directory)\n"
+        "    assert False\n"
+    )
+    assert told["failed"] == 1
+    [line] = [line for line in result.outlines if line.startswith("WORLD ")]
+    world = line.split()[1]
+    assert [path for path in os.listdir("/proc") if path.isdigit() and world in cmdline(path)] == []
+
+
+def cmdline(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def test_a_killed_daemon_is_started_again_by_the_next_question(openvix):
+    vm = openvix.add_vm("web")
+    before = openvix.status()["pid"]
+    openvix.kill_daemon()
+    assert not os.path.exists(f"/proc/{before}")
+    assert openvix.vms == {vm: "powered_off"}
+    assert openvix.status()["pid"] != before
+
+
+def test_the_disk_of_a_guest_is_where_its_files_are(openvix):
+    vm = openvix.add_vm("web", files={"/etc/motd": "Welcome"})
+    assert (openvix.disk(vm) / "etc/motd").read_text() == "Welcome"
+
+
+def test_forgiving_needs_a_reason(openvix):
+    with pytest.raises(ValueError, match="reason"):
+        openvix.forgive_leaks("")

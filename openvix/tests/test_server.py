@@ -1,0 +1,327 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import socket
+import time
+
+import pytest
+from wire_client import Client
+
+from openvix import control, facts, place, wire, worldfile
+
+OFF, ON = "powered_off", "powered_on"
+
+
+@pytest.fixture
+def client(openvix):
+    with Client(openvix.directory) as connected:
+        yield connected
+
+
+# The protocol
+
+
+@pytest.fixture
+def stream(openvix):
+    with contextlib.closing(place.dial(openvix.directory)) as connection:
+        connection.settimeout(10)
+        yield connection
+
+
+HELLO = wire.encode(0, "hello", 1, os.getpid(), "")
+GREETING = [0, wire.DONE, 0, [], ""]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        wire.encode(1, "VixVM_PowerOn", "x", 0, []),
+        wire.encode(0, "hello", 1, 1, "../../world.json"),
+        wire.encode(0, "hello", 1, 1, "1-a.ledger/../x"),
+        wire.encode(0, "hello", 1),
+        b"\x01\0\0\0x",
+    ],
+    ids=["no hello", "a ledger elsewhere", "a ledger below", "half a hello", "no frame"],
+)
+def test_a_connection_that_does_not_begin_with_hello_is_ended(stream, sent):
+    stream.sendall(sent)
+    assert list(wire.frames(stream)) == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x01\0\0\0x",
+        b"\xff\xff\xff\xff",
+        wire.encode(),
+        wire.encode(1),
+        wire.encode("1", "VixVM_PowerOn"),
+        wire.encode(1, "VixVM_PowerOn"),
+        wire.encode(1, "VixVM_PowerOn", "x", "0", []),
+        wire.encode(1, "VixVM_PowerOn", None, 0, []),
+        wire.encode(1, "OpenVIX_Destroy", "null"),
+        wire.encode(1, "OpenVIX_Status", "{"),
+    ],
+    ids=lambda sent: str(len(sent)),
+)
+def test_a_breach_of_the_protocol_ends_that_connection_alone(openvix, stream, sent):
+    stream.sendall(HELLO + sent)
+    assert list(wire.frames(stream)) == [GREETING]
+    assert openvix.status()["vms"] == []
+    assert "broke the protocol" in (openvix.directory / "run" / "log").read_text()
+
+
+def test_another_version_of_the_protocol_is_refused_by_name(stream):
+    stream.sendall(wire.encode(0, "hello", 2, os.getpid(), ""))
+    assert list(wire.frames(stream)) == [[0, wire.DONE, facts.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], ""]]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_another_user_is_not_answered(openvix, stream):
+    stream.sendall(HELLO)
+    assert next(wire.frames(stream)) == GREETING
+    (openvix.directory / "run").chmod(0o711)
+    (openvix.directory / "run" / "socket").chmod(0o777)
+    folder = os.open(openvix.directory / "run", os.O_PATH)
+    # Credentials are those of the moment of connecting.
+    os.seteuid(65534)
+    try:
+        other = socket.socket(socket.AF_UNIX)
+        other.settimeout(10)
+        other.connect(f"/proc/self/fd/{folder}/socket")
+    finally:
+        os.seteuid(0)
+        os.close(folder)
+    with other, contextlib.suppress(ConnectionError):
+        other.sendall(HELLO)
+        assert list(wire.frames(other)) == []
+
+
+def test_a_job_is_accepted_once_and_done_once(openvix, client):
+    vm = openvix.add_vm("web")
+    connection = client.connection
+    job = connection.begin("VixVM_PowerOn", vm, 0, [])
+    answered = connection.begin("VixVM_GetNumRootSnapshots", vm)
+    connection.wait(job)
+    connection.wait(answered)
+    assert connection.receive(job, wire.ACCEPTED) == [""]
+    assert connection.receive(job, wire.EVENT) == [facts.VIX_EVENTTYPE_JOB_PROGRESS, []]
+    client.items("VixVM_PowerOff", vm, 0)
+    left = [frame[0] for number in (job, answered) for frame in connection._received[number]]
+    assert left == []
+
+
+def test_the_answer_to_a_property_comes_quickly(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    best = float("inf")
+    for _ in range(20):
+        began = time.perf_counter()
+        for _ in range(50):
+            client.power(vm)
+        best = min(best, (time.perf_counter() - began) / 50)
+    # Both ends of the round trip are Python here, on a machine that may be busy.
+    assert best < 0.0005
+
+
+# Its life
+
+
+def test_a_second_daemon_leaves_the_first_alone(openvix):
+    pid = control.serve(openvix.directory)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert openvix.status()["pid"] != pid
+
+
+def test_a_stopped_world_is_not_served_by_itself(openvix):
+    control.end(openvix.directory)
+    assert place.stopped(openvix.directory).exists()
+    assert control.connect(openvix.directory) is None
+    pid = control.serve(openvix.directory)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert control.connect(openvix.directory) is None
+
+
+def test_a_world_with_a_path_that_is_too_long_for_a_socket_is_served(tmp_path):
+    world = tmp_path.joinpath(*["long" * 20] * 3)
+    place.prepare(world)
+    connection, pid = control.start(world)
+    with connection:
+        assert connection.ask("OpenVIX_Status")["world"] == str(world)
+    control.end(world)
+    os.waitpid(pid, 0)
+
+
+def test_a_daemon_that_cannot_start_is_told_at_once(tmp_path):
+    place.prepare(tmp_path / "world")
+    (tmp_path / "world" / "world.json").write_text("{")
+    began = time.monotonic()
+    with pytest.raises(control.Unserved, match="log may tell why"):
+        control.start(tmp_path / "world")
+    assert time.monotonic() - began < 5
+
+
+def test_an_output_that_the_daemon_inherits_is_not_kept_open(tmp_path):
+    place.prepare(tmp_path / "world")
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    connection, pid = control.start(tmp_path / "world")
+    os.close(writing)
+    with connection, open(reading, "rb") as output:
+        assert select.select([output], [], [], 10)[0]
+        assert output.read() == b""
+        assert connection.ask("OpenVIX_Status")["pid"] == pid
+    control.end(tmp_path / "world")
+    os.waitpid(pid, 0)
+
+
+def test_a_daemon_ends_with_its_guests_when_its_world_is_removed(tmp_path):
+    world = tmp_path / "world"
+    place.prepare(world)
+    connection, pid = control.start(world)
+    connection.ask("OpenVIX_AddVM", {"name": "web", "power": ON, "processes": [{"name": "apache2"}]})
+    assert len(place.processes(world)) > 1
+    shutil.rmtree(world)
+    assert os.waitpid(pid, 0)[1] == 0
+    connection.close()
+    assert place.processes(world) == {}
+
+
+# Control
+
+
+def test_calls_are_told_in_order_with_their_errors(openvix, client):
+    vm = openvix.add_vm("web", power=ON, boot_seconds=60)
+    client.code("VixVM_PowerOn", vm, 0, [])
+    client.connection.begin("VixVM_WaitForToolsInGuest", vm, 0)
+    client.code("VixVM_GetNumRootSnapshots", vm)
+    told = [(call["call"], call["vm"], call["error"]) for call in openvix.calls()]
+    assert told == [
+        ("VixHost_Connect", None, 0),
+        ("VixVM_PowerOn", vm, facts.VIX_E_VM_IS_RUNNING),
+        ("VixVM_WaitForToolsInGuest", vm, None),
+        ("VixVM_GetNumRootSnapshots", vm, 0),
+    ]
+    assert {call["client"] for call in openvix.calls()} == {os.getpid()}
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "sentence"),
+    [
+        ("OpenVIX_AddVM", {"name": "web"}, "there is a VM named 'web' already"),
+        ("OpenVIX_AddVM", {"name": "db", "power": "on"}, "must be one of powered_off"),
+        ("OpenVIX_AddVM", {}, "is no name for a VM"),
+        ("OpenVIX_AddVM", 3, "a VM must be a table"),
+        ("OpenVIX_AddFault", {"call": "*"}, "must do something"),
+        ("OpenVIX_AddFault", None, "must be a table"),
+    ],
+)
+def test_a_mistake_in_a_control_call_is_told_and_changes_nothing(openvix, function, argument, sentence):
+    vm = openvix.add_vm("web")
+    with control.connect(openvix.directory) as connection, pytest.raises(worldfile.Mistake, match=sentence):
+        connection.ask(function, argument)
+    assert openvix.vms == {vm: OFF}
+
+
+def test_status_tells_every_vm(openvix):
+    vm = openvix.add_vm("web", power=ON, snapshots=[{"name": "a"}, {"name": "b"}])
+    openvix.add_vm("db", power=ON, tools="not_installed")
+    told = openvix.status()
+    assert (told["product"], told["world"]) == ("workstation", str(openvix.directory))
+    assert told["vms"][1] == {"name": "web", "vmx": vm, "power": ON, "tools": "running", "snapshots": 2}
+    assert told["vms"][0]["tools"] == "not_installed"
+
+
+# Faults
+
+
+def test_a_fault_gives_a_call_its_error_with_junk_above_the_code(openvix, client):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="VixVM_PowerOn", vm="web", error=3008, junk=0xABCDEF012345, times=1)
+    error = client.code("VixVM_PowerOn", vm, 0, [])
+    assert error & 0xFFFF == 3008
+    assert error % (1 << 64) >> 16 == 0xABCDEF012345
+    assert openvix.vms == {vm: OFF}
+    assert client.code("VixVM_PowerOn", vm, 0, []) == 0
+
+
+def test_junk_alone_strikes_only_calls_that_fail_by_themselves(openvix, client):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="*", junk=1)
+    assert client.code("VixVM_PowerOn", vm, 0, []) == 0
+    assert client.code("VixVM_PowerOn", vm, 0, []) == facts.VIX_E_VM_IS_RUNNING | 1 << 16
+
+
+def test_a_synchronous_call_fails_by_rule_as_well(openvix, client):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="Vix_GetProperties", vm=vm, error=6000, from_=2, times=1)
+    openvix.fault(call="VixVM_GetNumRootSnapshots", error=13000)
+    codes = [client.code("Vix_GetProperties", facts.VIX_HANDLETYPE_VM, vm, [facts.VIX_PROPERTY_VM_NAME]) for _ in range(3)]
+    assert codes == [0, 6000, 0]
+    assert client.code("VixVM_GetNumRootSnapshots", vm) == 13000
+
+
+@pytest.mark.parametrize("call", [("VixVM_PowerOn", 0, []), ("VixVM_GetNumRootSnapshots",)])
+def test_a_delayed_call_does_not_hold_up_others(openvix, client, call):
+    vm = openvix.add_vm("web")
+    openvix.fault(call=call[0], delay=0.3)
+    began = time.monotonic()
+    slow = client.connection.begin(call[0], vm, *call[1:])
+    client.power(vm)
+    assert time.monotonic() - began < 0.25
+    assert client.connection.wait(slow)[0] == 0
+    assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.parametrize("directive", ["hang", "crash", "abort", "exit"])
+def test_a_directive_comes_with_the_acceptance_and_the_job_is_not_done(openvix, client, directive):
+    vm = openvix.add_vm("web")
+    openvix.fault(**{"call": "VixVM_PowerOn", directive: True})
+    number = client.connection.begin("VixVM_PowerOn", vm, 0, [])
+    assert client.connection.receive(number, wire.ACCEPTED) == [directive]
+    assert openvix.vms == {vm: OFF}
+
+
+@pytest.mark.parametrize("directive", ["crash", "abort", "exit"])
+def test_a_directive_for_the_job_comes_when_the_call_has_been_accepted(openvix, client, directive):
+    vm = openvix.add_vm("web")
+    openvix.fault(**{"call": "VixVM_PowerOn", "where": "job", directive: True})
+    number = client.connection.begin("VixVM_PowerOn", vm, 0, [])
+    assert client.connection.receive(number, wire.ACCEPTED) == [""]
+    assert client.connection.wait(number)[2] == directive
+    assert openvix.vms == {vm: OFF}
+
+
+def test_a_job_that_hangs_is_accepted_and_never_done(openvix, client):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="VixVM_PowerOn", hang=True, where="job", times=1)
+    number = client.connection.begin("VixVM_PowerOn", vm, 0, [])
+    assert client.connection.receive(number, wire.ACCEPTED) == [""]
+    client.items("VixVM_PowerOn", vm, 0, [])
+    assert [call["error"] for call in openvix.calls("VixVM_PowerOn")] == [None, 0]
+
+
+def test_a_directive_for_a_synchronous_call_comes_with_its_answer(openvix, client):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="Vix_GetProperties", hang=True)
+    assert client.connection.call("Vix_GetProperties", facts.VIX_HANDLETYPE_VM, vm, [])[2] == "hang"
+
+
+def test_faults_are_cleared(openvix, client):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="*", error=5)
+    openvix.clear_faults()
+    assert client.code("VixVM_PowerOn", vm, 0, []) == 0
+
+
+def test_a_fault_on_opening_is_meant_for_the_vm_that_is_opened(openvix, client):
+    vm, other = openvix.add_vm("web"), openvix.add_vm("db")
+    openvix.fault(call="VixHost_OpenVM", vm="web", error=13)
+    assert client.code("VixHost_OpenVM", client.host, vm, 0, []) == 13
+    assert client.code("VixHost_OpenVM", client.host, other, 0, []) == 0

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from openvix import wire
+
+
+def decoded(*values):
+    return wire.decode(wire.encode(*values)[4:])
+
+
+def test_every_kind_of_value_comes_back_as_it_went():
+    values = [0, -1, 2**63 - 1, -(2**63), None, "", "Ärger\n", b"", b"\0\xff", [], [1, [None, "x", [b"y"]]]]
+    assert decoded(*values) == values
+
+
+def test_a_frame_is_laid_out_as_the_protocol_says():
+    assert wire.encode(1, "ä", None, [b"x"]) == (b"\x1c\0\0\0" + b"i\x01\0\0\0\0\0\0\0" + b"s\x02\0\0\0\xc3\xa4" + b"n" + b"l\x01\0\0\0" + b"b\x01\0\0\0x")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"x",
+        b"i\0\0\0\0\0\0\0",
+        b"s\x02\0\0\0a",
+        b"s\x02\0\0",
+        b"b\xff\xff\xff\xffa",
+        b"l\x02\0\0\0n",
+        b"l\xff\xff\xff\xff",
+        b"s\x01\0\0\0\0",
+        b"s\x01\0\0\0\xff",
+        b"l\x01\0\0\0" * 40 + b"n",
+    ],
+    ids=range(10),
+)
+def test_what_is_no_value_is_a_breach(body):
+    with pytest.raises(wire.Breach):
+        wire.decode(body)
+
+
+def test_a_text_with_a_nul_is_never_sent():
+    with pytest.raises(wire.Breach):
+        wire.encode("a\0b")
+
+
+def test_a_name_that_is_not_utf_8_is_still_sent():
+    assert decoded("a\udcff") == ["a?"]
+
+
+def test_frames_are_found_however_the_stream_is_cut():
+    ours, theirs = socket.socketpair()
+    sent = wire.encode(1, "first") + wire.encode(2, "x" * 200_000) + wire.encode()
+
+    def send():
+        for at in range(0, len(sent), 4097):
+            theirs.sendall(sent[at : at + 4097])
+        theirs.close()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    with ours:
+        assert list(wire.frames(ours)) == [[1, "first"], [2, "x" * 200_000], []]
+    sender.join()
+
+
+@pytest.mark.parametrize("sent", [b"\x01", b"\x05\0\0\0n", b"\x01\0\0\x04n"], ids=["no length", "cut off", "too large"])
+def test_a_frame_that_is_cut_off_or_too_large_is_a_breach(sent):
+    ours, theirs = socket.socketpair()
+    theirs.sendall(sent)
+    theirs.close()
+    with ours, pytest.raises(wire.Breach):
+        list(wire.frames(ours))

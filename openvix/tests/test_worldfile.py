@@ -1,0 +1,104 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from openvix import worldfile
+from openvix.faults import Fault, Faults
+
+
+def read(tmp_path, text):
+    path = tmp_path / "lab.toml"
+    path.write_text(text, encoding="utf-8")
+    return worldfile.load(path)
+
+
+def test_what_is_left_out_comes_from_the_defaults(tmp_path):
+    said = read(tmp_path, '[defaults]\nmemory = 2048\n[vm.web]\npower = "paused"\n[vm.db]\nmemory = 512\n')
+    assert {name: (vm["power"], vm["memory"], vm["cpus"]) for name, vm in said["vm"].items()} == {"web": ("paused", 2048, 1), "db": ("powered_off", 512, 1)}
+    assert said["world"]["product"] == "workstation"
+
+
+def test_an_empty_file_is_a_world_without_vms(tmp_path):
+    assert read(tmp_path, "")["vm"] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[vm.web\n", "line 1"),
+        ("[vm.web]\n[vm.web]\n", "line 2"),
+        ("[vm.web]\ncolour = 1\n", r"\[vm.web\] does not know the key 'colour'; it knows guest_os, memory, .*power"),
+        ("[wolrd]\n", "a world file does not know the key 'wolrd'; it knows world, defaults, vm, fault"),
+        ('[vm.web]\npower = "on"\n', "power in \\[vm.web\\] must be one of powered_off, powered_on, suspended, paused, not 'on'"),
+        ("[vm.web]\nmemory = true\n", "memory in \\[vm.web\\] must be a whole number"),
+        ("[defaults]\nboot_seconds = -1\n", "boot_seconds in \\[defaults\\] must be a number of seconds"),
+        ("[defaults]\nboot_seconds = nan\n", "boot_seconds in \\[defaults\\] must be a number of seconds"),
+        ('[vm."a/b"]\n', "'a/b' is no name for a VM"),
+        ('[vm.".x"]\n', "'.x' is no name for a VM"),
+        ("[vm.web]\nsnapshots = [{ nam = 'x' }]\n", "does not know the key 'nam'; it knows name, description, children"),
+        ("[vm.web]\nsnapshots = [{ name = 'x', children = [{ nam = 'y' }] }]\n", "does not know the key 'nam'"),
+        ("[vm.web]\naccounts = [{ name = 'a' }, { name = 'a' }]\n", "name 'a' twice"),
+        ("[vm.web]\nfiles = { 'etc/motd' = '' }\n", "'etc/motd' is not the absolute path of a file"),
+        ("[vm.web]\nfiles = { '/../motd' = '' }\n", "not the absolute path of a file"),
+        ("[[fault]]\nerror = 3\n", "which call"),
+        ("[[fault]]\ncall = '*'\n", "must do something"),
+        ("[[fault]]\ncall = '*'\nhang = true\ncrash = true\n", "only one of"),
+        ("[[fault]]\ncall = '*'\nerror = 3\nwhere = 'job'\n", "must be one of hang"),
+        ("vm = 3\n", "tables like"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence_that_names_it(tmp_path, text, sentence):
+    with pytest.raises(worldfile.Mistake, match=sentence) as caught:
+        read(tmp_path, text)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(tmp_path / "lab.toml"))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(worldfile.Mistake, match=r"none\.toml: No such file"):
+        worldfile.load(tmp_path / "none.toml")
+
+
+def faults(*rules):
+    return Faults([worldfile.fault(rule) for rule in rules])
+
+
+def struck(some, call="VixVM_PowerOn", name="web", path="/w/web.vmx", times=4):
+    return [getattr(some.match(call, name, path), "error", None) for _ in range(times)]
+
+
+def test_a_fault_strikes_from_its_first_occurrence_as_often_as_it_says():
+    assert struck(faults({"call": "VixVM_PowerOn", "error": 3008, "from": 2, "times": 2})) == [None, 3008, 3008, None]
+
+
+def test_a_fault_without_a_number_of_times_strikes_for_ever():
+    assert struck(faults({"call": "*", "error": 5})) == [5, 5, 5, 5]
+
+
+@pytest.mark.parametrize(("vm", "strikes"), [("web", True), ("/w/web.vmx", True), ("/w/../w/web.vmx", True), ("db", False), ("/w/db.vmx", False)])
+def test_a_fault_is_meant_for_one_vm_by_name_or_path(vm, strikes):
+    assert struck(faults({"call": "*", "vm": vm, "error": 5}), times=1) == [5 if strikes else None]
+
+
+def test_a_fault_for_a_vm_leaves_calls_without_one_alone():
+    assert faults({"call": "*", "vm": "web", "error": 5}).match("VixHost_Connect", None, None) is None
+
+
+def test_only_calls_that_match_are_counted():
+    some = faults({"call": "VixVM_PowerOn", "vm": "web", "error": 5, "from": 2})
+    assert struck(some, call="VixVM_PowerOff", times=3) == [None, None, None]
+    assert struck(some, name="db", path="/w/db.vmx", times=3) == [None, None, None]
+    assert struck(some, times=2) == [None, 5]
+
+
+def test_the_first_rule_in_force_strikes_and_every_rule_counts():
+    assert struck(faults({"call": "*", "error": 1, "times": 1}, {"call": "*", "error": 2, "from": 2, "times": 2})) == [1, 2, 2, None]
+
+
+def test_a_rule_says_all_that_befalls_a_call():
+    rule = {"call": "*", "error": 7, "junk": 0xABC, "delay": 1, "crash": True, "where": "job"}
+    assert faults(rule).match("x", None, None) == Fault(error=7, junk=0xABC, delay=1.0, directive="crash", in_job=True)

@@ -1,0 +1,117 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which VM is a clone of which: what VMware notes of linked clones in .vmsd files, and what we note of every clone in its .vmx."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections import namedtuple
+
+from . import library, vmsd, vmx
+
+# Keys of ours in the .vmx of a clone. A copy of the clone has them as well: they hold for the VM that lies where PLACE says.
+SOURCE = "vmlab.vix.clonedFrom"
+SOURCE_UUID = "vmlab.vix.clonedFromUuid"
+PLACE = "vmlab.vix.clonedTo"
+KIND = "vmlab.vix.cloneKind"
+SNAPSHOT = "vmlab.vix.clonedSnapshot"
+LISTED = re.compile(r"snapshot[0-9]{1,9}\.clone[0-9]{1,9}")
+
+# source: path of the .vmx that was cloned; uuid: of that VM, or empty; snapshot: its path in the tree, empty for the state as it was or where nobody knows.
+Origin = namedtuple("Origin", "source uuid linked snapshot")
+
+
+def marks(path, origin):
+    """The values by which a .vmx at a path tells its origin."""
+    kind = "linked" if origin.linked else "full"
+    return {SOURCE: origin.source, SOURCE_UUID: origin.uuid, PLACE: os.path.realpath(path), KIND: kind, SNAPSHOT: origin.snapshot}
+
+
+def uuid(path):
+    """The uuid of the VM with this .vmx, empty where it has none yet or cannot be read."""
+    try:
+        return vmx.read(path).get("uuid.bios", "")
+    except (FileNotFoundError, vmx.BrokenFile):
+        return ""
+
+
+def origin(path):
+    """Return the Origin of the VM with this .vmx, None when its files tell of none. Raises FileNotFoundError and vmx.BrokenFile."""
+    config = vmx.read(path)
+    if SOURCE in config and _lay_at(config.get(PLACE, ""), path):
+        return Origin(config[SOURCE], config.get(SOURCE_UUID, ""), config.get(KIND) == "linked", config.get(SNAPSHOT, ""))
+    try:
+        parent = vmx.read(vmsd.beside(path)).get("cloneof0")
+    except FileNotFoundError:
+        parent = None
+    return Origin(os.path.join(os.path.dirname(path), parent), "", True, "") if parent else None
+
+
+def is_of(origin, path, uuid):
+    """Whether an Origin is the VM with this .vmx and uuid, which may have moved since."""
+    if _same(origin.source, path):
+        return True
+    return bool(uuid) and origin.uuid == uuid and not os.path.exists(origin.source)
+
+
+def linked_clones(path, home):
+    """Return the .vmx of each linked clone that is known of the VM with this .vmx. Raises vmx.BrokenFile when the VM's own .vmsd cannot be read.
+
+    Known are those in the VM's .vmsd, and of the VMs in VMware's lists and in the folders beside the VM's those that tell of their
+    origin themselves. home: the home of the user whose lists are read.
+    """
+    if not os.path.isabs(path):  # that of a host elsewhere
+        return []
+    own = uuid(path)
+    found = [each for each in _listed(path) if _may_hang_on(each, path, own)]
+    found += [each for each in _neighbours(path, home) if _hangs_on(each, path, own)]
+    return sorted({os.path.realpath(each) for each in found} - {os.path.realpath(path)})
+
+
+def _listed(path):
+    try:
+        values = vmx.read(vmsd.beside(path))
+    except FileNotFoundError:
+        return []
+    return [os.path.join(os.path.dirname(path), value) for key, value in values.items() if value and LISTED.fullmatch(key)]
+
+
+def _neighbours(path, home):
+    beside = glob.escape(os.path.dirname(os.path.dirname(os.path.realpath(path))))
+    found = glob.glob(os.path.join(beside, "*", "*.vmx"))
+    try:
+        return found + [each for each, dummy in library.known_vms(home)]
+    except vmx.BrokenFile:  # what it listed is not known
+        return found
+
+
+def _may_hang_on(clone, path, own):
+    """Whether a VM that a .vmsd lists is there still, and does not itself tell of another origin."""
+    try:
+        found = origin(clone)
+    except FileNotFoundError:
+        return False
+    except vmx.BrokenFile:
+        return True
+    return found is None or (found.linked and is_of(found, path, own))
+
+
+def _hangs_on(clone, path, own):
+    try:
+        found = origin(clone)
+    except (FileNotFoundError, vmx.BrokenFile):
+        return False
+    return found is not None and found.linked and is_of(found, path, own)
+
+
+def _lay_at(place, path):
+    """Whether a VM that lay at a place is the one at the path: the same place, or it has left it."""
+    return bool(place) and (_same(place, path) or not os.path.exists(place))
+
+
+def _same(one, other):
+    return os.path.realpath(one) == os.path.realpath(other)

@@ -1,0 +1,79 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options in, the work in a worker, the result out: the only exit_json and fail_json."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from types import SimpleNamespace
+
+from ansible.module_utils.basic import AnsibleModule
+
+from . import _options, _session, _worker
+
+
+def run_module(work, *fragments, options=None, together=None, connected=True, **rules):
+    """Parse the options, carry the work out on a connected host, and end the module with what it returns.
+
+    work: called as work(host, wanted), where wanted has the options as attributes, and check_mode and workdir (a folder for
+    files of this task); fragments: dictionaries of _options; options: the module's own; rules: required_if and its like.
+    With the option vms, work is called for each VM, with that one as wanted.vm, and together(results) is added to the result.
+    A VM may be called by its display name; work always sees the path. connected: False for work that connects by itself, called as
+    work(connect, wanted).
+    """
+    spec = dict(_options.HOST)
+    for fragment in (*fragments, options or {}):
+        spec.update(fragment)
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **rules)
+    with tempfile.TemporaryDirectory(dir=module.tmpdir) as workdir:
+        wanted = {**module.params, "check_mode": module.check_mode, "workdir": workdir}
+        run = _session.run if connected else _session.run_unconnected
+        result = _run_each(work, wanted, together) if module.params.get("vms") else _run(work, wanted, run)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+def _run(work, wanted, run):
+    try:
+        return run(lambda host: _on(work, host, wanted), wanted)
+    except (_worker.Failure, _worker.Bug) as failure:
+        return _told(failure)
+
+
+def _on(work, host, wanted):
+    """The work on a host, with the path of the VM that is called so, and the home whose lists of VMs are meant (None: those of a host elsewhere)."""
+    wanted = {**wanted, "home": None if wanted["hostname"] else os.path.expanduser("~")}
+    if wanted.get("vm"):
+        from ._state import names
+
+        wanted["vm"] = names.find(host, wanted["vm"], wanted["home"])
+    return work(host, SimpleNamespace(**wanted))
+
+
+def _run_each(work, wanted, together):
+    """The result of several VMs, worked on side by side: one that fails does not hide the others, and fails the task at its end."""
+    vms = list(dict.fromkeys(wanted["vms"]))
+    outcomes = _session.run_each(lambda host, vm: _on(work, host, {**wanted, "vm": vm}), vms, wanted, wanted["concurrency"])
+    results = [{"changed": False, "vm": vm, **(_told(outcome) if isinstance(outcome, Exception) else outcome)} for vm, outcome in zip(vms, outcomes)]
+    result = {
+        "changed": any(each["changed"] for each in results),
+        "diff": [{"before_header": each["vm"], "after_header": each["vm"], **each.pop("diff")} for each in results if "diff" in each],
+        "results": results,
+        **(together(results) if together else {}),
+    }
+    lost = [each["msg"] for each in results if each.get("failed")]
+    if lost:
+        return {**result, "failed": True, "msg": f"{len(lost)} of {len(vms)} VMs failed: {' | '.join(lost)}"}
+    return result
+
+
+def _told(failure):
+    """What a task reports of a failure."""
+    if isinstance(failure, _worker.Bug):
+        msg = "vmlab.vix failed in a way that it should not; please report it with the traceback"
+        return {"failed": True, "msg": msg, "error": "Bug", "exception": str(failure)}
+    return {"failed": True, "msg": str(failure), "error": failure.kind, "vix_code": failure.code}

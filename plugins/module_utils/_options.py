@@ -1,0 +1,46 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Argument specs: one dictionary per doc fragment, under the same name."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import env_fallback
+
+HOST = {
+    "library": {"type": "path", "fallback": (env_fallback, ["VIX_LIBRARY"])},
+    "provider": {
+        "choices": ["default", "workstation", "player", "workstation_shared", "vi_server"],
+        "default": "default",
+        "fallback": (env_fallback, ["VIX_PROVIDER"]),
+    },
+    "hostname": {"fallback": (env_fallback, ["VIX_HOSTNAME"])},
+    "port": {"type": "int", "default": 0},
+    "username": {"fallback": (env_fallback, ["VIX_USERNAME"])},
+    "password": {"no_log": True, "fallback": (env_fallback, ["VIX_PASSWORD"])},
+    "validate_certs": {"type": "bool", "default": True},
+    "timeout": {"type": "int", "default": 300},
+}
+VM = {
+    "vm": {"type": "path", "required": True},
+    "vm_password": {"no_log": True},
+}
+# Those of modules that also work on several VMs at once.
+VMS = {
+    "vm": {"type": "path"},
+    "vms": {"type": "list", "elements": "path"},
+    "concurrency": {"type": "int", "default": 4},
+    "vm_password": {"no_log": True},
+}
+ONE_OR_SEVERAL = {"mutually_exclusive": [("vm", "vms")], "required_one_of": [("vm", "vms")]}
+STOP = {
+    "stop": {"choices": ["soft", "hard", "soft_then_hard"], "default": "soft_then_hard"},
+    "soft_timeout": {"type": "int", "default": 60},
+}
+GUEST = {
+    "guest_username": {"required": True},
+    "guest_password": {"required": True, "no_log": True},
+    "guest_interactive": {"type": "bool", "default": False},
+    "tools_timeout": {"type": "int", "default": 60},
+}

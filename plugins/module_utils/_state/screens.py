@@ -1,0 +1,94 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Pictures of a guest's screen, in files of the machine that runs VMware."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import tempfile
+from contextlib import suppress
+from functools import partial
+
+from .._vix.errors import Refused, VixError
+from .plan import Plan
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+HEADER = struct.Struct(">8s4x4sII")  # signature, length of the first chunk, its type, width and height of the picture
+BITS = 0o777
+
+
+def checked(path, mode):
+    """Return the full path of the picture's file and its permissions as a number; raise Refused where it cannot be written."""
+    path = os.path.abspath(path)
+    folder, doing = os.path.dirname(path), f"saving the screenshot as {path}"
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise Refused("it is a folder or a device: give the full name of a file", doing=doing)
+    if not os.path.isdir(folder):
+        raise Refused(f"{folder} is not a folder of the machine that runs VMware", doing=doing)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Refused(f"this user may not write to {folder}", doing=doing)
+    return path, _permissions(mode, doing)
+
+
+def _permissions(mode, doing):
+    try:
+        number = int(mode, 8) if isinstance(mode, str) else mode
+    except ValueError:
+        number = None
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= BITS:
+        raise Refused(f"{mode} is no mode of a file: give an octal number such as '0600'", doing=doing)
+    return number
+
+
+def plan(guest, path, mode):
+    """Return the plan that saves a picture of the screen as a PNG file, whatever is there; path and mode as checked() returns them."""
+    taken = {"path": path, "state": "file", "mode": f"{mode:04o}"}
+    return Plan(_look(path), dict(taken), [partial(_save, guest, path, mode, taken)], lambda: taken)
+
+
+def _look(path):
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return {"path": path, "state": "absent"}
+    except OSError as error:
+        raise VixError(error.strerror, doing=f"saving the screenshot as {path}") from error
+    return {"path": path, "state": "file", "mode": f"{found.st_mode & BITS:04o}", "size": found.st_size}
+
+
+def _save(guest, path, mode, taken):
+    picture, doing = guest.screenshot(), f"saving the screenshot as {path}"
+    width, height = dimensions(picture, doing)
+    try:
+        _write(path, mode, picture)
+    except OSError as error:
+        raise VixError(error.strerror, doing=doing) from error
+    taken.update(size=len(picture), checksum=hashlib.sha256(picture).hexdigest(), width=width, height=height)
+
+
+def dimensions(picture, doing):
+    """Width and height in pixels, as the header of a PNG tells them."""
+    if len(picture) < HEADER.size:
+        raise VixError(f"VIX gave {len(picture)} bytes, which are no PNG", doing=doing)
+    signature, chunk, width, height = HEADER.unpack_from(picture)
+    if (signature, chunk) != (SIGNATURE, b"IHDR"):
+        raise VixError("VIX gave a picture that is no PNG", doing=doing)
+    return width, height
+
+
+def _write(path, mode, data):
+    """Write a file of its own and rename it, so that a reader sees the old one or the new one, and nobody one that mode forbids."""
+    descriptor, part = tempfile.mkstemp(prefix=f".{os.path.basename(path)[:200]}.", suffix=".part", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(descriptor, mode)
+        os.replace(part, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(part)
+        raise

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known of a VM's snapshots: from VIX, and from VMware's own file what VIX does not tell."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from functools import partial
+
+from .._files import vmsd
+from .._files.vmx import BrokenFile
+from .._vix.snapshot import flat
+
+
+def creation_times(path):
+    """Return a function that tells of a node when its snapshot was taken, in seconds since 1970, or None. path: of the .vmx.
+
+    The .vmsd lies beside the .vmx of a VM of this machine; what is not there or cannot be read tells nothing.
+    """
+    try:
+        known = vmsd.read(vmsd.beside(path)).snapshots
+    except (BrokenFile, OSError):
+        known = []
+    return partial(_created, known)
+
+
+def describe(vm):
+    """Return the snapshots flat, each before its children, nested, and as a picture for people."""
+    roots, created = vm.snapshot_tree(), creation_times(vm.path)
+    return {"snapshots": [_facts(node, created) for node in flat(roots)], "tree": _nested(roots, created), "picture": list(_lines(roots, ""))}
+
+
+def _created(known, node):
+    found = vmsd.match(known, node.path, node.place)
+    return found and found.created
+
+
+def _facts(node, created):
+    seconds = created(node)
+    return {
+        "name": node.name,
+        "path": node.path,
+        "description": node.description,
+        "power": node.power,
+        "is_current": node.is_current,
+        "created": seconds and datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _nested(nodes, created):
+    return [{**_facts(node, created), "children": _nested(node.children, created)} for node in nodes]
+
+
+def _lines(nodes, margin):
+    for node in nodes:
+        is_last = node is nodes[-1]
+        yield f"{margin}{'└── ' if is_last else '├── '}{node.name}{' (current)' if node.is_current else ''}"
+        yield from _lines(node.children, f"{margin}{'    ' if is_last else '│   '}")

@@ -1,0 +1,155 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The snapshots of a VM."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from functools import partial
+
+from .._vix.errors import Refused, SnapshotNotFound
+from .._vix.snapshot import SEPARATOR, flat
+from .plan import Plan
+
+STATES = ("present", "absent", "reverted")
+POWERS = ("as_saved", "powered_on", "powered_off")
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # seconds
+
+
+class Reverting:
+    """What a VM shall be after a revert: power, one of POWERS; tools_timeout, seconds to wait for Tools of one that is on, 0 for not at all.
+
+    found: the power state that a run found after it.
+    """
+
+    def __init__(self, power="as_saved", tools_timeout=0):
+        self.power, self.tools_timeout, self.found = power, tools_timeout, None
+
+
+def present(vm, name, description="", memory=True):
+    """Return the plan that takes a snapshot unless there is one of that name or path."""
+    roots = vm.snapshot_tree()
+    before = _picture(roots)
+    if find(vm, roots, name):
+        return Plan(before, before, [], None)
+    step = partial(vm.create_snapshot, name.rpartition(SEPARATOR)[2], description, memory)
+    return Plan(before, _with(vm, before, name), [step], partial(_look, vm))
+
+
+def absent(vm, name, children=False):
+    """Return the plan that removes the snapshot of that name or path; children: with all below it."""
+    roots = vm.snapshot_tree()
+    before, node = _picture(roots), find(vm, roots, name)
+    if not node:
+        return Plan(before, before, [], None)
+    return Plan(before, _picture(roots, [node], children), [partial(vm.remove_snapshot, node, children)], partial(_look, vm))
+
+
+def reverted(vm, name, reverting):
+    """Return the plan that takes the VM back to the snapshot of that name or path, as Reverting says."""
+    roots = vm.snapshot_tree()
+    before, node = _picture(roots), find(vm, roots, name)
+    if not node:
+        known = ", ".join(before["snapshots"]) or "none"
+        raise SnapshotNotFound(f"there is no such snapshot; there are: {known}", code=13003, doing=f"reverting to snapshot {name} of {vm.label}")
+    return Plan(before, {**before, "current": node.path}, [partial(_revert, vm, node, reverting)], partial(_look, vm))
+
+
+def pruned(vm, pattern, keep, seconds, now, created):
+    """Return the plan that removes old snapshots, those below them moving up.
+
+    pattern: of shell wildcards, which a name must match to be counted at all; keep: of these the newest so many stay; seconds: and those
+    that are younger than this at the time now stay; created: the creation time of a node, in seconds since 1970, None where it is not known.
+    """
+    roots = vm.snapshot_tree()
+    before = _picture(roots)
+    matching = [node for node in flat(roots) if fnmatchcase(node.name, pattern)]
+    ageless = [node.path for node in matching if created(node) is None]
+    if ageless:
+        raise Refused(f"no creation time is known of {', '.join(ageless)}: choose others by name", doing=f"choosing old snapshots of {vm.label}")
+    newest_first = sorted(matching, key=created, reverse=True)
+    gone = [node for node in newest_first[0 if keep is None else max(keep, 0) :] if seconds is None or now - created(node) > seconds]
+    # Each before those above it and before it, whose places in the tree so stay what they are.
+    steps = [partial(vm.remove_snapshot, node) for node in reversed(list(flat(roots))) if node in gone]
+    return Plan(before, _picture(roots, gone), steps, partial(_look, vm))
+
+
+def duration(text):
+    """Seconds of a text such as 90s, 30m, 12h, 7d or 2w; raise Refused for another."""
+    number, unit = text[:-1], text[-1:]
+    if not (number.isdigit() and unit in UNITS):
+        raise Refused(f"{text} is no duration: write a number and one of {', '.join(UNITS)}, as in 7d", doing="reading older_than")
+    return int(number) * UNITS[unit]
+
+
+def _revert(vm, node, reverting):
+    vm.revert(node, power_on=reverting.power != "powered_off")
+    power = vm.power
+    if reverting.power == "powered_on" and power != "powered_on":
+        vm.unpause() if power == "paused" else vm.power_on()
+        power = vm.power
+    elif reverting.power == "powered_off" and power == "powered_on":
+        vm.power_off()
+        power = vm.power
+    if power == "powered_on" and reverting.tools_timeout:
+        vm.wait_for_tools(reverting.tools_timeout)  # what was known of Tools is void after a revert (semantics.md, section 15)
+    reverting.found = power
+
+
+def _look(vm):
+    return _picture(vm.snapshot_tree())
+
+
+def _with(vm, before, name):
+    """The picture after a snapshot is taken, which goes below the current one and nowhere else."""
+    above, own_name = name.lstrip(SEPARATOR).rpartition(SEPARATOR)[::2]
+    current = before["current"]
+    if SEPARATOR in name and above != current:
+        raise Refused(
+            f"a new snapshot goes below the current one ({current or 'there is none'}): revert to {above or 'the state before all snapshots'} first",
+            doing=f"taking snapshot {name} of {vm.label}",
+        )
+    path = f"{current}{SEPARATOR}{own_name}" if current else own_name
+    return {"current": path, "snapshots": sorted([*before["snapshots"], path])}
+
+
+def find(vm, roots, wanted):
+    """The one node of that name or path (one that begins with the separator is a path for certain), or None."""
+    if wanted.startswith(SEPARATOR):
+        found = [node for node in flat(roots) if node.path == wanted[1:]]
+    elif SEPARATOR in wanted:
+        found = [node for node in flat(roots) if wanted in (node.path, node.name)]
+    else:
+        found = [node for node in flat(roots) if node.name == wanted]
+    if len(found) > 1:
+        places = ", ".join(f"{SEPARATOR}{node.path}" for node in found)
+        raise Refused(f"{len(found)} snapshots are called so: {places}; name one by its path", code=13017, doing=f"finding snapshot {wanted} of {vm.label}")
+    return found[0] if found else None
+
+
+def _picture(roots, gone=(), with_children=False):
+    """What a diff shows of the tree: its paths, and the current one; as if some nodes were gone."""
+    seen = list(_walk(roots, gone, with_children, ""))
+    return {
+        "current": next((current for dummy, current in seen if current is not None), ""),
+        "snapshots": sorted(path for path, dummy in seen if path is not None),
+    }
+
+
+def _walk(nodes, gone, with_children, parent):
+    """Of each node its path, and the path of the current snapshot where it tells that.
+
+    What lay below one that is gone moves up to its parent, or went with it, and so does being current.
+    """
+    for node in nodes:
+        path = f"{parent}{SEPARATOR}{node.name}" if parent else node.name
+        if node not in gone:
+            yield path, path if node.is_current else None
+            yield from _walk(node.children, gone, with_children, path)
+        elif with_children:
+            yield None, parent if any(each.is_current for each in flat([node])) else None
+        else:
+            yield None, parent if node.is_current else None
+            yield from _walk(node.children, gone, with_children, parent)

@@ -1,0 +1,47 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""VMware Tools in a guest."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from .._vix.errors import AlreadyCurrent, NoToolsInGuest
+from .plan import Plan
+
+STATES = ("running", "mounted", "upgraded")
+DOING = {"running": "waiting for VMware Tools in", "mounted": "mounting the VMware Tools installer in", "upgraded": "upgrading VMware Tools in"}
+
+
+class _Upgrade(Plan):
+    """A plan of which the run itself shows whether there was anything to do: VIX tells no versions."""
+
+    def carry_out(self, check_mode):
+        result = super().carry_out(check_mode)
+        return {**result, "changed": result["diff"]["before"] != result["diff"]["after"]}
+
+
+def plan(vm, wanted, tools_timeout):
+    """Return the plan that waits for Tools, mounts their installer in the guest, or upgrades them, each time in at most tools_timeout seconds of waiting."""
+    power = vm.power
+    if power != "powered_on":
+        raise NoToolsInGuest(f"the VM is {power}", doing=f"{DOING[wanted]} {vm.label}")
+    wait = partial(vm.wait_for_tools, tools_timeout)
+    if wanted == "running":
+        return Plan({"tools": vm.tools}, {"tools": "running"}, [], None, waits=[wait])
+    if wanted == "mounted":
+        now = vm.tools
+        mounted = {"tools": now, "installer": "mounted"}
+        return Plan({"tools": now, "installer": "unknown"}, mounted, [vm.install_tools], lambda: mounted)
+    done = {"tools": "running", "upgraded": False}
+    return _Upgrade({**done}, {**done, "upgraded": True}, [wait, partial(_upgrade, vm, done), wait], lambda: done)
+
+
+def _upgrade(vm, done):
+    try:
+        vm.install_tools(upgrade=True, wait=True)
+        done["upgraded"] = True
+    except AlreadyCurrent:  # only older products say so; the others call it a success (semantics.md, section 24)
+        pass

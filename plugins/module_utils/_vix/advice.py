@@ -1,0 +1,50 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to do next, by VIX's code: the second half of an error's sentence. Imported when an error is told."""
+
+from __future__ import annotations
+
+ADVICE = {
+    5: "another operation is at work on it: try again when it has ended",
+    6: "the product or this kind of VM does not offer it",
+    10: "look at the VM in VMware's window: a dialog was cancelled, the machine is short of memory, or VMware's kernel modules are not loaded",
+    13: "the guest user may not do this: log in as another guest_username",
+    15: "another program has the VM open: close its tab or window there",
+    26: "start VMware, or the OpenVIX world that OPENVIX_WORLD names",
+    30: "the VM is encrypted: give its password as vm_password",
+    32: "check the licence of the product; the user who runs this task must be able to start it",
+    35: "check username and password of the host, or vm_password of an encrypted VM",
+    36: "VMware ended or was restarted in the middle: run the task again",
+    3000: "look at the VM's screen: VMware Tools may not be installed, the guest may still boot or wait for an answer",
+    3006: "the VM must be powered on for this",
+    3007: "the VM must not be powered on for this",
+    3009: "VMware Tools have just started: try again in a few seconds",
+    3014: "the host user has no right to do this",
+    3015: "check guest_username and guest_password, and that this user may do it in the guest",
+    3016: "install VMware Tools in the guest (or open-vm-tools), or wait until it has booted",
+    3017: "guest operations are switched off for this VM (guest.commands.enabled)",
+    3018: "give guest_username and guest_password",
+    3025: "update VMware Tools in the guest",
+    3028: "the VM waits for an answer: open it in VMware and answer it",
+    3033: "give the guest user a password, or use another one",
+    3034: "nobody is logged in at the guest's desktop: log in there first",
+    3035: "another user is logged in at the guest's desktop",
+    3043: "there is no display for a window here: start the VM without one",
+    4000: "check the path of the .vmx file, and that this task runs as the user who owns the VM",
+    13003: "list the VM's snapshots to see which there are",
+    13017: "give the path of the snapshot, as in base/patched",
+    17004: "check vm_password",
+    17005: "check vm_password",
+    20050: "the guest did not mount its shared folders: look whether it has open-vm-tools with HGFS",
+    21000: "VMware has no image of VMware Tools for this guest: install open-vm-tools in it, or have VMware download the image",
+    21006: "mount the installer and install VMware Tools by hand",
+    21011: "wait until that installation has ended, or cancel it in VMware",
+    22001: "install the product, or name another provider",
+    22002: "its version has no line in vixwrapper-config.txt: update VIX, or add the line",
+    22003: "name another provider",
+    22004: "install the product, or name another provider",
+    22005: "install the product again: its VIX libraries are missing",
+    30201: "the host's certificate is not trusted: install its authority, or set validate_certs to false",
+}

@@ -1,0 +1,34 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Time, which VIX does not limit."""
+
+from __future__ import annotations
+
+import time
+
+from .errors import TimedOut
+
+
+class Deadline:
+    """One budget of seconds for everything that a run waits for."""
+
+    def __init__(self, seconds, clock=time.monotonic, sleep=time.sleep):
+        self.seconds, self._clock, self._sleep = seconds, clock, sleep
+        self._end = clock() + seconds
+
+    def left(self):
+        """Seconds until the deadline, 0 when it has passed."""
+        return max(0.0, self._end - self._clock())
+
+    def within(self, seconds):
+        """A budget of its own for a part of the run, which never outlasts the whole."""
+        return Deadline(min(seconds, self.left()), self._clock, self._sleep)
+
+    def pause(self, seconds, doing):
+        """Wait so long, or raise TimedOut when there is no time left."""
+        left = self.left()
+        if not left:
+            raise TimedOut(f"not done after {self.seconds:g} s; VIX cannot cancel it, so it may still finish", doing=doing)
+        self._sleep(min(seconds, left))

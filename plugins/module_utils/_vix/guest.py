@@ -1,0 +1,106 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A guest operating system that one of its users is logged in to, by VMware Tools alone."""
+
+from __future__ import annotations
+
+from . import capi
+from . import constants as vix
+
+NONE = vix.VIX_INVALID_HANDLE
+
+
+class Guest:
+    """The guest of a VM, with a user logged in for as long as the "with" lasts.
+
+    Paths are absolute and in the guest's own notation; rights are the user's (semantics.md, section 18).
+    """
+
+    def __init__(self, vm, label, user):
+        self._vm, self._label, self.user = vm, label, user
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *exception):
+        # The login ends with the VM's handle anyway: a failure to log out must not hide what went wrong before it.
+        if kind is None:
+            self._do("VixVM_LogoutFromGuest", "logging out of")
+
+    def processes(self):
+        """Return every process as a dictionary of pid, name, owner, command and start_time (seconds since 1970)."""
+        keys = ("name", "pid", "owner", "command", "start_time")
+        items = self._vm.do_for_items(
+            "VixVM_ListProcessesInGuest",
+            self._doing("listing the processes in"),
+            0,
+            wanted=(
+                vix.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
+                vix.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,
+                vix.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER,
+                vix.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND,
+                vix.VIX_PROPERTY_JOB_RESULT_PROCESS_START_TIME,
+            ),
+        )
+        return [dict(zip(keys, item)) for item in items]
+
+    def kill(self, pid):
+        """Kill a process at once."""
+        self._do("VixVM_KillProcessInGuest", f"killing process {pid} in", pid, 0)
+
+    def run(self, program, arguments=None):
+        """Run a program to its end and return its exit code.
+
+        arguments: one text, which a Linux guest gives to a shell and a Windows guest to the program: quote it for the guest.
+        """
+        wanted = vix.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE
+        return self._do("VixVM_RunProgramInGuest", f"running {program} in", capi.encode(program), capi.encode(arguments), 0, NONE, wanted=[wanted])[0]
+
+    def copy_in(self, source, target):
+        """Copy a file of this machine into the guest; target is its full name there. Not atomic."""
+        self._do("VixVM_CopyFileFromHostToGuest", f"copying {source} to {target} in", capi.encode(source), capi.encode(target), 0, NONE)
+
+    def copy_out(self, source, target):
+        """Copy a file of the guest to this machine; target is its full name here. Not atomic."""
+        self._do("VixVM_CopyFileFromGuestToHost", f"copying {source} out of", capi.encode(source), capi.encode(target), 0, NONE)
+
+    def file_info(self, path):
+        """Return size, is_directory, is_link and modified (seconds since 1970) of what is at the path; raise FileNotFound."""
+        wanted = (vix.VIX_PROPERTY_JOB_RESULT_FILE_SIZE, vix.VIX_PROPERTY_JOB_RESULT_FILE_FLAGS, vix.VIX_PROPERTY_JOB_RESULT_FILE_MOD_TIME)
+        size, flags, modified = self._do("VixVM_GetFileInfoInGuest", f"looking at {path} in", capi.encode(path), wanted=wanted)
+        return {
+            "size": size,
+            "is_directory": bool(flags & vix.VIX_FILE_ATTRIBUTES_DIRECTORY),
+            "is_link": bool(flags & vix.VIX_FILE_ATTRIBUTES_SYMLINK),
+            "modified": modified,
+        }
+
+    def file_exists(self, path):
+        """Whether a regular file is at the path."""
+        wanted = vix.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS
+        return self._do("VixVM_FileExistsInGuest", f"looking for {path} in", capi.encode(path), wanted=[wanted])[0]
+
+    def directory_exists(self, path):
+        """Whether a directory is at the path."""
+        wanted = vix.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS
+        return self._do("VixVM_DirectoryExistsInGuest", f"looking for {path} in", capi.encode(path), wanted=[wanted])[0]
+
+    def delete_file(self, path):
+        self._do("VixVM_DeleteFileInGuest", f"deleting {path} in", capi.encode(path))
+
+    def rename(self, old, new):
+        """Rename a file; one that has the new name is replaced."""
+        self._do("VixVM_RenameFileInGuest", f"renaming {old} to {new} in", capi.encode(old), capi.encode(new), 0, NONE)
+
+    def screenshot(self):
+        """Return a picture of the screen, as the bytes of a PNG."""
+        wanted = vix.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA
+        return self._do("VixVM_CaptureScreenImage", "taking a picture of the screen of", vix.VIX_CAPTURESCREENFORMAT_PNG, NONE, wanted=[wanted])[0]
+
+    def _doing(self, what):
+        return f"{what} the guest of {self._label} as {self.user}"
+
+    def _do(self, function, what, *arguments, wanted=()):
+        return self._vm.do(function, self._doing(what), *arguments, wanted=wanted)

@@ -1,0 +1,129 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host: the VMware product, on this machine or a remote one, that runs VMs."""
+
+from __future__ import annotations
+
+import threading
+
+from . import capi
+from . import constants as vix
+from .errors import FileNotFound, LicenseRefused, UnknownProperty, VixError, VMNotFound
+from .handle import Handle, Job
+from .vm import VM
+
+NONE = vix.VIX_INVALID_HANDLE
+FUSION_OPTION = 0x200  # undocumented; vmrun passes it, and without it Fusion 26 refuses its licence (semantics.md, section 2.2)
+EVENT_POLL = 0.01  # seconds
+
+PROVIDERS = {
+    "default": vix.VIX_SERVICEPROVIDER_DEFAULT,
+    "workstation": vix.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION,
+    "player": vix.VIX_SERVICEPROVIDER_VMWARE_PLAYER,
+    "workstation_shared": vix.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED,
+    "vi_server": vix.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER,
+}
+
+
+def connect(library, deadline, provider="default", hostname=None, port=0, username=None, password=None, validate_certs=True):
+    """Connect to a host and return it; the caller disconnects it with "with". A local host takes no name and no credentials."""
+    doing = f"connecting to {hostname or 'this machine'}"
+    options = vix.VIX_HOSTOPTION_VERIFY_SSL_CERT if validate_certs and hostname else 0
+    where = (capi.encode(hostname), port, capi.encode(username), capi.encode(password))
+    try:
+        number = _connect(library, deadline, doing, PROVIDERS[provider], *where, options)
+    except LicenseRefused:
+        number = _connect(library, deadline, doing, PROVIDERS[provider], *where, options | FUSION_OPTION)
+    return Host(library, number, deadline)
+
+
+def _connect(library, deadline, doing, *arguments):
+    with library.during(doing):
+        number = library.VixHost_Connect(vix.VIX_API_VERSION, *arguments, NONE, capi.EVENT_PROC(), None)
+        with Job(library, number, deadline, doing, "VixHost_Connect", arguments) as job:
+            if library.Vix_GetHandleType(job) != vix.VIX_HANDLETYPE_JOB:
+                library.VixJob_GetError(job)  # VMware's wrapper could not load a product, and answers itself (section 2.4)
+                raise VixError("VMware's wrapper library gave no job and no reason")
+            return job.wait(vix.VIX_PROPERTY_JOB_RESULT_HANDLE)[0]
+
+
+class Host(Handle):
+    """A connected host."""
+
+    def release(self):
+        """Disconnect: this ends the host and everything that was obtained from it."""
+        number, self._number = self._number, NONE
+        if number != NONE:
+            self._library.VixHost_Disconnect(number)
+
+    def describe(self):
+        """Return provider, API version and, from libraries that know it, the product's version."""
+        doing = "reading the properties of the host"
+        names = {number: name for name, number in PROVIDERS.items()}
+        number = self.read(vix.VIX_PROPERTY_HOST_HOSTTYPE, doing)
+        try:
+            version = self.read(vix.VIX_PROPERTY_HOST_SOFTWARE_VERSION, doing)
+        except UnknownProperty:
+            version = ""
+        return {"provider": names.get(number, str(number)), "api_version": self.read(vix.VIX_PROPERTY_HOST_API_VERSION, doing), "software_version": version}
+
+    def running(self):
+        """Return the .vmx paths of the running VMs that this user may see."""
+        return self._find_items(vix.VIX_FIND_RUNNING_VMS, "listing the running VMs")
+
+    def registered(self):
+        """Return the .vmx paths in the host's inventory; products without one raise NotSupported (semantics.md, section 10)."""
+        return self._find_items(vix.VIX_FIND_REGISTERED_VMS, "listing the registered VMs")
+
+    def register(self, path):
+        """Put a VM into the host's inventory; on products without one this succeeds and does nothing."""
+        self.do("VixHost_RegisterVM", f"registering {path}", capi.encode(path))
+
+    def unregister(self, path):
+        """Take a VM, which must be off, out of the host's inventory."""
+        self.do("VixHost_UnregisterVM", f"unregistering {path}", capi.encode(path))
+
+    def open_vm(self, path, password=None):
+        """Open a VM and return it, owned by the caller. password: of an encrypted VM."""
+        doing = f"opening {path}"
+        with Handle(self._library, self._password_list(password, doing), self._deadline) as properties:
+            arguments = (capi.encode(path), vix.VIX_VMOPEN_NORMAL, properties if password is not None else NONE)
+            try:
+                [number] = self.do("VixHost_OpenVM", doing, *arguments, wanted=[vix.VIX_PROPERTY_JOB_RESULT_HANDLE])
+            except FileNotFound as error:  # some providers say so, others 4000 (section 11)
+                raise VMNotFound(error.text, code=error.code, raw=error.raw, doing=doing) from error
+        return VM(self._library, number, self._deadline, path)
+
+    def _password_list(self, password, doing):
+        if password is None:
+            return NONE
+        with self._library.during(doing):
+            return capi.alloc_text_property(self._library, self, vix.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD, password)
+
+    def _find_items(self, kind, doing):
+        """Return the locations that a search finds. They come to a callback, on a thread of the library's, and nowhere else (section 10)."""
+        found, failures, ended = [], [], threading.Event()
+
+        def hear(job, event, more, client_data):
+            try:
+                if event == vix.VIX_EVENTTYPE_FIND_ITEM:
+                    found.extend(capi.fetch(self._library, self._library.Vix_GetProperties, more, wanted=[vix.VIX_PROPERTY_FOUND_ITEM_LOCATION]))
+            except VixError as error:  # ctypes would print it and go on
+                failures.append(error)
+            finally:
+                if event == vix.VIX_EVENTTYPE_JOB_COMPLETED:
+                    ended.set()
+
+        callback = capi.EVENT_PROC(hear)
+        self._library.callbacks.append(callback)  # after a deadline the job goes on, and may still call it
+        with self._library.during(doing):
+            number = self._library.VixHost_FindItems(self, kind, NONE, -1, callback, None)
+            with Job(self._library, number, self._deadline, doing, "VixHost_FindItems") as job:
+                job.wait()
+                while not ended.is_set():
+                    self._deadline.pause(EVENT_POLL, doing)
+            for failure in failures:
+                raise failure
+        return found

@@ -1,0 +1,69 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Finding libvix where VMware's products, packagers and OpenVIX put it (semantics.md, section 2)."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from .errors import LibraryNotFound
+
+NAME = "libvixAllProducts.so"
+FUSION = "/Applications/VMware Fusion.app/Contents/Public/libvixAllProducts.dylib"
+CONFIGS = ("/etc/vmware/config", "~/.vmware/config")
+PLACES = ("/usr/lib/vmware-vix", "/usr/lib", "/usr/lib64/vmware-vix", "/usr/lib/vmware-vix/lib", "/opt/vmware/lib/vmware-vix")
+LIBDIR = re.compile(r'^\s*vix\.libdir\s*=\s*"(.*)"\s*$', re.MULTILINE)
+
+
+def find(chosen=None, root="/"):
+    """Return the path of libvix: the chosen one, or else the first that is there; raise LibraryNotFound with every place tried.
+
+    chosen: the "library" option or VIX_LIBRARY, which is then the only place looked at; root: where the machine's files begin.
+    """
+    seen = places(chosen, root)
+    found = [path for path, dummy, is_there in seen if is_there]
+    if found:
+        return found[0]
+    tried = ", ".join(f"{path} ({why})" for path, why, dummy in seen)
+    advice = "install VMware Workstation or Fusion, or set library or VIX_LIBRARY to its path"
+    if _is_wsl(root):
+        advice = "this is the Windows Subsystem for Linux, where VMware of Windows cannot be loaded: run the task on a Linux or macOS host of VMware"
+    raise LibraryNotFound(f"no VIX library was found; looked for {tried}; {advice}", doing="loading libvix")
+
+
+def places(chosen=None, root="/"):
+    """Return path, why it is looked at, and whether a file is there, for each place of libvix in order."""
+    candidates = [("chosen", chosen)] if chosen else _candidates(root)
+    return [(path, why, os.path.isfile(path)) for why, path in candidates]
+
+
+def _candidates(root):
+    for config in CONFIGS:
+        for libdir in _libdirs(_under(root, os.path.expanduser(config))):
+            yield f"vix.libdir of {config}", os.path.join(_under(root, libdir), NAME)
+    for place in PLACES:
+        yield "usual place", os.path.join(_under(root, place), NAME)
+    yield "Fusion", _under(root, FUSION)
+
+
+def _libdirs(config):
+    try:
+        with open(config, encoding="utf-8", errors="replace") as lines:
+            return LIBDIR.findall(lines.read())
+    except OSError:  # VMware is not installed, or its configuration is not ours to read
+        return []
+
+
+def _is_wsl(root):
+    try:
+        with open(_under(root, "/proc/version"), encoding="utf-8", errors="replace") as file:
+            return "microsoft" in file.read().lower()
+    except OSError:
+        return False
+
+
+def _under(root, path):
+    return os.path.join(root, path.lstrip("/"))

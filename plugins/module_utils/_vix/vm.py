@@ -1,0 +1,280 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A virtual machine."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+from . import capi, states
+from . import constants as vix
+from . import snapshot as snapshots
+from .errors import NoToolsInGuest, NotReady, SnapshotNotFound, TimedOut
+from .guest import Guest
+from .handle import Handle
+from .snapshot import Snapshot
+
+NONE = vix.VIX_INVALID_HANDLE
+READY_POLL = 0.5  # seconds between two orders to a guest that does not take them yet
+SETTLING_POLL = 0.1  # seconds between two looks at a VM that is on its way between states
+
+VARIABLES = {
+    "guest_variable": vix.VIX_VM_GUEST_VARIABLE,
+    "runtime_config": vix.VIX_VM_CONFIG_RUNTIME_ONLY,
+    "guest_environment": vix.VIX_GUEST_ENVIRONMENT_VARIABLE,
+}
+
+
+def _access(writable):
+    return vix.VIX_SHAREDFOLDER_WRITE_ACCESS if writable else 0
+
+
+class VM(Handle):
+    """A virtual machine, opened. label: how it is called in messages, its path."""
+
+    def __init__(self, library, number, deadline, label):
+        super().__init__(library, number, deadline)
+        self.label = label
+
+    # -- properties
+
+    @property
+    def path(self):
+        """Path of the .vmx as the host writes it."""
+        return self._read(vix.VIX_PROPERTY_VM_VMX_PATHNAME)
+
+    @property
+    def name(self):
+        return self._read(vix.VIX_PROPERTY_VM_NAME)
+
+    @property
+    def guest_os(self):
+        return self._read(vix.VIX_PROPERTY_VM_GUESTOS)
+
+    @property
+    def cpus(self):
+        return self._read(vix.VIX_PROPERTY_VM_NUM_VCPUS)
+
+    @property
+    def memory(self):
+        """Memory in MB."""
+        return self._read(vix.VIX_PROPERTY_VM_MEMORY_SIZE)
+
+    @property
+    def power_bits(self):
+        return self._read(vix.VIX_PROPERTY_VM_POWER_STATE)
+
+    @property
+    def power(self):
+        """powered_on, powered_off, suspended or paused; a VM on its way between them is waited for."""
+        while True:
+            bits = self.power_bits
+            state = states.word(states.POWER, bits)
+            if state:
+                return state
+            self._deadline.pause(SETTLING_POLL, f"waiting for the power state of {self.label}, whose bits are {bits:#x}, to settle")
+
+    @property
+    def tools(self):
+        """running, not_installed or unknown. VIX knows no more of a VM that was not waited for (semantics.md, section 16)."""
+        return states.word(states.TOOLS, self._read(vix.VIX_PROPERTY_VM_TOOLS_STATE), otherwise="unknown")
+
+    # -- power
+
+    def power_on(self, gui=False, paused=False):
+        """Power on, or resume what is suspended; done when the guest begins to boot. gui: with a window; paused: with its processors frozen."""
+        options = (vix.VIX_VMPOWEROP_LAUNCH_GUI if gui else 0) | (vix.VIX_VMPOWEROP_START_VM_PAUSED if paused else 0)
+        self._do("VixVM_PowerOn", "powering on", options, NONE)
+
+    def power_off(self):
+        """Pull the plug: what the guest has not written is lost."""
+        self._do("VixVM_PowerOff", "powering off", vix.VIX_VMPOWEROP_NORMAL)
+
+    def shut_down(self, seconds):
+        """Have the guest shut itself down; raise TimedOut when it has not obeyed after so many seconds."""
+        doing, deadline = f"shutting down the guest of {self.label}", self._deadline.within(seconds)
+        while True:
+            with self.start("VixVM_PowerOff", doing, vix.VIX_VMPOWEROP_FROM_GUEST) as job:
+                job.limit(deadline)
+                try:
+                    job.wait()
+                    return
+                except NotReady:  # Tools have just started, and take no orders yet (semantics.md, section 12)
+                    deadline.pause(READY_POLL, doing)
+
+    def wait_until_unlocked(self):
+        """Wait until VMware has let go of the VM's files, which it does a moment after the VM is off."""
+        lock = f"{self.path}.lck"
+        while os.path.isdir(lock):
+            self._deadline.pause(SETTLING_POLL, f"waiting until {lock} is gone, with which another process holds {self.label}")
+
+    def suspend(self):
+        self._do("VixVM_Suspend", "suspending", vix.VIX_VMPOWEROP_NORMAL)
+
+    def pause(self):
+        """Freeze the virtual processors."""
+        self._do("VixVM_Pause", "pausing", 0, NONE)
+
+    def unpause(self):
+        self._do("VixVM_Unpause", "unpausing", 0, NONE)
+
+    def wait_for_tools(self, seconds):
+        """Wait until VMware Tools run in the guest; raise NoToolsInGuest after so many seconds, saying why as far as it can be known."""
+        doing = f"waiting for VMware Tools in {self.label}"
+        if self.power != "powered_on":
+            raise NoToolsInGuest(self._why_no_tools(), doing=doing)
+        # 0 or less would wait for ever, and some versions outstay the limit (semantics.md, section 16): ours stands beside it.
+        whole = max(1, round(seconds))
+        with self.start("VixVM_WaitForToolsInGuest", doing, whole) as job:
+            job.limit(self._deadline.within(whole + 1))
+            try:
+                job.wait()
+            except (NoToolsInGuest, TimedOut) as error:
+                raise NoToolsInGuest(f"they did not come up within {whole} s; {self._why_no_tools()}", code=error.code, doing=doing) from error
+
+    def _why_no_tools(self):
+        bits, power = self.power_bits, self.power
+        if bits & vix.VIX_POWERSTATE_BLOCKED_ON_MSG:
+            return "the VM waits for an answer to a question"
+        if power != "powered_on":
+            return f"the VM is {power}"
+        return "they are not installed" if self.tools == "not_installed" else "the VM is powered on, and its guest may still boot"
+
+    # -- the machine
+
+    @property
+    def features(self):
+        """The names of what this VM supports, as far as the product tells."""
+        return states.words(states.FEATURES, self._read(vix.VIX_PROPERTY_VM_SUPPORTED_FEATURES))
+
+    def delete(self, disk_files):
+        """Delete the VM, which must be off or suspended; with its disks, or all else only. The handle is still to be released."""
+        self._do("VixVM_Delete", "deleting", vix.VIX_VMDELETE_DISK_FILES if disk_files else 0)
+
+    def clone(self, path, node=None, linked=False):
+        """Clone the VM, or the snapshot of a node, to a new .vmx at the path. VIX takes a snapshot of its own where a linked clone names none."""
+        with ExitStack() as stack:
+            snapshot = stack.enter_context(self._find(node)) if node else NONE
+            kind = vix.VIX_CLONETYPE_LINKED if linked else vix.VIX_CLONETYPE_FULL
+            [number] = self._do(
+                "VixVM_Clone", f"cloning to {path} from", snapshot, kind, capi.encode(path), 0, NONE, wanted=[vix.VIX_PROPERTY_JOB_RESULT_HANDLE]
+            )
+            self._library.Vix_ReleaseHandle(number)
+
+    def upgrade_hardware(self):
+        """Upgrade the virtual hardware to the product's newest, which cannot be undone; the VM must be off."""
+        self._do("VixVM_UpgradeVirtualHardware", "upgrading the virtual hardware of", 0)
+
+    def install_tools(self, upgrade=False, wait=False):
+        """Mount the image of VMware Tools in the guest, or upgrade those that are there. wait: until the installation has ended."""
+        options = vix.VIX_INSTALLTOOLS_AUTO_UPGRADE if upgrade else vix.VIX_INSTALLTOOLS_MOUNT_TOOLS_INSTALLER
+        if not wait:
+            options |= vix.VIX_INSTALLTOOLS_RETURN_IMMEDIATELY
+        self._do("VixVM_InstallTools", "upgrading VMware Tools in" if upgrade else "mounting the VMware Tools installer in", options, None)
+
+    # -- variables
+
+    def read_variable(self, kind, name):
+        """Return a variable; one that is not set is empty. kind: one of VARIABLES; guest_environment needs a login."""
+        wanted = vix.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING
+        return self._do("VixVM_ReadVariable", f"reading the variable {name} of", VARIABLES[kind], capi.encode(name), 0, wanted=[wanted])[0]
+
+    def write_variable(self, kind, name, value):
+        """Set a variable; an empty value is as good as unset (semantics.md, section 21)."""
+        self._do("VixVM_WriteVariable", f"setting the variable {name} of", VARIABLES[kind], capi.encode(name), capi.encode(value), 0)
+
+    # -- shared folders
+
+    def enable_shared_folders(self, enabled=True):
+        self._do("VixVM_EnableSharedFolders", "enabling shared folders of" if enabled else "disabling shared folders of", enabled, 0)
+
+    @property
+    def shared_folders(self):
+        """Name, path on the host and whether the guest may write, of each shared folder."""
+        count = self._do("VixVM_GetNumSharedFolders", "counting the shared folders of", wanted=[vix.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT])[0]
+        return [self._shared_folder(index) for index in range(count)]
+
+    def _shared_folder(self, index):
+        wanted = (vix.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, vix.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_HOST, vix.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_FLAGS)
+        name, path, flags = self._do("VixVM_GetSharedFolderState", "reading the shared folders of", index, wanted=wanted)
+        return {"name": name, "path": path, "writable": bool(flags & vix.VIX_SHAREDFOLDER_WRITE_ACCESS)}
+
+    def add_shared_folder(self, name, path, writable):
+        self._do("VixVM_AddSharedFolder", f"sharing {path} as {name} with", capi.encode(name), capi.encode(path), _access(writable))
+
+    def change_shared_folder(self, name, path, writable):
+        self._do("VixVM_SetSharedFolderState", f"sharing {path} as {name} with", capi.encode(name), capi.encode(path), _access(writable))
+
+    def remove_shared_folder(self, name):
+        self._do("VixVM_RemoveSharedFolder", f"no longer sharing {name} with", capi.encode(name), 0)
+
+    @property
+    def shared_folders_path(self):
+        """Where the guest sees its shared folders; Tools must run."""
+        return self._read(vix.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH)
+
+    # -- snapshots
+
+    def snapshot_tree(self):
+        """Return the roots of the tree as values (snapshot.Node)."""
+        with self._library.during(f"reading the snapshots of {self.label}"), ExitStack() as stack:
+            current = self._current_snapshot()
+            return snapshots.read_tree(self._roots(), current and stack.enter_context(current))
+
+    def create_snapshot(self, name, description="", memory=True):
+        """Take a snapshot below the current one. Without memory a running VM reverts to powered off."""
+        options = vix.VIX_SNAPSHOT_INCLUDE_MEMORY if memory else 0
+        result = vix.VIX_PROPERTY_JOB_RESULT_HANDLE
+        arguments = (capi.encode(name), capi.encode(description), options, NONE)
+        [number] = self._do("VixVM_CreateSnapshot", f"taking snapshot {name} of", *arguments, wanted=[result])
+        self._library.Vix_ReleaseHandle(number)
+
+    def remove_snapshot(self, node, children=False):
+        """Remove the snapshot of a node; its children move up to its parent, or go with it."""
+        with self._find(node) as snapshot:
+            options = vix.VIX_SNAPSHOT_REMOVE_CHILDREN if children else 0
+            self._do("VixVM_RemoveSnapshot", f"removing snapshot {node.path} of", snapshot, options)
+
+    def revert(self, node, power_on=True):
+        """Take the VM back to a snapshot: its disks, memory and power state. power_on: False leaves it off in any case."""
+        with self._find(node) as snapshot:
+            options = vix.VIX_VMPOWEROP_NORMAL if power_on else vix.VIX_VMPOWEROP_SUPPRESS_SNAPSHOT_POWERON
+            self._do("VixVM_RevertToSnapshot", f"reverting to snapshot {node.path} of", snapshot, options, NONE)
+
+    def _roots(self):
+        for index in range(capi.fetch_cell(self._library.VixVM_GetNumRootSnapshots, self)):
+            yield self._snapshot(capi.fetch_cell(self._library.VixVM_GetRootSnapshot, self, index))
+
+    def _current_snapshot(self):
+        try:
+            return self._snapshot(capi.fetch_cell(self._library.VixVM_GetCurrentSnapshot, self))
+        except SnapshotNotFound:
+            return None
+
+    def _find(self, node):
+        with self._library.during(f"finding snapshot {node.path} of {self.label}"):
+            snapshot = snapshots.descend(self._roots(), node.place)
+            if snapshot.name != node.name:
+                snapshot.release()
+                raise SnapshotNotFound(snapshots.CHANGED)
+            return snapshot
+
+    def _snapshot(self, number):
+        return Snapshot(self._library, number, self._deadline)
+
+    # -- guest
+
+    def log_in(self, user, password, interactive=False):
+        """Log a user in to the guest and return the Guest, which logs out at the end of its "with". Tools must run."""
+        options = vix.VIX_LOGIN_IN_GUEST_REQUIRE_INTERACTIVE_ENVIRONMENT if interactive else 0
+        self._do("VixVM_LoginInGuest", f"logging {user} in to the guest of", capi.encode(user), capi.encode(password), options)
+        return Guest(self, self.label, user)
+
+    def _read(self, number):
+        return self.read(number, f"reading the properties of {self.label}")
+
+    def _do(self, function, what, *arguments, wanted=()):
+        return self.do(function, f"{what} {self.label}", *arguments, wanted=wanted)

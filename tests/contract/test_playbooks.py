@@ -1,0 +1,45 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbooks that show the modules at work, run as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def playbook(name, variables):
+    command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), f"playbooks/{name}.yml", "-e", f"@{variables}"]
+    environment = {"ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=110, check=False)
+
+
+def test_each_vmrun_command_for_machines_and_snapshots_has_its_module(openvix, tmp_path):
+    vmx = openvix.add_vm("web", accounts=[{"name": "lab", "password": "s3cret-lab", "administrator": True}])
+    share, variables = tmp_path / "share", tmp_path / "guest.json"
+    share.mkdir()
+    clone = str(pathlib.Path(vmx).parents[1] / "copy" / "copy.vmx")
+    variables.write_text(json.dumps({"vmx": vmx, "clone": clone, "folder": str(share), "guest_username": "lab", "guest_password": "s3cret-lab"}))
+
+    done = playbook("vmrun", variables)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "failed=0" in done.stdout
+    assert "s3cret-lab" not in done.stdout + done.stderr
+    assert (share / "screen.png").read_bytes().startswith(b"\x89PNG")
+    assert set(openvix.vms) == {vmx}
+
+
+def test_the_table_and_the_playbook_know_the_same_modules():
+    table = (ROOT / "docs" / "coming-from-vmrun.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"(?m)^ +vmlab\.vix\.(\w+):", (ROOT / "playbooks" / "vmrun.yml").read_text(encoding="utf-8")))
+
+    assert shown == set(re.findall(r"`(host_info|vm\w*)(?=[:`])", table))

@@ -1,0 +1,134 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils._files import lineage, rewrite, vmx
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Make the files of a VM, with values of its .vmx and of its .vmsd, and return the path of the .vmx."""
+
+    def make(name, vmsd=None, **values):
+        folder = tmp_path / "vms" / name
+        folder.mkdir(parents=True)
+        (folder / f"{name}.vmx").write_text("".join(f'{key} = "{value}"\n' for key, value in {"displayName": name, **values}.items()))
+        if vmsd is not None:
+            (folder / f"{name}.vmsd").write_text(vmsd)
+        return str(folder / f"{name}.vmx")
+
+    return make
+
+
+def mark(path, source, linked=True, uuid="", snapshot=""):
+    rewrite.set_values(path, lineage.marks(path, lineage.Origin(source, uuid, linked, snapshot)))
+
+
+def test_what_was_marked_is_read_back(make):
+    web, copy = make("web"), make("copy")
+    origin = lineage.Origin(web, "56 4d", True, "base/patched")
+
+    rewrite.set_values(copy, lineage.marks(copy, origin))
+
+    assert lineage.origin(copy) == origin
+    assert lineage.origin(web) is None
+
+
+@pytest.mark.parametrize("written", ["{web}", "../web/web.vmx"])
+def test_what_vmware_notes_of_a_linked_clone_is_read(make, written):
+    web = make("web")
+    copy = make("copy", vmsd=f'cloneOf0 = "{written.format(web=web)}"\nnumCloneOf = "1"\n')
+
+    found = lineage.origin(copy)
+
+    assert lineage.is_of(found, web, "")
+    assert (found.linked, found.snapshot) == (True, "")
+
+
+def test_the_mark_of_a_copy_is_that_of_what_it_was_copied_from(make):
+    web, copy = make("web"), make("copy")
+    mark(copy, web)
+    values = vmx.read(copy)
+
+    second = make("second", **values)
+
+    assert lineage.origin(copy).source == web
+    assert lineage.origin(second) is None
+
+
+def test_a_clone_that_was_moved_keeps_its_origin(make, tmp_path):
+    web, copy = make("web"), make("copy")
+    mark(copy, web)
+    (tmp_path / "vms" / "copy").rename(tmp_path / "vms" / "moved")
+
+    assert lineage.origin(str(tmp_path / "vms" / "moved" / "copy.vmx")).source == web
+
+
+def test_a_source_that_was_moved_is_known_by_its_uuid(make, tmp_path):
+    web, other = make("web", **{"uuid.bios": "56 4d"}), make("other", **{"uuid.bios": "56 4e"})
+    origin = lineage.Origin(web, lineage.uuid(web), False, "")
+    (tmp_path / "vms" / "web").rename(tmp_path / "vms" / "moved")
+    moved = str(tmp_path / "vms" / "moved" / "web.vmx")
+
+    assert lineage.is_of(origin, moved, lineage.uuid(moved))
+    assert not lineage.is_of(origin, other, lineage.uuid(other))
+
+
+def test_a_source_that_is_there_is_not_mistaken_for_its_copy_of_one_uuid(make):
+    web, copied = make("web", **{"uuid.bios": "56 4d"}), make("copied", **{"uuid.bios": "56 4d"})
+
+    assert not lineage.is_of(lineage.Origin(web, "56 4d", False, ""), copied, "56 4d")
+
+
+def test_two_that_have_no_uuid_are_not_one(make, tmp_path):
+    assert not lineage.is_of(lineage.Origin(str(tmp_path / "gone.vmx"), "", False, ""), make("web"), "")
+
+
+def test_linked_clones_are_found_in_every_place(make, tmp_path):
+    web = make("web", vmsd='snapshot0.uid = "1"\nsnapshot0.clone0 = "../listed/listed.vmx"\nsnapshot0.clone1 = "/gone/gone.vmx"\nsnapshot0.numClones = "2"\n')
+    listed, noted, marked, full = make("listed"), make("noted", vmsd=f'cloneOf0 = "{web}"\n'), make("marked"), make("full")
+    make("another")
+    mark(marked, web)
+    mark(full, web, linked=False)
+    home = tmp_path / "home"
+    (home / ".vmware").mkdir(parents=True)
+    far = tmp_path / "far" / "away"
+    far.mkdir(parents=True)
+    (far / "far.vmx").write_text('displayName = "far"\n')
+    mark(str(far / "far.vmx"), web)
+    (home / ".vmware" / "inventory.vmls").write_text(f'vmlist1.config = "{far}/far.vmx"\nvmlist1.DisplayName = "far"\n')
+
+    assert lineage.linked_clones(web, str(home)) == sorted([listed, noted, marked, str(far / "far.vmx")])
+
+
+def test_one_that_is_listed_and_is_another_now_is_left_out(make, tmp_path):
+    other = make("other")
+    copy = make("copy")
+    mark(copy, other)
+    web = make("web", vmsd=f'snapshot0.uid = "1"\nsnapshot0.clone0 = "{copy}"\n')
+
+    assert lineage.linked_clones(web, str(tmp_path)) == []
+
+
+def test_one_that_is_listed_and_cannot_be_read_is_told_of(make, tmp_path):
+    copy = make("copy")
+    web = make("web", vmsd=f'snapshot0.uid = "1"\nsnapshot0.clone0 = "{copy}"\n')
+    (tmp_path / "vms" / "copy" / "copy.vmx").write_bytes(b"\0")
+
+    assert lineage.linked_clones(web, str(tmp_path)) == [copy]
+
+
+def test_a_list_that_cannot_be_read_hides_only_what_it_has(make, tmp_path):
+    web, copy = make("web"), make("copy")
+    mark(copy, web)
+    (tmp_path / ".vmware").mkdir()
+    (tmp_path / ".vmware" / "inventory.vmls").write_bytes(b"\0")
+
+    assert lineage.linked_clones(web, str(tmp_path)) == [copy]
+
+
+def test_of_a_vm_elsewhere_nothing_is_known(tmp_path):
+    assert lineage.linked_clones("[standard] web/web.vmx", None) == []

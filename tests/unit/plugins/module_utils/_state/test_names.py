@@ -1,0 +1,178 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+from ansible_collections.vmlab.vix.plugins.module_utils._state import names
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A user's home, with a VMware that knows some VMs: home.lists(path=name)."""
+    folder = tmp_path / "home"
+    (folder / ".vmware").mkdir(parents=True)
+
+    class Home:
+        path = str(folder)
+        library = folder / ".vmware" / "inventory.vmls"
+
+        def lists(self, *vms):
+            lines = [f'vmlist{number}.config = "{path}"\nvmlist{number}.DisplayName = "{name}"\n' for number, (path, name) in enumerate(vms, 1)]
+            self.library.write_bytes("".join(lines).encode("utf-8"))
+
+    return Home()
+
+
+@pytest.fixture
+def find(openvix, on_host):
+    return lambda wanted, home=None: on_host(lambda host: names.find(host, wanted, home))
+
+
+def rename(path, name):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(re.sub(r'displayName = ".*"', f'displayName = "{name}"', text))
+
+
+@pytest.mark.parametrize("path", ["/nowhere/web.vmx", "[standard] web/web.vmx", "vms/web", "web.vmx", "WEB.VMX"])
+def test_a_path_is_returned_as_it_is_and_nobody_is_asked(openvix, find, home, path):
+    home.library.write_bytes(b"broken")
+
+    assert find(path) == find(path, home.path) == path
+    assert openvix.calls("VixHost_FindItems") == openvix.calls("VixHost_OpenVM") == []
+
+
+def test_a_running_vm_is_found_by_its_name(openvix, find, home):
+    web = openvix.add_vm("web", power="powered_on")
+    db = openvix.add_vm("db", power="powered_on")
+
+    assert (find("web"), find("db"), find("web", home.path)) == (web, db, web)
+
+
+def test_a_vm_that_is_off_is_found_in_vmwares_list(openvix, find, home):
+    web, db = openvix.add_vm("web"), openvix.add_vm("db")
+    home.lists((web, "web"), (db, "db"))
+
+    assert find("db", home.path) == db
+
+
+def test_vmwares_list_is_not_consulted_for_another_host(openvix, find, home):
+    home.lists((openvix.add_vm("web"), "web"))
+
+    with pytest.raises(_worker.Failure, match="no VM with a name is known") as caught:
+        find("web")
+
+    assert caught.value.kind == "VMNotFound"
+
+
+def test_a_vm_that_runs_and_is_listed_is_one(openvix, find, home, tmp_path):
+    web = openvix.add_vm("web", power="powered_on")
+    os.symlink(os.path.dirname(web), str(tmp_path / "link"))
+    home.lists((str(tmp_path / "link" / "web.vmx"), "web"), (web, "web"))
+
+    assert find("web", home.path) == web
+
+
+@pytest.mark.parametrize("wanted", ["we", "web-", "Web", "web ", "eb"])
+def test_only_the_whole_name_is_a_match(openvix, find, home, wanted):
+    """rapid7/vm-automation#4 (lesson 29): a part of a name chose the wrong one."""
+    home.lists((openvix.add_vm("web"), "web"), (openvix.add_vm("web-2"), "web-2"))
+
+    with pytest.raises(_worker.Failure, match=re.escape(f"finding VM {wanted}: no VM is called so; there are: web, web-2; give its name")) as caught:
+        find(wanted, home.path)
+
+    assert caught.value.kind == "VMNotFound"
+
+
+def test_a_name_that_several_bear_is_refused_with_all_their_paths(openvix, find, home):
+    paths = [openvix.add_vm("one", power="powered_on"), openvix.add_vm("two", power="powered_on"), openvix.add_vm("three")]
+    for path in paths:
+        rename(path, "web")
+    home.lists((paths[2], "web"))
+
+    with pytest.raises(_worker.Failure, match="finding VM web: 3 VMs are called so: ") as caught:
+        find("web", home.path)
+
+    assert caught.value.kind == "Refused"
+    assert all(path in str(caught.value) for path in paths)
+
+
+def test_a_vm_whose_files_are_gone_bears_no_name(openvix, find, home):
+    web = openvix.add_vm("web")
+    home.lists(("/vms/deleted/web.vmx", "web"), (web, "web"), ("/vms/deleted/db.vmx", "db"))
+
+    assert find("web", home.path) == web
+    with pytest.raises(_worker.Failure, match="there are: web;"):
+        find("db", home.path)
+
+
+def test_the_vmx_knows_its_name_better_than_a_list(openvix, find, home):
+    web = openvix.add_vm("web")
+    home.lists((web, "old"))
+
+    assert find("web", home.path) == web
+    with pytest.raises(_worker.Failure, match="there are: web;"):
+        find("old", home.path)
+
+
+def test_the_name_in_the_list_is_that_of_a_vm_whose_vmx_has_none_or_is_broken(find, home, tmp_path):
+    nameless, broken = tmp_path / "nameless.vmx", tmp_path / "broken.vmx"
+    nameless.write_bytes(b'memsize = "4"\n')
+    broken.write_bytes(b'displayName = "we')
+    home.lists((str(nameless), "nameless"), (str(broken), "broken"))
+
+    assert find("nameless", home.path) == str(nameless)
+    assert find("broken", home.path) == str(broken)
+
+
+def test_a_running_vm_that_cannot_be_opened_is_skipped_elsewhere_and_here_read_from_its_vmx(openvix, find, home):
+    """OSWorld#42 (lesson 12): what is listed as running may be dead; and an encrypted VM does not open without its password."""
+    web, db = openvix.add_vm("web", power="powered_on"), openvix.add_vm("db", power="powered_on")
+    openvix.fault(call="VixHost_OpenVM", vm=db, error=3038)
+
+    assert find("web") == web
+    assert find("db", home.path) == db
+    with pytest.raises(_worker.Failure, match="there are: web;"):
+        find("db")
+
+
+def test_a_deadline_is_no_vm_that_cannot_be_opened(openvix, on_host):
+    openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixHost_OpenVM", where="job", hang=True)
+    openvix.forgive_leaks("the job outlives its client")
+
+    with pytest.raises(_worker.Failure) as caught:
+        on_host(lambda host: names.find(host, "db"), timeout=2)
+
+    assert caught.value.kind == "TimedOut"
+
+
+def test_a_list_that_cannot_be_read_leaves_no_name_certain(openvix, find, home):
+    openvix.add_vm("web", power="powered_on")
+    home.library.write_bytes(b'vmlist1.config = "/vms')
+
+    with pytest.raises(
+        _worker.Failure, match=r"finding VM web: a list of VMware's cannot be read, .*inventory\.vmls: line 1 is not .*; give the path"
+    ) as caught:
+        find("web", home.path)
+
+    assert caught.value.kind == "Refused"
+
+
+def test_no_more_than_twenty_names_are_told(find, home, tmp_path):
+    vms = []
+    for number in reversed(range(23)):
+        path = tmp_path / f"{number}.vmx"
+        path.write_bytes(b"")
+        vms.append((str(path), f"vm{number:02}"))
+    home.lists(*vms)
+
+    with pytest.raises(_worker.Failure, match=r"there are: vm00, .*, vm19 and 3 more; give its name"):
+        find("web", home.path)

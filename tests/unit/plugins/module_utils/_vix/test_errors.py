@@ -1,0 +1,34 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils._vix import advice, error_names, errors
+
+
+def test_the_code_is_in_the_low_16_bits_whatever_stands_above():
+    error = errors.error_for(0x7FFF_0001_0203_0000 | 13003, "no such snapshot.")
+
+    assert isinstance(error, errors.SnapshotNotFound)
+    assert (error.code, error.raw) == (13003, 0x7FFF_0001_0203_0000 | 13003)
+
+
+def test_the_sentence_tells_what_was_done_what_vix_said_its_name_and_number_and_what_to_do_next():
+    error = errors.error_for(3015, "The user may not do that.")
+    error.doing = "logging lab in to the guest of /vms/web.vmx"
+
+    assert str(error) == (
+        "logging lab in to the guest of /vms/web.vmx: The user may not do that (VIX_E_GUEST_USER_PERMISSIONS, 3015); "
+        "check guest_username and guest_password, and that this user may do it in the guest"
+    )
+
+
+def test_a_code_that_no_header_knows_is_told_as_such():
+    assert str(errors.error_for(64999, "odd")) == "odd (unknown to this version, 64999)"
+
+
+@pytest.mark.parametrize("code", [*errors.BY_CODE, *advice.ADVICE])
+def test_every_code_that_is_acted_on_or_advised_about_is_one_of_vix(code):
+    assert code in error_names.NAMES

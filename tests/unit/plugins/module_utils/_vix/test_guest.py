@@ -1,0 +1,94 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+
+ACCOUNTS = [{"name": "lab", "password": "secret", "administrator": True}]
+PROCESSES = [{"name": "cron", "command": "/usr/sbin/cron -f", "owner": "root"}]
+
+
+@pytest.fixture
+def in_guest(openvix, on_host):
+    """Do some work in the guest of a running VM, logged in as its administrator, and return the result."""
+    web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, files={"/srv/note": "Hello\n"}, processes=PROCESSES)
+
+    def run(work):
+        def on(host):
+            with host.open_vm(web) as vm, vm.log_in("lab", "secret") as guest:
+                return work(guest)
+
+        return on_host(on)
+
+    run.vm = web
+    return run
+
+
+@pytest.mark.parametrize("code", [0, 1, 77])
+def test_a_program_that_is_run_tells_its_exit_code(in_guest, code):
+    assert in_guest(lambda guest: guest.run("/bin/sh", f"-c 'exit {code}'")) == code
+
+
+def test_a_process_that_is_killed_is_gone(in_guest):
+    def named(guest):
+        return [process for process in guest.processes() if process["name"] == "cron"]
+
+    def work(guest):
+        [cron] = named(guest)
+        guest.kill(cron["pid"])
+        while named(guest):
+            time.sleep(0.05)
+        return cron
+
+    cron = in_guest(work)
+    assert (cron["owner"], cron["command"]) == ("root", "/usr/sbin/cron -f")
+
+
+def test_files_are_looked_at_renamed_and_deleted(openvix, in_guest):
+    def work(guest):
+        info = guest.file_info("/srv/note")
+        there = [guest.file_exists("/srv/note"), guest.file_exists("/srv"), guest.file_info("/srv")["is_directory"]]
+        guest.rename("/srv/note", "/srv/other")
+        moved = [guest.file_exists("/srv/note"), guest.file_exists("/srv/other")]
+        guest.delete_file("/srv/other")
+        return info, there, moved
+
+    info, there, moved = in_guest(work)
+
+    assert info.pop("modified") == pytest.approx(time.time(), abs=60)
+    assert info == {"size": 6, "is_directory": False, "is_link": False}
+    assert there == [True, False, True]
+    assert moved == [False, True]
+    assert os.listdir(openvix.disk(in_guest.vm) / "srv") == []
+
+
+def test_a_file_comes_back_as_it_went(openvix, in_guest, tmp_path):
+    (tmp_path / "there").write_bytes(bytes(range(256)))
+
+    def work(guest):
+        guest.copy_in(str(tmp_path / "there"), "/tmp/file")
+        guest.copy_out("/tmp/file", str(tmp_path / "back"))
+
+    in_guest(work)
+
+    assert (tmp_path / "back").read_bytes() == bytes(range(256))
+
+
+def test_leaving_logs_out_and_a_failure_inside_is_the_one_that_is_told(openvix, in_guest):
+    in_guest(lambda guest: None)
+    assert len(openvix.calls("VixVM_LogoutFromGuest")) == 1
+
+    with pytest.raises(_worker.Failure, match=r"^looking at /none in the guest of .* as lab: .*VIX_E_FILE_NOT_FOUND, 4\)"):
+        in_guest(lambda guest: guest.file_info("/none"))
+
+
+def test_a_text_with_a_nul_in_it_does_not_reach_the_library(openvix, in_guest):
+    with pytest.raises(_worker.Failure, match="text for VIX cannot contain a NUL character"):
+        in_guest(lambda guest: guest.file_info("/srv\0/note"))
+    assert openvix.calls("VixVM_GetFileInfoInGuest") == []

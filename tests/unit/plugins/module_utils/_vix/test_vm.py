@@ -1,0 +1,91 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+
+
+def test_a_vm_on_its_way_is_waited_for(openvix, on_host):
+    web = openvix.add_vm("web", operation_seconds=1.0)
+
+    def work(host):
+        with host.open_vm(web) as vm, vm.start("VixVM_PowerOn", "powering on", 0, 0):
+            seen = {vm.power}
+            while vm.power != "powered_on":
+                seen.add(vm.power)
+            return sorted(seen)
+
+    assert set(on_host(work)) <= {"powered_off", "powered_on"}
+
+
+def test_the_same_vm_opened_twice_is_released_twice(openvix, on_host):
+    web = openvix.add_vm("web")
+
+    def work(host):
+        with host.open_vm(web) as first, host.open_vm(web) as second:
+            return first.is_same(second), first.name, second.name
+
+    assert on_host(work) == [True, "web", "web"]
+
+
+def test_tools_that_come_in_time_are_waited_for(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on", boot_seconds=1.0)
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            vm.wait_for_tools(15)
+            return vm.tools
+
+    assert on_host(work) == "running"
+
+
+def test_tools_that_do_not_come_in_time_are_told_of_with_the_reason(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on", boot_seconds=60.0)
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            vm.wait_for_tools(0)
+
+    with pytest.raises(
+        _worker.Failure, match=r"they did not come up within 1 s; the VM is powered on, and its guest may still boot \(VIX_E_TIMEOUT_WAITING_FOR_TOOLS"
+    ):
+        on_host(work)
+
+
+def test_a_revert_may_leave_the_vm_off(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on")
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            vm.create_snapshot("clean", "As installed")
+            [node] = vm.snapshot_tree()
+            vm.revert(node, power_on=False)
+            return vm.power, node.description
+
+    assert on_host(work) == ["powered_off", "As installed"]
+
+
+def test_a_snapshot_that_is_gone_meanwhile_is_told(openvix, on_host):
+    web = openvix.add_vm("web", snapshots=[{"name": "one"}, {"name": "two"}])
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            one, two = vm.snapshot_tree()
+            vm.remove_snapshot(one)
+            vm.remove_snapshot(two)
+
+    with pytest.raises(_worker.Failure, match=r"finding snapshot two of .*: the snapshots of the VM changed meanwhile"):
+        on_host(work)
+
+
+def test_a_password_of_an_encrypted_vm_is_passed_and_its_list_released(openvix, on_host):
+    web = openvix.add_vm("web")
+
+    def work(host):
+        with host.open_vm(web, "s3cret") as vm:
+            return vm.name
+
+    assert on_host(work) == "web"

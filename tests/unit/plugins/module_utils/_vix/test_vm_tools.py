@@ -1,0 +1,59 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+
+
+def test_a_mount_is_not_waited_for_unless_asked(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on", tools="not_installed")
+
+    def work(host, wait):
+        with host.open_vm(web) as vm:
+            vm.install_tools(wait=wait)
+            return vm.tools
+
+    assert on_host(lambda host: work(host, False)) == "not_installed"
+    with pytest.raises(_worker.Failure, match=r"^mounting the VMware Tools installer in .*TOOLS_INSTALL_IN_PROGRESS, 21011"):
+        on_host(lambda host: work(host, False))
+
+
+def test_an_installation_that_nobody_ends_is_given_up_at_the_deadline(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on", tools="not_installed")
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            vm.install_tools(wait=True)
+
+    with pytest.raises(_worker.Failure, match=r"^mounting the VMware Tools installer in .*: not done after 1 s; VIX cannot cancel it"):
+        on_host(work, timeout=1)
+
+
+def test_an_upgrade_is_waited_for_and_restarts_the_guest(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on", tools="outdated", operation_seconds=0.5, boot_seconds=0.5)
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            vm.wait_for_tools(10)
+            vm.install_tools(upgrade=True, wait=True)
+            restarting = vm.tools
+            vm.wait_for_tools(10)
+            return restarting, vm.tools
+
+    assert on_host(work) == ["unknown", "running"]
+
+
+def test_tools_that_are_current_are_a_failure_of_their_own(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixVM_InstallTools", error=21010)
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            vm.install_tools(upgrade=True, wait=True)
+
+    with pytest.raises(_worker.Failure) as caught:
+        on_host(work)
+    assert caught.value.kind == "AlreadyCurrent"

@@ -1,0 +1,42 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+
+
+def test_work_is_done_on_a_host_that_is_disconnected_afterwards(openvix, on_host):
+    described = on_host(lambda host: host.describe())
+
+    assert described["provider"] == "workstation"
+    assert "17.6.0" in described["software_version"]
+    assert len(openvix.calls("VixHost_Disconnect")) == 1
+
+
+def test_a_host_that_does_not_know_its_version_is_described_without(openvix, on_host):
+    openvix.fault(call="Vix_GetProperties", **{"from": 2}, times=1, error=6000)
+
+    assert on_host(lambda host: host.describe())["software_version"] == ""
+
+
+@pytest.mark.parametrize("provider", ["vi_server", "workstation_shared"])
+def test_a_remote_provider_that_the_world_does_not_play_is_refused_in_words(on_host, provider):
+    with pytest.raises(_worker.Failure, match=r"^connecting to https://host/sdk: .* \(VIX_E_NOT_SUPPORTED, 6\)"):
+        on_host(lambda host: None, provider=provider, hostname="https://host/sdk", username="lab", password="secret")
+
+
+def test_a_handle_that_is_used_after_its_release_never_reaches_the_library(openvix, on_host):
+    web = openvix.add_vm("web")
+
+    def work(host):
+        vm = host.open_vm(web)
+        vm.release()
+        vm.release()
+        return vm.power
+
+    with pytest.raises(_worker.Bug, match="RuntimeError: VM is used after its release"):
+        on_host(work)
+    assert openvix.calls("Vix_GetProperties") == []

@@ -1,0 +1,220 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The process that may be lost, without VIX: the same with it stands in tests/unit/plugins/modules/test_losses.py."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import Refused
+
+
+@pytest.fixture(autouse=True)
+def _short_grace(monkeypatch):
+    monkeypatch.setattr(_worker, "GRACE", 0.2)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left():
+    descriptors = set(os.listdir("/proc/self/fd"))
+    yield
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert set(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_what_the_work_returns_comes_back_whole():
+    big = {"text": "ü" * 3_000_000, "numbers": [1, None, 2.5]}
+
+    assert _worker.run(lambda crumb: big, 60) == big
+
+
+def test_a_failure_comes_back_as_its_sentence_kind_and_code():
+    def work(crumb):
+        raise Refused("it is not allowed", code=13017, doing="trying")
+
+    with pytest.raises(_worker.Failure) as raised:
+        _worker.run(work, 60)
+
+    sentence = "trying: it is not allowed (VIX_E_SNAPSHOT_NONUNIQUE_NAME, 13017); give the path of the snapshot, as in base/patched"
+    assert (str(raised.value), raised.value.kind, raised.value.code) == (sentence, "Refused", 13017)
+
+
+def test_a_bug_keeps_its_traceback():
+    def work(crumb):
+        return {}["no such key"]
+
+    with pytest.raises(_worker.Bug, match="KeyError: 'no such key'"):
+        _worker.run(work, 60)
+
+
+def test_work_that_exits_does_not_pass_for_done():
+    with pytest.raises(_worker.Bug, match="SystemExit"):
+        _worker.run(lambda crumb: sys.exit(0), 60)
+
+
+def test_work_that_hangs_is_ended_and_the_call_named():
+    def work(crumb):
+        crumb("VixVM_PowerOn", "powering on web")
+        time.sleep(60)
+
+    begin = time.monotonic()
+    with pytest.raises(_worker.Failure) as raised:
+        _worker.run(work, 0.3)
+
+    assert time.monotonic() - begin < 5
+    assert str(raised.value) == "powering on web: not done after 0.3 s: the VIX library hangs in VixVM_PowerOn; it was ended, and VMware may still finish"
+    assert raised.value.kind == "TimedOut"
+
+
+@pytest.mark.parametrize(
+    ("death", "words"),
+    [
+        (lambda: ctypes.string_at(0), "crashed in VixVM_PowerOn (SIGSEGV)"),
+        (os.abort, "crashed in VixVM_PowerOn (SIGABRT)"),
+        (lambda: os._exit(3), "ended its process in VixVM_PowerOn (exit code 3)"),
+        (lambda: os._exit(0), "ended its process in VixVM_PowerOn (exit code 0)"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "crashed in VixVM_PowerOn (SIGKILL)"),
+    ],
+)
+def test_however_the_process_dies_the_call_is_named(death, words):
+    def work(crumb):
+        faulthandler.disable()  # pytest's, whose report of the wanted crash would only frighten
+        crumb("VixVM_PowerOn", "powering on web")
+        death()
+
+    with pytest.raises(_worker.Failure) as raised:
+        _worker.run(work, 60)
+
+    assert str(raised.value).startswith("powering on web: the VIX library ")
+    assert words in str(raised.value)
+    assert raised.value.kind == "LibraryCrashed"
+
+
+def test_the_last_call_is_named_and_not_a_longer_one_before_it():
+    def work(crumb):
+        crumb("VixVM_CopyFileFromHostToGuest", "copying a long name to a longer one in the guest of web")
+        crumb("VixVM_Pause", "pausing web")
+        os._exit(1)
+
+    with pytest.raises(_worker.Failure, match=r"^pausing web: the VIX library ended its process in VixVM_Pause \(exit code 1\)"):
+        _worker.run(work, 60)
+
+
+def test_a_process_that_the_library_started_and_that_holds_the_pipe_delays_nothing():
+    def work(crumb):
+        subprocess.Popen(["sleep", "2"], close_fds=False)
+        return "done"
+
+    begin = time.monotonic()
+    assert _worker.run(work, 60) == "done"
+    assert time.monotonic() - begin < 1.5
+
+
+def test_the_child_says_nothing_on_the_standard_streams(capfd):
+    def work(crumb):
+        os.write(1, b"out")
+        os.write(2, b"err")
+        return os.read(0, 1).decode()
+
+    assert _worker.run(work, 60) == ""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_child_ends_when_its_parent_is_killed(tmp_path):
+    record = tmp_path / "child"
+
+    def work(crumb):
+        record.write_text(str(os.getpid()))
+        time.sleep(60)
+
+    parent = os.fork()
+    if parent == 0:
+        _worker.run(work, 60)
+    while not (record.exists() and record.read_text()):
+        time.sleep(0.01)
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+
+    end = time.monotonic() + 5
+    while os.path.exists(f"/proc/{record.read_text()}/status") and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not os.path.exists(f"/proc/{record.read_text()}/status")
+
+
+def test_a_crash_writes_no_memory_to_disk_which_may_hold_passwords():
+    assert _worker.run(lambda crumb: resource.getrlimit(resource.RLIMIT_CORE), 60) == [0, 0]
+
+
+def test_each_part_has_its_own_outcome():
+    def fail():
+        raise Refused("it is not allowed")
+
+    def work(crumb, part):
+        part(0, lambda: None)
+        part(1, fail)
+        part(2, lambda: {}["no such key"])
+        part(3, lambda: [3])
+
+    outcomes = _worker.run_parts(work, 4, 60)
+
+    assert (outcomes[0], outcomes[3]) == (None, [3])
+    assert (str(outcomes[1]), outcomes[1].kind) == ("it is not allowed", "Refused")
+    assert isinstance(outcomes[2], _worker.Bug)
+
+
+def test_a_part_that_hangs_costs_itself_only_and_its_call_is_named():
+    def hang(crumb):
+        crumb("VixVM_PowerOn", "powering on web")
+        time.sleep(60)
+
+    def work(crumb, part):
+        crumb("VixHost_Connect", "connecting")
+        threads = [
+            threading.Thread(target=part, args=(0, lambda: crumb("VixVM_Pause", "pausing db"))),
+            threading.Thread(target=part, args=(1, lambda: hang(crumb))),
+            threading.Thread(target=part, args=(2, lambda: "done")),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    first, second, third = _worker.run_parts(work, 3, 0.3)
+
+    assert (first, third) == (None, "done")
+    assert str(second).startswith("powering on web: not done after 0.3 s: the VIX library hangs in VixVM_PowerOn")
+
+
+def test_parts_that_were_not_begun_when_it_died_are_told_of_the_whole():
+    def work(crumb, part):
+        part(0, lambda: "done")
+        crumb("VixHost_Connect", "connecting to this machine")
+        os._exit(3)
+
+    first, second = _worker.run_parts(work, 2, 60)
+
+    assert first == "done"
+    assert str(second).startswith("connecting to this machine: the VIX library ended its process in VixHost_Connect (exit code 3)")
+
+
+def test_what_the_whole_fails_with_every_part_that_has_not_answered_fails_with():
+    def work(crumb, part):
+        part(0, lambda: "done")
+        raise Refused("no host")
+
+    first, second = _worker.run_parts(work, 2, 60)
+
+    assert (first, str(second)) == ("done", "no host")

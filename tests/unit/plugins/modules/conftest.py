@@ -1,0 +1,34 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tests of modules share: the ladder that every transition climbs."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def ladder(run_module):
+    """Climb it: check, do, do again, check again. Returns the result of doing, which the check foretold exactly.
+
+    not_foretold: the values that only a run can tell; untouched: called before anything and after each check; what it returns must be the same.
+    """
+
+    def climb(name, untouched=lambda: None, not_foretold=(), /, **options):
+        begin = untouched()
+        foretold = run_module(name, check_mode=True, **options)
+        assert untouched() == begin, "check mode touched something"
+        done = run_module(name, **options)
+        assert foretold == {key: value for key, value in done.items() if key not in not_foretold}, "check mode foretold something else"
+        assert done["changed"], done
+        again, checked = run_module(name, **options), run_module(name, check_mode=True, **options)
+        assert not again["changed"]
+        assert not checked["changed"]
+        for after, unchanged in zip(*(diff if isinstance(diff, list) else [diff] for diff in (done["diff"], again["diff"]))):
+            assert unchanged["before"] == unchanged["after"] == after["after"]
+        assert again == checked
+        return done
+
+    return climb

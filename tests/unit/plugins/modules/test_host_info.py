@@ -1,0 +1,57 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_a_host_that_answers_is_described(openvix, run_module):
+    openvix.add_vm("web", power="powered_on")
+
+    found = run_module("host_info")
+
+    library = openvix.environment["VIX_LIBRARY"]
+    assert not found["changed"]
+    assert (found["library"], found["places"]) == (library, [{"path": library, "why": "chosen", "found": True}])
+    assert (found["connected"], found["error"], found["provider"], found["running_vms"]) == (True, None, "workstation", 1)
+    assert found["software_version"]
+    assert found["wrapper"] == {"lines": [], "problems": []}
+    assert "VixVM_CreateSnapshot" not in found["unsupported"]
+
+
+@pytest.mark.openvix(product="player")
+def test_what_the_product_lacks_is_told_and_true(openvix, run_module):
+    """The lesson of Orange-Cyberdefense/GOAD issue 108: the product is asked what it is, and its limits are known."""
+    web = openvix.add_vm("web", power="powered_on")
+
+    found = run_module("host_info")
+
+    assert found["provider"] == "player"
+    assert {"VixVM_CreateSnapshot", "VixVM_Clone", "VixVM_Pause"} <= set(found["unsupported"])
+    assert run_module("vm_power", vm=web, state="paused")["vix_code"] == 6
+
+
+def test_a_library_that_is_missing_is_told_with_every_place_and_is_no_failure(openvix, run_module, monkeypatch, tmp_path):
+    """The lesson of GNS3/gns3-gui issue 2866: a decade of users whose library was not found, and who were not told where it was looked for."""
+    monkeypatch.delenv("VIX_LIBRARY")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    found = run_module("host_info")
+
+    assert found["_rc"] == 0
+    if found["library"] is None:  # on a machine with VMware there is one
+        assert len(found["places"]) > 5
+        assert not found["connected"]
+        assert all(place["path"] in found["error"] for place in found["places"])
+
+
+@pytest.mark.parametrize("code", [22001, 22002, 22005, 32])
+def test_a_host_that_refuses_is_told_with_what_to_do_next(openvix, run_module, code):
+    openvix.fault(call="VixHost_Connect", error=code)
+
+    found = run_module("host_info")
+
+    assert (found["_rc"], found["connected"]) == (0, False)
+    assert f", {code}); " in found["error"]

@@ -1,0 +1,288 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What goes wrong, for every module: one clear sentence, in time, with nothing left behind and no secret told."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import threading
+import time
+
+import pytest
+
+SECRET = "s3cret-of-lab"
+LOGIN = {"guest_username": "lab", "guest_password": SECRET}
+ACCOUNTS = [{"name": "lab", "password": SECRET, "administrator": True}]
+OPTIONS = {
+    "vm_info": {},
+    "vm_power": {"state": "powered_off"},
+    "vm_restart": {},
+    "vm_snapshot": {"name": "clean"},
+    "vm_snapshot_info": {},
+    "vm_clone": {"dest": "$OPENVIX_WORLD/vms/copy/copy.vmx", "linked": True},
+    "vm": {"state": "registered"},
+    "vm_hardware": {"power_off": True},
+    "vm_shared_folder": {"name": "work", "path": "/tmp"},
+    "vm_variable": {"name": "role", "value": "webserver"},
+    "vm_tools": {},
+    "vm_screenshot": {"dest": "screen.png", **LOGIN},
+    "guest_copy": {"content": "x", "dest": "/etc/motd", **LOGIN},
+    "guest_process_info": LOGIN,
+}
+GUEST_MODULES = [name for name, options in OPTIONS.items() if "guest_password" in options]
+every_module = pytest.mark.parametrize("name", OPTIONS)
+every_guest_module = pytest.mark.parametrize("name", GUEST_MODULES)
+
+
+@pytest.fixture
+def web(openvix):
+    return openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, snapshots=[{"name": "base"}])
+
+
+def the_sentence(result):
+    """The message of a failed task, which is one sentence and no traceback."""
+    assert result["_rc"] == 1, result
+    assert result["failed"]
+    assert "exception" not in result
+    assert "\n" not in result["msg"]
+    assert "Traceback" not in result["_stderr"]
+    return result["msg"]
+
+
+def test_the_table_has_every_module():
+    modules = pathlib.Path(__file__).resolve().parents[4] / "plugins" / "modules"
+    # host_info has no VM, and tells of a library that is missing instead of failing.
+    assert {path.stem for path in modules.glob("*.py")} == {*OPTIONS, "host_info"}
+
+
+@every_module
+def test_a_missing_vm(openvix, run_module, name):
+    """The lesson of GNS3/gns3-server issue 1064: VMs of another user are not there for this one, and the sentence says so."""
+    path = f"{openvix.directory}/vms/none/none.vmx"
+
+    result = run_module(name, vm=path, secrets=[SECRET], **OPTIONS[name])
+
+    sentence = the_sentence(result)
+    assert sentence.startswith(f"opening {path}: ")
+    assert "(VIX_E_VM_NOT_FOUND, 4000); check the path of the .vmx file" in sentence
+    assert (result["error"], result["vix_code"]) == ("VMNotFound", 4000)
+
+
+@every_module
+def test_a_missing_library(web, run_module, monkeypatch, name):
+    monkeypatch.delenv("VIX_LIBRARY")
+
+    sentence = the_sentence(run_module(name, vm=web, library="/nowhere/libvix.so", secrets=[SECRET], **OPTIONS[name]))
+
+    assert sentence.startswith("loading libvix: no VIX library was found; looked for /nowhere/libvix.so (chosen); install VMware")
+
+
+@every_module
+def test_a_library_that_is_none(web, run_module, tmp_path, name):
+    (tmp_path / "libvix.so").write_text("no library")
+
+    result = run_module(name, vm=web, library=str(tmp_path / "libvix.so"), secrets=[SECRET], **OPTIONS[name])
+
+    assert the_sentence(result).startswith(f"{tmp_path}/libvix.so is not a usable VIX library: ")
+    assert result["error"] == "LibraryUnusable"
+
+
+@every_guest_module
+@pytest.mark.parametrize("wrong", [{"guest_password": "wr0ng-password"}, {"guest_username": "nobody-here"}])
+def test_wrong_credentials(web, run_module, name, wrong):
+    result = run_module(name, vm=web, secrets=[SECRET, "wr0ng-password"], **{**OPTIONS[name], **wrong})
+
+    user = wrong.get("guest_username", "lab")
+    assert the_sentence(result).startswith(f"logging {user} in to the guest of {web}: ")
+    assert "(VIX_E_GUEST_USER_PERMISSIONS, 3015); check guest_username and guest_password" in result["msg"]
+
+
+@every_guest_module
+def test_no_tools(openvix, run_module, name):
+    vm = openvix.add_vm("bare", power="powered_on", tools="not_installed", accounts=ACCOUNTS)
+
+    result = run_module(name, vm=vm, tools_timeout=1, secrets=[SECRET], **OPTIONS[name])
+
+    assert the_sentence(result).startswith(f"waiting for VMware Tools in {vm}: they did not come up within 1 s; they are not installed")
+    assert result["error"] == "NoToolsInGuest"
+
+
+@every_guest_module
+@pytest.mark.parametrize("power", ["powered_off", "suspended", "paused"])
+def test_a_guest_that_does_not_run_is_not_waited_for(openvix, run_module, name, power):
+    vm = openvix.add_vm("bare", power=power, accounts=ACCOUNTS)
+
+    assert the_sentence(run_module(name, vm=vm, secrets=[SECRET], **OPTIONS[name])) == f"waiting for VMware Tools in {vm}: the VM is {power}"
+    assert openvix.calls("VixVM_WaitForToolsInGuest") == []
+
+
+@every_module
+def test_a_deadline_that_passes(openvix, web, run_module, name):
+    openvix.fault(call="VixHost_OpenVM", delay=60)
+
+    begin = time.monotonic()
+    result = run_module(name, vm=web, timeout=1, secrets=[SECRET], seconds=20, **OPTIONS[name])
+
+    assert time.monotonic() - begin < 1 + 5
+    assert the_sentence(result) == f"opening {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
+    assert result["error"] == "TimedOut"
+
+
+@every_module
+def test_a_hang_of_the_library(openvix, web, run_module, name):
+    openvix.fault(call="VixHost_OpenVM", hang=True)
+    openvix.forgive_leaks("the process of the library is killed")
+
+    begin = time.monotonic()
+    result = run_module(name, vm=web, timeout=1, secrets=[SECRET], seconds=20, **OPTIONS[name])
+
+    assert time.monotonic() - begin < 1 + 5
+    assert the_sentence(result) == f"opening {web}: not done after 1 s: the VIX library hangs in VixHost_OpenVM; it was ended, and VMware may still finish"
+    assert result["error"] == "TimedOut"
+
+
+@every_module
+@pytest.mark.parametrize(
+    ("death", "words"),
+    [
+        ({"crash": True}, "crashed in VixHost_OpenVM (SIGSEGV)"),
+        ({"abort": True}, "crashed in VixHost_OpenVM (SIGABRT)"),
+        ({"exit": True}, "ended its process in VixHost_OpenVM (exit code 3)"),
+    ],
+)
+def test_a_crash_of_the_library(openvix, web, run_module, name, death, words):
+    """The lesson of hooklift/govix issue 22 and hashicorp/vagrant issue 9224: the engine dies, and the caller must not."""
+    openvix.fault(call="VixHost_OpenVM", **death)
+    openvix.forgive_leaks("the process of the library died")
+
+    result = run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name])
+
+    assert the_sentence(result) == f"opening {web}: the VIX library {words}; look at VMware's logs, and run the task again"
+    assert result["error"] == "LibraryCrashed"
+
+
+@pytest.mark.parametrize("name", ["vm_power", "vm_snapshot"])
+def test_a_crash_of_the_library_while_a_job_runs(openvix, web, run_module, name):
+    openvix.fault(call="VixHost_OpenVM", crash=True, where="job")
+    openvix.forgive_leaks("the process of the library died")
+
+    sentence = the_sentence(run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name]))
+
+    assert sentence.startswith(f"opening {web}: the VIX library crashed in Vix")
+    assert "VixHost_OpenVM (SIGSEGV)" in sentence
+
+
+@every_module
+def test_a_job_that_never_ends(openvix, web, run_module, name):
+    """The lesson of dshikashio/vixpy issue 1: stuck for ever in the wait for a job."""
+    openvix.fault(call="VixHost_OpenVM", hang=True, where="job")
+
+    result = run_module(name, vm=web, timeout=1, secrets=[SECRET], seconds=20, **OPTIONS[name])
+
+    assert the_sentence(result) == f"opening {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
+
+
+@every_module
+def test_a_host_that_is_not_there(openvix, web, run_module, monkeypatch, tmp_path, name):
+    monkeypatch.setenv("OPENVIX_WORLD", str(tmp_path / "none"))
+
+    result = run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name])
+
+    assert the_sentence(result).startswith("connecting to this machine: ")
+    assert "(VIX_E_HOST_NOT_CONNECTED, 26); start VMware, or the OpenVIX world that OPENVIX_WORLD names" in result["msg"]
+
+
+@every_module
+def test_a_world_whose_daemon_was_killed_is_served_again(openvix, web, run_module, name):
+    openvix.kill_daemon()
+
+    assert run_module(name, vm=web, **OPTIONS[name])["_rc"] == 0
+
+
+@pytest.mark.parametrize("name", ["vm_power", "vm_info"])
+def test_bits_above_the_code_do_not_hide_it(openvix, web, run_module, name):
+    openvix.fault(call="VixHost_OpenVM", error=4000, junk=0x7FFF12345678)
+
+    assert run_module(name, vm=web, **OPTIONS[name])["vix_code"] == 4000
+
+
+@every_guest_module
+def test_a_password_is_in_no_argument_and_no_environment_while_the_task_runs(openvix, web, run_module, name):
+    openvix.fault(call="VixVM_LoginInGuest", hang=True)
+    openvix.forgive_leaks("the process of the library is killed")
+    seen, results = [], []
+    task = threading.Thread(target=lambda: results.append(run_module(name, vm=web, timeout=2, secrets=[SECRET], seconds=20, **OPTIONS[name])))
+
+    task.start()
+    while task.is_alive():
+        if openvix.calls("VixVM_LoginInGuest"):
+            seen += [process for process in tasks_of(openvix.directory) if tells(process, SECRET)]
+        time.sleep(0.1)
+    task.join()
+
+    assert openvix.calls("VixVM_LoginInGuest"), results
+    assert the_sentence(results[0]).startswith(f"logging lab in to the guest of {web}: not done")
+    assert seen == []
+
+
+def tasks_of(world):
+    """The processes that were given this world."""
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        if str(world).encode() in read(process, "environ"):
+            yield process
+
+
+def tells(process, secret):
+    return any(secret.encode() in read(process, name) for name in ("cmdline", "environ"))
+
+
+def read(process, name):
+    try:
+        return pathlib.Path("/proc", process, name).read_bytes()
+    except OSError:  # it ended meanwhile, or is another user's
+        return b""
+
+
+@every_guest_module
+def test_a_password_is_in_no_file_afterwards(openvix, web, run_module, tmp_path_factory, name):
+    base = tmp_path_factory.getbasetemp()
+    before = set(base.iterdir())
+    run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name])
+
+    places = [*(set(base.iterdir()) - before), pathlib.Path(openvix.directory)]
+    assert len(places) > 1, "the folder of the task is looked at"
+    own = pathlib.Path(openvix.directory) / "vms"  # the world keeps its accounts there
+    files = [path for place in places for path in place.rglob("*") if path.is_file() and own not in path.parents]
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize("name", ["vm_power", "vm_info"])
+def test_a_password_of_an_encrypted_vm_is_not_told(openvix, web, run_module, name):
+    openvix.fault(call="VixHost_OpenVM", error=17005)
+
+    sentence = the_sentence(run_module(name, vm=web, vm_password="s3cret-of-vm", secrets=["s3cret-of-vm"], **OPTIONS[name]))
+
+    assert sentence.endswith("; check vm_password")
+
+
+def test_fusion_is_asked_again_with_the_option_it_wants(openvix, run_module, web):
+    openvix.fault(call="VixHost_Connect", times=1, error=32)
+
+    assert run_module("vm_info", vm=web)["vms"][0]["path"] == web
+    assert len(openvix.calls("VixHost_Connect")) == 2
+
+
+def test_a_licence_that_is_refused_for_good_is_told(openvix, run_module, web):
+    openvix.fault(call="VixHost_Connect", error=32)
+
+    assert "(VIX_E_LICENSE, 32); check the licence" in the_sentence(run_module("vm_info", vm=web))
+
+
+@pytest.mark.parametrize("variable", ["VIX_LIBRARY", "VIX_PROVIDER"])
+def test_the_environment_stands_in_for_options(run_module, web, monkeypatch, variable):
+    assert run_module("vm_info", vm=web)["_rc"] == 0
+    monkeypatch.setenv(variable, "nonsense")
+    assert run_module("vm_info", vm=web)["_rc"] == 1

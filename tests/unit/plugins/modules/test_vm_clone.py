@@ -1,0 +1,348 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pathlib
+import threading
+import time
+
+import pytest
+
+SNAPSHOTS = [{"name": "base", "children": [{"name": "patched"}]}, {"name": "other"}]
+
+
+@pytest.fixture
+def web(openvix):
+    return openvix.add_vm("web", snapshots=SNAPSHOTS)
+
+
+@pytest.fixture
+def dest(openvix):
+    return f"{openvix.directory}/vms/copy/copy.vmx"
+
+
+def names(vm):
+    """The names of the snapshots of a VM, as VMware keeps them."""
+    lines = pathlib.Path(vm).with_suffix(".vmsd").read_text().splitlines()
+    return [line.split('"')[1] for line in lines if ".displayName" in line]
+
+
+def test_a_full_clone_of_the_vm_as_it_is(openvix, ladder, web, dest):
+    openvix.disk(web).joinpath("etc/motd").write_text("of web")
+
+    done = ladder("vm_clone", lambda: openvix.vms, vm=web, dest=dest)
+
+    assert done["diff"] == {"before": {"state": "absent"}, "after": {"state": "present", "name": "copy", "linked": False, "snapshot": ""}}
+    assert (done["vm"], done["clone"], done["name"]) == (web, dest, "copy")
+    assert openvix.vms[dest] == "powered_off"
+    assert openvix.disk(dest).joinpath("etc/motd").read_text() == "of web"
+    assert "path" not in done, "Ansible would add what it finds there"
+    assert "dest" not in done
+
+
+@pytest.mark.parametrize(("snapshot", "path"), [("patched", "base/patched"), ("/other", "other"), ("base", "base")])
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_clone_of_a_snapshot_by_name_and_by_path(openvix, ladder, web, dest, snapshot, path, linked):
+    done = ladder("vm_clone", lambda: openvix.vms, vm=web, dest=dest, linked=linked, snapshot=snapshot, name="A name of its own: ä")
+
+    assert (done["snapshot"], done["linked"], done["name"]) == (path, linked, "A name of its own: ä")
+    assert display_name(dest) == "A name of its own: ä"
+
+
+def display_name(vm):
+    return next(line.split('"')[1] for line in pathlib.Path(vm).read_text(encoding="utf-8").splitlines() if line.startswith("displayName"))
+
+
+def test_a_linked_clone_hangs_on_the_current_snapshot(run_module, ladder, openvix, web, dest):
+    run_module("vm_snapshot", vm=web, name="base", state="reverted")
+
+    assert ladder("vm_clone", vm=web, dest=dest, linked=True)["snapshot"] == "base"
+
+
+def test_no_stray_snapshot_is_left(openvix, run_module, web):
+    """The lesson of hashicorp/vagrant-vmware-desktop issues 43 and 61: snapshots named "Clone" pile up until a name is no longer unique."""
+    before = names(web)
+
+    for number in range(3):
+        assert run_module("vm_clone", vm=web, dest=f"{openvix.directory}/vms/copy{number}/copy{number}.vmx", linked=True)["changed"]
+
+    assert names(web) == before
+
+
+def test_a_linked_clone_of_a_vm_without_snapshots_is_refused_and_takes_none(openvix, run_module, dest):
+    bare = openvix.add_vm("bare")
+
+    for check_mode in (True, False):
+        result = run_module("vm_clone", vm=bare, dest=dest, linked=True, check_mode=check_mode)
+        assert result["msg"] == (
+            f"cloning to {dest} from {bare}: a linked clone hangs on a snapshot, and the VM has no current one: take one first (vmlab.vix.vm_snapshot)"
+        )
+    assert openvix.calls("VixVM_Clone") == []
+    assert names(bare) == []
+
+
+def test_a_running_vm_has_linked_clones_and_no_full_ones(openvix, run_module, dest):
+    web = openvix.add_vm("web", power="powered_on", snapshots=SNAPSHOTS)
+
+    for check_mode in (True, False):
+        result = run_module("vm_clone", vm=web, dest=dest, check_mode=check_mode)
+        assert result["msg"] == (
+            f"cloning to {dest} from {web}: the VM is powered_on, and a full clone is made of one that is off or suspended: "
+            "power it off first (vmlab.vix.vm_power)"
+        )
+
+    assert run_module("vm_clone", vm=web, dest=dest, linked=True)["changed"]
+    assert openvix.vms[web] == "powered_on"
+
+
+def test_a_suspended_vm_has_full_clones_and_no_linked_ones(openvix, run_module, dest):
+    web = openvix.add_vm("web", power="suspended", snapshots=SNAPSHOTS)
+
+    assert "no linked clone can be made of a suspended VM" in run_module("vm_clone", vm=web, dest=dest, linked=True)["msg"]
+
+    assert run_module("vm_clone", vm=web, dest=dest)["changed"]
+    assert (openvix.vms[web], openvix.vms[dest]) == ("suspended", "powered_off")
+
+
+def test_a_snapshot_of_a_running_vm_is_not_cloned(openvix, run_module, dest):
+    web = openvix.add_vm("web", power="powered_on")
+    run_module("vm_snapshot", vm=web, name="live")
+
+    for check_mode in (True, False):
+        result = run_module("vm_clone", vm=web, dest=dest, linked=True, snapshot="live", check_mode=check_mode)
+        assert result["msg"].endswith("snapshot live was taken of the VM when it was powered_on, and only those taken when it was off can be cloned")
+
+
+def test_no_such_snapshot_lists_those_there_are(run_module, web, dest):
+    result = run_module("vm_clone", vm=web, dest=dest, linked=True, snapshot="nope")
+
+    assert f"cloning to {dest} from {web}: there is no snapshot nope; there are: base, base/patched, other (VIX_E_SNAPSHOT_NOTFOUND, 13003)" in result["msg"]
+
+
+def test_of_a_clone_that_is_there_only_the_name_is_looked_at(openvix, run_module, web, dest):
+    run_module("vm_clone", vm=web, dest=dest, snapshot="other")
+    run_module("vm_snapshot", vm=web, name="other", state="absent")
+    run_module("vm_power", vm=web, state="powered_on")
+    run_module("vm_power", vm=dest, state="powered_on")
+
+    again = run_module("vm_clone", vm=web, dest=dest, snapshot="other")
+
+    assert (again["changed"], again["snapshot"]) == (False, "other")
+
+
+def test_a_clone_gets_another_name_and_keeps_the_rest(openvix, ladder, run_module, web, dest):
+    run_module("vm_clone", vm=web, dest=dest, linked=True, snapshot="base")
+
+    done = ladder("vm_clone", lambda: pathlib.Path(dest).read_bytes(), vm=web, dest=dest, linked=True, name="web 1")
+
+    assert done["diff"]["before"] == {"state": "present", "name": "copy", "linked": True, "snapshot": "base"}
+    assert done["diff"]["after"] == {"state": "present", "name": "web 1", "linked": True, "snapshot": "base"}
+    assert len(openvix.calls("VixVM_Clone")) == 1
+    assert run_module("vm_power", vm=dest, state="powered_on")["changed"]
+
+
+def test_a_clone_that_runs_does_not_get_another_name(run_module, web, dest):
+    run_module("vm_clone", vm=web, dest=dest)
+    run_module("vm_power", vm=dest, state="powered_on")
+
+    for check_mode in (True, False):
+        result = run_module("vm_clone", vm=web, dest=dest, name="other", check_mode=check_mode)
+        assert result["msg"].endswith("the clone is called copy, and can be called other only when it is off and closed everywhere; it is powered_on")
+
+
+def test_a_clone_that_another_program_holds_does_not_get_another_name(run_module, web, dest):
+    run_module("vm_clone", vm=web, dest=dest)
+    pathlib.Path(f"{dest}.lck").mkdir()
+
+    assert f"another program holds it ({dest}.lck)" in run_module("vm_clone", vm=web, dest=dest, name="other")["msg"]
+    assert display_name(dest) == "copy"
+
+
+def test_a_foreign_vm_at_the_path_is_an_error(openvix, run_module, web):
+    other = openvix.add_vm("other")
+
+    result = run_module("vm_clone", vm=web, dest=other)
+
+    assert result["msg"].startswith(f"cloning to {other} from {web}: there is a VM at that path, and nothing tells that it is a clone")
+    assert openvix.calls("VixVM_Clone") == []
+
+
+def test_the_vm_itself_is_no_clone_of_itself(run_module, web):
+    assert "there is a VM at that path, and nothing tells that it is a clone" in run_module("vm_clone", vm=web, dest=web)["msg"]
+
+
+def test_a_clone_of_another_vm_at_the_path_is_an_error(openvix, run_module, web, dest):
+    other = openvix.add_vm("other")
+    run_module("vm_clone", vm=other, dest=dest)
+
+    assert f"there is a clone of another VM at that path, of {other}; choose another path" in run_module("vm_clone", vm=web, dest=dest)["msg"]
+
+
+def test_a_clone_of_a_clone_is_no_clone_of_its_grandparent(openvix, run_module, web, dest):
+    second = f"{openvix.directory}/vms/second/second.vmx"
+    run_module("vm_clone", vm=web, dest=dest)
+    assert run_module("vm_clone", vm=dest, dest=second)["changed"]
+
+    assert f"there is a clone of another VM at that path, of {dest}" in run_module("vm_clone", vm=web, dest=second)["msg"]
+    assert not run_module("vm_clone", vm=dest, dest=second)["changed"]
+
+
+def test_a_clone_is_not_turned_into_the_other_kind(run_module, web, dest):
+    run_module("vm_clone", vm=web, dest=dest)
+
+    result = run_module("vm_clone", vm=web, dest=dest, linked=True)
+
+    assert "the clone that is there is a full one, and VIX cannot make it a linked one; choose another path, or delete that VM" in result["msg"]
+
+
+def test_a_linked_clone_that_was_made_by_hand_is_recognised(on_vm, run_module, web, dest):
+    on_vm(web, lambda vm: vm.clone(dest, vm.snapshot_tree()[0], linked=True))
+
+    result = run_module("vm_clone", vm=web, dest=dest, linked=True, name="copy")
+
+    assert (result["changed"], result["diff"]["before"]["name"], result["name"], result["snapshot"]) == (True, "Clone of web", "copy", "")
+
+
+@pytest.fixture
+def on_vm(openvix):
+    """Do some work of the binding on a VM."""
+    from ansible_collections.vmlab.vix.plugins.module_utils import _session
+
+    connection = {"provider": "default", "hostname": None, "port": 0, "username": None, "password": None, "validate_certs": True}
+
+    def do(path, work):
+        def on_host(host):
+            with host.open_vm(path) as vm:
+                return work(vm)
+
+        return _session.run(on_host, {**connection, "library": openvix.environment["VIX_LIBRARY"], "timeout": 20})
+
+    return do
+
+
+def test_what_a_clone_that_broke_off_has_left_is_named(openvix, run_module, web, dest):
+    """The lesson of adobe/aquarium-fish issue 62: what a crash left behind is told, and not stumbled over."""
+    folder = pathlib.Path(dest).parent
+    folder.mkdir()
+    for number in range(7):
+        folder.joinpath(f"copy-s00{number}.vmdk").touch()
+
+    for check_mode in (True, False):
+        result = run_module("vm_clone", vm=web, dest=dest, check_mode=check_mode)
+        assert result["msg"] == (
+            f"cloning to {dest} from {web}: {folder} has no such VM in it and is not empty (copy-s000.vmdk, copy-s001.vmdk, copy-s002.vmdk, "
+            "copy-s003.vmdk, copy-s004.vmdk and 2 more), as after a clone that broke off: look at it, remove it, or choose another path"
+        )
+
+
+def test_an_empty_folder_is_no_hindrance(run_module, web, dest):
+    pathlib.Path(dest).parent.mkdir()
+
+    assert run_module("vm_clone", vm=web, dest=dest)["changed"]
+
+
+@pytest.mark.parametrize(("content", "reason"), [(b"\0\1", "it is not a text file"), (None, "it is not a file")])
+def test_what_is_no_vm_at_the_path_is_told(run_module, web, dest, content, reason):
+    path = pathlib.Path(dest)
+    path.parent.mkdir()
+    path.write_bytes(content) if content else path.mkdir()
+
+    sentence = run_module("vm_clone", vm=web, dest=dest)["msg"]
+
+    assert sentence.startswith(f"cloning to {dest} from {web}: there is something at that path, and it is no VM: ")
+    assert sentence.endswith(reason)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_name_that_the_vmx_cannot_hold_is_refused_before_anything_is_done(openvix, run_module, web, dest, check_mode):
+    path = pathlib.Path(web)
+    path.write_text(path.read_text().replace('.encoding = "UTF-8"', '.encoding = "windows-1252"'))
+
+    result = run_module("vm_clone", vm=web, dest=dest, name="日本", check_mode=check_mode)
+
+    assert "its .vmx could not hold the name 日本 (" in result["msg"]
+    assert openvix.calls("VixVM_Clone") == []
+    assert run_module("vm_clone", vm=web, dest=dest, name="Größe")["name"] == "Größe"
+
+
+@pytest.mark.parametrize("wrong", ["copy/copy.vmx", "/vms/copy"])
+def test_a_path_that_cannot_be_one_is_refused(openvix, run_module, web, wrong):
+    assert run_module("vm_clone", vm=web, dest=wrong)["msg"].endswith("the new path must be the absolute one of a .vmx file")
+    assert openvix.calls("VixVM_Clone") == []
+
+
+def test_a_deadline_that_passes_tells_what_may_come_to_be_and_where(openvix, run_module, dest):
+    web = openvix.add_vm("web", operation_seconds=3.0)
+
+    result = run_module("vm_clone", vm=web, dest=dest, timeout=1)
+
+    assert result["msg"] == (
+        f"cloning to {dest} from {web}: not done after 1 s; VIX cannot cancel it, so it may still finish; "
+        f"when VMware is done with {pathlib.Path(dest).parent}, remove it, and run the task again with a longer timeout"
+    )
+    assert result["error"] == "TimedOut"
+    while dest not in openvix.vms:
+        time.sleep(0.05)
+    assert "as nothing does of one whose making broke off" in run_module("vm_clone", vm=web, dest=dest)["msg"]
+
+
+def test_what_a_failure_leaves_is_told(openvix, run_module, web, dest):
+    openvix.fault(call="VixVM_Clone", delay=1.0, error=8)
+    results = []
+    task = threading.Thread(target=lambda: results.append(run_module("vm_clone", vm=web, dest=dest)))
+
+    task.start()
+    while not openvix.calls("VixVM_Clone"):
+        time.sleep(0.01)
+    pathlib.Path(dest).parent.mkdir()
+    pathlib.Path(dest).with_suffix(".vmdk").touch()
+    task.join()
+
+    folder = pathlib.Path(dest).parent
+    assert f"; what there is of the clone lies in {folder}: remove it before the next try (VIX_E_DISK_FULL, 8)" in results[0]["msg"]
+    assert results[0]["vix_code"] == 8
+
+
+def test_a_failure_that_leaves_nothing_says_nothing_of_it(openvix, run_module, web, dest):
+    openvix.fault(call="VixVM_Clone", error=8)
+
+    assert "lies in" not in run_module("vm_clone", vm=web, dest=dest)["msg"]
+
+
+def test_a_crash_of_the_library_names_both_vms(openvix, run_module, web, dest):
+    openvix.fault(call="VixVM_Clone", crash=True, where="job")
+    openvix.forgive_leaks("the process of the library died")
+
+    result = run_module("vm_clone", vm=web, dest=dest)
+
+    assert result["msg"].startswith(f"cloning to {dest} from {web}: the VIX library crashed in ")
+
+
+@pytest.mark.openvix(product="player")
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_player_cannot_clone_and_says_so(openvix, run_module, dest, check_mode):
+    web = openvix.add_vm("web")
+
+    result = run_module("vm_clone", vm=web, dest=dest, check_mode=check_mode)
+
+    assert result["msg"].startswith(f"cloning to {dest} from {web}: VMware Player cannot clone VMs, VMware Workstation can (VIX_E_NOT_SUPPORTED, 6)")
+    assert result["error"] == "NotSupported"
+
+
+@pytest.mark.openvix(product="fusion")
+def test_fusion_is_asked_and_says_no(openvix, run_module, dest):
+    web = openvix.add_vm("web")
+
+    result = run_module("vm_clone", vm=web, dest=dest)
+
+    assert (result["error"], result["vix_code"]) == ("NotSupported", 6)
+
+
+def test_an_encrypted_vm_has_encrypted_clones(openvix, ladder, dest):
+    web = openvix.add_vm("web", password="s3cret-of-vm")
+
+    done = ladder("vm_clone", vm=web, dest=dest, vm_password="s3cret-of-vm", name="copy of web", secrets=["s3cret-of-vm"])
+
+    assert done["name"] == "copy of web"

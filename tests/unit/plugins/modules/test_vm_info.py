@@ -1,0 +1,172 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+
+@pytest.mark.parametrize("power", ["powered_on", "powered_off", "suspended", "paused"])
+def test_one_vm_is_told_of_whatever_its_state(openvix, run_module, power):
+    web = openvix.add_vm("web", power=power, memory=2048, cpus=2, guest_os="debian12-64")
+
+    result = run_module("vm_info", vm=web, gather=[])
+
+    [vm] = result["vms"]
+    assert not result["changed"]
+    assert vm.pop("tools") in ("running", "unknown")
+    assert vm == {"path": web, "name": "web", "power": power, "guest_os": "debian12-64", "cpus": 2, "memory": 2048}
+
+
+def test_several_are_told_of_in_the_order_asked_for(openvix, run_module):
+    web, db = openvix.add_vm("web"), openvix.add_vm("db")
+
+    assert [vm["path"] for vm in run_module("vm_info", vms=[web, db])["vms"]] == [web, db]
+    assert [vm["path"] for vm in run_module("vm_info", vms=[db, web])["vms"]] == [db, web]
+
+
+def test_without_a_name_the_running_ones_are_told_of(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on")
+    openvix.add_vm("db")
+    paused = openvix.add_vm("paused", power="paused")
+
+    assert {vm["path"] for vm in run_module("vm_info")["vms"]} == {web, paused}
+
+
+def test_one_that_is_listed_and_dead_does_not_hide_the_others(openvix, run_module):
+    """The lesson of xlang-ai/OSWorld issue 42: dead VMs stay in the list of the running ones."""
+    web, dead = openvix.add_vm("web", power="powered_on"), openvix.add_vm("dead", power="powered_on")
+    openvix.fault(call="VixHost_OpenVM", vm="dead", error=4000)
+
+    vms = {vm["path"]: vm for vm in run_module("vm_info")["vms"]}
+
+    assert vms[web]["power"] == "powered_on"
+    assert set(vms[dead]) == {"path", "error"}
+    assert vms[dead]["error"].startswith(f"opening {dead}: ")
+
+
+def test_tools_are_told_of_when_they_run(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on")
+    without = openvix.add_vm("without", power="powered_on", tools="not_installed")
+
+    assert [vm["tools"] for vm in run_module("vm_info", vms=[web, without])["vms"]] == ["running", "not_installed"]
+
+
+def test_what_is_gathered_is_told_of(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on", snapshots=[{"name": "base", "children": [{"name": "clean"}]}])
+
+    (vm,) = run_module("vm_info", vm=web)["vms"]
+
+    assert vm["snapshots"] == ["base", "base/clean"]
+    assert vm["power_details"] == ["tools_running"]
+    assert (vm["power_unknown_bits"], vm["question_pending"], vm["locked"], vm["encrypted"]) == (0, False, True, False)
+    assert vm["addresses"] == []
+    assert "multiple_snapshots" in vm["features"]
+
+
+def test_what_a_vm_that_is_off_cannot_tell_is_left_open(openvix, run_module):
+    web = openvix.add_vm("web")
+
+    (vm,) = run_module("vm_info", vm=web)["vms"]
+
+    assert (vm["shared_folders"], vm["addresses"], vm["locked"]) == (None, [], False)
+
+
+def test_an_address_in_the_vmx_is_told_with_its_source(openvix, run_module):
+    """The lesson of vmware/open-vm-tools issue 93: every candidate is told with its source, so that the right one can be chosen."""
+    web = openvix.add_vm("web")
+    with open(web, "a") as file:
+        file.write('guestinfo.ip = "192.0.2.7"\n')
+
+    assert run_module("vm_info", vm=web)["vms"][0]["addresses"] == [{"address": "192.0.2.7", "source": "vmx"}]
+
+
+def test_without_snapshots_in_the_product_the_rest_is_told(openvix, run_module):
+    """The lesson of hashicorp/vagrant-vmware-desktop issue 91: Player has no snapshots, and is no error for that."""
+    web = openvix.add_vm("web")
+    openvix.fault(call="VixVM_GetCurrentSnapshot", error=6)
+
+    assert run_module("vm_info", vm=web)["vms"][0]["snapshots"] is None
+
+
+@pytest.fixture
+def listed(monkeypatch, tmp_path):
+    """Write VMware's own list of the user who runs the task."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def write(*vms):
+        place = tmp_path / ".vmware" / "inventory.vmls"
+        place.parent.mkdir()
+        lines = [f'vmlist{number}.config = "{path}"\nvmlist{number}.DisplayName = "{name}"' for number, (path, name) in enumerate(vms, 1)]
+        place.write_text("\n".join(lines) + "\n")
+
+    return write
+
+
+def test_the_known_ones_are_those_that_run_and_those_in_vmwares_lists(openvix, run_module, listed):
+    """The lesson of msteinhoff/vmfusion-python issue 9: VMs that are off are wanted too."""
+    web, db, gone = openvix.add_vm("web", power="powered_on"), openvix.add_vm("db"), "/nowhere/gone.vmx"
+    listed((db, "db"), (gone, "gone"))
+
+    vms = {vm["path"]: vm for vm in run_module("vm_info", which="known")["vms"]}
+
+    assert set(vms) == {web, db, gone}
+    assert (vms[db]["power"], vms[web]["power"]) == ("powered_off", "powered_on")
+    assert vms[gone]["error"].startswith(f"opening {gone}: ")
+
+
+def test_a_vm_can_be_called_by_its_display_name(openvix, run_module, listed):
+    web, db = openvix.add_vm("web", power="powered_on"), openvix.add_vm("db")
+    listed((db, "db"))
+
+    assert run_module("vm_info", vm="web")["vms"][0]["path"] == web
+    assert run_module("vm_info", vm="db")["vms"][0]["path"] == db
+    assert [vm["path"] for vm in run_module("vm_info", vms=["db", "web"])["vms"]] == [db, web]
+
+
+def test_a_name_that_nobody_bears_is_told_with_those_there_are(openvix, run_module, listed):
+    openvix.add_vm("web", power="powered_on")
+
+    result = run_module("vm_info", vm="wab")
+
+    assert result["msg"].startswith("finding VM wab: no VM is called so; there are: web; give its name to the letter")
+    assert result["error"] == "VMNotFound"
+
+
+def test_a_list_of_vmwares_that_is_broken_is_told(openvix, run_module, listed, tmp_path):
+    listed(("/vms/web.vmx", "web"))
+    (tmp_path / ".vmware" / "inventory.vmls").write_text("no list\n")
+
+    result = run_module("vm_info", which="known")
+
+    assert result["msg"].startswith(f"listing the known VMs: a list of VMware's cannot be read: {tmp_path}/.vmware/inventory.vmls: ")
+    assert "exception" not in result
+
+
+def test_a_deadline_that_passes_is_no_mere_remark_on_each_vm(openvix, run_module):
+    for number in range(3):
+        openvix.add_vm(f"vm{number}", power="powered_on")
+    openvix.fault(call="VixHost_OpenVM", delay=60)
+
+    assert run_module("vm_info", timeout=1)["error"] == "TimedOut"
+
+
+def test_an_address_that_comes_late_is_waited_for_within_a_bound(openvix, run_module):
+    """The lesson of vmware/open-vm-tools issue 718: one question for the address is not trusted."""
+    web = openvix.add_vm("web", power="powered_on")
+    results = []
+    task = threading.Thread(target=lambda: results.append(run_module("vm_info", vm=web, address_timeout=20)))
+
+    task.start()
+    while len(openvix.calls("VixVM_ReadVariable")) < 2:
+        time.sleep(0.01)
+    openvix.change_vm(web, ip="192.0.2.9")
+    task.join()
+
+    assert results[0]["vms"][0]["addresses"] == [{"address": "192.0.2.9", "source": "tools"}]
+    openvix.change_vm(web, ip="")
+    assert run_module("vm_info", vm=web, address_timeout=1)["vms"][0]["addresses"] == []

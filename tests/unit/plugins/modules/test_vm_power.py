@@ -1,0 +1,203 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import itertools
+import pathlib
+import threading
+import time
+
+import pytest
+
+STATES = ("powered_on", "powered_off", "suspended", "paused")
+
+
+@pytest.mark.parametrize(("now", "wanted"), [*itertools.permutations(STATES, 2)])
+def test_every_state_is_reached_from_every_other(openvix, ladder, now, wanted):
+    web = openvix.add_vm("web", power=now)
+
+    done = ladder("vm_power", lambda: openvix.vms, ["stopped"], vm=web, state=wanted, wake_suspended=True)
+
+    assert done["diff"] == {"before": {"power": now}, "after": {"power": wanted}}
+    assert (done["vm"], done["power"]) == (web, wanted)
+    assert openvix.vms[web] == wanted
+
+
+@pytest.mark.parametrize("wanted", ["powered_off", "paused"])
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_suspended_vm_is_not_woken_by_surprise(openvix, run_module, wanted, check_mode):
+    web = openvix.add_vm("web", power="suspended")
+
+    result = run_module("vm_power", vm=web, state=wanted, check_mode=check_mode)
+
+    assert result["msg"] == f"bringing {web} to {wanted}: the VM is suspended and would have to wake first: set wake_suspended to allow it"
+    assert openvix.vms[web] == "suspended"
+
+
+def test_a_guest_that_obeys_is_shut_down_and_not_cut_off(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on")
+
+    result = run_module("vm_power", vm=web, state="powered_off")
+
+    assert (result["power"], result["stopped"]) == ("powered_off", "soft")
+    assert len(openvix.calls("VixVM_PowerOff")) == 1
+
+
+def test_a_guest_that_ignores_the_soft_stop_is_cut_off_in_time(openvix, run_module):
+    """The lesson of snobear/ezmomi issue 32: softly, and hard by itself when that does not help."""
+    web = openvix.add_vm("web", power="powered_on", soft_stop="ignored")
+
+    result = run_module("vm_power", vm=web, state="powered_off", soft_timeout=1)
+
+    assert result["power"] == openvix.vms[web] == "powered_off"
+    assert result["stopped"] == "hard"
+    assert len(openvix.calls("VixVM_PowerOff")) == 2
+
+
+def test_a_guest_that_ignores_the_soft_stop_is_an_error_when_only_soft_is_allowed(openvix, run_module):
+    """The lesson of adobe/aquarium-fish issue 22: a stop that never returns."""
+    web = openvix.add_vm("web", power="powered_on", soft_stop="ignored")
+
+    result = run_module("vm_power", vm=web, state="powered_off", stop="soft", soft_timeout=1)
+
+    assert result["msg"] == f"shutting down the guest of {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
+    assert result["error"] == "TimedOut"
+    assert openvix.vms[web] == "powered_on"
+
+
+def test_a_guest_whose_tools_have_just_started_is_asked_again(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on", scripts_seconds=1.0)
+
+    result = run_module("vm_power", vm=web, state="powered_off", stop="soft", soft_timeout=20)
+
+    assert result.get("power") == "powered_off", result
+    assert len(openvix.calls("VixVM_PowerOff")) > 1
+
+
+def test_a_guest_without_tools_cannot_be_stopped_softly(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on", tools="not_installed")
+
+    result = run_module("vm_power", vm=web, state="powered_off", stop="soft")
+
+    assert (result["error"], result["vix_code"]) == ("NoToolsInGuest", 3016)
+    assert "VIX_E_TOOLS_NOT_RUNNING, 3016" in result["msg"]
+    assert openvix.vms[web] == "powered_on"
+
+
+def test_a_guest_without_tools_is_cut_off_when_hard_is_allowed(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on", tools="not_installed")
+
+    assert run_module("vm_power", vm=web, state="powered_off")["power"] == "powered_off"
+
+
+def test_hard_does_not_ask_the_guest(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on", soft_stop="ignored")
+
+    assert run_module("vm_power", vm=web, state="powered_off", stop="hard", timeout=10)["power"] == "powered_off"
+
+
+def test_a_vm_that_went_off_by_itself_meanwhile_is_off(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixVM_PowerOff", times=1, error=3006)
+
+    result = run_module("vm_power", vm=web, state="powered_off", stop="hard")
+
+    assert (result["power"], result["diff"]["after"]) == ("powered_on", {"power": "powered_on"}), "what is told was read back"
+
+
+def test_off_means_that_nobody_holds_the_files_any_more(openvix, run_module):
+    """The lesson of hashicorp/packer issues 57 and 2125: locks that are still there break what comes next."""
+    web = openvix.add_vm("web", power="powered_on")
+    lock = pathlib.Path(f"{web}.lck")
+    openvix.fault(call="VixVM_PowerOff", delay=0.5)
+    results = []
+    task = threading.Thread(target=lambda: results.append(run_module("vm_power", vm=web, state="powered_off", stop="hard", timeout=3)))
+
+    task.start()
+    while not openvix.calls("VixVM_PowerOff"):
+        time.sleep(0.01)
+    while task.is_alive():
+        lock.mkdir(exist_ok=True)
+        time.sleep(0.01)
+    task.join()
+
+    assert results[0]["msg"].startswith(f"waiting until {lock} is gone, with which another process holds {web}: not done after 3 s")
+
+
+@pytest.mark.parametrize("power", ["powered_on", "powered_off"])
+def test_tools_are_waited_for_when_asked(openvix, run_module, power):
+    web = openvix.add_vm("web", power=power, boot_seconds=1.5)
+
+    assert run_module("vm_power", vm=web, state="powered_on", tools_timeout=20)["changed"] == (power == "powered_off")
+
+    assert run_module("vm_info", vm=web)["vms"][0]["tools"] == "running"
+
+
+def test_tools_that_do_not_come_are_an_error_and_the_vm_stays_on(openvix, run_module):
+    web = openvix.add_vm("web", tools="not_installed")
+
+    result = run_module("vm_power", vm=web, state="powered_on", tools_timeout=1)
+
+    assert "they did not come up within 1 s; they are not installed" in result["msg"]
+    assert openvix.vms[web] == "powered_on"
+
+
+def test_a_vm_that_is_off_is_started_paused(openvix, run_module):
+    web = openvix.add_vm("web")
+
+    run_module("vm_power", vm=web, state="paused")
+
+    assert [call["call"] for call in openvix.calls() if call["call"] in ("VixVM_PowerOn", "VixVM_Pause")] == ["VixVM_PowerOn"]
+
+
+def test_several_are_worked_on_at_once(openvix, ladder):
+    vms = [openvix.add_vm(f"vm{number}", operation_seconds=1.0) for number in range(4)]
+
+    done = ladder("vm_power", lambda: openvix.vms, vms=vms, state="powered_on")
+
+    assert [result["vm"] for result in done["results"]] == vms
+    assert {result["power"] for result in done["results"]} == {"powered_on"}
+    assert [difference["before_header"] for difference in done["diff"]] == vms
+    assert set(openvix.vms.values()) == {"powered_on"}
+
+
+def test_no_more_are_worked_on_at_once_than_allowed(openvix, run_module):
+    vms = [openvix.add_vm(f"vm{number}", operation_seconds=0.3) for number in range(4)]
+
+    run_module("vm_power", vms=vms, state="powered_on", concurrency=1)
+
+    powered = [call["call"] for call in openvix.calls() if call["call"] in ("VixHost_OpenVM", "VixVM_PowerOn")]
+    assert powered == ["VixHost_OpenVM", "VixVM_PowerOn"] * 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"error": 15}, "VIX_E_FILE_ALREADY_LOCKED, 15"),
+        ({"hang": True}, "the VIX library hangs in VixVM_PowerOn"),
+        ({"hang": True, "where": "job"}, "not done after 2 s; VIX cannot cancel it"),
+    ],
+)
+def test_one_that_fails_does_not_hide_the_others(openvix, run_module, fault, words):
+    vms = [openvix.add_vm(name) for name in ("one", "two", "three")]
+    openvix.fault(call="VixVM_PowerOn", vm="two", **fault)
+    openvix.forgive_leaks("where the library hangs its process is killed")
+
+    result = run_module("vm_power", vms=vms, state="powered_on", timeout=2)
+
+    one, two, three = result["results"]
+    assert (one["power"], three["power"]) == ("powered_on", "powered_on")
+    assert (two["vm"], two["failed"]) == (vms[1], True)
+    assert two["msg"].startswith(f"powering on {vms[1]}: ")
+    assert words in two["msg"]
+    assert result["msg"] == f"1 of 3 VMs failed: {two['msg']}"
+    assert result["failed"]
+
+
+def test_a_vm_named_twice_is_worked_on_once(openvix, run_module):
+    web = openvix.add_vm("web")
+
+    assert len(run_module("vm_power", vms=[web, web], state="powered_on")["results"]) == 1
+    assert len(openvix.calls("VixVM_PowerOn")) == 1

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import struct
+import threading
+import time
+
+import pytest
+
+LOGIN = {"guest_username": "lab", "guest_password": "s3cret-lab"}
+ACCOUNTS = [{"name": "lab", "password": "s3cret-lab", "administrator": True}]
+
+
+@pytest.fixture
+def web(openvix):
+    return openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS)
+
+
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_a_picture_is_saved_each_time_and_check_mode_saves_none(openvix, run_module, web, tmp_path, old):
+    dest = tmp_path / "web.png"
+    if old:
+        dest.write_bytes(old)
+
+    foretold = run_module("vm_screenshot", vm=web, dest=str(dest), check_mode=True, secrets=["s3cret-lab"], **LOGIN)
+    assert (dest.read_bytes() if old else dest.exists()) == (old or False)
+    assert openvix.calls("VixVM_CaptureScreenImage") == []
+    done, again = (run_module("vm_screenshot", vm=web, dest=str(dest), secrets=["s3cret-lab"], **LOGIN) for dummy in range(2))
+
+    picture = dest.read_bytes()
+    width, height = struct.unpack_from(">II", picture, 16)
+    assert [result["changed"] for result in (foretold, done, again)] == [True, True, True]
+    assert (done["vm"], done["size"], done["width"], done["height"]) == (web, len(picture), width, height)
+    assert done["checksum"] == hashlib.sha256(picture).hexdigest()
+    assert picture.startswith(b"\x89PNG")
+    assert width > 0
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o600
+    assert done["diff"]["before"] == foretold["diff"]["before"]
+    assert done["diff"]["before"]["state"] == ("file" if old else "absent")
+    assert again["diff"]["before"]["size"] == len(picture)
+    assert foretold["diff"]["after"] == {"path": str(dest), "state": "file", "mode": "0600"}
+    assert {key: done["diff"]["after"][key] for key in foretold["diff"]["after"]} == foretold["diff"]["after"]
+    assert os.listdir(tmp_path) == ["web.png"]
+
+
+def test_no_file_facts_of_the_picture_are_added(run_module, web, tmp_path):
+    result = run_module("vm_screenshot", vm=web, dest=str(tmp_path / "web.png"), **LOGIN)
+
+    assert {"dest", "path", "mode", "owner", "state"} & set(result) == set()
+
+
+@pytest.mark.parametrize(("mode", "bits"), [("0640", 0o640), ("644", 0o644), (0o604, 0o604)])
+def test_the_mode_is_the_one_asked_for(run_module, web, tmp_path, mode, bits):
+    run_module("vm_screenshot", vm=web, dest=str(tmp_path / "web.png"), mode=mode, **LOGIN)
+
+    assert stat.S_IMODE((tmp_path / "web.png").stat().st_mode) == bits
+
+
+@pytest.mark.parametrize("mode", ["u=rw", "999", "7777", -1, True, []])
+def test_what_is_no_mode_is_told(openvix, run_module, web, tmp_path, mode):
+    result = run_module("vm_screenshot", vm=web, dest=str(tmp_path / "web.png"), mode=mode, **LOGIN)
+
+    assert result["msg"].startswith(f"saving the screenshot as {tmp_path}/web.png: {mode} is no mode of a file")
+    assert openvix.calls("VixHost_OpenVM") == []
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize(
+    ("dest", "words"),
+    [
+        ("", "it is a folder or a device: give the full name of a file"),
+        ("none/web.png", "{}/none is not a folder of the machine that runs VMware"),
+        ("pipe", "it is a folder or a device: give the full name of a file"),
+    ],
+)
+def test_where_no_file_can_be_is_told_before_the_guest_is_touched(openvix, run_module, web, tmp_path, dest, words, check_mode):
+    os.mkfifo(tmp_path / "pipe")
+    path = os.path.join(str(tmp_path), dest).rstrip("/")
+
+    result = run_module("vm_screenshot", vm=web, dest=path, check_mode=check_mode, **LOGIN)
+
+    assert result["msg"] == f"saving the screenshot as {path}: {words.format(tmp_path)}"
+    assert openvix.calls("VixHost_OpenVM") == []
+
+
+@pytest.mark.parametrize("code", [19000, 19003])
+def test_a_picture_that_cannot_be_taken_leaves_the_old_one(openvix, run_module, web, tmp_path, code):
+    (tmp_path / "web.png").write_bytes(b"old")
+    openvix.fault(call="VixVM_CaptureScreenImage", error=code)
+
+    result = run_module("vm_screenshot", vm=web, dest=str(tmp_path / "web.png"), **LOGIN)
+
+    assert result["vix_code"] == code
+    assert result["msg"].startswith(f"taking a picture of the screen of the guest of {web} as lab: ")
+    assert (tmp_path / "web.png").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["web.png"]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_name_that_no_file_can_have_is_told(run_module, web, tmp_path, check_mode):
+    dest = f"{tmp_path}/{'x' * 300}"
+
+    assert run_module("vm_screenshot", vm=web, dest=dest, check_mode=check_mode, **LOGIN)["msg"] == f"saving the screenshot as {dest}: File name too long"
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_takes_no_files_is_told(run_module, web):
+    result = run_module("vm_screenshot", vm=web, dest="/proc/web.png", **LOGIN)
+
+    assert result["msg"].startswith("saving the screenshot as /proc/web.png: ")
+    assert "exception" not in result
+
+
+def test_what_cannot_be_put_in_place_is_not_left_beside_it(openvix, run_module, web, tmp_path):
+    openvix.fault(call="VixVM_CaptureScreenImage", delay=2.0)
+    dest, results = tmp_path / "web.png", []
+    task = threading.Thread(target=lambda: results.append(run_module("vm_screenshot", vm=web, dest=str(dest), **LOGIN)))
+
+    task.start()
+    while task.is_alive() and not openvix.calls("VixVM_CaptureScreenImage"):
+        time.sleep(0.01)
+    dest.mkdir()
+    task.join()
+
+    assert results[0]["msg"] == f"saving the screenshot as {dest}: Is a directory"
+    assert os.listdir(tmp_path) == ["web.png"]

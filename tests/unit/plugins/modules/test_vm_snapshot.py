@@ -1,0 +1,276 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pathlib
+import re
+import time
+
+import pytest
+
+TREE = [{"name": "base", "children": [{"name": "patched", "children": [{"name": "clean"}]}, {"name": "broken"}]}]
+ALL = ["base", "base/broken", "base/patched", "base/patched/clean"]
+
+
+@pytest.fixture
+def web(openvix):
+    return openvix.add_vm("web", power="powered_on", snapshots=TREE)
+
+
+def paths(run_module, vm):
+    return run_module("vm_snapshot", vm=vm, name="no such", state="absent")["snapshots"]
+
+
+def test_the_first_snapshot_is_taken_and_current(openvix, ladder):
+    web = openvix.add_vm("web", power="powered_on")
+
+    done = ladder("vm_snapshot", vm=web, name="clean", description="As installed")
+
+    assert done["diff"] == {"before": {"current": "", "snapshots": []}, "after": {"current": "clean", "snapshots": ["clean"]}}
+    assert len(openvix.calls("VixVM_CreateSnapshot")) == 1
+
+
+def test_a_new_snapshot_goes_below_the_current_one(ladder, web):
+    done = ladder("vm_snapshot", vm=web, name="next")
+
+    above = done["diff"]["before"]["current"]
+    assert above in ALL
+    assert done["current"] == f"{above}/next"
+    assert done["snapshots"] == sorted([*ALL, f"{above}/next"])
+
+
+def test_a_new_snapshot_elsewhere_is_refused_with_the_way_to_get_there(run_module, web):
+    run_module("vm_snapshot", vm=web, name="broken", state="reverted")
+
+    result = run_module("vm_snapshot", vm=web, name="base/patched/next")
+
+    assert result["msg"] == (
+        f"taking snapshot base/patched/next of {web}: a new snapshot goes below the current one (base/broken): revert to base/patched first"
+    )
+    assert paths(run_module, web) == ALL
+
+
+def test_a_removed_snapshot_hands_its_children_up(ladder, web):
+    done = ladder("vm_snapshot", vm=web, name="base/patched", state="absent")
+
+    assert done["snapshots"] == ["base", "base/broken", "base/clean"]
+
+
+def test_a_removed_snapshot_takes_its_children_along_when_told_to(ladder, web):
+    done = ladder("vm_snapshot", vm=web, name="patched", state="absent", children=True)
+
+    assert done["snapshots"] == ["base", "base/broken"]
+
+
+@pytest.mark.parametrize(
+    ("gone", "children", "current"), [("clean", False, "base/patched"), ("patched", True, "base"), ("base", True, ""), ("patched", False, "base/clean")]
+)
+def test_what_is_current_after_a_removal_is_foretold(run_module, ladder, web, gone, children, current):
+    run_module("vm_snapshot", vm=web, name="clean", state="reverted")
+
+    assert ladder("vm_snapshot", vm=web, name=gone, state="absent", children=children)["current"] == current
+
+
+def test_a_root_that_is_removed_leaves_roots(ladder, web):
+    assert ladder("vm_snapshot", vm=web, name="base", state="absent")["snapshots"] == ["broken", "patched", "patched/clean"]
+
+
+@pytest.mark.parametrize("name", ["clean", "base/patched/clean", "/base/patched/clean"])
+def test_reverting_is_an_action_and_makes_the_snapshot_current(openvix, run_module, web, name):
+    run_module("vm_snapshot", vm=web, name="broken", state="reverted")
+
+    foretold = run_module("vm_snapshot", vm=web, name=name, state="reverted", check_mode=True)
+    done = run_module("vm_snapshot", vm=web, name=name, state="reverted")
+
+    assert done.pop("power") == openvix.vms[web]
+    assert foretold == done
+    assert done["diff"]["before"] == {"current": "base/broken", "snapshots": ALL}
+    assert done["current"] == "base/patched/clean"
+    assert run_module("vm_snapshot", vm=web, name=name, state="reverted")["changed"]
+
+
+def test_reverting_brings_files_and_power_state_back(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on", files={"/etc/motd": "before"})
+    run_module("vm_snapshot", vm=web, name="clean")
+    (openvix.disk(web) / "etc/motd").write_text("after")
+    run_module("vm_power", vm=web, state="powered_off", stop="hard")
+
+    assert run_module("vm_snapshot", vm=web, name="clean", state="reverted")["changed"]
+
+    assert (openvix.disk(web) / "etc/motd").read_text() == "before"
+    assert openvix.vms[web] == "powered_on"
+
+
+def test_without_memory_a_running_vm_reverts_to_powered_off(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on")
+    run_module("vm_snapshot", vm=web, name="clean", memory=False)
+
+    run_module("vm_snapshot", vm=web, name="clean", state="reverted")
+
+    assert openvix.vms[web] == "powered_off"
+
+
+@pytest.mark.parametrize("state", ["present", "absent", "reverted"])
+def test_a_name_that_several_bear_is_refused_with_all_of_them(openvix, run_module, state):
+    """The lesson of ansible/ansible issue 24511 and community.vmware issue 1844: snapshots of one name pile up."""
+    web = openvix.add_vm("web", snapshots=[{"name": "base", "children": [{"name": "clean"}]}, {"name": "other", "children": [{"name": "clean"}]}])
+
+    result = run_module("vm_snapshot", vm=web, name="clean", state=state)
+
+    assert result["vix_code"] == 13017
+    assert "2 snapshots are called so: /base/clean, /other/clean; name one by its path" in result["msg"]
+    assert run_module("vm_snapshot", vm=web, name="other/clean", state="absent")["snapshots"] == ["base", "base/clean", "other"]
+
+
+def test_of_two_with_one_name_a_leading_slash_means_the_root(openvix, run_module):
+    web = openvix.add_vm("web", snapshots=[{"name": "clean", "children": [{"name": "clean"}]}])
+
+    assert run_module("vm_snapshot", vm=web, name="/clean", state="absent", children=True)["snapshots"] == []
+
+
+def test_a_name_with_a_slash_in_it_is_found(openvix, run_module):
+    web = openvix.add_vm("web", snapshots=[{"name": "2026/11"}])
+
+    assert run_module("vm_snapshot", vm=web, name="2026/11", state="absent")["snapshots"] == []
+
+
+def test_the_current_one_is_told_right_among_equal_paths(openvix, run_module):
+    web = openvix.add_vm("web", snapshots=[{"name": "a", "children": [{"name": "b"}]}, {"name": "a/b"}])
+
+    result = run_module("vm_snapshot", vm=web, name="a/b", state="absent")
+
+    assert "2 snapshots are called so: /a/b, /a/b" in result["msg"]
+
+
+def test_reverting_to_no_such_snapshot_lists_those_there_are(run_module, web):
+    result = run_module("vm_snapshot", vm=web, name="cleam", state="reverted")
+
+    assert result["msg"].startswith(
+        f"reverting to snapshot cleam of {web}: there is no such snapshot; there are: {', '.join(ALL)} (VIX_E_SNAPSHOT_NOTFOUND, 13003)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("saved", "memory", "wanted", "power"),
+    [
+        ("powered_on", True, "as_saved", "powered_on"),
+        ("powered_on", True, "powered_off", "powered_off"),
+        ("powered_on", False, "as_saved", "powered_off"),
+        ("powered_on", False, "powered_on", "powered_on"),
+        ("powered_off", True, "powered_on", "powered_on"),
+        ("powered_off", True, "powered_off", "powered_off"),
+    ],
+)
+def test_after_a_revert_the_power_state_is_as_saved_or_as_told(openvix, run_module, saved, memory, wanted, power):
+    web = openvix.add_vm("web", power=saved)
+    run_module("vm_snapshot", vm=web, name="clean", memory=memory)
+
+    result = run_module("vm_snapshot", vm=web, name="clean", state="reverted", power=wanted)
+
+    assert result["power"] == openvix.vms[web] == power
+
+
+def test_after_a_revert_tools_are_waited_for_when_asked(openvix, run_module):
+    """The lesson of cuckoosandbox/cuckoo issues 1191 and 1872: a fixed sleep after a revert is a race."""
+    web = openvix.add_vm("web", boot_seconds=1.5)
+    run_module("vm_snapshot", vm=web, name="clean")
+
+    run_module("vm_snapshot", vm=web, name="clean", state="reverted", power="powered_on", tools_timeout=20)
+
+    assert run_module("vm_info", vm=web)["vms"][0]["tools"] == "running"
+
+
+DAY, NOW = 86400, time.time()
+
+
+def age(vm, *days):
+    """Have VMware's file say that the snapshots, in its order, were taken so many days ago."""
+    path = pathlib.Path(vm).with_suffix(".vmsd")
+    text = path.read_text()
+    for index, ago in enumerate(days):
+        microseconds = int((NOW - ago * DAY) * 1_000_000)
+        low = microseconds & 0xFFFFFFFF
+        halves = {"High": microseconds >> 32, "Low": low - (1 << 32) if low >> 31 else low}
+        for half, number in halves.items():
+            text = re.sub(rf'(snapshot{index}\.createTime{half} = )"[^"]*"', rf'\g<1>"{number}"', text)
+    path.write_text(text)
+
+
+@pytest.fixture
+def nightly(openvix):
+    """A VM with snapshots of four nights below each other, the oldest first, and one that is none of them."""
+    names = ["n4", "n3", "other", "n2", "n1"]
+    tree = []
+    for name in reversed(names):
+        tree = [{"name": name, "children": tree}]
+    vm = openvix.add_vm("web", snapshots=tree)
+    age(vm, 4, 3, 2.5, 2, 1)
+    return vm
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        ({"keep": 2}, ["n2", "n2/n1"]),
+        ({"keep": 2, "name": "n?"}, ["other", "other/n2", "other/n2/n1"]),
+        ({"older_than": "60h"}, ["n2", "n2/n1"]),
+        ({"older_than": "2d", "name": "n*"}, ["other", "other/n1"]),
+        ({"older_than": "36h", "keep": 3}, ["other", "other/n2", "other/n2/n1"]),
+        ({"older_than": "72h", "keep": 1, "name": "n*"}, ["other", "other/n2", "other/n2/n1"]),
+        ({"keep": 0, "name": "n*"}, ["other"]),
+    ],
+)
+def test_old_snapshots_are_pruned(ladder, nightly, options, left):
+    """The lesson of ansible/ansible issue 41500 and saltstack/salt issue 37127: keep the newest, remove what is older."""
+    assert ladder("vm_snapshot", vm=nightly, state="pruned", **options)["snapshots"] == left
+
+
+def test_a_snapshot_whose_age_nobody_knows_is_not_pruned(run_module, nightly):
+    path = pathlib.Path(nightly).with_suffix(".vmsd")
+    path.write_text(re.sub(r"snapshot2\.createTime.*\n", "", path.read_text()))
+
+    result = run_module("vm_snapshot", vm=nightly, state="pruned", keep=1)
+
+    assert result["msg"] == f"choosing old snapshots of {nightly}: no creation time is known of n4/n3/other: choose others by name"
+
+
+@pytest.mark.parametrize("text", ["7", "d", "7y", "-1d", "1.5h", ""])
+def test_what_is_no_duration_is_told_so(run_module, nightly, text):
+    result = run_module("vm_snapshot", vm=nightly, state="pruned", older_than=text)
+
+    assert result["msg"].startswith(f"reading older_than: {text} is no duration: write a number and one of s, m, h, d, w, as in 7d")
+
+
+def test_pruning_without_a_measure_is_refused(run_module, nightly):
+    assert "keep, older_than" in run_module("vm_snapshot", vm=nightly, state="pruned")["msg"]
+
+
+def test_several_vms_get_a_snapshot_at_once(openvix, ladder):
+    """The lesson of Tanzu-Solutions-Engineering/cPodFactory issue 14: snapshot sets of a whole lab."""
+    vms = [openvix.add_vm(f"vm{number}") for number in range(3)]
+
+    done = ladder("vm_snapshot", vms=vms, name="clean")
+
+    assert [result["snapshots"] for result in done["results"]] == [["clean"]] * 3
+
+
+def test_a_name_is_matched_whole(openvix, run_module):
+    """The lesson of rapid7/vm-automation issue 4: a part of a name chose the wrong snapshot."""
+    web = openvix.add_vm("web", snapshots=[{"name": "clean-2"}])
+
+    assert not run_module("vm_snapshot", vm=web, name="clean", state="absent")["changed"]
+    assert run_module("vm_snapshot", vm=web, name="clean", state="reverted")["_rc"] == 1
+
+
+def test_a_deep_and_branching_tree_is_walked_right(openvix, ladder, run_module):
+    """The lesson of ansible-collections/vmware.vmware issue 330: reverts pick wrongly in trees that are not trivial."""
+    tree = [{"name": "leaf"}]
+    for level in range(30):
+        tree = [{"name": f"l{level}", "children": tree}, {"name": "leaf"}]
+    web = openvix.add_vm("web", snapshots=tree)
+    deep = "/".join(f"l{level}" for level in range(29, -1, -1)) + "/leaf"
+
+    assert run_module("vm_snapshot", vm=web, name=deep, state="reverted")["current"] == deep
+    assert ladder("vm_snapshot", vm=web, name="l29/l28/leaf", state="absent")["current"] == deep

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is written down twice, once as facts and once as code, says the same."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+from ctypes import POINTER, c_byte, c_char_p, c_int, c_uint64, c_void_p
+
+import pytest
+import yaml
+from ansible_collections.vmlab.vix.plugins.module_utils._vix import capi
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FACTS = json.loads((ROOT / "facts" / "vix-api.json").read_text(encoding="utf-8"))
+FUNCTIONS = {function["name"]: function for function in FACTS["functions"]}
+
+BASE_TYPES = {"void": None, "char": c_byte, "int": c_int, "uint64": c_uint64, "unsigned long long or unsigned long (64 bit)": c_uint64}
+POINTERS = {"const char *": c_char_p, "void *": c_void_p}
+
+
+def python_type(ctype):
+    """What ctypes calls a type of vix.h."""
+    if ctype in POINTERS:
+        return POINTERS[ctype]
+    if ctype == "VixEventProc *":
+        return capi.EVENT_PROC
+    if ctype.endswith(" *"):
+        return POINTER(python_type(ctype.removesuffix(" *")))
+    return BASE_TYPES[ctype] if ctype in BASE_TYPES else python_type(FACTS["types"][ctype])
+
+
+def failure_kind(function):
+    """What counts as failure: an error code in a VixError, no handle in a VixHandle."""
+    kinds = {"void": capi.VOID, "const char *": capi.TEXT, "VixError": capi.ERROR, "VixHandle": capi.JOB}
+    return kinds.get(function["returns"], capi.NUMBER)
+
+
+def test_generated_files_are_what_the_facts_say():
+    done = subprocess.run([sys.executable, ROOT / "facts" / "generate.py", "--check"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_table_of_prototypes_has_the_functions_of_the_header_in_its_order():
+    assert list(capi.PROTOTYPES) == list(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_prototype_is_that_of_the_header(name):
+    (restype, check), *arguments = capi.PROTOTYPES[name]
+    function = FUNCTIONS[name]
+    assert restype is python_type(function["returns"])
+    assert (restype, check) == failure_kind(function)
+    assert arguments == [python_type(parameter["ctype"]) for parameter in function["params"]]
+
+
+def test_the_callback_is_that_of_the_header():
+    assert capi.EVENT_PROC._restype_ is None
+    assert FACTS["types"]["VixEventProc"] == "void (VixHandle handle, VixEventType eventType, VixHandle moreEventInfo, void *clientData)"
+    assert capi.EVENT_PROC._argtypes_ == tuple(map(python_type, ("VixHandle", "VixEventType", "VixHandle", "void *")))
+
+
+def test_every_module_is_served_by_module_defaults():
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    assert sorted(runtime["action_groups"]["vix"]) == sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("[a-z]*.py"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import partial
 from types import SimpleNamespace
 
 from ansible.module_utils.basic import AnsibleModule
@@ -35,6 +36,19 @@ def run_module(work, *fragments, options=None, together=None, connected=True, **
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def run_in_guest(work, *fragments, **rules):
+    """Likewise, for work that is called as work(guest, wanted) with a user logged in to the guest of the VM, which the result then names."""
+    run_module(partial(_in_guest, work), _options.VM, _options.GUEST, *fragments, **rules)
+
+
+def _in_guest(work, host, wanted):
+    from ._state import guests
+
+    login = (wanted.guest_username, wanted.guest_password, wanted.guest_interactive, wanted.tools_timeout)
+    with host.open_vm(wanted.vm, wanted.vm_password) as vm, guests.logged_in(vm, *login) as guest:
+        return {**work(guest, wanted), "vm": wanted.vm}
 
 
 def _run(work, wanted, run):

@@ -44,3 +44,7 @@ GUEST = {
     "guest_interactive": {"type": "bool", "default": False},
     "tools_timeout": {"type": "int", "default": 60},
 }
+# What a guest is told, and how, hangs on its operating system.
+GUEST_FAMILY = {
+    "guest_family": {"choices": ["auto", "linux", "windows"], "default": "auto"},
+}

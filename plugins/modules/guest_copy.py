@@ -81,27 +81,22 @@ size:
   sample: 8
 """
 
-from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
-def work(host, wanted):
-    from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_files, guests
+def work(guest, wanted):
+    from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_files
 
     source = guest_files.source(wanted.src, wanted.content, wanted.workdir)
-    login = (wanted.guest_username, wanted.guest_password, wanted.guest_interactive, wanted.tools_timeout)
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm, guests.logged_in(vm, *login) as guest:
-        result = guest_files.plan(guest, source, wanted.dest, wanted.workdir).carry_out(wanted.check_mode)
+    result = guest_files.plan(guest, source, wanted.dest, wanted.workdir).carry_out(wanted.check_mode)
     after = result["diff"]["after"]
     # Not "dest": Ansible would add what it finds at that path on its own machine.
-    return {**result, "vm": wanted.vm, "checksum": after["checksum"], "size": after["size"]}
+    return {**result, "checksum": after["checksum"], "size": after["size"]}
 
 
 def main():
-    run_module(
+    run_in_guest(
         work,
-        _options.VM,
-        _options.GUEST,
         options={"src": {"type": "path"}, "content": {}, "dest": {"required": True}},
         mutually_exclusive=[("src", "content")],
         required_one_of=[("src", "content")],

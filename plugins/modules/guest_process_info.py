@@ -71,20 +71,17 @@ processes:
       sample: 1789000000
 """
 
-from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
-def work(host, wanted):
-    from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_processes, guests
+def work(guest, wanted):
+    from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_processes
 
-    login = (wanted.guest_username, wanted.guest_password, wanted.guest_interactive, wanted.tools_timeout)
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm, guests.logged_in(vm, *login) as guest:
-        return {"changed": False, "vm": wanted.vm, "processes": guest_processes.matching(guest, wanted.pattern)}
+    return {"changed": False, "processes": guest_processes.matching(guest, wanted.pattern)}
 
 
 def main():
-    run_module(work, _options.VM, _options.GUEST, options={"pattern": {}})
+    run_in_guest(work, options={"pattern": {}})
 
 
 if __name__ == "__main__":

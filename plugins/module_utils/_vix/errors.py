@@ -114,6 +114,7 @@ BY_CODE = {
     4: FileNotFound,
     5: TryAgain,
     6: NotSupported,
+    12: AlreadyExists,
     15: TryAgain,
     16: TryAgain,
     23: AlreadyExists,

@@ -1,0 +1,22 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which of the two families a guest's operating system is of."""
+
+from __future__ import annotations
+
+import re
+
+from . import linux, windows
+
+FAMILIES = {"linux": linux, "windows": windows}
+# As guestOS has it in a .vmx: windows11-64, winServer2019, win2000, winxp, longhorn (Server 2008); but not darwin.
+WINDOWS = re.compile(r"win|longhorn|whistler", re.IGNORECASE)
+
+
+def of(guest, wanted="auto"):
+    """Return linux or windows, the file of what to say to the guest: the one wanted, or with "auto" what the VM says is in it."""
+    if wanted != "auto":
+        return FAMILIES[wanted]
+    return windows if WINDOWS.match(guest.system) else linux

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How one speaks with a Windows guest: command lines, paths, questions that PowerShell answers by its exit code."""
+
+from __future__ import annotations
+
+import base64
+import ntpath
+import subprocess
+
+NAME = "windows"
+SHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
+OPTIONS = "-NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass"
+SAME, OTHER = 0, 1  # exit codes of the comparison of checksums; any other: it could not be made
+QUOTES = "'\u2018\u2019\u201a\u201b"  # all of these end a text of PowerShell's
+
+join, parent, base_name = ntpath.join, ntpath.dirname, ntpath.basename
+
+
+def is_absolute(path):
+    """Whether a path begins with a drive or a share and leaves nothing to the current directory."""
+    drive, rest = ntpath.splitdrive(path)
+    return bool(drive) and rest.startswith(("\\", "/"))
+
+
+def quote(text):
+    """A text for PowerShell that stands for itself."""
+    return "'" + "".join(letter * 2 if letter in QUOTES else letter for letter in text) + "'"
+
+
+def line(argv):
+    """The command line that a program of Windows splits into exactly these arguments, by the rules of its C library."""
+    return subprocess.list2cmdline(argv)
+
+
+def run(guest, script):
+    """Run a short script by PowerShell, wait for its end, and return its exit code. Everybody in the guest can read it: no secrets."""
+    encoded = base64.b64encode(script.encode("utf-16-le")).decode()
+    return guest.run(SHELL, f"{OPTIONS} -EncodedCommand {encoded}")
+
+
+def checksum_script(path, checksum):
+    """A script that ends with SAME when a file has this SHA-256, with OTHER when it has not."""
+    return (
+        "$ErrorActionPreference = 'Stop'; "
+        f"try {{ $file = [IO.File]::Open({quote(path)}, 'Open', 'Read', 'ReadWrite') }} catch {{ exit 2 }}; "
+        "try { $sum = [Security.Cryptography.SHA256]::Create().ComputeHash($file) } catch { exit 2 } finally { $file.Close() }; "
+        f"if ([BitConverter]::ToString($sum).Replace('-', '') -eq '{checksum}') {{ exit 0 }} else {{ exit 1 }}"
+    )
+
+
+def temporary_folder(guest):
+    """Where the user's short-lived files go."""
+    return guest.environment_variable("TEMP") or r"C:\Windows\Temp"

@@ -37,7 +37,10 @@ ROOMS = {
     f"{UTILS}/_worker": ((f"{UTILS}/_vix/errors",), None),
     f"{UTILS}/_session": ((f"{UTILS}/_vix/", f"{UTILS}/_worker"), None),
     f"{UTILS}/_options": ((), "ansible.module_utils"),
-    f"{UTILS}/_module": ((f"{UTILS}/_options", f"{UTILS}/_session", f"{UTILS}/_worker", f"{UTILS}/_state/names", f"{UTILS}/_state/guests"), "ansible.module_utils"),
+    f"{UTILS}/_module": (
+        (f"{UTILS}/_options", f"{UTILS}/_session", f"{UTILS}/_worker", f"{UTILS}/_state/names", f"{UTILS}/_state/guests"),
+        "ansible.module_utils",
+    ),
     "plugins/plugin_utils/": ((f"{UTILS}/_", "plugins/plugin_utils/"), "ansible"),
     "plugins/modules/": ((f"{UTILS}/_module", f"{UTILS}/_options", f"{UTILS}/_state/"), None),
     "plugins/action/": (("plugins/plugin_utils/", f"{UTILS}/_state/"), "ansible"),

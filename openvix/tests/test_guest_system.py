@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+from waiting import eventually
 
 from openvix import facts
 from openvix.failure import Failure
@@ -58,14 +59,6 @@ def code(call, *arguments, **options):
     with pytest.raises(Failure) as caught:
         call(*arguments, **options)
     return caught.value.code
-
-
-def eventually(holds, seconds=20):
-    """Ask until it holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it never held"
-        threading.Event().wait(0.005)
 
 
 # Errors

@@ -103,7 +103,7 @@ def test_what_a_killed_client_leaves_open_is_seen(openvix):
 
 def left(openvix) -> tuple[list[int], int]:
     """Return the types of the handles that the ended clients left, and the number of buffers."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     rows = openvix.handles()
     while any(not row["ended"] for row in rows) and time.monotonic() < end:
         rows = openvix.handles()

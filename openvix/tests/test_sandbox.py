@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import eventually
 
 from openvix import facts
 from openvix.failure import Failure
@@ -94,14 +95,6 @@ def state_of(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return None
-
-
-def eventually(holds, seconds=20):
-    """Ask until it holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it never held"
-        threading.Event().wait(0.005)
 
 
 def described(guest):

@@ -409,12 +409,16 @@ class Machine:
     def _mark_lock(self):
         lock = self.folder / f"{self.name}.vmx.lck"
         ours = lock / LOCK
-        if self.is_on and not lock.exists():
-            lock.mkdir(mode=0o700)
-            ours.write_text(f"{OURS}{self.name}\n", encoding="utf-8")
-        elif not self.is_on and _is_ours(ours):
-            ours.unlink()
-            # Another program's lock may lie beside it.
+        if self.is_on and not ours.exists():
+            lock.mkdir(mode=0o700, exist_ok=True)
+            # Made elsewhere: a part of it would be another program's lock.
+            beside = self.own / ".lock.new"
+            beside.write_text(f"{OURS}{self.name}\n", encoding="utf-8")
+            os.replace(beside, ours)
+        elif not self.is_on:
+            if _is_ours(ours):
+                ours.unlink()
+            # Another program's lock may lie in it.
             with contextlib.suppress(OSError):
                 lock.rmdir()
 

@@ -1,0 +1,18 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Waiting for what comes by itself, with a bound that only a fault passes."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+
+def eventually(holds, seconds=60):
+    """Ask until it holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never held"
+        threading.Event().wait(0.005)

@@ -17,7 +17,7 @@ from openvix import library
 from openvix.guest import sandbox
 
 NOBODY = 65534
-TESTS = ("test_guest_disks.py", "test_guest_files.py", "test_guest_system.py", "test_sandbox.py")
+FILES = ("waiting.py", "test_guest_disks.py", "test_guest_files.py", "test_guest_system.py", "test_sandbox.py")
 # What Debian's and Ubuntu's kernels have to keep user namespaces from ordinary users.
 FORBIDDING = {"unprivileged_userns_clone": "0", "apparmor_restrict_unprivileged_userns": "1"}
 
@@ -37,8 +37,8 @@ def place():
         shutil.copytree(package, place / "src/openvix", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(library.source_folder("agent"), place / "src/openvix/agent")
         (place / "tests").mkdir()
-        for test in TESTS:
-            shutil.copy(Path(__file__).with_name(test), place / "tests")
+        for file in FILES:
+            shutil.copy(Path(__file__).with_name(file), place / "tests")
         (place / "own").mkdir()
         os.chown(place / "own", NOBODY, NOBODY)
         yield place

@@ -186,6 +186,27 @@ def symbols():
     yield "};"
 
 
+# What the wrapper of OpenVIX's tests does by hand: it picks the implementation, answers before there is one, and takes the dots.
+WRAPPED_BY_HAND = ("VixHost_Connect", "Vix_GetErrorText", "Vix_GetHandleType", "Vix_ReleaseHandle", "VixJob_GetError")
+
+
+def forwarders():
+    yield from c_head("The functions that a wrapper library hands on as they are: kind, name, parameters, arguments (openvix/tests/c/wrapper.c).")
+    for function in FACTS["functions"]:
+        if function["variadic"] or function["name"] in WRAPPED_BY_HAND:
+            continue
+        parameters = [dict(parameter) for parameter in function["params"]]
+        kind = "NOTHING" if function["returns"] == "void" else "VALUE"
+        if function["async_job"]:
+            kind = "JOB"
+            parameters[-2]["name"], parameters[-1]["name"] = "callback", "data"
+        elif parameters[-1]["ctype"] == "VixHandle *":
+            kind, parameters[-1]["name"] = "OUTPUT", "output"
+        types = [function["returns"]] if kind == "VALUE" else []
+        given = ", ".join(map(c_parameter, parameters)), ", ".join(parameter["name"] for parameter in parameters)
+        yield f"{kind}({', '.join([*types, function['name']])}, ({given[0]}), ({given[1]}))"
+
+
 FILES = {
     "plugins/module_utils/_vix/constants.py": binding_constants,
     "plugins/module_utils/_vix/error_names.py": binding_error_names,
@@ -195,6 +216,7 @@ FILES = {
     "openvix/libvix/error_texts.inc": error_table,
     "openvix/libvix/property_types.inc": property_table,
     "openvix/libvix/symbols.map": symbols,
+    "openvix/tests/c/forwarders.inc": forwarders,
 }
 
 

@@ -58,5 +58,5 @@ def served(directory):
     place.prepare(directory)
     world = World(directory)
     for machine in world.machines.values():
-        machine._settled.wait()
+        machine.settled()
     return world

@@ -411,41 +411,6 @@ def test_the_path_of_a_world_may_be_long(tmp_path):
         scripted.close()
 
 
-def test_the_library_exports_what_the_facts_say_and_nothing_else():
-    wanted = {each["name"] for each in FACTS["functions"]} | {"FoundryInitializeHandleDllID"}
-    wanted |= {f"{each['name']}Vargs" for each in FACTS["functions"] if each["variadic"]}
-
-    assert exported(library.build().read_bytes()) == wanted
-    assert len(wanted) == 72
-
-
-def exported(elf: bytes) -> set[str]:
-    """Return the names that a 64-bit ELF library defines for others."""
-    (sections,) = struct.unpack_from("<Q", elf, 40)
-    size, count = struct.unpack_from("<HH", elf, 58)
-    table = [struct.unpack_from("<IIQQQQIIQQ", elf, sections + size * each) for each in range(count)]
-    (symbols,) = [each for each in table if each[1] == 11]
-    texts = table[symbols[6]][4]
-    names = set()
-    for at in range(symbols[4], symbols[4] + symbols[5], 24):
-        name, _, _, section = struct.unpack_from("<IBBH", elf, at)
-        if section:
-            names.add(elf[texts + name : elf.index(b"\0", texts + name)].decode())
-    return names
-
-
-def test_the_header_declares_every_function_as_the_facts_do(tmp_path):
-    """A C compiler compares each function's type with the one made from the facts here."""
-    lines = ['#include "vix.h"', "int main(void)", "{"]
-    for each in FACTS["functions"]:
-        parameters = ", ".join(parameter["ctype"] for parameter in each["params"]) + (", ..." if each["variadic"] else "")
-        lines.append(f'    _Static_assert(_Generic(&{each["name"]}, {each["returns"]} (*)({parameters}): 1, default: 0), "{each["name"]}");')
-    (tmp_path / "prototypes.c").write_text("\n".join([*lines, "    return 0;", "}", ""]))
-    (tmp_path / "vix.h").symlink_to(library.source_folder("libvix") / "vix.h")
-
-    assert subprocess.run([library.compile_client(tmp_path / "prototypes.c")], check=False).returncode == 0
-
-
 # Every function that is asked of the daemon, called from here by the facts.
 
 ASKED = [each for each in FACTS["functions"] if each["async_job"] or any(parameter.get("out") for parameter in each["params"] if not each["variadic"])]
@@ -632,15 +597,3 @@ def test_a_linked_clone_needs_no_snapshot(scripted, client):
     client.outcome(fact, given)
 
     assert scripted.calls == [("VixVM_Clone", *sent)]
-
-
-def test_every_error_has_a_text_that_is_not_the_clients(client):
-    text = client.library.Vix_GetErrorText
-    text.restype, text.argtypes = ctypes.c_void_p, [ctypes.c_uint64, ctypes.c_char_p]
-    known = {each["code"]: ctypes.string_at(text(each["code"], None)).decode() for each in FACTS["errors"]}
-
-    assert len(set(known.values())) > len(known) * 0.9
-    assert ctypes.string_at(text(4242, None)) == b"Unknown error"
-    # Only the low 16 bits are the code; the same address each time, for it is never freed.
-    assert text(facts.VIX_E_VM_NOT_FOUND | 0xABCD << 16, None) == text(facts.VIX_E_VM_NOT_FOUND, None)
-    assert ctypes.string_at(text(facts.VIX_E_VM_NOT_FOUND, b"de")).decode() == known[facts.VIX_E_INVALID_ARG]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command line: openvix library, start, status, stop."""
+"""The command line: openvix library, install, start, status, stop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from openvix import __version__, control, place, worldfile
+from openvix import __version__, control, install, place, worldfile
 from openvix.worldfile import Mistake
 
 COLUMNS = ("name", "power", "tools", "snapshots", "vmx")
@@ -68,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     command("library", print_library, "Print the path of libvix.so, built if need be.")
+    installing = command("install", lay_out, "Lay libvix.so out as an installed product, for VMware's wrapper library and for clients that load no other.")
+    installing.add_argument("--libdir", metavar="DIR", type=Path, required=True, help="where to: the directory that vix.libdir of VMware's configuration names")
     starting = command("start", start, "Start a world and print the variables that a shell needs.", epilog=WORLD_FILE)
     starting.add_argument("world", metavar="WORLD", type=Path, help="a world file (TOML), or the directory of a world; an empty one becomes a world")
     starting.add_argument("--directory", metavar="DIR", type=Path, help="where the world of a world file lives (default: NAME.world beside it)")
@@ -90,6 +92,17 @@ def library() -> str:
         return str(build())
     except CannotBuild as error:
         raise Mistake(str(error)) from None
+
+
+def lay_out(said):
+    libdir = said.libdir.absolute()
+    try:
+        other = install.install(Path(library()), libdir)
+    except OSError as error:
+        raise Mistake(f"{error.filename}: {error.strerror}") from None
+    state = "was there and stays; it finds OpenVIX" if other else "is OpenVIX, and found"
+    print(f"# {libdir / install.ALL_PRODUCTS} {state} by this line in ~/.vmware/config:")
+    print(f'vix.libdir = "{libdir}"')
 
 
 def start(said):

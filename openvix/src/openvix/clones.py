@@ -12,7 +12,7 @@ import os
 import re
 from pathlib import Path
 
-from openvix import facts, machine, snapshots, vmsd, vmx
+from openvix import facts, machine, making, snapshots, vmsd, vmx
 from openvix.failure import Failure
 from openvix.guest import disks
 from openvix.machine import OFF, SUSPENDED, Machine
@@ -115,7 +115,7 @@ def fill(vm: Machine, path: Path, disk: int, base: int | None):
     config.set("displayName", f"Clone of {config.get('displayName', vm.name)}")
     config.set("checkpoint.vmState", "")
     state = {"power": OFF, "booted": None, "ran": 0.0, "disk": 1, "captured": False, "snapshots": {}}
-    descriptor = machine.DISK
+    descriptor = making.DISK
     if base is not None:
         state["base"] = {"vmx": vm.path, "uid": base}
         parent = PARENT.format(Path(vm.path).with_suffix(".vmdk"))
@@ -145,3 +145,21 @@ def disown(vm: Machine, gone: set[str]):
         tree = tree.with_clones(snapshot.uid, tuple(path for path in snapshot.clones if path not in gone))
     if tree != vm.tree:
         vm.save(vm.state, tree)
+
+
+def require_base(vm: Machine):
+    """Raise unless the disk that a linked clone is based on is there, and the snapshot that froze it."""
+    base = vm.state.get("base")
+    if base and not is_whole(Path(base["vmx"]), base["uid"]):
+        raise Failure(facts.VIX_E_DISK_OPENPARENT, f"opening the disk of {base['vmx']}")
+
+
+def is_whole(path: Path, uid: int) -> bool:
+    """Return whether the VM with this .vmx still has the disk that its snapshot froze; where the VM was deleted and its disk kept, it has."""
+    try:
+        tree = vmsd.read(path.with_suffix(".vmsd").read_bytes())
+        base = json.loads((path.parent / "openvix" / "state.json").read_bytes()).get("base")
+    except FileNotFoundError:
+        return path.with_suffix(".vmdk").exists()
+    # It may be a linked clone itself.
+    return path.with_suffix(".vmdk").exists() and tree.find(uid) is not None and (base is None or is_whole(Path(base["vmx"]), base["uid"]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from pathlib import Path
 
 FLAGS = ["-std=c11", "-O2", "-fPIC", "-pthread", "-Wall", "-Wextra"]
 # A loaded library has threads: it must never be unloaded. Its own calls must not end in another library that has the same names, such as VMware's wrapper.
-SHARED = ["-shared", "-Wl,-soname,libvix.so", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,-Bsymbolic"]
+# It has no name of its own inside: what is linked to it needs the file that it was linked to, libvixAllProducts.so for one.
+SHARED = ["-shared", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,-Bsymbolic"]
 COMPILERS = ("cc", "gcc", "clang")
 # Without these two its first run takes long and undefined behaviour traps, as in no other compiler's release build.
 ZIGLANG = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined", "-s"]
@@ -31,7 +33,7 @@ def build() -> Path:
     folder = source_folder("libvix")
     symbols = folder / "symbols.map"
     read = sorted([*folder.glob("*.c"), *folder.glob("*.h"), *folder.glob("*.inc"), symbols])
-    return _compiled("libvix.so", read, [*FLAGS, *SHARED, f"-Wl,--version-script={symbols}", *map(str, sorted(folder.glob("*.c")))])
+    return _compiled("libvix.so", read, [*FLAGS, *_more_flags(), *SHARED, f"-Wl,--version-script={symbols}", *map(str, sorted(folder.glob("*.c")))])
 
 
 def compile_program(sources: list[Path], name: str) -> Path:
@@ -43,11 +45,27 @@ def compile_program(sources: list[Path], name: str) -> Path:
         return _compiled(name, sources, arguments)
 
 
-def compile_client(source: Path) -> Path:
-    """Return the path of a program that uses libvix.so, compiled from one C source, or raise CannotBuild."""
-    library = build()
-    beside = [path for folder in (source.parent, source_folder("libvix")) for path in sorted(folder.glob("*.h"))]
-    return _compiled(source.stem, [source, *beside], [*FLAGS, "-Werror", str(source), str(library), f"-Wl,-rpath,{library.parent}"])
+def compile_client(source: Path, library: Path | None = None) -> Path:
+    """Return the path of a program that uses libvix.so or another library of these functions, compiled from one C source, or raise CannotBuild."""
+    library = library or build()
+    flags = [*FLAGS, *_more_flags(), "-Werror", str(source), str(library), f"-Wl,-rpath,{library.parent}"]
+    return _compiled(source.stem, [source, *_beside(source)], flags)
+
+
+def compile_wrapper(source: Path) -> Path:
+    """Return the path of a libvixAllProducts.so that opens libvix.so itself, compiled from one C source, or raise CannotBuild."""
+    flags = [*FLAGS, *_more_flags(), "-Werror", "-shared", "-Wl,-z,nodelete", str(source), "-ldl"]
+    return _compiled("libvixAllProducts.so", [source, *_beside(source)], flags)
+
+
+def _beside(source: Path) -> list[Path]:
+    """Return what a C source of a client may include."""
+    return [path for folder in (source.parent, source_folder("libvix")) for kind in ("*.h", "*.inc") for path in sorted(folder.glob(kind))]
+
+
+def _more_flags() -> list[str]:
+    """Return what the environment adds for the library and its clients, as -fsanitize=address; never for the agent in the guests."""
+    return shlex.split(os.environ.get("OPENVIX_CFLAGS", ""))
 
 
 def source_folder(name: str) -> Path:

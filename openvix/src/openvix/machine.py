@@ -15,10 +15,9 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-from openvix import encryption, facts, folders, journal, vmsd, vmx, worldfile
+from openvix import facts, folders, journal, vmsd, vmx, worldfile
 from openvix.failure import Failure
 from openvix.guest import disks
 from openvix.guest.system import Guest
@@ -55,8 +54,8 @@ class Machine:
         self.run = self.session = object()
         self.times_off = 0
         self._settled = threading.Event()
-        self._busy, self._guest_lock, self.installing = threading.Lock(), threading.Lock(), threading.Lock()
-        self._stopping = self.is_deleted = False
+        self.busy, self._guest_lock, self.installing = threading.Lock(), threading.Lock(), threading.Lock()
+        self.stopping = self.is_deleted = False
         self._config, self._config_stamp = None, None
         self._files_lock = threading.RLock()
         runtime = self.own / "guest"
@@ -136,26 +135,30 @@ class Machine:
 
     # Who may work on it
 
+    def settled(self):
+        """Return once the daemon that has just begun knows the state of its guest."""
+        self._settled.wait()
+
     @contextlib.contextmanager
     def operation(self, hard: bool = False):
         """Hold the VM for one power or snapshot operation: a second one meanwhile finds it busy. During an orderly stop only a hard one is let in."""
-        self._settled.wait()
-        if not self._busy.acquire(blocking=False):
+        self.settled()
+        if not self.busy.acquire(blocking=False):
             raise Failure(facts.VIX_E_OBJECT_IS_BUSY)
         try:
             if self.is_deleted:
                 raise Failure(facts.VIX_E_VM_NOT_FOUND)
-            if self._stopping and not hard:
+            if self.stopping and not hard:
                 raise Failure(facts.VIX_E_OBJECT_IS_BUSY)
             yield
         finally:
             self.doing = 0
-            self._busy.release()
+            self.busy.release()
 
     @contextlib.contextmanager
     def held(self):
         """Hold the VM for a change of its files, once no operation is under way."""
-        with self._busy:
+        with self.busy:
             yield
 
     def linger(self, call, doing: int = 0):
@@ -176,7 +179,7 @@ class Machine:
 
     def require_tools(self):
         """Raise unless the VM is on and Tools run."""
-        self._settled.wait()
+        self.settled()
         self.require_on()
         if not self.tools_run():
             raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING)
@@ -187,131 +190,9 @@ class Machine:
         if (self.config().get("guest.commands.enabled") or "TRUE").upper() == "FALSE":
             raise Failure(facts.VIX_E_GUEST_OPERATIONS_PROHIBITED)
 
-    # Power (semantics.md sections 12 and 13)
-
-    def power_on(self, call, paused: bool, window: bool = False):
-        with self.operation():
-            if self.is_on:
-                raise Failure(facts.VIX_E_VM_IS_RUNNING)
-            self.require_unlocked()
-            self._require_base()
-            if self.number("memsize", 4) % 4:
-                raise Failure(facts.VIX_E_CANCELLED)
-            if self.settings["question"] and not window:
-                raise Failure(facts.VIX_E_VMX_MSG_DIALOG_AND_NO_UI)
-            resumes = self.power == SUSPENDED
-            self.linger(call, facts.VIX_POWERSTATE_RESUMING if resumes else facts.VIX_POWERSTATE_POWERING_ON)
-            ran = self.state["ran"] if resumes else 0.0
-            self.boot(self.state["disk"], frozen=paused)
-            self.save({**self.state, "power": PAUSED if paused else ON, "booted": clock() - ran, "ran": ran, "captured": False})
-
-    def power_off(self, call):
-        with self.operation(hard=True):
-            self.require_on()
-            self.linger(call, facts.VIX_POWERSTATE_POWERING_OFF)
-            self._power_off()
-
-    def reset(self, call):
-        with self.operation(hard=True):
-            self.require_on()
-            self.linger(call, facts.VIX_POWERSTATE_RESETTING)
-            self._reset()
-
-    def suspend(self, call):
-        with self.operation():
-            self.require_on()
-            self.linger(call, facts.VIX_POWERSTATE_SUSPENDING)
-            self.save({**self.state, "power": SUSPENDED, "ran": self.ran(), "captured": False})
-            self.halt()
-
-    def pause(self, call):
-        with self.operation():
-            # Undocumented for a VM that is paused already: for us it does not run.
-            if self.power != ON:
-                raise Failure(facts.VIX_E_VM_NOT_RUNNING)
-            self.linger(call)
-            self.guest.freeze()
-            self.save({**self.state, "power": PAUSED, "ran": self.ran()})
-
-    def unpause(self, call):
-        with self.operation():
-            self.require_on()
-            if self.power == ON:
-                raise Failure(facts.VIX_E_VM_IS_RUNNING)
-            self.linger(call)
-            self.guest.thaw()
-            self.save({**self.state, "power": ON, "booted": clock() - self.state["ran"]})
-
-    def stop_softly(self, call, reset: bool):
-        """Ask the guest to stop or restart, and return once it has."""
-        with self.operation():
-            self.require_on()
-            if not self.tools_run():
-                raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING)
-            if self.tools_in() + self.settings["scripts_seconds"] > 0:
-                raise Failure(facts.VIX_E_POWEROP_SCRIPTS_NOT_AVAILABLE)
-            run, obeyed = self.run, self.settings["soft_stop"] == "obeyed"
-            self._stopping = obeyed
-            call.progress()
-        end = clock() + self.settings["stop_seconds"] if obeyed else None
-        try:
-            with self.changed:
-                # A request that is ignored lasts as long as this run of the VM, or the client that waits for it.
-                while self.run is run and (end is None or end > clock()) and not (end is None and call.is_orphan()):
-                    self.changed.wait(end and end - clock())
-            with self._busy:
-                if self.run is run and obeyed:
-                    self._reset() if reset else self._power_off()
-                elif self.is_on != reset:
-                    # Somebody else did something else to the VM meanwhile.
-                    raise Failure(facts.VIX_E_CANCELLED)
-        finally:
-            self._stopping = False
-
-    def wait_for_tools(self, call, seconds: int):
-        """Return once Tools run; after so many seconds (0 or less: never) raise 3000 (semantics.md section 16)."""
-        self._settled.wait()
-        end = clock() + seconds if seconds > 0 else None
-        with self.changed:
-            times_off, was_on = self.times_off, self.is_on
-            while not self.tools_run():
-                if was_on and (self.times_off != times_off or not self.is_on):
-                    raise Failure(facts.VIX_E_VM_NOT_RUNNING)
-                if self.is_deleted:
-                    raise Failure(facts.VIX_E_VM_NOT_FOUND)
-                if call.is_orphan():
-                    raise Failure(facts.VIX_E_HOST_CONNECTION_LOST)
-                if end is not None and clock() >= end:
-                    raise Failure(facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS)
-                times_off, was_on = self.times_off, self.is_on
-                waits = [wait for wait in (self.tools_in(), end and end - clock()) if wait is not None]
-                self.changed.wait(max(min(waits), 0.001) if waits else None)
-
     def ran(self) -> float:
         """Return for how many seconds the guest has been running, pauses left out."""
         return clock() - self.state["booted"] if self.power == ON else self.state["ran"]
-
-    def _power_off(self):
-        self.forget_logins()
-        self.save({**self.state, "power": OFF, "booted": None, "ran": 0.0}, lost=VARIABLES)
-        self.halt()
-
-    def _reset(self):
-        self.halt()
-        self.save({**self.state, "power": ON, "booted": clock(), "ran": 0.0}, lost=("environment",))
-        self.boot_or_off()
-
-    def restart(self):
-        """Have the guest restart, as it does by itself after an installation."""
-        with self._busy:
-            if self.power == ON:
-                self._reset()
-
-    def _require_base(self):
-        """Raise unless the disk that a linked clone is based on is there, and the snapshot that froze it."""
-        base = self.state.get("base")
-        if base and not is_whole(Path(base["vmx"]), base["uid"]):
-            raise Failure(facts.VIX_E_DISK_OPENPARENT, f"opening the disk of {base['vmx']}")
 
     def forget_logins(self):
         self.session = object()
@@ -446,11 +327,11 @@ class Machine:
     def leave(self):
         """End the guest's processes and leave the state as it is: the VM is on again when the world is served again."""
         # An operation that is under way gets a moment to end; one that lasts is left behind as if it had not begun.
-        held = self._busy.acquire(timeout=1)
+        held = self.busy.acquire(timeout=1)
         with self._guest_lock:
             self.guest.halt()
         if held:
-            self._busy.release()
+            self.busy.release()
 
 
 def remove_own(own: Path, disks_too: bool = True):
@@ -476,100 +357,8 @@ def _is_ours(lock: Path) -> bool:
     return lock.name == LOCK and lock.is_file() and lock.read_bytes().startswith(OURS.encode())
 
 
-def is_whole(path: Path, uid: int) -> bool:
-    """Return whether the VM with this .vmx still has the disk that its snapshot froze; where the VM was deleted and its disk kept, it has."""
-    try:
-        tree = vmsd.read(path.with_suffix(".vmsd").read_bytes())
-        base = json.loads((path.parent / "openvix" / "state.json").read_bytes()).get("base")
-    except FileNotFoundError:
-        return path.with_suffix(".vmdk").exists()
-    # It may be a linked clone itself.
-    return path.with_suffix(".vmdk").exists() and tree.find(uid) is not None and (base is None or is_whole(Path(base["vmx"]), base["uid"]))
-
-
 def suspended_files(path: Path, config: vmx.Settings, suspended: bool) -> dict[Path, bytes | None]:
     """Return the files that change when the VM with this .vmx becomes suspended or ceases to be."""
     state_file = path.with_suffix(".vmss")
     config.set("checkpoint.vmState", state_file.name if suspended else "")
     return {path: config.write(), state_file: b"OpenVIX: a suspended VM\n" if suspended else None}
-
-
-def make(folder: Path, name: str, settings: dict):
-    """Write the files of a new VM into an empty folder that is not its own yet; settings as worldfile.vm() returns them."""
-    own = folder / "openvix"
-    (own / "disks").mkdir(mode=0o700, parents=True)
-    hostname = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63] or "vm"
-    disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"])
-    tree = planted(vmsd.Tree(), settings["snapshots"])
-    disk = 2 if tree.snapshots else 1
-    if tree.snapshots:
-        disks.copy(own / "disks" / "1", own / "disks" / "2")
-    # The disk was the same when each of them was taken: they share one.
-    kept = {str(snapshot.uid): {"disk": 1, "power": OFF, "ran": 0.0} for snapshot in tree.snapshots}
-    suspended = settings["power"] == SUSPENDED
-    # A VM that is to be on has no guest yet: Machine.settle() boots it.
-    state = {"power": settings["power"], "booted": clock(), "ran": 0.0, "disk": disk, "captured": False, "snapshots": kept}
-    config = vmx.new(
-        {
-            "config.version": "8",
-            "virtualHW.version": str(settings["hardware"]),
-            "displayName": name,
-            "guestOS": settings["guest_os"],
-            "memsize": str(settings["memory"]),
-            "numvcpus": str(settings["cpus"]),
-            "scsi0.present": "TRUE",
-            "scsi0.virtualDev": "pvscsi",
-            "scsi0:0.present": "TRUE",
-            "scsi0:0.fileName": f"{name}.vmdk",
-            **({} if settings["guest_operations"] else {"guest.commands.enabled": "FALSE"}),
-            **(encryption.keys(settings["password"]) if settings["password"] else {}),
-        }
-    )
-    files = {
-        folder / f"{name}.vmx": config.write(),
-        folder / f"{name}.vmsd": vmsd.write(tree, name),
-        folder / f"{name}.vmdk": DISK.encode(),
-        # The password itself is kept nowhere: the .vmx tells whether one is right.
-        own / "machine.json": json.dumps({**settings, "password": ""}).encode(),
-        own / "state.json": json.dumps(state).encode(),
-        **{folder / vmsd.state_file(name, snapshot.uid): snapshot_state(snapshot) for snapshot in tree.snapshots},
-    }
-    if suspended:
-        files.update(suspended_files(folder / f"{name}.vmx", config, True))
-    for path, content in files.items():
-        path.write_bytes(content)
-
-
-def planted(tree: vmsd.Tree, wanted: list[dict], parent: int = 0) -> vmsd.Tree:
-    """Return the tree with these snapshots taken one after another, each below its parent."""
-    for each in wanted:
-        tree = replace(tree, current=parent).with_new(each["name"], each["description"], time.time_ns() // 1000, False)
-        tree = planted(tree, each["children"], tree.current)
-    return tree
-
-
-def snapshot_state(snapshot: vmsd.Snapshot) -> bytes:
-    return f"OpenVIX: the state of snapshot {snapshot.uid}\n".encode()
-
-
-# A disk of 8 GB that reads as zeros: what is on the simulated disk lies in openvix/disks.
-DISK = """\
-# Disk DescriptorFile
-version=1
-encoding="UTF-8"
-CID=fffffffe
-parentCID=ffffffff
-createType="monolithicFlat"
-
-# Extent description
-RW 16777216 ZERO
-
-# The Disk Data Base
-#DDB
-
-ddb.virtualHWVersion = "21"
-ddb.geometry.cylinders = "1044"
-ddb.geometry.heads = "255"
-ddb.geometry.sectors = "63"
-ddb.adapterType = "lsilogic"
-"""

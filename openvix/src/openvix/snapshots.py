@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from openvix import facts, machine, vmsd
+from openvix import facts, machine, making, vmsd
 from openvix.failure import Failure
 from openvix.machine import OFF, ON, PAUSED, SUSPENDED, Machine
 
@@ -79,7 +79,7 @@ def take(vm: Machine, name: str, description: str = "", memory: bool = False, on
     others = {} if only else vm.state["snapshots"]
     state = {**vm.state, "captured": vm.power == SUSPENDED, "snapshots": {**others, str(snapshot.uid): kept}}
     replaced = {vmsd.state_file(vm.name, each.uid): None for each in vm.tree.snapshots} if only else {}
-    vm.save(state, tree, {**replaced, vmsd.state_file(vm.name, snapshot.uid): machine.snapshot_state(snapshot)})
+    vm.save(state, tree, {**replaced, vmsd.state_file(vm.name, snapshot.uid): making.snapshot_state(snapshot)})
     if only:
         vm.drop_disks()
     return snapshot

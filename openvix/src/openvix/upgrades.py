@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
-from openvix import facts
+from openvix import facts, power
 from openvix.failure import Failure
 from openvix.machine import OFF, Machine
 
@@ -59,7 +59,7 @@ def _upgrade(vm: Machine, is_over):
     if vm.run is not run:
         raise Failure(facts.VIX_E_TOOLS_INSTALL_CANCELLED)
     vm.change_settings({"tools": "installed"})
-    vm.restart()
+    power.restart(vm)
 
 
 def _await_installation(vm: Machine, is_over):

@@ -20,7 +20,8 @@ from openvix.faults import Faults
 from openvix.guest import disks
 from openvix.inventory import Inventory
 from openvix.ledger import Ledgers
-from openvix.machine import Machine, make, remove_own
+from openvix.machine import Machine, remove_own
+from openvix.making import make
 
 # How many calls a world remembers.
 CALLS = 100_000

@@ -1,0 +1,55 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The calls of vix.h: what answers each, and how its arguments are understood."""
+
+from __future__ import annotations
+
+from openvix import facts
+from openvix.calls import files, folders, hosts, power, programs, properties, snapshots, tools, variables, vms  # noqa: F401 - they fill the table
+from openvix.calls.properties import HOST_PROPERTIES, SNAPSHOT_PROPERTIES, VM_PROPERTIES  # noqa: F401
+from openvix.calls.table import JOBS, TABLE, Refusal, named, snapshot_of  # noqa: F401
+from openvix.wire import Breach
+
+
+def understand(client, function: str, arguments: list):
+    """Return what answers this call, its arguments with objects in the place of references, and the VM that it is about (None: none)."""
+    world = client.world
+    entry = TABLE.get(function)
+    if entry is None or function in world.plays.lacks:
+        first = arguments[0] if arguments and isinstance(arguments[0], str) else ""
+        return Refusal(facts.VIX_E_NOT_SUPPORTED), (), world.machines.get(first)
+    answer, signature = entry
+    if len(arguments) != len(signature):
+        raise Breach(f"{function} with {len(arguments)} arguments")
+    meant = None
+    understood = []
+    for letter, value in zip(signature, arguments, strict=True):
+        if type(value) is not FORMS[letter] and not (value is None and letter in "spo"):
+            raise Breach(f"{function} with an argument that is no {FORMS[letter].__name__}")
+        if letter == "v":
+            if value in world.deleted:
+                answer = Refusal(facts.VIX_E_VM_NOT_FOUND)
+                letter = "s"
+            value = meant = world.machines.get(value)
+        elif letter == "p" or (letter == "o" and value is not None):
+            value = snapshot_of(world, value)
+            meant = meant or (value and value[0])
+            letter = "p"
+        elif letter == "h" and value not in client.hosts:
+            value = None
+        if value is None and letter in "hvp":
+            answer = Refusal(facts.VIX_E_INVALID_HANDLE)
+        understood.append(value)
+    if function in NAMES and understood[1]:
+        meant = named(world, understood[1])
+    elif function == "Vix_GetProperties":
+        kept = snapshot_of(world, understood[1])
+        meant = kept[0] if kept else world.machines.get(understood[1])
+    return answer, understood, meant
+
+
+FORMS = {"h": str, "v": str, "p": str, "o": str, "s": str, "i": int, "l": list}
+# These name a VM by the path of its .vmx.
+NAMES = ("VixHost_OpenVM", "VixVM_Open", "VixHost_RegisterVM", "VixHost_UnregisterVM")

@@ -1,0 +1,100 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files and directories of a guest (semantics.md section 20)."""
+
+from __future__ import annotations
+
+from openvix import facts
+from openvix.calls.table import account_of, job, require, require_path
+
+
+@job("VixVM_CopyFileFromHostToGuest", "vssil")
+def copy_file_from_host_to_guest(call, machine, host_path, guest_path, options, properties):
+    require_path(host_path, guest_path)
+    require(not options and not properties)
+    machine.guest.copy_in(account_of(call, machine), host_path, guest_path)
+    return []
+
+
+@job("VixVM_CopyFileFromGuestToHost", "vssil")
+def copy_file_from_guest_to_host(call, machine, guest_path, host_path, options, properties):
+    require_path(guest_path, host_path)
+    require(not options and not properties)
+    machine.guest.copy_out(account_of(call, machine), guest_path, host_path)
+    return []
+
+
+@job("VixVM_FileExistsInGuest", "vs")
+def file_exists_in_guest(call, machine, path):
+    require_path(path)
+    return [[facts.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.guest.file_exists(account_of(call, machine), path))]]
+
+
+@job("VixVM_DirectoryExistsInGuest", "vs")
+def directory_exists_in_guest(call, machine, path):
+    require_path(path)
+    return [[facts.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.guest.directory_exists(account_of(call, machine), path))]]
+
+
+def file_properties(info):
+    return [
+        facts.VIX_PROPERTY_JOB_RESULT_FILE_SIZE,
+        info.size,
+        facts.VIX_PROPERTY_JOB_RESULT_FILE_FLAGS,
+        info.flags,
+        facts.VIX_PROPERTY_JOB_RESULT_FILE_MOD_TIME,
+        int(info.modified),
+    ]
+
+
+@job("VixVM_GetFileInfoInGuest", "vs")
+def get_file_info_in_guest(call, machine, path):
+    require_path(path)
+    return [file_properties(machine.guest.file_info(account_of(call, machine), path))]
+
+
+@job("VixVM_ListDirectoryInGuest", "vsi")
+def list_directory_in_guest(call, machine, path, options):
+    require_path(path)
+    require(not options)
+    found = machine.guest.list_directory(account_of(call, machine), path)
+    return [[facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, info.name, *file_properties(info)] for info in found]
+
+
+@job("VixVM_CreateDirectoryInGuest", "vsl")
+def create_directory_in_guest(call, machine, path, properties):
+    require_path(path)
+    require(not properties)
+    machine.guest.create_directory(account_of(call, machine), path)
+    return []
+
+
+@job("VixVM_DeleteDirectoryInGuest", "vsi")
+def delete_directory_in_guest(call, machine, path, options):
+    require_path(path)
+    require(not options)
+    machine.guest.delete_directory(account_of(call, machine), path)
+    return []
+
+
+@job("VixVM_DeleteFileInGuest", "vs")
+def delete_file_in_guest(call, machine, path):
+    require_path(path)
+    machine.guest.delete_file(account_of(call, machine), path)
+    return []
+
+
+@job("VixVM_RenameFileInGuest", "vssil")
+def rename_file_in_guest(call, machine, old, new, options, properties):
+    require_path(old, new)
+    require(not options and not properties)
+    machine.guest.rename(account_of(call, machine), old, new)
+    return []
+
+
+@job("VixVM_CreateTempFileInGuest", "vil")
+def create_temp_file_in_guest(call, machine, options, properties):
+    require(not options and not properties)
+    return [[facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, machine.guest.create_temp_file(account_of(call, machine))]]

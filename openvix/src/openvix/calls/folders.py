@@ -1,0 +1,69 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shared folders (semantics.md section 22)."""
+
+from __future__ import annotations
+
+from openvix import facts, folders
+from openvix.calls.table import job, require, require_bits, require_path
+
+
+@job("VixVM_EnableSharedFolders", "vii")
+def enable_shared_folders(call, machine, enabled, options):
+    require(enabled in (0, 1) and not options)
+    machine.require_tools()
+    folders.enable(machine, bool(enabled))
+    return []
+
+
+@job("VixVM_GetNumSharedFolders", "v")
+def get_num_shared_folders(call, machine):
+    machine.require_tools()
+    return [[facts.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT, len(folders.of(machine.config()))]]
+
+
+@job("VixVM_GetSharedFolderState", "vi")
+def get_shared_folder_state(call, machine, index):
+    machine.require_tools()
+    folder = folders.at(machine, index)
+    return [
+        [
+            facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
+            folder.name,
+            facts.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_HOST,
+            folder.host,
+            facts.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_FLAGS,
+            folder.flags,
+        ]
+    ]
+
+
+@job("VixVM_SetSharedFolderState", "vssi")
+def set_shared_folder_state(call, machine, name, host_path, flags):
+    folders.set_state(machine, folder_of(machine, name, host_path, flags))
+    return []
+
+
+@job("VixVM_AddSharedFolder", "vssi")
+def add_shared_folder(call, machine, name, host_path, flags):
+    folders.add(machine, folder_of(machine, name, host_path, flags))
+    return []
+
+
+@job("VixVM_RemoveSharedFolder", "vsi")
+def remove_shared_folder(call, machine, name, flags):
+    require(name and not flags)
+    machine.require_tools()
+    folders.remove(machine, name)
+    return []
+
+
+def folder_of(machine, name, host_path, flags):
+    """Return the folder that a client describes, of a VM whose folders can be changed now."""
+    require_bits(flags, facts.VIX_SHAREDFOLDER_WRITE_ACCESS)
+    require(name and "/" not in name and name not in (".", ".."))
+    require_path(host_path)
+    machine.require_tools()
+    return folders.Folder(name, host_path, bool(flags))

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hosts: connecting, finding and registering VMs (semantics.md sections 9 and 10)."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from openvix import facts
+from openvix.calls.table import job, named, require, require_bits
+from openvix.failure import Failure
+from openvix.machine import OFF
+
+# One of them is in no header, yet Fusion 26 wants it (semantics.md section 2.2).
+HOST_OPTIONS = facts.VIX_HOSTOPTION_VERIFY_SSL_CERT | 0x200
+
+
+@job("VixHost_Connect", "iisissil")
+def connect(call, api_version, provider, host_name, port, user_name, password, options, properties):
+    require(api_version == facts.VIX_API_VERSION and not properties)
+    require_bits(options, HOST_OPTIONS)
+    world = call.world
+    plays = world.plays
+    if provider != plays.provider and (provider != facts.VIX_SERVICEPROVIDER_DEFAULT or plays.is_remote):
+        if provider in REMOTE:
+            raise Failure(facts.VIX_E_NOT_SUPPORTED if host_name else facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
+        raise Failure(MISSING_PROVIDERS.get(provider, facts.VIX_E_WRAPPER_SERVICEPROVIDER_NOT_FOUND))
+    if plays.is_remote:
+        if not URL.fullmatch(host_name or ""):
+            raise Failure(facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
+        # VMware's library would hang without them.
+        if not user_name or password is None:
+            raise Failure(facts.VIX_E_AUTHENTICATION_FAIL)
+    elif host_name and plays.name != "server":
+        raise Failure(facts.VIX_E_NOT_FOR_REMOTE_HOST)
+    needed = world.settings["needs_host_option"]
+    if options & needed != needed:
+        raise Failure(facts.VIX_E_LICENSE)
+    return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, call.client.new_host()]]
+
+
+REMOTE = (facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED)
+# Scheme and path may be left out (semantics.md section 9).
+URL = re.compile(r"(https://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)(:\d{1,5})?(/sdk)?")
+MISSING_PROVIDERS = {
+    facts.VIX_SERVICEPROVIDER_VMWARE_SERVER: facts.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED,
+    facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION: facts.VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED,
+    facts.VIX_SERVICEPROVIDER_VMWARE_PLAYER: facts.VIX_E_WRAPPER_PLAYER_NOT_INSTALLED,
+}
+
+
+@job("VixHost_FindItems", "hili")
+def find_items(call, host, kind, criteria, timeout):
+    require(timeout == -1 and not criteria)
+    world = call.world
+    machines = list(world.machines.values())
+    if kind == facts.VIX_FIND_REGISTERED_VMS:
+        if not world.plays.has_inventory:
+            raise Failure(facts.VIX_E_NOT_SUPPORTED)
+        found = [machine for machine in machines if machine.path not in world.inventory.unregistered]
+    else:
+        require(kind == facts.VIX_FIND_RUNNING_VMS)
+        found = [machine for machine in machines if machine.is_on]
+    return [[facts.VIX_PROPERTY_FOUND_ITEM_LOCATION, world.plays.said(world.directory, machine.path)] for machine in found]
+
+
+@job("VixHost_RegisterVM", "hs")
+def register_vm(call, host, path):
+    require(path)
+    world, machine = call.world, named(call.world, path)
+    if machine is None and not (not world.plays.is_remote and os.path.isfile(path)):
+        raise Failure(facts.VIX_E_NOT_FOUND)
+    if world.plays.has_inventory and machine:
+        world.inventory.register(machine.path, True)
+    return []
+
+
+@job("VixHost_UnregisterVM", "hs")
+def unregister_vm(call, host, path):
+    require(path)
+    world, machine = call.world, named(call.world, path)
+    if world.plays.has_inventory and machine:
+        if machine.power != OFF:
+            raise Failure(facts.VIX_E_VM_IS_RUNNING)
+        world.inventory.register(machine.path, False)
+    return []

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Power (semantics.md sections 12 and 13)."""
+
+from __future__ import annotations
+
+from openvix import facts, power
+from openvix.calls.table import job, require, require_bits, require_display
+
+
+@job("VixVM_PowerOn", "vil")
+def power_on(call, machine, options, properties):
+    require_bits(options, facts.VIX_VMPOWEROP_LAUNCH_GUI | facts.VIX_VMPOWEROP_START_VM_PAUSED)
+    require(not properties)
+    require_display(call, machine, options)
+    window = bool(options & facts.VIX_VMPOWEROP_LAUNCH_GUI)
+    power.on(machine, call, paused=bool(options & facts.VIX_VMPOWEROP_START_VM_PAUSED), window=window)
+    return []
+
+
+@job("VixVM_PowerOff", "vi")
+def power_off(call, machine, options):
+    require_bits(options, facts.VIX_VMPOWEROP_FROM_GUEST)
+    if options:
+        power.stop_softly(machine, call, reset=False)
+    else:
+        power.off(machine, call)
+    return []
+
+
+@job("VixVM_Reset", "vi")
+def reset(call, machine, options):
+    require_bits(options, facts.VIX_VMPOWEROP_FROM_GUEST)
+    if options:
+        power.stop_softly(machine, call, reset=True)
+    else:
+        power.reset(machine, call)
+    return []
+
+
+@job("VixVM_Suspend", "vi")
+def suspend(call, machine, options):
+    require(not options)
+    power.suspend(machine, call)
+    return []
+
+
+@job("VixVM_Pause", "vil")
+def pause(call, machine, options, properties):
+    require(not options and not properties)
+    power.pause(machine, call)
+    return []
+
+
+@job("VixVM_Unpause", "vil")
+def unpause(call, machine, options, properties):
+    require(not options and not properties)
+    power.unpause(machine, call)
+    return []

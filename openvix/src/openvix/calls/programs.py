@@ -1,0 +1,87 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Programs and processes of a guest (semantics.md section 19)."""
+
+from __future__ import annotations
+
+from openvix import facts
+from openvix.calls.table import account_of, job, require, require_bits
+from openvix.failure import Failure
+
+# What the guest can say in one message to the host (semantics.md section 18), and what it says of a process beside its texts.
+MESSAGE, PROCESS = 65536, 64
+LARGEST_SCRIPT = 60536
+
+
+@job("VixVM_RunProgramInGuest", "vssil")
+def run_program_in_guest(call, machine, program, arguments, options, properties):
+    require_bits(options, facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | facts.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
+    require(program and not properties)
+    wait = not options & facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
+    return ran(machine, wait, machine.guest.run_program, account_of(call, machine), program, arguments)
+
+
+@job("VixVM_RunScriptInGuest", "vssil")
+def run_script_in_guest(call, machine, interpreter, text, options, properties):
+    require_bits(options, facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | facts.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
+    require(text is not None and not properties)
+    if len((interpreter or "").encode()) + len(text.encode()) > LARGEST_SCRIPT:
+        raise Failure(facts.VIX_E_ARGUMENT_TOO_BIG)
+    wait = not options & facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
+    return ran(machine, wait, machine.guest.run_script, account_of(call, machine), interpreter or None, text)
+
+
+def ran(machine, wait, run, *arguments):
+    """Run a program in the guest and tell its end, unless the VM ends before it."""
+    lived = machine.run
+    pid, elapsed, code = run(*arguments, wait=wait)
+    if machine.run is not lived:
+        raise Failure(facts.VIX_E_VM_NOT_RUNNING)
+    return [
+        [
+            facts.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,
+            pid,
+            facts.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_ELAPSED_TIME,
+            int(elapsed) if wait else 0,
+            facts.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE,
+            code if wait else 0,
+        ]
+    ]
+
+
+@job("VixVM_ListProcessesInGuest", "vi")
+def list_processes_in_guest(call, machine, options):
+    require(not options)
+    account_of(call, machine)
+    items, room = [], MESSAGE
+    for process in machine.guest.processes():
+        room -= PROCESS + sum(len(text.encode("utf-8", "replace")) for text in (process.name, process.owner, process.command))
+        if room < 0:
+            # The list is cut where the message is full, and nobody is told.
+            break
+        items.append(
+            [
+                facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
+                process.name,
+                facts.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,
+                process.pid,
+                facts.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER,
+                process.owner,
+                facts.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND,
+                process.command,
+                facts.VIX_PROPERTY_JOB_RESULT_PROCESS_BEING_DEBUGGED,
+                0,
+                facts.VIX_PROPERTY_JOB_RESULT_PROCESS_START_TIME,
+                int(process.start_time),
+            ]
+        )
+    return items
+
+
+@job("VixVM_KillProcessInGuest", "vii")
+def kill_process_in_guest(call, machine, pid, options):
+    require(not options and pid > 0)
+    machine.guest.kill(account_of(call, machine), pid)
+    return []

@@ -1,0 +1,98 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table of calls, which the other files of this folder fill: which function of vix.h is answered by what, and which arguments it takes.
+
+A signature has one letter for each argument: h a host, v a VM, p a snapshot, o a snapshot or none, s a text or NULL, i an integer, l a property list.
+A function answers with a list of items, each a list of property id and value in turn, or raises Failure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from openvix import encryption, facts
+from openvix.failure import Failure
+from openvix.machine import Machine
+
+TABLE = {}
+JOBS = set()
+
+
+def direct(name: str, signature: str):
+    """Answer the function of this name at once."""
+
+    def enter(function):
+        TABLE[name] = (function, signature)
+        return function
+
+    return enter
+
+
+def job(name: str, signature: str):
+    """Answer the function of this name as a job."""
+
+    def enter(function):
+        JOBS.add(name)
+        return direct(name, signature)(function)
+
+    return enter
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What answers a call that cannot even begin."""
+
+    code: int
+
+    def __call__(self, call, *arguments):
+        raise Failure(self.code)
+
+
+def named(world, text: str) -> Machine | None:
+    """Return the VM whose .vmx has this path in the notation of the product."""
+    path = world.plays.meant(world.directory, text)
+    return path and world.find(path)
+
+
+def reference(machine: Machine, uid: int) -> str:
+    """Return the reference of a snapshot; that of a VM is the path of its .vmx."""
+    return f"{machine.path}#{uid}"
+
+
+def snapshot_of(world, text: str | None) -> tuple[Machine, int] | None:
+    path, _, uid = (text or "").rpartition("#")
+    machine = world.machines.get(path)
+    return (machine, int(uid)) if machine and uid.isdigit() else None
+
+
+def require(right: bool):
+    """Raise VIX_E_INVALID_ARG unless an argument is right."""
+    if not right:
+        raise Failure(facts.VIX_E_INVALID_ARG)
+
+
+def require_bits(value: int, allowed: int):
+    require(not value & ~allowed)
+
+
+def require_path(*paths):
+    """Raise unless each is an absolute path."""
+    require(all(path and path.startswith("/") for path in paths))
+
+
+def require_display(call, machine, options):
+    if options & facts.VIX_VMPOWEROP_LAUNCH_GUI and encryption.is_encrypted(machine.config()):
+        raise Failure(facts.VIX_E_NOT_SUPPORTED)
+    if options & facts.VIX_VMPOWEROP_LAUNCH_GUI and not call.world.settings["display"]:
+        raise Failure(facts.VIX_E_NO_DISPLAY_SERVER)
+
+
+def account_of(call, machine):
+    """Return the account that this client is logged in with, or raise what stands against a guest operation."""
+    machine.require_guest()
+    session, account = call.client.logins.get(machine.path, (None, None))
+    if session is not machine.session:
+        raise Failure(facts.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED)
+    return account

@@ -1,0 +1,59 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tools, the login in a guest, and its screen (semantics.md sections 16, 17, 23 and 24)."""
+
+from __future__ import annotations
+
+from openvix import facts, power, screen, upgrades
+from openvix.calls.table import account_of, job, require, require_bits
+from openvix.failure import Failure
+
+
+@job("VixVM_WaitForToolsInGuest", "vi")
+def wait_for_tools_in_guest(call, machine, seconds):
+    power.wait_for_tools(machine, call, seconds)
+    return []
+
+
+@job("VixVM_LoginInGuest", "vssi")
+def login_in_guest(call, machine, user_name, password, options):
+    require_bits(options, facts.VIX_LOGIN_IN_GUEST_REQUIRE_INTERACTIVE_ENVIRONMENT)
+    require(user_name)
+    machine.require_guest()
+    session = machine.session
+    account = machine.guest.login(user_name, password or "")
+    if options:
+        # Nobody sits at the console of a simulated guest.
+        raise Failure(facts.VIX_E_INTERACTIVE_SESSION_NOT_PRESENT)
+    call.client.logins[machine.path] = (session, account)
+    return []
+
+
+@job("VixVM_LogoutFromGuest", "v")
+def logout_from_guest(call, machine):
+    call.client.logins.pop(machine.path, None)
+    return []
+
+
+@job("VixVM_InstallTools", "vis")
+def install_tools(call, machine, options, command_line):
+    upgrade, at_once = facts.VIX_INSTALLTOOLS_AUTO_UPGRADE, facts.VIX_INSTALLTOOLS_RETURN_IMMEDIATELY
+    require_bits(options, upgrade | at_once)
+    require(command_line is None)
+    # ESX returns as soon as the image is there, whatever it is told.
+    mounts = call.world.plays.name == "vi_server" and not options & upgrade
+    upgrades.install_tools(machine, call, upgrade=bool(options & upgrade), at_once=bool(options & at_once) or mounts)
+    return []
+
+
+@job("VixVM_CaptureScreenImage", "vil")
+def capture_screen_image(call, machine, form, properties):
+    require(not properties)
+    if form != facts.VIX_CAPTURESCREENFORMAT_PNG:
+        raise Failure(facts.VIX_E_SCREEN_CAPTURE_BAD_FORMAT)
+    account_of(call, machine)
+    config = machine.config()
+    image = screen.picture([config.get("displayName", machine.name), machine.power.replace("_", " "), config.get("guestOS", "other")])
+    return [[facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, image, facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_SIZE, len(image)]]

@@ -1,0 +1,71 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""VMs as a whole: opening, cloning, deleting and upgrading them (semantics.md sections 11, 13, 14 and 24)."""
+
+from __future__ import annotations
+
+import os
+
+from openvix import clones, deletion, encryption, facts, upgrades
+from openvix.calls.table import job, require, require_bits
+from openvix.failure import Failure
+
+
+@job("VixHost_OpenVM", "hsil")
+def open_vm(call, host, path, options, properties):
+    require(options == facts.VIX_VMOPEN_NORMAL)
+    # One that is not encrypted does not look at it.
+    require(all(key == facts.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD for key in properties[::2]))
+    passwords = properties[1::2]
+    require(all(isinstance(password, str) for password in passwords))
+    return opened(call, host, path, passwords[-1] if passwords else None)
+
+
+@job("VixVM_Open", "hs")
+def open_(call, host, path):
+    return opened(call, host, path, None)
+
+
+def opened(call, host, text, password):
+    """Open a VM by the path that a client writes, and return its handle."""
+    world = call.world
+    path = world.plays.meant(world.directory, text or "")
+    require(path)
+    machine = world.find(path)
+    unlisted = machine and world.plays.has_inventory and machine.path in world.inventory.unregistered
+    if not os.path.isfile(path) or unlisted:
+        raise Failure(facts.VIX_E_VM_NOT_FOUND)
+    if machine is None:
+        broken = not path.endswith(".vmx") or os.path.realpath(path).startswith(f"{world.directory}/vms/")
+        raise Failure(facts.VIX_E_CANNOT_READ_VM_CONFIG if broken else facts.VIX_E_VM_NOT_FOUND)
+    encryption.require_password(machine.config(), password)
+    call.client.opened(machine, host)
+    return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, machine.path]]
+
+
+@job("VixVM_Delete", "vi")
+def delete(call, machine, options):
+    require_bits(options, facts.VIX_VMDELETE_DISK_FILES)
+    # Servers keep no disk without its VM (semantics.md section 13).
+    require(options or call.world.plays.name not in ("vi_server", "server"))
+    deletion.delete(call.world, machine, call, with_disks=bool(options))
+    return []
+
+
+@job("VixVM_Clone", "voisil")
+def clone(call, machine, snapshot, kind, target, options, properties):
+    require(kind in (facts.VIX_CLONETYPE_FULL, facts.VIX_CLONETYPE_LINKED) and not options and not properties)
+    require(target and target.startswith("/") and len(os.path.basename(target)) > len(".vmx") and target.endswith(".vmx"))
+    require(snapshot is None or snapshot[0] is machine)
+    made = clones.clone(call.world, machine, call, snapshot and snapshot[1], kind == facts.VIX_CLONETYPE_LINKED, target)
+    call.client.opened(made, call.client.opener(machine))
+    return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, made.path]]
+
+
+@job("VixVM_UpgradeVirtualHardware", "vi")
+def upgrade_virtual_hardware(call, machine, options):
+    require(not options)
+    upgrades.upgrade_hardware(machine, call, call.world.plays.hardware)
+    return []

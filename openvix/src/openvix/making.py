@@ -1,0 +1,97 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Making a VM: the files that a new one begins with."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from openvix import encryption, machine, vmsd, vmx
+from openvix.guest import disks
+
+
+def make(folder: Path, name: str, settings: dict):
+    """Write the files of a new VM into an empty folder that is not its own yet; settings as worldfile.vm() returns them."""
+    own = folder / "openvix"
+    (own / "disks").mkdir(mode=0o700, parents=True)
+    hostname = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63] or "vm"
+    disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"])
+    tree = planted(vmsd.Tree(), settings["snapshots"])
+    disk = 2 if tree.snapshots else 1
+    if tree.snapshots:
+        disks.copy(own / "disks" / "1", own / "disks" / "2")
+    # The disk was the same when each of them was taken: they share one.
+    kept = {str(snapshot.uid): {"disk": 1, "power": machine.OFF, "ran": 0.0} for snapshot in tree.snapshots}
+    suspended = settings["power"] == machine.SUSPENDED
+    # A VM that is to be on has no guest yet: Machine.settle() boots it.
+    state = {"power": settings["power"], "booted": machine.clock(), "ran": 0.0, "disk": disk, "captured": False, "snapshots": kept}
+    config = vmx.new(
+        {
+            "config.version": "8",
+            "virtualHW.version": str(settings["hardware"]),
+            "displayName": name,
+            "guestOS": settings["guest_os"],
+            "memsize": str(settings["memory"]),
+            "numvcpus": str(settings["cpus"]),
+            "scsi0.present": "TRUE",
+            "scsi0.virtualDev": "pvscsi",
+            "scsi0:0.present": "TRUE",
+            "scsi0:0.fileName": f"{name}.vmdk",
+            **({} if settings["guest_operations"] else {"guest.commands.enabled": "FALSE"}),
+            **(encryption.keys(settings["password"]) if settings["password"] else {}),
+        }
+    )
+    files = {
+        folder / f"{name}.vmx": config.write(),
+        folder / f"{name}.vmsd": vmsd.write(tree, name),
+        folder / f"{name}.vmdk": DISK.encode(),
+        # The password itself is kept nowhere: the .vmx tells whether one is right.
+        own / "machine.json": json.dumps({**settings, "password": ""}).encode(),
+        own / "state.json": json.dumps(state).encode(),
+        **{folder / vmsd.state_file(name, snapshot.uid): snapshot_state(snapshot) for snapshot in tree.snapshots},
+    }
+    if suspended:
+        files.update(machine.suspended_files(folder / f"{name}.vmx", config, True))
+    for path, content in files.items():
+        path.write_bytes(content)
+
+
+def planted(tree: vmsd.Tree, wanted: list[dict], parent: int = 0) -> vmsd.Tree:
+    """Return the tree with these snapshots taken one after another, each below its parent."""
+    for each in wanted:
+        tree = replace(tree, current=parent).with_new(each["name"], each["description"], time.time_ns() // 1000, False)
+        tree = planted(tree, each["children"], tree.current)
+    return tree
+
+
+def snapshot_state(snapshot: vmsd.Snapshot) -> bytes:
+    return f"OpenVIX: the state of snapshot {snapshot.uid}\n".encode()
+
+
+# A disk of 8 GB that reads as zeros: what is on the simulated disk lies in openvix/disks.
+DISK = """\
+# Disk DescriptorFile
+version=1
+encoding="UTF-8"
+CID=fffffffe
+parentCID=ffffffff
+createType="monolithicFlat"
+
+# Extent description
+RW 16777216 ZERO
+
+# The Disk Data Base
+#DDB
+
+ddb.virtualHWVersion = "21"
+ddb.geometry.cylinders = "1044"
+ddb.geometry.heads = "255"
+ddb.geometry.sectors = "63"
+ddb.adapterType = "lsilogic"
+"""

@@ -1,0 +1,136 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The power of a VM (semantics.md sections 12 and 13), and waiting for its Tools (section 16)."""
+
+from __future__ import annotations
+
+from openvix import clones, facts
+from openvix.failure import Failure
+from openvix.machine import OFF, ON, PAUSED, SUSPENDED, VARIABLES, Machine, clock
+
+
+def on(vm: Machine, call, paused: bool, window: bool = False):
+    with vm.operation():
+        if vm.is_on:
+            raise Failure(facts.VIX_E_VM_IS_RUNNING)
+        vm.require_unlocked()
+        clones.require_base(vm)
+        if vm.number("memsize", 4) % 4:
+            raise Failure(facts.VIX_E_CANCELLED)
+        if vm.settings["question"] and not window:
+            raise Failure(facts.VIX_E_VMX_MSG_DIALOG_AND_NO_UI)
+        resumes = vm.power == SUSPENDED
+        vm.linger(call, facts.VIX_POWERSTATE_RESUMING if resumes else facts.VIX_POWERSTATE_POWERING_ON)
+        ran = vm.state["ran"] if resumes else 0.0
+        vm.boot(vm.state["disk"], frozen=paused)
+        vm.save({**vm.state, "power": PAUSED if paused else ON, "booted": clock() - ran, "ran": ran, "captured": False})
+
+
+def off(vm: Machine, call):
+    with vm.operation(hard=True):
+        vm.require_on()
+        vm.linger(call, facts.VIX_POWERSTATE_POWERING_OFF)
+        _off(vm)
+
+
+def reset(vm: Machine, call):
+    with vm.operation(hard=True):
+        vm.require_on()
+        vm.linger(call, facts.VIX_POWERSTATE_RESETTING)
+        _reset(vm)
+
+
+def suspend(vm: Machine, call):
+    with vm.operation():
+        vm.require_on()
+        vm.linger(call, facts.VIX_POWERSTATE_SUSPENDING)
+        vm.save({**vm.state, "power": SUSPENDED, "ran": vm.ran(), "captured": False})
+        vm.halt()
+
+
+def pause(vm: Machine, call):
+    with vm.operation():
+        # Undocumented for a VM that is paused already: for us it does not run.
+        if vm.power != ON:
+            raise Failure(facts.VIX_E_VM_NOT_RUNNING)
+        vm.linger(call)
+        vm.guest.freeze()
+        vm.save({**vm.state, "power": PAUSED, "ran": vm.ran()})
+
+
+def unpause(vm: Machine, call):
+    with vm.operation():
+        vm.require_on()
+        if vm.power == ON:
+            raise Failure(facts.VIX_E_VM_IS_RUNNING)
+        vm.linger(call)
+        vm.guest.thaw()
+        vm.save({**vm.state, "power": ON, "booted": clock() - vm.state["ran"]})
+
+
+def stop_softly(vm: Machine, call, reset: bool):
+    """Ask the guest to stop or restart, and return once it has."""
+    with vm.operation():
+        vm.require_on()
+        if not vm.tools_run():
+            raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING)
+        if vm.tools_in() + vm.settings["scripts_seconds"] > 0:
+            raise Failure(facts.VIX_E_POWEROP_SCRIPTS_NOT_AVAILABLE)
+        run, obeyed = vm.run, vm.settings["soft_stop"] == "obeyed"
+        vm.stopping = obeyed
+        call.progress()
+    end = clock() + vm.settings["stop_seconds"] if obeyed else None
+    try:
+        with vm.changed:
+            # A request that is ignored lasts as long as this run of the VM, or the client that waits for it.
+            while vm.run is run and (end is None or end > clock()) and not (end is None and call.is_orphan()):
+                vm.changed.wait(end and end - clock())
+        with vm.busy:
+            if vm.run is run and obeyed:
+                _reset(vm) if reset else _off(vm)
+            elif vm.is_on != reset:
+                # Somebody else did something else to the VM meanwhile.
+                raise Failure(facts.VIX_E_CANCELLED)
+    finally:
+        vm.stopping = False
+
+
+def wait_for_tools(vm: Machine, call, seconds: int):
+    """Return once Tools run; after so many seconds (0 or less: never) raise 3000 (semantics.md section 16)."""
+    vm.settled()
+    end = clock() + seconds if seconds > 0 else None
+    with vm.changed:
+        times_off, was_on = vm.times_off, vm.is_on
+        while not vm.tools_run():
+            if was_on and (vm.times_off != times_off or not vm.is_on):
+                raise Failure(facts.VIX_E_VM_NOT_RUNNING)
+            if vm.is_deleted:
+                raise Failure(facts.VIX_E_VM_NOT_FOUND)
+            if call.is_orphan():
+                raise Failure(facts.VIX_E_HOST_CONNECTION_LOST)
+            if end is not None and clock() >= end:
+                raise Failure(facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS)
+            times_off, was_on = vm.times_off, vm.is_on
+            waits = [wait for wait in (vm.tools_in(), end and end - clock()) if wait is not None]
+            vm.changed.wait(max(min(waits), 0.001) if waits else None)
+
+
+def _off(vm: Machine):
+    vm.forget_logins()
+    vm.save({**vm.state, "power": OFF, "booted": None, "ran": 0.0}, lost=VARIABLES)
+    vm.halt()
+
+
+def _reset(vm: Machine):
+    vm.halt()
+    vm.save({**vm.state, "power": ON, "booted": clock(), "ran": 0.0}, lost=("environment",))
+    vm.boot_or_off()
+
+
+def restart(vm: Machine):
+    """Have the guest restart, as it does by itself after an installation."""
+    with vm.busy:
+        if vm.power == ON:
+            _reset(vm)

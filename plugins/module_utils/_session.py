@@ -32,6 +32,17 @@ def run_each(work, items, options, concurrency):
     return _worker.run_parts(partial(_with_host_for_each, work, items, concurrency, options), len(items), options["timeout"])
 
 
+def for_host(work, options):
+    """Return work(host) as _worker.run_all() takes it, with a single part. Its answer is given before the host is left, where libvix may hang."""
+    return partial(_with_host_answered, work, options)
+
+
+def _with_host_answered(work, options, crumb, part):
+    with _connect(options, crumb) as host:
+        found = work(host)
+        part(0, lambda: found)
+
+
 def _with_host(work, options, crumb):
     with _connect(options, crumb) as host:
         return work(host)

@@ -97,26 +97,82 @@ def run_parts(work, parts, seconds):
     work: called in a child process as work(crumb, part); it calls part(number, callable) for each of its parts, from any thread.
     What work itself raises, the parts that have not answered end in. seconds: as in run().
     """
+    [outcomes] = run_all([(work, parts, seconds)])
+    return outcomes
+
+
+def run_all(works):
+    """Return what run_parts() would of each (work, parts, seconds), in order; all are done at the same time, each in a child process of its own."""
+    children = []
+    try:
+        for work, parts, seconds in works:
+            children.append(_start(work, parts, seconds, children))
+        talking = children
+        while talking:
+            readable = select.select([child.answers for child in talking], [], [], POLL)[0]
+            talking = [child for child in talking if child.hear(child.answers in readable)]
+        return [child.part_outcomes() for child in children]
+    finally:
+        for child in children:
+            child.end()
+
+
+def _start(work, parts, seconds, older):
+    """Return the _Child that does this work. older: those that were started before, of which it keeps nothing."""
     crumbs = Crumbs(parts)
     answers, answering = os.pipe()
     living, life = os.pipe()  # the child ends when the parent does: it reads from one end, the parent just holds the other
-    child = os.fork()
-    if child == 0:
-        os.close(answers)
-        os.close(life)
+    process = os.fork()
+    if process == 0:
+        for descriptor in (answers, life, *(descriptor for child in older for descriptor in (child.answers, child.life))):
+            os.close(descriptor)
         _serve(work, crumbs, answering, living)
     os.close(answering)
     os.close(living)
-    try:
-        outcomes, status = _listen(child, answers, parts, seconds + GRACE)
-        for part in range(parts):
-            if part not in outcomes:
-                outcomes[part] = outcomes.get(WHOLE) or _loss(status, *crumbs.read(part), seconds)
-        return [outcomes[part] for part in range(parts)]
-    finally:
-        os.close(answers)
-        os.close(life)
-        crumbs.close()
+    return _Child(process, crumbs, answers, life, parts, seconds)
+
+
+class _Child:
+    """A child process at work, as its parent knows it: what it has answered, and until when it may."""
+
+    def __init__(self, process, crumbs, answers, life, parts, seconds):
+        self.answers, self.life = answers, life
+        self._process, self._crumbs, self._parts, self._seconds = process, crumbs, parts, seconds
+        self._end = time.monotonic() + seconds + GRACE
+        self._data, self._outcomes, self._status = bytearray(), {}, None
+
+    def hear(self, is_readable):
+        """Take what it has to say; return whether there may be more to come."""
+        if is_readable:
+            block = os.read(self.answers, 1 << 16)
+            self._data += block
+            _take_frames(self._data, self._outcomes)
+            if all(part in self._outcomes for part in range(self._parts)):
+                self._end = min(self._end, time.monotonic() + GRACE)  # nothing but its farewell is missing, and libvix may keep it from that
+            if block:
+                return END not in self._outcomes and time.monotonic() < self._end
+        if self._status is not None:
+            return False
+        ended, code = os.waitpid(self._process, os.WNOHANG)
+        self._status = code if ended else None
+        return time.monotonic() < self._end
+
+    def part_outcomes(self):
+        """What became of each part, in order."""
+        whole = self._outcomes.get(WHOLE)
+        return [
+            self._outcomes[part] if part in self._outcomes else whole or _loss(self._status, *self._crumbs.read(part), self._seconds)
+            for part in range(self._parts)
+        ]
+
+    def end(self):
+        """Have nothing left of it."""
+        if self._status is None:
+            os.kill(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
+        os.close(self.answers)
+        os.close(self.life)
+        self._crumbs.close()
 
 
 def _serve(work, crumbs, answering, living):
@@ -170,37 +226,15 @@ def _told(error):
     return {"text": str(error), "kind": type(error).__name__, "code": error.code}
 
 
-def _listen(child, answers, parts, seconds):
-    """Return the outcome of each part that answered, and the child's wait status, None when it had to be killed."""
-    end, data, status, outcomes = time.monotonic() + seconds, b"", None, {}
-    try:
-        while time.monotonic() < end and END not in outcomes:
-            if select.select([answers], [], [], 0 if status is not None else POLL)[0]:
-                block = os.read(answers, 1 << 16)
-                data = _take_frames(data + block, outcomes)
-                if block:
-                    continue
-            if status is not None:
-                break
-            ended, code = os.waitpid(child, os.WNOHANG)
-            status = code if ended else None
-        return outcomes, status
-    finally:
-        if status is None:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-
-
 def _take_frames(data, outcomes):
-    """Put each whole frame of the data among the outcomes, and return the rest."""
+    """Put each whole frame of a bytearray among the outcomes, and leave the rest in it."""
     while len(data) >= LENGTH.size:
         end = LENGTH.size + LENGTH.unpack_from(data)[0]
         if len(data) < end:
             break
         part, outcome = json.loads(data[LENGTH.size : end].decode("utf-8"))
         outcomes[part] = _heard(outcome)
-        data = data[end:]
-    return data
+        del data[:end]
 
 
 def _heard(outcome):
@@ -213,7 +247,9 @@ def _loss(status, call, doing, seconds):
     """The failure of a child that gave no answer."""
     where = f" in {call}" if call else ""
     advice = "look at VMware's logs, and run the task again"
-    if status is None:
+    if status is None and doing and not call:
+        error = TimedOut(f"not done after {seconds:g} s; it was ended", doing=doing)
+    elif status is None:
         error = TimedOut(f"not done after {seconds:g} s: the VIX library hangs{where}; it was ended, and VMware may still finish", doing=doing)
     elif os.WIFSIGNALED(status):
         error = LibraryCrashed(f"the VIX library crashed{where} ({signal.Signals(os.WTERMSIG(status)).name}); {advice}", doing=doing)

@@ -10,6 +10,7 @@ import os
 import re
 
 from . import vmx
+from .places import Places
 
 # A file below the user's home, what its entries are called before their number, and where they have the path and the name of a VM.
 LISTS = (
@@ -19,19 +20,49 @@ LISTS = (
 )
 
 
+# Files below the user's home in which a product notes its settings, and where it keeps new VMs when it is not told otherwise.
+PREFERENCES = (".vmware/preferences", "Library/Preferences/VMware Fusion/preferences")
+DEFAULT_FOLDER = "prefvmx.defaultvmpath"
+FOLDERS = ("vmware", "Virtual Machines.localized", "Documents/Virtual Machines.localized")
+
+
 def known_vms(home):
     """Return path and display name (None where the list has none) of each VM in VMware's lists, in their order, each VM once.
 
     home: the home of the user whose lists they are. A VM stays in a list when its files are gone. Raises vmx.BrokenFile.
     """
-    found, places = [], set()
+    found, broken = listed_vms(home)
+    if broken:
+        raise broken[0]
+    return [(path, name) for path, dummy, name in found]
+
+
+def listed_vms(home):
+    """Return path, where it really lies, and display name (or None) of the same, and the BrokenFile of each list that cannot be read."""
+    found, broken, places = {}, [], Places()
     for name, entry, path_key, name_key in LISTS:
-        for path, display_name in _entries(os.path.join(home, name), entry, path_key, name_key):
-            place = _place(path)
-            if place and place not in places:
-                places.add(place)
-                found.append((path, display_name or None))
-    return found
+        try:
+            entries = _entries(os.path.join(home, name), entry, path_key, name_key)
+        except vmx.BrokenFile as error:
+            broken.append(error)
+            continue
+        for path, display_name in entries:
+            place = places.real(path)  # a folder of the list is an entry as well, and one that was removed an empty one
+            if place:
+                found.setdefault(place, (path, place, display_name or None))
+    return list(found.values()), broken
+
+
+def folders(home):
+    """Return the folders that are there of those in which the products keep the VMs of the user with this home."""
+    found = []
+    for name in PREFERENCES:
+        try:
+            found.append(vmx.read(os.path.join(home, name)).get(DEFAULT_FOLDER, ""))
+        except (FileNotFoundError, vmx.BrokenFile):  # the usual folders are left
+            continue
+    found += [os.path.join(home, name) for name in FOLDERS]
+    return [folder for folder in dict.fromkeys(found) if os.path.isabs(folder) and os.path.isdir(folder)]
 
 
 def _entries(path, entry, path_key, name_key):
@@ -42,11 +73,3 @@ def _entries(path, entry, path_key, name_key):
     pattern = re.compile(re.escape(entry) + "([0-9]{1,9})" + re.escape(f".{path_key}"))
     numbers = sorted({int(hit.group(1)) for hit in map(pattern.fullmatch, values) if hit})
     return [(values.get(f"{entry}{number}.{path_key}", ""), values.get(f"{entry}{number}.{name_key}")) for number in numbers]
-
-
-def _place(path):
-    """Where a VM really lies; None for what is no path: a folder of the list is an entry as well, and one that was removed an empty one."""
-    try:
-        return os.path.realpath(path) if os.path.isabs(path) and b"\0" not in os.fsencode(path) else None
-    except UnicodeEncodeError:  # the locale has no such characters, and so no such path
-        return None

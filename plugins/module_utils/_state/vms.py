@@ -23,14 +23,15 @@ def describe(host, path, password=None, gather=(), address_timeout=0):
     address_timeout: seconds to wait until the guest of a running VM has told an address.
     """
     with host.open_vm(path, password) as vm:
+        found = vm.describe()
         facts = {
-            "path": vm.path,
-            "name": vm.name,
-            "power": vm.power,
-            "tools": vm.tools,
-            "guest_os": vm.guest_os,
-            "cpus": vm.cpus,
-            "memory": vm.memory,
+            "path": found["path"],
+            "name": found["name"],
+            "power": states.word(states.POWER, found["power_bits"] or 0) or vm.power,
+            "tools": found["tools"],
+            "guest_os": found["guest_os"],
+            "cpus": found["cpus"],
+            "memory": found["memory"],
         }
         if gather:
             facts.update(_more(vm, facts, gather, address_timeout))

@@ -2,111 +2,413 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""VMs of hosts. What this shares with the other inventory plugin is in tests/unit/plugins/plugin_utils/test_inventory.py."""
+
 from __future__ import annotations
 
 import json
 import os
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
+UPSTAIRS = "provider: workstation_shared, hostname: 'https://upstairs.example.com/sdk', username: lab, password: s3cret-lab"
+CELLAR = "provider: workstation_shared, hostname: 'cellar.example.com:8443', username: lab, password: s3cret-lab"
+
 
 @pytest.fixture
-def inventory(tmp_path):
-    """Run ansible-inventory on a file of the plugin; text is what the file has beside the plugin's name."""
+def graph(run_ansible, write_inventory):
+    """All that ansible-inventory --graph says, on one line: where the library crashes, a process of its own is at hand for that."""
 
-    def run(text="", *arguments, name="lab.vix.yml", **environment):
-        (tmp_path / name).write_text(f"plugin: vmlab.vix.vms\n{text}")
-        command = [str(pathlib.Path(sys.executable).with_name("ansible-inventory")), "-i", str(tmp_path / name), *(arguments or ["--list"])]
-        done = subprocess.run(
-            command, env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0", **environment}, capture_output=True, text=True, timeout=60, check=False
-        )
-        return done if arguments or done.returncode else json.loads(done.stdout, object_hook=plain)
+    def run(text):
+        done = run_ansible("ansible-inventory", "-i", write_inventory(text), "--graph")
+        return " ".join(f"{done.stdout} {done.stderr}".split())
 
     return run
-
-
-def plain(value):
-    """The text that ansible-inventory marks as not to be templated."""
-    return value.get("__ansible_unsafe", value)
 
 
 def test_the_running_vms_are_hosts_with_their_properties(openvix, inventory):
     web = openvix.add_vm("web", power="powered_on", memory=2048)
     openvix.add_vm("db")
 
-    hosts = inventory()["_meta"]["hostvars"]
+    hosts = inventory().hosts
 
     assert set(hosts) == {"web"}
-    assert {key: hosts["web"][key] for key in ("vix_path", "vix_name", "vix_power", "vix_memory")} == {
+    assert {key: hosts["web"][key] for key in ("vix_path", "vix_name", "vix_power", "vix_memory", "vix_host", "vix_sources")} == {
         "vix_path": web,
         "vix_name": "web",
         "vix_power": "powered_on",
         "vix_memory": 2048,
+        "vix_host": "localhost",
+        "vix_sources": ["running"],
     }
 
 
-def test_hosts_are_grouped_and_composed(openvix, inventory):
-    openvix.add_vm("web", power="powered_on", guest_os="debian12-64", memory=8192)
-    openvix.add_vm("desk", power="paused", guest_os="windows11-64")
+def test_ansibles_commands_know_the_vms(openvix, run_ansible, write_inventory):
+    openvix.add_vm("web", power="powered_on")
+    path = write_inventory("keyed_groups: [{key: vix_power, separator: ''}]\n")
 
-    found = inventory("keyed_groups: [{key: vix_guest_os, prefix: os}]\ngroups: {frozen: vix_power == 'paused'}\ncompose: {big: vix_memory > 4096}\n")
+    listed = json.loads(run_ansible("ansible-inventory", "-i", path, "--list").stdout)
+    graph = run_ansible("ansible-inventory", "-i", path, "--graph", "-vvv").stdout
+    host = json.loads(run_ansible("ansible-inventory", "-i", path, "--host", "web").stdout)
+    hosts = run_ansible("ansible", "-i", path, "powered_on", "-m", "ansible.builtin.ping", "--list-hosts").stdout
 
-    assert found["os_debian12_64"]["hosts"] == ["web"]
-    assert found["frozen"]["hosts"] == ["desk"]
-    assert found["_meta"]["hostvars"]["web"]["big"] is True
+    assert listed["powered_on"]["hosts"] == ["web"]
+    assert "|--@powered_on:\n  |  |--web" in graph
+    assert "web.vmx: in, as web; listed by running on localhost" in " ".join(graph.split())
+    assert host["vix_power"] == "powered_on"
+    assert hosts.split() == ["hosts", "(1):", "web"]
 
 
 def test_what_a_vm_says_of_itself_is_not_templated(openvix, inventory):
     openvix.add_vm("web", power="powered_on", guest_os="{{ 6 * 7 }}")
 
-    variables = inventory("compose: {shown: vix_guest_os ~ '!'}\n")["_meta"]["hostvars"]["web"]
+    variables = inventory("compose: {shown: vix_guest_os ~ '!'}\n").hosts["web"]
 
     assert (variables["vix_guest_os"], variables["shown"]) == ("{{ 6 * 7 }}", "{{ 6 * 7 }}!")
 
 
-def test_the_cache_spares_the_library(openvix, inventory, tmp_path):
+def test_the_address_that_tools_report_is_where_the_vm_can_be_reached(openvix, inventory):
+    openvix.add_vm("web", power="powered_on", ip="192.0.2.9")
+
+    assert inventory("set_ansible_host: true\n").hosts["web"]["ansible_host"] == "192.0.2.9"
+
+
+def test_all_sources_are_put_together_each_vm_once(openvix, inventory, place_vm, in_library, tmp_path):
+    web, db, mail = openvix.add_vm("web", power="powered_on"), openvix.add_vm("db", power="suspended"), openvix.add_vm("mail", power="powered_on")
+    os.symlink(pathlib.Path(web).parents[1], tmp_path / "link")
+    in_library((f"{tmp_path}/link/web/web.vmx", "web"), (db, "db"), ("/nowhere/gone.vmx", "gone"))
+    scanned = place_vm("scanned/old/old.vmx")
+    os.symlink(pathlib.Path(mail).parent, tmp_path / "scanned" / "mail")
+
+    hosts = inventory(f"sources: [running, registered, library, scan]\nscan_folders: ['{tmp_path}/scanned']\n").hosts
+
+    assert {name: (variables["vix_path"], variables["vix_sources"], variables["vix_power"]) for name, variables in hosts.items()} == {
+        "web": (web, ["running", "library"], "powered_on"),
+        "mail": (mail, ["running", "scan"], "powered_on"),
+        "db": (db, ["library"], "suspended"),
+        "gone": ("/nowhere/gone.vmx", ["library"], "unknown"),
+        "old": (scanned, ["scan"], "powered_off"),
+    }
+
+
+def test_a_source_that_the_product_does_not_have_is_told_to_who_asks(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
-    cache = f"cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: {tmp_path / 'cache'}\n"
 
-    first, again = inventory(cache), inventory(cache)
+    found = inventory("sources: [running, registered]\n", verbosity=3)
 
-    assert first == again
-    assert len(openvix.calls("VixHost_FindItems")) == 1
+    assert list(found.hosts) == ["web"]
+    assert "no VM is listed as registered" in found.told
+    assert "WARNING" not in found.told
 
 
-def test_one_that_is_listed_and_dead_is_a_warning(openvix, inventory):
+def test_files_alone_need_no_library(inventory, place_vm, in_library, monkeypatch):
+    monkeypatch.setenv("VIX_LIBRARY", "/nowhere.so")
+    in_library((place_vm("vms/web/web.vmx"), "web"))
+    place_vm("home/vmware/db/db.vmx")
+
+    found = inventory("sources: [library, scan]\nhosts: [{name: laptop}]\n")
+
+    assert {name: variables["vix_host"] for name, variables in found.hosts.items()} == {"web": "laptop", "db": "laptop"}
+
+
+def test_without_a_library_the_files_are_listed_all_the_same(inventory, place_vm, in_library, monkeypatch):
+    monkeypatch.setenv("VIX_LIBRARY", "/nowhere.so")
+    in_library((place_vm("vms/web/web.vmx"), "web"))
+
+    found = inventory("sources: [running, library]\n")
+
+    assert list(found.hosts) == ["web"]
+    assert "[WARNING]: host localhost does not answer: loading libvix: no VIX library was found; looked for /nowhere.so (chosen)" in found.told
+
+
+# -- what dies and what hangs
+
+
+def test_one_that_is_listed_and_dead_is_stale_and_a_warning(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
-    openvix.add_vm("dead", power="powered_on")
+    dead = openvix.add_vm("dead", power="powered_on")
     openvix.fault(call="VixHost_OpenVM", vm="dead", error=4000)
 
-    done = inventory("", "--graph")
+    found = inventory()
 
-    assert "--web" in done.stdout
-    assert "dead" not in done.stdout
-    assert "left out of the inventory: opening " in " ".join(done.stderr.split())
+    assert {name: (variables["vix_stale"], variables["vix_power"]) for name, variables in found.hosts.items()} == {
+        "web": (False, "powered_on"),
+        "dead": (True, "unknown"),
+    }
+    assert f"[WARNING]: {dead} is listed as running, and cannot be opened: opening {dead}: " in found.told
+    assert list(inventory("filters: [{exclude: vix_stale}]\n").hosts) == ["web"]
+
+
+def test_an_encrypted_vm_is_listed_without_its_password(openvix, inventory):
+    openvix.add_vm("secret", power="powered_on", password="s3cret-vm")
+
+    variables = inventory().hosts["secret"]
+
+    assert (variables["vix_encrypted"], variables["vix_stale"], variables["vix_power"]) == (True, False, "powered_on")
 
 
 @pytest.mark.parametrize(("fault", "words"), [({"crash": True}, "crashed in VixHost_FindItems (SIGSEGV)"), ({"hang": True}, "hangs in VixHost_FindItems")])
-def test_a_loss_of_the_library_is_one_sentence_and_not_the_end_of_ansible(openvix, inventory, fault, words):
+def test_a_loss_of_the_library_is_one_sentence_and_not_the_end_of_ansible(openvix, graph, fault, words):
     openvix.fault(call="VixHost_FindItems", **fault)
     openvix.forgive_leaks("the process of the library died")
 
-    done = inventory("timeout: 1\n", "--graph")
+    told = graph("timeout: 4\n")
 
-    assert words in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+    assert "@ungrouped" in told
+    assert "Failed to parse inventory" in told
+    assert words in told
+    assert "Traceback" not in told
 
 
-def test_a_file_of_another_name_is_not_for_this_plugin(openvix, inventory):
+def test_a_vm_about_which_the_library_hangs_is_stale_and_costs_no_other(openvix, inventory):
+    openvix.add_vm("web", power="powered_on")
+    openvix.add_vm("stuck", power="powered_on")
+    openvix.fault(call="VixHost_OpenVM", vm="stuck", hang=True)
+    openvix.forgive_leaks("the process of the library is ended")
+
+    found = inventory("vm_timeout: 4\n")
+
+    assert {name: variables["vix_stale"] for name, variables in found.hosts.items()} == {"web": False, "stuck": True}
+
+
+def test_files_are_listed_although_the_library_dies(openvix, graph, place_vm, in_library):
+    openvix.fault(call="VixHost_FindItems", crash=True)
+    openvix.forgive_leaks("the process of the library died")
+    in_library((place_vm("vms/web/web.vmx"), "web"))
+
+    told = graph("sources: [running, library]\n")
+
+    assert "|--web" in told
+    assert "[WARNING]: host localhost does not answer: listing the running VMs: the VIX library crashed" in told
+
+
+# -- several hosts
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_each_host_is_asked_with_its_own_name_and_credentials(openvix, inventory, monkeypatch):
+    openvix.add_vm("web", power="powered_on")
+    openvix.add_vm("db")
+    monkeypatch.setenv("LAB_PASSWORD", "s3cret-lab")
+
+    found = inventory(
+        "username: lab\n"
+        "hosts:\n"
+        f"- {{name: upstairs, {UPSTAIRS}, sources: [running, registered]}}\n"
+        "- {provider: workstation_shared, hostname: 'cellar.example.com:8443', password: \"{{ lookup('ansible.builtin.env', 'LAB_PASSWORD') }}\"}\n"
+        "hostnames: [\"vix_host ~ '-' ~ vix_name\"]\n",
+        verbosity=3,
+    )
+
+    assert {name: (variables["vix_host"], variables["vix_power"]) for name, variables in found.hosts.items()} == {
+        "upstairs-web": ("upstairs", "powered_on"),
+        "upstairs-db": ("upstairs", "powered_off"),
+        "cellar.example.com-web": ("cellar.example.com", "powered_on"),
+    }
+    assert found.hosts["upstairs-web"]["vix_path"] == "[standard] web/web.vmx"
+    assert "s3cret-lab" not in found.told
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_a_vm_of_two_hosts_is_two_vms(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
 
-    assert "web" not in inventory("", "--graph", name="lab.yml").stdout
+    found = inventory(f"hosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
+
+    assert sorted(variables["vix_host"] for variables in found.hosts.values()) == ["one", "two"]
+    assert "2 VMs are called web: [standard] web/web.vmx, [standard] web/web.vmx" in found.told
 
 
-def test_options_come_from_the_environment(openvix, inventory):
+@pytest.mark.openvix(product="workstation_shared")
+def test_a_password_may_be_in_a_vault(openvix, run_ansible, write_inventory, tmp_path):
+    openvix.add_vm("web", power="powered_on")
+    (tmp_path / "vault").write_text("open sesame\n")
+    made = run_ansible("ansible-vault", "encrypt_string", "--vault-password-file", str(tmp_path / "vault"), "s3cret-lab")
+    vaulted = made.stdout.replace("\n", "\n    ").rstrip()
+    entries = "username: lab\n    provider: workstation_shared\n    password: "
+    path = write_inventory(f"hosts:\n  - hostname: one.example.com\n    {entries}{vaulted}\n  - hostname: two.example.com\n    {entries}plain\n")
+
+    done = run_ansible("ansible-inventory", "-i", path, "--list", "-vvv", "--vault-password-file", str(tmp_path / "vault"))
+
+    assert done.stdout.count('"vix_name"') == 2, done.stderr
+    assert "s3cret-lab" not in done.stdout + done.stderr
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_options_and_the_environment_name_a_single_host(openvix, inventory, monkeypatch):
+    openvix.add_vm("web", power="powered_on")
+    for name, value in {"HOSTNAME": "https://upstairs.example.com/sdk", "PROVIDER": "workstation_shared", "USERNAME": "lab", "PASSWORD": "lab"}.items():
+        monkeypatch.setenv(f"VIX_{name}", value)
+
+    assert inventory().hosts["web"]["vix_host"] == "upstairs.example.com"
+
+
+@pytest.mark.openvix(product="workstation_shared")
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"hang": True}, "connecting to cellar.example.com:8443: not done after 5 s: the VIX library hangs in VixHost_Connect"),
+        ({"crash": True}, "connecting to cellar.example.com:8443: the VIX library crashed in VixHost_Connect (SIGSEGV)"),
+        ({"error": 18000}, "connecting to cellar.example.com:8443: "),
+    ],
+    ids=["hang", "crash", "error"],
+)
+def test_a_host_that_does_not_answer_is_a_warning_and_the_rest_is_listed(openvix, graph, fault, words):
+    openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixHost_Connect", times=1, **fault)  # whichever comes first
+    openvix.forgive_leaks("the process of the library died")
+
+    told = graph(f"timeout: 5\nkeyed_groups: [{{key: vix_host, prefix: of}}]\nhosts: [{{name: cellar, {CELLAR}}}, {{name: too, {CELLAR}}}]\n")
+
+    lost = "too" if "@of_cellar: | |--web" in told else "cellar"
+    assert told.count("|--web") == 1
+    assert f"[WARNING]: host {lost} does not answer: {words}" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_a_host_that_does_not_answer_is_an_error_where_that_is_wanted(openvix, inventory):
+    openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixHost_Connect", times=1, error=18000)
+
+    found = inventory(f"on_unreachable: error\nhosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
+
+    assert found.hosts == {}
+    assert "does not answer: connecting to " in found.told
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_when_no_host_answers_there_is_no_inventory(openvix, inventory):
+    openvix.fault(call="VixHost_Connect", error=18000)
+
+    found = inventory(f"hosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
+
+    assert "Failed to parse inventory" in found.told
+    assert "host one does not answer" in found.told
+    assert "| host two does not answer" in found.told
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_all_hosts_are_asked_at_the_same_time(openvix, inventory):
+    """Two that take longer than half of the time each: one after the other they would not be done."""
+    openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixHost_Connect", hang=True, where="job", times=2)
+    openvix.forgive_leaks("the connections are given up")
+
+    found = inventory(f"timeout: 2\nhosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
+
+    connects = openvix.calls("VixHost_Connect")
+    assert len({call["client"] for call in connects}) == 2
+    assert found.told.count("not done after 2 s") >= 2
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_each_host_has_its_own_time(openvix, inventory):
+    openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixHost_Connect", hang=True, where="job", times=1)
+    openvix.forgive_leaks("the connection is given up")
+
+    found = inventory(f"timeout: 300\nhosts: [{{name: one, timeout: 4, {UPSTAIRS}}}, {{name: two, timeout: 5, {CELLAR}}}]\n")
+
+    assert len(found.hosts) == 1
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        ("[{nmae: one}]", "hosts[0] is not right: nmae. Supported parameters include"),
+        ("[{name: one}, {port: many}]", "hosts[1] is not right: "),
+        ("[{provider: esx}]", "hosts[0] is not right: value of provider must be one of"),
+        ("[{sources: [library]}]", "hosts[0] is not right: value of sources must be one or more of: running, registered"),
+        ("[upstairs]", "hosts[0] is not right: "),
+        ("[{name: one}, {name: one}]", "two of the hosts are called one: give each a name of its own"),
+        ("[{}, {}]", "two of the hosts are called localhost"),
+    ],
+)
+def test_an_entry_that_is_wrong_is_told(openvix, inventory, hosts, words):
+    found = inventory(f"hosts: {hosts}\n")
+
+    assert words in found.told
+    assert openvix.calls("VixHost_Connect") == []
+
+
+def test_two_ways_to_this_machine_list_each_vm_once(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
 
-    assert "/nowhere.so (chosen)" in " ".join(inventory("", "--graph", VIX_LIBRARY="/nowhere.so").stderr.split())
+    found = inventory("hosts: [{name: one}, {name: two, provider: workstation}]\n")
+
+    assert {name: variables["vix_host"] for name, variables in found.hosts.items()} == {"web": "one"}
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_this_machine_takes_no_credentials_of_others(openvix, inventory):
+    found = inventory("username: lab\npassword: s3cret-lab\nhostname: 'https://upstairs.example.com/sdk'\nhosts: [{name: here}]\n")
+
+    assert "connecting to this machine: " in found.told
+
+
+# -- the cache
+
+
+def cached(tmp_path, text=""):
+    return f"cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: '{tmp_path / 'cache'}'\n{text}"
+
+
+def test_the_cache_spares_the_library(openvix, inventory, tmp_path):
+    openvix.add_vm("web", power="powered_on")
+
+    first, again = inventory(cached(tmp_path)), inventory(cached(tmp_path))
+
+    assert first.hosts == again.hosts
+    assert len(openvix.calls("VixHost_FindItems")) == 1
+
+
+def test_the_cache_is_as_good_for_ansibles_commands_and_renewed_when_asked(openvix, run_ansible, write_inventory, tmp_path):
+    openvix.add_vm("web", power="powered_on")
+    path = write_inventory(cached(tmp_path))
+
+    first = run_ansible("ansible-inventory", "-i", path, "--list").stdout
+    openvix.add_vm("db", power="powered_on")
+    again = run_ansible("ansible-inventory", "-i", path, "--list").stdout
+    flushed = run_ansible("ansible-inventory", "-i", path, "--list", "--flush-cache").stdout
+
+    assert first == again
+    assert set(json.loads(flushed)["_meta"]["hostvars"]) == {"web", "db"}
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_what_is_not_whole_is_not_cached(openvix, inventory, tmp_path):
+    openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixHost_Connect", times=1, error=18000)
+    text = cached(tmp_path, f"hosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
+
+    assert len(inventory(text).hosts) == 1
+    assert len(inventory(text).hosts) == 2
+    assert all("s3cret" not in path.read_text() for path in (tmp_path / "cache").iterdir())
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_another_password_finds_the_same_cache_and_another_host_does_not(openvix, inventory, tmp_path):
+    openvix.add_vm("web", power="powered_on")
+
+    for entry in (UPSTAIRS, UPSTAIRS.replace("s3cret-lab", "other"), CELLAR):
+        inventory(cached(tmp_path, f"hosts: [{{name: one, {entry}}}]\n"))
+
+    assert len(openvix.calls("VixHost_FindItems")) == 2
+
+
+# -- files of another kind
+
+
+def test_a_file_of_another_name_is_not_for_this_plugin(openvix, run_ansible, tmp_path):
+    openvix.add_vm("web", power="powered_on")
+    (tmp_path / "lab.yml").write_text("plugin: vmlab.vix.vms\n")
+
+    assert "web" not in run_ansible("ansible-inventory", "-i", str(tmp_path / "lab.yml"), "--graph").stdout
+
+
+def test_options_come_from_the_environment(openvix, inventory, monkeypatch):
+    monkeypatch.setenv("VIX_LIBRARY", "/nowhere.so")
+
+    assert "/nowhere.so (chosen)" in inventory().told

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+from ansible_collections.vmlab.vix.plugins.module_utils import _session, _worker
 
 
 def test_work_is_done_on_a_host_that_is_disconnected_afterwards(openvix, on_host):
@@ -40,3 +40,13 @@ def test_a_handle_that_is_used_after_its_release_never_reaches_the_library(openv
     with pytest.raises(_worker.Bug, match="RuntimeError: VM is used after its release"):
         on_host(work)
     assert openvix.calls("Vix_GetProperties") == []
+
+
+def test_the_answer_of_a_host_comes_although_libvix_hangs_as_it_is_left(openvix, on_host, monkeypatch):
+    monkeypatch.setattr(_worker, "GRACE", 0.5)
+    openvix.fault(call="VixHost_Disconnect", hang=True)
+    openvix.forgive_leaks("the process hangs, and is killed")
+    options = {"library": openvix.environment["VIX_LIBRARY"], "provider": "default", "port": 0, "validate_certs": True, "timeout": 60}
+    options.update(dict.fromkeys(("hostname", "username", "password")))
+
+    assert _worker.run_all([(_session.for_host(lambda host: host.running(), options), 1, 60)]) == [[[]]]

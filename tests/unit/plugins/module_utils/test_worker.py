@@ -218,3 +218,85 @@ def test_what_the_whole_fails_with_every_part_that_has_not_answered_fails_with()
     first, second = _worker.run_parts(work, 2, 60)
 
     assert (first, str(second)) == ("done", "no host")
+
+
+# -- several at once
+
+
+def whole(work):
+    """Some work as run_all() takes it, with one part."""
+    return lambda crumb, part: part(0, lambda: work(crumb))
+
+
+def test_several_works_are_done_at_the_same_time_each_in_a_process_of_its_own():
+    readable, writable = os.pipe()
+    try:
+
+        def give(crumb):
+            os.write(writable, b"x")
+            return os.getpid()
+
+        def take(crumb):
+            return [os.read(readable, 1).decode(), os.getpid()]  # which waits for the other
+
+        [[taken], [given]] = _worker.run_all([(whole(take), 1, 60), (whole(give), 1, 60)])
+    finally:
+        os.close(readable)
+        os.close(writable)
+
+    assert taken[0] == "x"
+    assert len({taken[1], given, os.getpid()}) == 3
+
+
+def test_one_that_hangs_or_dies_costs_none_of_the_others_and_none_waits_for_it():
+    def hang(crumb):
+        crumb("VixHost_Connect", "connecting to one")
+        time.sleep(60)
+
+    def die(crumb):
+        crumb("VixHost_Connect", "connecting to two")
+        os._exit(3)
+
+    works = [(whole(hang), 1, 0.5), (whole(die), 1, 60), (whole(lambda crumb: "x" * 1_000_000), 1, 60), (whole(hang), 1, 0.4)]
+    begin = time.monotonic()
+    [first], [second], [third], [fourth] = _worker.run_all(works)
+
+    assert time.monotonic() - begin < 30
+    assert third == "x" * 1_000_000
+    assert str(first).startswith("connecting to one: not done after 0.5 s")
+    assert "exit code 3" in str(second)
+    assert str(fourth).startswith("connecting to one: not done after 0.4 s")
+
+
+def test_what_is_not_libvix_is_not_said_to_be_it():
+    def read(crumb):
+        crumb("", "searching /vms")
+        time.sleep(60)
+
+    with pytest.raises(_worker.Failure) as raised:
+        _worker.run(read, 0.3)
+
+    assert str(raised.value) == "searching /vms: not done after 0.3 s; it was ended"
+
+
+def test_one_that_has_answered_and_does_not_leave_is_not_waited_for():
+    def work(crumb, part):
+        part(0, lambda: "answered")
+        time.sleep(60)
+
+    begin = time.monotonic()
+
+    assert _worker.run_parts(work, 1, 60) == ["answered"]
+    assert time.monotonic() - begin < 30
+
+
+def test_nothing_at_all_can_be_done_as_well():
+    assert _worker.run_all([]) == []
+
+
+def test_an_interruption_leaves_no_process():
+    interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        _worker.run_all([(whole(lambda crumb: time.sleep(60)), 1, 60)] * 2)
+    interrupt.join()

@@ -74,10 +74,6 @@ def test_a_vm_in_two_lists_or_at_two_paths_is_one(tmp_path):
     assert library.known_vms(str(tmp_path)) == [(f"{link}/web.vmx", "web")]
 
 
-def test_a_path_that_the_locale_cannot_write_is_none():
-    assert library._place("/vms/\ud800/web.vmx") is None
-
-
 def test_a_broken_list_is_told(tmp_path):
     path = put(tmp_path, ".vmware/inventory.vmls", 'vmlist1.config = "/vms/we')
 
@@ -85,6 +81,35 @@ def test_a_broken_list_is_told(tmp_path):
         library.known_vms(str(tmp_path))
 
     assert caught.value.path == str(path)
+
+
+def test_a_broken_list_does_not_hide_the_others(tmp_path):
+    path = put(tmp_path, ".vmware/inventory.vmls", 'vmlist1.config = "/vms/we')
+    put(tmp_path, ".vmware/preferences", 'pref.mruVM0.filename = "/vms/db/db.vmx"\n')
+
+    found, broken = library.listed_vms(str(tmp_path))
+
+    assert found == [("/vms/db/db.vmx", "/vms/db/db.vmx", None)]
+    assert [error.path for error in broken] == [str(path)]
+
+
+@pytest.mark.parametrize("name", [".vmware/preferences", "Library/Preferences/VMware Fusion/preferences"])
+def test_the_folders_for_vms_are_the_one_of_the_preferences_and_the_usual_ones_that_are_there(tmp_path, name):
+    chosen = tmp_path / "chosen"
+    put(tmp_path, name, f'prefvmx.defaultVMPath = "{chosen}"\n')
+    for folder in ("chosen", "vmware", "Virtual Machines.localized"):
+        (tmp_path / folder).mkdir()
+
+    assert library.folders(str(tmp_path)) == [str(chosen), str(tmp_path / "vmware"), str(tmp_path / "Virtual Machines.localized")]
+
+
+@pytest.mark.parametrize(
+    "text", ["", 'prefvmx.defaultVMPath = "relative"', 'prefvmx.defaultVMPath = "/nowhere"', 'prefvmx.defaultVMPath = "/', 'prefvmx.defaultVMPath = "|00"']
+)
+def test_a_folder_that_is_none_is_not_searched(tmp_path, text):
+    put(tmp_path, ".vmware/preferences", text)
+
+    assert library.folders(str(tmp_path)) == []
 
 
 def test_whatever_bytes_come_vms_or_a_broken_file_come_out(tmp_path):

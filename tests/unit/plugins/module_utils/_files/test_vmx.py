@@ -371,3 +371,74 @@ def test_what_is_set_is_read_back_and_the_other_lines_are_the_same():
         assert vmx.set_values(after, {name: value}) == after
 
     write()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_as_vmware_writes_it_is_read_in_the_quick_way(end):
+    text = f'#!/usr/bin/vmware{end}.encoding = "UTF-8"{end}displayName = "wéb |22blue|22"{end}{end}annotation = "one|0Atwo"{end}'
+
+    quick = vmx._parse_usual(text.encode("utf-8"))
+
+    assert dict(quick) == {".encoding": "UTF-8", "displayname": 'wéb "blue"', "annotation": "one\ntwo"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'a = "1"\na = "2"\n',
+        b'A = "1"\na = "2"\n',
+        b"a = 1\n",
+        b'a = "1" # one\n',
+        b'a = "1\n',
+        b'a = "\xe4"\n',
+        b'.encoding = "windows-1252"\na = "1"\n',
+        b'\xef\xbb\xbfa = "1"\n',
+        b'a = "\0"\n',
+        b"\n" * (vmx.USUAL_LINES + 1),
+        b'a = "' + b"x" * vmx.MAX_BYTES + b'"\n',
+    ],
+    ids=range(11),
+)
+def test_what_is_unusual_is_left_to_the_thorough_way(raw):
+    assert vmx._parse_usual(raw) is None
+
+
+def test_the_quick_way_and_the_thorough_one_read_the_same():
+    hypothesis = pytest.importorskip("hypothesis")
+    st = hypothesis.strategies
+    pieces = [
+        "a",
+        "displayName",
+        ".encoding",
+        "UTF-8",
+        "utf-8",
+        " = ",
+        "=",
+        '"',
+        '"\n',
+        '"\r\n',
+        "|",
+        "|22",
+        "|C3|A4",
+        "|0",
+        "#",
+        " ",
+        "\t",
+        "\r",
+        "\n",
+        "ä",
+        "\u2028",
+        "\x0b",
+        "x:0",
+    ]
+    lines = WORKSTATION.decode("utf-8").splitlines(True)
+
+    @hypothesis.settings(deadline=None, max_examples=600)
+    @hypothesis.given(st.one_of(st.binary(), st.lists(st.sampled_from(pieces + lines)).map(lambda texts: "".join(texts).encode("utf-8"))))
+    def read(raw):
+        quick = vmx._parse_usual(raw)
+        if quick is not None:
+            thorough = vmx._parse_any(raw, "web.vmx")
+            assert (dict(quick), quick.encoding, quick.problems) == (dict(thorough), thorough.encoding, thorough.problems)
+
+    read()

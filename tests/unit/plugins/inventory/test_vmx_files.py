@@ -1,0 +1,133 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""VMs by their files, with no VIX at all. What this shares with the other inventory plugin is in tests/unit/plugins/plugin_utils/test_inventory.py."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_library(monkeypatch):
+    for name in ("VIX_LIBRARY", "OPENVIX_WORLD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VIX_LIBRARY", "/nowhere.so")
+
+
+def test_vmwares_list_and_its_usual_folders_are_read_with_nothing_said(inventory, place_vm, in_library):
+    listed, scanned = place_vm("vms/web/web.vmx", memsize=2048), place_vm("home/vmware/db/db.vmx")
+    in_library((listed, "web"), ("/nowhere/gone.vmx", "gone"))
+
+    found = inventory(plugin="vmx_files")
+
+    assert {name: (variables["vix_path"], variables["vix_sources"]) for name, variables in found.hosts.items()} == {
+        "web": (listed, ["library"]),
+        "gone": ("/nowhere/gone.vmx", ["library"]),
+        "db": (scanned, ["scan"]),
+    }
+    assert {name: variables["vix_stale"] for name, variables in found.hosts.items()} == {"web": False, "gone": True, "db": False}
+    assert "WARNING" not in found.told
+
+
+def test_every_variable_is_there_for_every_vm(inventory, place_vm, in_library):
+    web = place_vm("vms/web/web.vmx", memsize=2048, numvcpus=2, annotation="by hand", **{"guestinfo.role": "front"})
+    in_library((web, "web"), ("/nowhere/gone.vmx", "gone"))
+
+    hosts = inventory(plugin="vmx_files").hosts
+
+    assert hosts["web"] == {
+        "vix_path": web,
+        "vix_name": "web",
+        "vix_host": "localhost",
+        "vix_sources": ["library"],
+        "vix_power": "powered_off",
+        "vix_power_details": [],
+        "vix_power_unknown_bits": 0,
+        "vix_tools": "unknown",
+        "vix_guest_os": "debian12-64",
+        "vix_cpus": 2,
+        "vix_memory": 2048,
+        "vix_encrypted": False,
+        "vix_locked": False,
+        "vix_question_pending": False,
+        "vix_annotation": "by hand",
+        "vix_guestinfo": {"role": "front"},
+        "vix_addresses": [],
+        "vix_address": None,
+        "vix_stale": False,
+        "vix_error": None,
+    }
+    assert set(hosts["gone"]) == set(hosts["web"])
+
+
+def test_ansibles_commands_know_the_vms(place_vm, in_library, run_ansible, write_inventory):
+    in_library((place_vm("vms/web/web.vmx"), "web"), (place_vm("vms/db/db.vmx", guestOS="windows11-64"), "db"))
+    path = write_inventory("keyed_groups: [{key: vix_guest_os, prefix: os}]\n", "vmx_files")
+
+    listed = json.loads(run_ansible("ansible-inventory", "-i", path, "--list").stdout)
+    graph = run_ansible("ansible-inventory", "-i", path, "--graph").stdout
+    host = json.loads(run_ansible("ansible-inventory", "-i", path, "--host", "web").stdout)
+    hosts = run_ansible("ansible", "-i", path, "os_windows11_64", "-m", "ansible.builtin.ping", "--list-hosts").stdout
+    at_length = run_ansible("ansible-inventory", "-i", path, "--graph", "-vvv")
+
+    assert set(listed["_meta"]["hostvars"]) == {"web", "db"}
+    assert listed["os_debian12_64"]["hosts"] == ["web"]
+    assert "|--@os_windows11_64:\n  |  |--db" in graph
+    assert host["vix_name"] == "web"
+    assert hosts.split() == ["hosts", "(1):", "db"]
+    assert "web.vmx: in, as web; listed by library on localhost" in " ".join((at_length.stdout + at_length.stderr).split())
+
+
+def test_a_broken_file_is_one_warning_that_names_it_and_hides_no_other(inventory, place_vm, home):
+    (home / "vmware").mkdir()
+    broken = {"truncated": b'displayName = "we', "binary": b"\x7fELF\0", "huge": b"#" * ((4 << 20) + 1), "empty": b""}
+    for name, raw in broken.items():
+        (home / "vmware" / f"{name}.vmx").write_bytes(raw)
+    place_vm("home/vmware/round.vmx")
+    circle = 'snapshot.numSnapshots = "1"\nsnapshot0.uid = "1"\nsnapshot0.parent = "1"\nsnapshot0.displayName = "a"\n'
+    (home / "vmware" / "round.vmsd").write_text(circle)
+
+    found = inventory("gather: [addresses, snapshots]\n", plugin="vmx_files")
+
+    assert {name for name, variables in found.hosts.items() if variables["vix_stale"]} == set(broken)
+    assert found.hosts["round"]["vix_snapshots"] == ["a"]
+    assert found.told.count("[WARNING]") == 5
+    for name in broken:
+        assert found.told.count(f"[WARNING]: {home}/vmware/{name}.vmx: ") == 1
+    assert f"[WARNING]: {home}/vmware/round.vmsd: snapshot 1 is below itself" in found.told
+    assert "Traceback" not in found.told
+
+
+def test_a_name_of_a_file_that_is_no_text_does_no_harm(inventory, home, run_ansible, write_inventory):
+    folder = os.fsencode(home / "vmware")
+    os.mkdir(folder)
+    with open(os.path.join(folder, b"we\xffb.vmx"), "wb") as file:
+        file.write(b'guestOS = "debian12-64"\n')
+
+    found = inventory(plugin="vmx_files")
+    done = run_ansible("ansible-inventory", "-i", write_inventory(plugin="vmx_files"), "--list")
+
+    assert list(found.hosts) == ["we-b"]
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+def test_files_that_take_too_long_end_with_a_sentence(inventory, home):
+    os.mkdir(home / "vmware")
+    os.mkfifo(home / "vmware" / "web.vmx")  # which is no file, and is not waited for
+
+    found = inventory("timeout: 20\n", plugin="vmx_files")
+
+    assert found.hosts["web"]["vix_error"].endswith("web.vmx: it is not a file")
+
+
+def test_without_a_single_vm_there_is_an_inventory_all_the_same(inventory, home):
+    found = inventory(plugin="vmx_files", verbosity=3)
+
+    assert found.hosts == {}
+    assert "Failed to parse" not in found.told
+    assert f"nothing is searched: none of VMware's usual folders is in {home}, and scan_folders names no other" in found.told

@@ -1,0 +1,364 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import types
+from functools import partial
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils._state import listed
+
+REMOTE = {"provider": "workstation_shared", "hostname": "https://upstairs/sdk", "username": "lab", "password": "lab"}
+
+
+@pytest.fixture
+def on_host_listed(on_host):
+    """What a host lists."""
+
+    def ask(sources=("running",), is_local=True, gather=("addresses",), concurrency=4, vm_timeout=20, **options):
+        look = types.SimpleNamespace(
+            sources=sources, is_local=is_local, gather=gather, guestinfo_exclude=["ip"], concurrency=concurrency, vm_timeout=vm_timeout
+        )
+        return on_host(partial(listed.on_host, look), **options)
+
+    return ask
+
+
+@pytest.fixture
+def in_files(tmp_path):
+    """What files have: of the home tmp_path/home, and of folders."""
+    (tmp_path / "home" / ".vmware").mkdir(parents=True)
+
+    def read(sources=("library", "scan"), folders=(), visit=lambda doing: None, **other):
+        look = {"scan_depth": 4, "scan_patterns": ["*.vmx"], "scan_exclude": [], "gather": ["addresses"], "guestinfo_exclude": []}
+        look.update(other, sources=sources, scan_folders=list(map(str, folders)), home=str(tmp_path / "home"))
+        return listed.in_files(types.SimpleNamespace(**look), visit)
+
+    return read
+
+
+@pytest.fixture
+def place_vm(tmp_path):
+    """Write a .vmx, or a list of VMware's with VMs."""
+
+    def write(name, text='displayName = "{stem}"\nguestOS = "debian12-64"\n'):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.replace("{stem}", path.stem).encode("utf-8"))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def in_library(tmp_path):
+    def write(*vms):
+        lines = [f'vmlist{number}.config = "{path}"\nvmlist{number}.DisplayName = "{name}"\n' for number, (path, name) in enumerate(vms, 1)]
+        (tmp_path / "home" / ".vmware" / "inventory.vmls").write_bytes("".join(lines).encode("utf-8"))
+
+    return write
+
+
+# -- by VIX
+
+
+def test_a_running_vm_is_told_of_by_vix_and_its_files_together(openvix, on_host_listed):
+    web = openvix.add_vm("web", power="powered_on", memory=2048, cpus=2, ip="192.0.2.9")
+    with open(web, "a") as file:
+        file.write('annotation = "made by hand"\nguestinfo.role = "front"\nguestinfo.ip = "192.0.2.7"\n')
+
+    found = on_host_listed()
+
+    [vm] = found["vms"]
+    assert vm == {
+        "path": web,
+        "real": os.path.realpath(web),
+        "name": "web",
+        "sources": ["running"],
+        "power": "powered_on",
+        "power_details": ["tools_running"],
+        "power_unknown_bits": 0,
+        "tools": "running",
+        "guest_os": "debian12-64",
+        "cpus": 2,
+        "memory": 2048,
+        "encrypted": False,
+        "locked": True,
+        "question_pending": False,
+        "annotation": "made by hand",
+        "guestinfo": {"role": "front"},
+        "addresses": [{"address": "192.0.2.9", "source": "tools"}, {"address": "192.0.2.7", "source": "vmx"}],
+        "stale": False,
+        "error": None,
+    }
+    assert (found["left_out"], found["problems"], found["notes"]) == ([], [], [])
+
+
+def test_bits_of_the_power_that_nobody_knows_are_told(openvix, on_host_listed):
+    openvix.add_vm("web", power="powered_on", extra_power_bits=0x1000)
+
+    assert on_host_listed()["vms"][0]["power_unknown_bits"] == 0x1000
+
+
+def test_a_paused_vm_and_one_with_a_question_are_told_so(openvix, on_host_listed):
+    openvix.add_vm("paused", power="paused")
+    openvix.add_vm("asking", power="powered_on", question="Moved or copied?")
+
+    vms = {vm["name"]: vm for vm in on_host_listed()["vms"]}
+
+    assert (vms["paused"]["power"], vms["paused"]["question_pending"]) == ("paused", False)
+    assert (vms["asking"]["power"], vms["asking"]["question_pending"]) == ("powered_on", True)
+
+
+def test_a_vm_that_is_listed_and_dead_is_stale_and_told_as_far_as_its_files_go(openvix, on_host_listed):
+    """The lesson of xlang-ai/OSWorld issue 42: dead VMs stay in the list of the running ones."""
+    openvix.add_vm("web", power="powered_on")
+    dead = openvix.add_vm("dead", power="powered_on", memory=512)
+    openvix.fault(call="VixHost_OpenVM", vm="dead", error=4000)
+
+    found = on_host_listed()
+
+    vms = {vm["name"]: vm for vm in found["vms"]}
+    assert (vms["web"]["stale"], vms["dead"]["stale"]) == (False, True)
+    assert (vms["dead"]["power"], vms["dead"]["memory"]) == ("unknown", 512)
+    assert vms["dead"]["error"].startswith(f"opening {dead}: ")
+    assert found["problems"] == [f"{dead} is listed as running, and cannot be opened: {vms['dead']['error']}"]
+
+
+def test_a_vm_whose_properties_cannot_be_read_is_stale(openvix, on_host_listed):
+    openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="Vix_GetProperties", vm="web", error=1)
+
+    assert "reading the properties of" in on_host_listed()["vms"][0]["error"]
+
+
+def test_an_encrypted_vm_is_flagged_and_not_stale(openvix, on_host_listed):
+    openvix.add_vm("secret", power="powered_on", password="s3cret-vm")
+
+    [vm] = on_host_listed()["vms"]
+
+    assert (vm["name"], vm["encrypted"], vm["stale"], vm["error"], vm["power"]) == ("secret", True, False, None, "powered_on")
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_an_encrypted_vm_of_a_host_elsewhere_is_flagged_although_its_file_is_out_of_reach(openvix, on_host_listed):
+    openvix.add_vm("secret", password="s3cret-vm")
+
+    [vm] = on_host_listed(["registered"], is_local=False, **REMOTE)["vms"]
+
+    assert (vm["path"], vm["name"], vm["encrypted"], vm["power"], vm["real"]) == ("[standard] secret/secret.vmx", "secret", True, "unknown", None)
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_a_host_with_an_inventory_tells_of_what_is_off_as_well_each_vm_once(openvix, on_host_listed):
+    openvix.add_vm("web", power="powered_on", memory=2048)
+    openvix.add_vm("db", power="suspended")
+
+    vms = {vm["name"]: vm for vm in on_host_listed(["running", "registered"], is_local=False, **REMOTE)["vms"]}
+
+    assert {name: (vm["power"], vm["sources"]) for name, vm in vms.items()} == {
+        "web": ("powered_on", ["running", "registered"]),
+        "db": ("suspended", ["registered"]),
+    }
+    assert (vms["web"]["path"], vms["web"]["memory"], vms["web"]["locked"], vms["web"]["real"]) == ("[standard] web/web.vmx", 2048, None, None)
+
+
+@pytest.mark.openvix(product="fusion")
+def test_a_product_without_an_inventory_is_a_note_and_the_rest_is_listed(openvix, on_host_listed):
+    openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixHost_FindItems", from_=2, error=6)
+
+    found = on_host_listed(["running", "registered"])
+
+    assert [vm["name"] for vm in found["vms"]] == ["web"]
+    [note] = found["notes"]
+    assert note.startswith("no VM is listed as registered: listing the registered VMs: ")
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_snapshots_of_a_host_elsewhere_are_told_by_vix(openvix, on_host_listed):
+    openvix.add_vm("web", snapshots=[{"name": "base", "children": [{"name": "clean"}]}])
+
+    [vm] = on_host_listed(["registered"], is_local=False, gather=["snapshots"], **REMOTE)["vms"]
+
+    assert (vm["snapshots"], vm["snapshot_names"], vm["snapshot_current"]) == (["base", "base/clean"], ["base", "clean"], "base/clean")
+    assert "addresses" not in vm
+
+
+@pytest.mark.openvix(product="workstation_shared")
+def test_snapshots_that_a_product_does_not_have_are_left_open(openvix, on_host_listed):
+    openvix.add_vm("web")
+    openvix.fault(call="VixVM_GetNumRootSnapshots", error=6)
+
+    [vm] = on_host_listed(["registered"], is_local=False, gather=["snapshots"], **REMOTE)["vms"]
+
+    assert (vm["snapshots"], vm["stale"]) == (None, False)
+
+
+def test_snapshots_of_this_machine_are_told_by_its_files(openvix, on_host_listed):
+    openvix.add_vm("web", power="powered_on", snapshots=[{"name": "base"}])
+
+    [vm] = on_host_listed(gather=["snapshots"])["vms"]
+
+    assert (vm["snapshots"], vm["snapshot_current"]) == (["base"], "base")
+    assert openvix.calls("VixVM_GetNumRootSnapshots") == []
+
+
+def test_a_question_for_the_address_that_fails_costs_the_address_alone(openvix, on_host_listed):
+    openvix.add_vm("web", power="powered_on", ip="192.0.2.9")
+    openvix.fault(call="VixVM_ReadVariable", error=1)
+
+    [vm] = on_host_listed()["vms"]
+
+    assert (vm["addresses"], vm["stale"]) == ([], False)
+
+
+def test_a_vm_costs_three_calls(openvix, on_host_listed):
+    for number in range(5):
+        openvix.add_vm(f"vm{number}", power="powered_on")
+
+    on_host_listed()
+
+    calls = [call["call"] for call in openvix.calls()]
+    assert len(calls) == 3 + 3 * 5  # connecting, listing and disconnecting beside opening, reading the properties and the address of each
+    assert calls.count("Vix_GetProperties") == 5
+
+
+@pytest.mark.parametrize("fault", [{"hang": True}, {"hang": True, "where": "job"}])
+def test_a_vm_about_which_libvix_hangs_costs_itself_alone(openvix, on_host_listed, fault):
+    for name in ("a", "b", "c", "d"):
+        openvix.add_vm(name, power="powered_on")
+    openvix.fault(call="VixHost_OpenVM", vm="b", **fault)
+    openvix.fault(call="VixHost_OpenVM", vm="c", **fault)
+    openvix.forgive_leaks("where the library hangs its process is ended")
+
+    found = on_host_listed(concurrency=2, vm_timeout=3)
+
+    assert {vm["name"]: vm["stale"] for vm in found["vms"]} == {"a": False, "b": True, "c": True, "d": False}
+    assert [vm["error"] for vm in found["vms"] if vm["stale"]] == [
+        f"asking for the properties of {path}: not done after 3 s" for path in openvix.vms if path.endswith(("b.vmx", "c.vmx"))
+    ]
+
+
+def test_when_the_time_is_over_what_is_known_is_told(openvix, on_host_listed):
+    for number in range(6):
+        openvix.add_vm(f"vm{number}", power="powered_on")
+    openvix.fault(call="VixHost_OpenVM", delay=30)
+    openvix.forgive_leaks("its jobs outlive the time")
+
+    found = on_host_listed(concurrency=1, vm_timeout=30, timeout=2)
+
+    assert [vm["stale"] for vm in found["vms"]] == [True] * 6
+
+
+def test_a_bug_of_ours_on_a_thread_is_seen(openvix, on_host_listed):
+    from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+
+    openvix.add_vm("web", power="powered_on")
+    openvix.forgive_leaks("a bug leaves what it was at")
+
+    with pytest.raises(_worker.Bug, match="TypeError"):
+        on_host_listed(gather=["addresses"], vm_timeout="soon")
+
+
+# -- by files
+
+
+def test_the_library_and_folders_are_put_together_each_vm_once(in_files, place_vm, in_library, tmp_path):
+    web, db = place_vm("vms/web/web.vmx"), place_vm("vms/db/db.vmx")
+    os.symlink(str(tmp_path / "vms"), str(tmp_path / "link"))
+    in_library((f"{tmp_path}/link/web/web.vmx", "web of old"))
+
+    vms = {vm["name"]: vm for vm in in_files(folders=[tmp_path / "vms"])["vms"]}
+
+    assert {name: (vm["path"], vm["sources"], vm["real"]) for name, vm in vms.items()} == {
+        "web": (f"{tmp_path}/link/web/web.vmx", ["library", "scan"], os.path.realpath(web)),
+        "db": (db, ["scan"], os.path.realpath(db)),
+    }
+
+
+def test_a_vm_by_two_ways_in_one_folder_is_one(in_files, place_vm, tmp_path):
+    place_vm("vms/web/web.vmx")
+    os.symlink("web", str(tmp_path / "vms" / "again"))
+
+    [vm] = in_files(folders=[tmp_path / "vms"])["vms"]
+
+    assert (vm["path"], vm["sources"]) == (f"{tmp_path}/vms/again/web.vmx", ["scan"])
+
+
+def test_a_vm_that_is_listed_and_gone_is_stale_with_the_name_that_the_list_has(in_files, in_library):
+    in_library(("/nowhere/gone.vmx", "gone by"), ("/nowhere/nameless.vmx", ""))
+
+    found = in_files(["library"])
+
+    assert [(vm["name"], vm["stale"], vm["error"], vm["power"]) for vm in found["vms"]] == [
+        ("gone by", True, "/nowhere/gone.vmx: there is no such file", "unknown"),
+        ("nameless", True, "/nowhere/nameless.vmx: there is no such file", "unknown"),
+    ]
+    assert found["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b'displayName = "we', 'line 1 is not KEY = "VALUE"'),
+        (b"\x7fELF\0\0", "it is not a text file"),
+        (b"#" * ((4 << 20) + 1), "it is larger than 4 MiB"),
+        (b"", "it is empty"),
+        (b'.encoding = "klingon"', "it has an encoding that is unknown: klingon"),
+    ],
+    ids=["truncated", "binary", "huge", "empty", "encoding"],
+)
+def test_a_broken_file_is_one_problem_that_names_it_and_hides_no_other_vm(in_files, place_vm, tmp_path, text, reason):
+    broken = place_vm("vms/broken/broken.vmx", text)
+    place_vm("vms/web/web.vmx")
+
+    found = in_files(["scan"], [tmp_path / "vms"])
+
+    assert found["problems"] == [f"{broken}: {reason}"]
+    assert [(vm["name"], vm["stale"]) for vm in found["vms"]] == [("broken", True), ("web", False)]
+
+
+def test_what_a_pattern_keeps_out_is_told(in_files, place_vm, tmp_path):
+    place_vm("vms/web/web.vmx")
+    old = place_vm("vms/old/old.vmx")
+
+    found = in_files(["scan"], [tmp_path / "vms"], scan_exclude=["old"])
+
+    assert [vm["name"] for vm in found["vms"]] == ["web"]
+    assert found["left_out"] == [(os.path.dirname(old), "old excludes it")]
+
+
+def test_without_folders_those_of_the_products_are_searched(in_files, place_vm, tmp_path):
+    place_vm("home/vmware/web/web.vmx")
+
+    assert [vm["name"] for vm in in_files(["scan"])["vms"]] == ["web"]
+    assert in_files(["scan"])["notes"] == []
+
+
+def test_where_there_is_nothing_to_search_it_is_noted(in_files, tmp_path):
+    found = in_files(["scan"])
+
+    assert found["vms"] == []
+    assert found["notes"] == [f"nothing is searched: none of VMware's usual folders is in {tmp_path}/home, and scan_folders names no other"]
+
+
+def test_a_broken_list_is_one_problem_and_hides_nothing(in_files, place_vm, tmp_path):
+    broken = place_vm("home/.vmware/inventory.vmls", "no list")
+    place_vm("vms/web/web.vmx")
+
+    found = in_files(folders=[tmp_path / "vms"])
+
+    assert [vm["name"] for vm in found["vms"]] == ["web"]
+    assert found["problems"] == [f'{broken}: line 1 is not KEY = "VALUE"']
+
+
+def test_whoever_waits_is_told_what_is_read(in_files, place_vm, in_library, tmp_path):
+    web = place_vm("vms/web/web.vmx")
+    doing = []
+    in_files(folders=[tmp_path / "vms"], visit=doing.append)
+
+    assert doing == [f"reading VMware's lists in {tmp_path}/home", f"searching {tmp_path}/vms", f"searching {tmp_path}/vms/web", web]

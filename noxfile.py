@@ -79,6 +79,7 @@ RUN = [core for core, python in FOUND.items() if python]
 if not RUN:
     sys.exit("No supported ansible-core runs on the Pythons of this machine: please install Python 3.11, 3.12 or 3.13.")
 ENDS = list(dict.fromkeys((RUN[0], RUN[-1])))
+BENCHMARKS = sorted(path.stem for path in ROOT.glob("tests/benchmarks/*.py") if path.stem != "measure")
 INTEGRATION = sorted(path.parent.parent.name for path in ROOT.glob("tests/integration/targets/*/tasks/main.yml"))
 
 nox.options.sessions = [
@@ -264,6 +265,15 @@ def lint(session):
             failed.append(shlex.join(command))
     if failed:
         session.error("these found something:\n" + "\n".join(failed))
+
+
+@nox.session
+def bench(session):
+    """Measure: each benchmark, or those that are named. Nothing is decided by it but by what a benchmark itself finds wrong."""
+    session.install("ansible-core>=2.19,<2.22")
+    install_openvix(session)
+    for name in session.posargs or BENCHMARKS:
+        session.run("python", f"tests/benchmarks/{name}.py")
 
 
 def documented():

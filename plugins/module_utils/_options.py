@@ -48,3 +48,26 @@ GUEST = {
 GUEST_FAMILY = {
     "guest_family": {"choices": ["auto", "linux", "windows"], "default": "auto"},
 }
+# Which processes of a guest are meant: those that fit all that is given.
+PROCESSES = {
+    "name": {},
+    "pattern": {},
+    "owner": {},
+    "pid": {"type": "int"},
+    "command": {},
+}
+# What is asked for beside the program that runs in a guest.
+PROGRAM = {
+    "chdir": {},
+    "creates": {},
+    "removes": {},
+    "environment": {"type": "dict", "no_log": True},
+    "stdin": {"no_log": True},
+    "stdin_add_newline": {"type": "bool", "default": True},
+    "strip_empty_ends": {"type": "bool", "default": True},
+    "program_timeout": {"type": "int"},
+    "no_wait": {"type": "bool", "default": False},
+    "max_output": {"type": "int", "default": 1048576},
+    "stdout_dest": {"type": "path"},
+    "stderr_dest": {"type": "path"},
+}

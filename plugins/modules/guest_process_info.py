@@ -11,19 +11,20 @@ short_description: Tell which processes run in a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Returns the processes of the guest of a VM, all or those of a name.
+  - Returns the processes of the guest of a VM, all of them or those that fit what is given.
+  - VMware Tools send the list in one message of 64 KiB, and leave out without a word what has no room in it. Where that may have happened, a program
+    in the guest (C(/bin/sh) or PowerShell) is asked for the rest; where there is none, RV(truncated) says so.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
   - vmlab.vix._guest
+  - vmlab.vix._guest_family
+  - vmlab.vix._processes
   - vmlab.vix._attributes
   - vmlab.vix._attributes.info_module
   - vmlab.vix._attributes.actiongroup_guest
-options:
-  pattern:
-    description:
-      - Regular expression of Python's that has to be found in the name of a process, as in V(apache|mysql).
-    type: str
+seealso:
+  - module: vmlab.vix.guest_process
 """
 
 EXAMPLES = r"""
@@ -35,6 +36,14 @@ EXAMPLES = r"""
     pattern: apache|mysql
     tools_timeout: 5
   register: services
+
+- name: What user ann runs with a port of her own
+  vmlab.vix.guest_process_info:
+    vm: /vms/web/web.vmx
+    guest_username: root
+    guest_password: "{{ guest_password }}"
+    owner: ann
+    command: --port[ =]\d+
 """
 
 RETURN = r"""
@@ -54,7 +63,7 @@ processes:
       type: int
       sample: 812
     name:
-      description: Name.
+      description: Name. Where VMware Tools tell none, that of the program in the command line.
       type: str
       sample: apache2
     owner:
@@ -62,26 +71,35 @@ processes:
       type: str
       sample: www-data
     command:
-      description: Command line.
+      description: Command line, its words joined by spaces.
       type: str
       sample: /usr/sbin/apache2 -k start
     start_time:
       description: When it was started, in seconds since 1970 (UTC).
       type: int
       sample: 1789000000
+truncated:
+  description: Whether processes may be missing in the list, since VMware Tools had no room for them and the guest could not be asked; a warning says why.
+  returned: success
+  type: bool
+  sample: false
 """
 
+from ansible_collections.vmlab.vix.plugins.module_utils import _options
 from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
 def work(guest, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_processes
 
-    return {"changed": False, "processes": guest_processes.matching(guest, wanted.pattern)}
+    choice = guest_processes.Choice(wanted.name, wanted.pattern, wanted.owner, wanted.pid, wanted.command)
+    watch = guest_processes.Watch(guest, wanted.guest_family, wanted.workdir)
+    found = watch.look(choice)
+    return {"changed": False, "processes": found, **watch.told()}
 
 
 def main():
-    run_in_guest(work, options={"pattern": {}})
+    run_in_guest(work, _options.GUEST_FAMILY, _options.PROCESSES)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -38,8 +40,28 @@ def test_each_vmrun_command_for_machines_and_snapshots_has_its_module(openvix, t
     assert set(openvix.vms) == {vmx}
 
 
-def test_the_table_and_the_playbook_know_the_same_modules():
-    table = (ROOT / "docs" / "coming-from-vmrun.md").read_text(encoding="utf-8")
-    shown = set(re.findall(r"(?m)^ +vmlab\.vix\.(\w+):", (ROOT / "playbooks" / "vmrun.yml").read_text(encoding="utf-8")))
+def test_each_vmrun_command_for_guests_has_its_module(openvix, tmp_path):
+    """The lesson of vsphere-automation-sdk-.net issue 15: send files, run, read the output and fetch results, in one go."""
+    vmx = openvix.add_vm("web", power="powered_on", accounts=[{"name": "lab", "password": "s3cret-lab", "administrator": True}])
+    share, variables = tmp_path / "share", tmp_path / "guest.json"
+    share.mkdir()
+    (share / "data").write_bytes(bytes(range(256)))
+    variables.write_text(json.dumps({"vmx": vmx, "folder": str(share), "guest_username": "lab", "guest_password": "s3cret-lab"}))
 
-    assert shown == set(re.findall(r"`(host_info|vm\w*)(?=[:`])", table))
+    done = playbook("vmrun_guests", variables)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "failed=0" in done.stdout
+    assert "s3cret-lab" not in done.stdout + done.stderr
+    assert re.fullmatch(r"lab runs Linux \S+\.\n", (share / "about").read_text())
+    assert os.listdir(openvix.disk(vmx) / "tmp") == []
+
+
+@pytest.mark.parametrize(
+    ("table", "playbook", "module"), [("coming-from-vmrun", "vmrun", r"host_info|vm\w*"), ("coming-from-vmrun-guests", "vmrun_guests", r"guest_\w+")]
+)
+def test_the_table_and_the_playbook_know_the_same_modules(table, playbook, module):
+    rows = re.findall(r"(?m)^\|.*", (ROOT / "docs" / f"{table}.md").read_text(encoding="utf-8"))
+    shown = set(re.findall(r"(?m)^ +vmlab\.vix\.(\w+):", (ROOT / "playbooks" / f"{playbook}.yml").read_text(encoding="utf-8")))
+
+    assert shown == set(re.findall(rf"`({module})(?=[:`])", "\n".join(rows)))

@@ -6,96 +6,116 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shlex
-import tempfile
-import uuid
-from contextlib import suppress
 from functools import partial
 
-from .._vix.errors import FileNotFound, NotSupported, Refused, VixError
+from .._system import attributes as attributes_of
+from .._system import captured, contents, copies, family, linux, paths, texts
+from .._vix.errors import FileNotFound, Refused
 from .plan import Plan
 
-BLOCK = 1 << 20  # bytes
-SHELL = "/bin/sh"
-SAME, OTHER = 0, 1  # exit codes of the comparison; any other: it could not be made
-# VIX gives no output of a program, so the comparison runs in the guest and answers by its exit code.
-COMPARISON = 'sum=$(sha256sum < {path} || shasum -a 256 < {path}) 2> /dev/null || exit 2; [ "${{sum%% *}}" = {checksum} ]'
 
+def plan(guest, source, dest, guest_family, workdir, diffs=None, **manner):
+    """Return the plan that makes a file in the guest equal to the only item of a source, and what a task tells of the file beside the plan's result.
 
-def source(path, content, workdir):
-    """Return the path of a file of this machine: the one named, or one in workdir that holds the text and that no other user can read."""
-    if path is None:
-        descriptor, path = tempfile.mkstemp(dir=workdir)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(content)
-    elif not os.path.isfile(path):
-        raise Refused(f"{path} is not a file of the machine that runs VMware", doing="reading src")
-    return path
-
-
-def plan(guest, source, target, workdir):
-    """Return the plan that makes the file target in the guest equal to the file source of this machine.
-
-    workdir: a folder of this machine for what has to be fetched to be compared.
+    dest: the file, or a folder that it goes into: one that is there, or any whose name ends in a slash. guest_family: "auto", or which it is; workdir: a
+    folder of this machine for what has to be fetched; diffs: a list that gets both texts, None when nobody looks; manner: of copies.Manner.
     """
-    checksum, size = checksum_of(source), os.path.getsize(source)
-    now = _look(guest, target)
-    before = {"path": target, **({"state": "absent"} if now is None else {"state": "file", "size": now["size"]})}
-    after = {"path": target, "state": "file", "size": size}
-    same = now is not None and now["size"] == size and has_content(guest, target, checksum, workdir)
-    return Plan(
-        before={**before, "checksum": checksum} if same else before,
-        after={**after, "checksum": checksum},
-        steps=[] if same else [partial(_put, guest, source, target, checksum, workdir)],
-        observe=lambda: {**after, "size": guest.file_info(target)["size"], "checksum": checksum},
-    )
+    system = family.of(guest, guest_family)
+    manner, [item] = copies.Manner(system, **manner), source.items
+    manner.check(item, dest)
+    target, now, missing = _place(guest, system, dest, source.name)
+    doing = f"copying {source.label} to {target} in {guest.label} as {guest.user}"
+    if now and not manner.force:
+        there = {"path": target, "state": "file", "size": now["size"]}
+        return Plan(there, there, [], None), {"target": target, "size": now["size"]}
+    copy = copies.Copy(item, target, manner, replaces=now is not None and not now["is_link"])
+    content, attributes = _compare(guest, manner, copy, now, workdir)
+    before, after = _before(guest, copy, now, attributes, workdir, diffs is not None), _after(copy, now, content, manner)
+    told = {"target": target, **{name: after[name] for name in ("size", "checksum") if name in after}}
+    if content and attributes:
+        return Plan(after, after, [], None), told
+    if content:
+        step = partial(attributes_of.put, guest, [target], copy.attributes)
+        before.update({name: after[name] for name in ("checksum",) if name in after})
+    else:
+        step = partial(_put, guest, manner, copy, missing, workdir, doing, told)
+        if diffs is not None:
+            diffs.append(texts.difference(guest, copy, now and now["size"], workdir))
+    return Plan(before, after, [step], lambda: {**after, "size": guest.file_info(target)["size"]}), told
 
 
-def checksum_of(path):
-    """SHA-256 of a file of this machine, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(partial(file.read, BLOCK), b""):
-            digest.update(block)
-    return digest.hexdigest()
+def _place(guest, system, dest, name):
+    """Return the file's full name, what file_info() tells of what is there (None of nothing), and the folders that are missing above it, outermost first."""
+    doing = f"finding {dest} in {guest.label} as {guest.user}"
+    is_into = dest.endswith("/" if system is linux else ("/", "\\"))
+    target = paths.plain(dest, system, doing)
+    now = None if is_into else paths.look(guest, target)
+    if is_into or (now and now["is_directory"]):
+        if not name:
+            raise Refused("it is a directory: give the full name of the file", doing=doing)
+        target = system.join(target, name)
+        now = paths.look(guest, target)
+        if now and now["is_directory"]:
+            raise Refused(f"{target} is a directory, where the file should be", doing=doing)
+    missing, above = [], system.parent(target)
+    while not now and above != system.parent(above) and not guest.directory_exists(above):
+        missing.insert(0, above)
+        above = system.parent(above)
+    if missing and not is_into:
+        raise FileNotFound(f"no such folder in the guest: {missing[-1]}", code=4, doing=doing)
+    return target, now, missing
 
 
-def has_content(guest, path, checksum, workdir):
-    """Whether a file in the guest has that SHA-256: told by one program run in the guest, or by fetching it where none can tell."""
-    command = COMPARISON.format(path=shlex.quote(path), checksum=checksum)
-    try:
-        answer = guest.run(SHELL, f"-c {shlex.quote(command)}")
-    except (FileNotFound, NotSupported):  # no shell there, as in Windows, or no programs at all
-        answer = None
-    if answer in (SAME, OTHER):
-        return answer == SAME
-    with tempfile.TemporaryDirectory(dir=workdir) as folder:
-        copy = os.path.join(folder, "copy")
-        guest.copy_out(path, copy)
-        return checksum_of(copy) == checksum
+def _compare(guest, manner, copy, now, workdir):
+    """Whether the content is as it should be, and whether the attributes are, None where that was not asked."""
+    if now is None:
+        return False, None
+    if manner.method == "existence":
+        content = True
+    elif now["is_link"] or now["size"] != copy.item.size:
+        return False, None
+    elif manner.method == "size_and_time":
+        content = now["modified"] >= copy.item.modified
+    else:
+        content, attributes = contents.compare(guest, manner.family, copy.target, copy.item.checksum, copy.attributes, workdir)
+        return content, attributes if copy.attributes else True
+    if content and copy.attributes:
+        return content, attributes_of.are_set(guest, copy.target, copy.attributes)
+    return content, True
 
 
-def _look(guest, path):
-    try:
-        info = guest.file_info(path)
-    except FileNotFound:
-        return None
-    if info["is_directory"]:
-        raise Refused("it is a directory: give the full name of the file", doing=f"looking at {path} in the guest")
-    return info
+def _before(guest, copy, now, are_set, workdir, is_shown):
+    """What is there, in the words of a diff."""
+    if now is None:
+        return {"path": copy.target, "state": "absent"}
+    before = {"path": copy.target, "state": "link" if now["is_link"] else "file", "size": now["size"]}
+    if copy.attributes and are_set:
+        return {**before, **copy.attributes.told()}
+    if copy.attributes and is_shown and not now["is_link"]:
+        before.update(_attributes_now(guest, copy, workdir))
+    return before
 
 
-def _put(guest, source, target, checksum, workdir):
-    """Copy beside the target, verify, and rename, so that a reader sees the old file or the new one and never a part."""
-    beside = f"{target}.{uuid.uuid4().hex[:8]}.part"
-    try:
-        guest.copy_in(source, beside)
-        if not has_content(guest, beside, checksum, workdir):
-            raise VixError("the copy in the guest is not what was sent", doing=f"copying {source} to {target} in the guest")
-        guest.rename(beside, target)
-    except VixError:
-        with suppress(VixError):  # what went wrong is told; that the rest could not be removed either is not the news
-            guest.delete_file(beside)
-        raise
+def _after(copy, now, is_kept, manner):
+    after = {"path": copy.target, "state": "file", "size": now["size"] if is_kept else copy.item.size}
+    if not manner.force:  # what is there the next time is not looked at closer either
+        return after
+    checksum = {"checksum": copy.item.checksum} if manner.method == "checksum" else {}
+    return {**after, **checksum, **(copy.attributes.told() if copy.attributes else {})}
+
+
+def _attributes_now(guest, copy, workdir):
+    """Those of the attributes asked for that the file has, as far as the guest can tell."""
+    script = f'path={linux.quote(copy.target)}\n{attributes_of.LOOK}echo "$mode/$names"\n'
+    code, said = captured.run(guest, script, workdir, f"looking at mode and owner of {copy.target} in {guest.label} as {guest.user}")
+    words = said.decode("utf-8", "replace").strip().split("/")
+    if code or len(words) != 3:
+        return {}
+    now = {"mode": words[0][-4:], "owner": words[1], "group": words[2]}
+    return {name: now[name] for name in copy.attributes.told()}
+
+
+def _put(guest, manner, copy, missing, workdir, doing, told):
+    copies.put(guest, manner, [copy], missing[0] if missing else copy.target, missing, [], workdir, doing)
+    if copy.backup:
+        told["backup_file"] = copy.backup

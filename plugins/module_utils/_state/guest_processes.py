@@ -7,14 +7,294 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property, partial
 
-from .._vix.errors import Refused
+from .._system import family, processes, windows
+from .._vix.errors import Refused, TimedOut, VixError
+from .plan import Plan
+
+STATES = ("present", "absent")
+STOPS = ("soft", "hard", "soft_then_hard")
+POLL = 0.5  # seconds between two looks at the guest's processes
+ROUNDS = 3  # how often what came up meanwhile is ended as well
+AT_ONCE = 200  # processes that one program is to end: it names one of them by its exit code
+
+# VMware Tools send the list in one message, and leave out without a word what has no room in it (semantics.md, section 19). The first process
+# without room may be a long one, so a list is taken for whole only while half of the message would have been free.
+MESSAGE, FRAME = 65536, 96  # bytes; what a process takes beside its texts
+
+# Whose end would take VMware Tools away, or the guest down.
+TOOLS = re.compile(r"vmware|vmtoolsd$|vgauthservice$")
+VITAL_IN_WINDOWS = {"system", "smss", "csrss", "wininit", "winlogon", "services", "lsass"}
 
 
-def matching(guest, pattern=None):
-    """Return the guest's processes, by pid, whose name the regular expression is found in; all without one."""
+class Choice:
+    """Which processes are meant: those that fit all that is given. pattern, command: regular expressions for a part of the name and of the command line."""
+
+    def __init__(self, name=None, pattern=None, owner=None, pid=None, command=None):
+        options = {"name": name, "pattern": pattern, "owner": owner, "pid": pid, "command": command}
+        self.given = {key: value for key, value in options.items() if value not in (None, "")}
+        self._pattern, self._command = _expression(pattern), _expression(command)
+
+    def __str__(self):
+        return "processes with " + " and ".join(f"{key} {value}" for key, value in self.given.items()) if self.given else "processes"
+
+    def fits(self, process):
+        exact = all(process[key] == self.given[key] for key in ("name", "owner", "pid") if key in self.given)
+        return exact and bool(self._pattern.search(process["name"]) and self._command.search(process["command"]))
+
+
+class Watch:
+    """The processes of a guest, as they are each time that they are looked at.
+
+    guest_family: auto, linux or windows; workdir: a folder of this machine for the guest's answers. cut: why the last list may not have been whole, or None.
+    """
+
+    def __init__(self, guest, guest_family, workdir):
+        self.guest, self.cut = guest, None
+        self._guest_family, self._workdir = guest_family, workdir
+
+    @cached_property
+    def family(self):
+        return family.of(self.guest, self._guest_family)
+
+    def look(self, choice):
+        """Return the processes of the choice, by pid."""
+        told = {process["pid"]: process for process in map(_tidy, self.guest.processes())}
+        size = sum(FRAME + sum(len(process[key].encode("utf-8", "replace")) for key in ("name", "owner", "command")) for process in told.values())
+        self.cut = None
+        if size >= MESSAGE // 2:
+            told = {**self._rest(size), **told}
+        return [told[pid] for pid in sorted(told) if choice.fits(told[pid])]
+
+    def whole(self, choice):
+        """Likewise; raise Refused unless these are certainly all."""
+        found = self.look(choice)
+        if self.cut:
+            raise Refused(self.cut, doing=f"looking for {choice} in {self.guest.label}")
+        return found
+
+    def told(self):
+        """What a task reports of it."""
+        return {"truncated": bool(self.cut), "warnings": [f"{self.guest.label} may have more processes: {self.cut}"] if self.cut else []}
+
+    def _rest(self, size):
+        """Those that VIX's list may lack, by pid, as a program in the guest tells them."""
+        try:
+            seen = processes.listed(self.guest, self.family, self._workdir)
+        except TimedOut:
+            raise
+        except VixError as error:
+            self.cut = f"VMware Tools leave out what exceeds {MESSAGE} bytes; here it has about {size}, and the guest could not be asked: {error}"
+            return {}
+        return {process["pid"]: process for process in map(_tidy, seen)}
+
+
+class Ending:
+    """The manner of ending processes: stop, one of STOPS; soft_timeout and timeout, the seconds that they are given after the soft and after the hard way.
+
+    stopped: how a run had to end them in the end, soft or hard; None when it did not.
+    """
+
+    def __init__(self, stop="soft_then_hard", soft_timeout=10, timeout=60):
+        self.stop, self.soft_timeout, self.timeout, self.stopped = stop, soft_timeout, timeout, None
+
+
+class Waiting:
+    """How many processes there shall be, None for any number, and the seconds that this may take; found: those that were there in the end."""
+
+    def __init__(self, least=None, most=None, timeout=60):
+        self.least, self.most, self.timeout, self.found = least, most, timeout, []
+
+    def __str__(self):
+        if self.least == self.most:
+            return f"exactly {self.least}"
+        return " and ".join([f"at least {self.least}"] * (self.least is not None) + [f"at most {self.most}"] * (self.most is not None))
+
+    def is_met(self):
+        return (self.least is None or len(self.found) >= self.least) and (self.most is None or len(self.found) <= self.most)
+
+
+def absent(watch, choice, ending):
+    """Return the plan that ends the processes of the choice."""
+    found = watch.whole(choice)
+    _must_be_endable(watch, choice, found)
+    if ending.stop == "soft" and watch.family is windows:
+        raise Refused("Windows has no gentle way to end a process: set stop to hard or soft_then_hard", doing=f"ending {choice} in {watch.guest.label}")
+    return Plan(
+        before={"processes": found},
+        after={"processes": []},
+        steps=[partial(_end, watch, choice, found, ending)] if found else [],
+        observe=lambda: {"processes": watch.whole(choice)},
+    )
+
+
+def present(watch, choice, waiting):
+    """Return the plan that starts nothing and waits until there are as many processes of the choice as there shall be."""
+    look = watch.look if waiting.most is None else watch.whole
+    waiting.found = look(choice)
+    seen = {"processes": waiting.found}
+    return Plan(seen, seen, [], None, waits=[partial(_wait, watch, choice, waiting, look)])
+
+
+def words(process):
+    """How messages call a process."""
+    return f"process {process['pid']} ({process['name']} of {process['owner'] or 'nobody known'})"
+
+
+def _expression(text):
     try:
-        wanted = re.compile(pattern or "")
+        return re.compile(text or "")
     except re.error as error:
-        raise Refused(f"{pattern} is not a regular expression: {error}", doing="choosing processes") from error
-    return sorted((process for process in guest.processes() if wanted.search(process["name"])), key=lambda process: process["pid"])
+        raise Refused(f"{text} is not a regular expression: {error}", doing="choosing processes") from error
+
+
+def _tidy(process):
+    """A process with a name and a command line, whatever the guest's VMware Tools call which.
+
+    Older ones know one text only, which is the command line; newer ones have no name where there are no arguments; and which of two texts VIX gives as
+    the name is not documented (semantics.md, section 19).
+    """
+    name, command = process["name"], process["command"]
+    if name != command and _program(name) == command:
+        name, command = command, name
+    return {**process, "name": _program(command or name) if name in ("", "(null)") or not command else name, "command": command or name}
+
+
+def _program(command):
+    """Name of the program in a command line: its first word, without folders, and without the colon of those that write what they do in its place."""
+    quoted = re.match(r'"([^"]*)"|(.*?\.exe)\b', command, re.IGNORECASE)
+    first = (quoted.group(1) or quoted.group(2)) if quoted else command.split(" ")[0]
+    return re.split(r"[\\/]", first)[-1].rstrip(":") or command
+
+
+def _is(process, other):
+    """Whether both are the same process, and not another that was given its id. One second off: two programs may round differently."""
+    return all(process[key] == other[key] for key in ("pid", "name")) and abs(process["start_time"] - other["start_time"]) <= 1
+
+
+def _left(watch, wanted):
+    """Those of some processes that are still there."""
+    now = {process["pid"]: process for process in watch.whole(Choice())}
+    return [process for process in wanted if process["pid"] in now and _is(process, now[process["pid"]])]
+
+
+def _must_be_endable(watch, choice, found):
+    if not choice.given:
+        raise Refused("say which processes: an empty choice means all of them", doing=f"ending processes in {watch.guest.label}")
+    vital = [words(process) for process in found if _is_vital(process, watch.family)]
+    if vital:
+        raise Refused(
+            f"{', '.join(vital)} would be ended too, which the guest or its VMware Tools cannot do without: choose fewer, as by owner or command",
+            doing=f"ending {choice} in {watch.guest.label}",
+        )
+
+
+def _is_vital(process, guest_family):
+    names = {re.sub(r"\.exe$", "", name.lower()) for name in (process["name"], _program(process["command"]))}
+    in_windows = guest_family is windows and bool(names & VITAL_IN_WINDOWS)
+    return process["pid"] <= 1 or in_windows or any(map(TOOLS.match, names))
+
+
+def _end(watch, choice, found, ending, rounds=ROUNDS):
+    """End the processes that were found, and what fits the choice and came up meanwhile."""
+    _stop(watch, found, ending)
+    if "pid" in choice.given:  # what has that id now is another process, which nobody meant
+        return
+    found = watch.whole(choice)
+    if found and rounds == 1:
+        again = ", ".join(map(words, found))
+        raise VixError(
+            f"they come up again each time, now as {again}: stop what starts them, such as a service", doing=f"ending {choice} in {watch.guest.label}"
+        )
+    if found:
+        _must_be_endable(watch, choice, found)
+        _end(watch, choice, found, ending, rounds - 1)
+
+
+def _stop(watch, found, ending):
+    left = found
+    if ending.stop != "hard" and _ask(watch, left, ending):
+        ending.stopped = ending.stopped or "soft"
+        left = _wait_until_gone(watch, left, ending.soft_timeout)
+        if left and ending.stop == "soft":
+            raise TimedOut(f"it is still there {ending.soft_timeout:g} s after it was asked to end; stop=hard does not ask", doing=_ending(watch, left[0]))
+    for process in left:
+        if _left(watch, [process]):  # it may have ended by itself, and another have its id
+            _kill(watch, process)
+            ending.stopped = "hard"
+    left = _wait_until_gone(watch, left, ending.timeout)
+    if left:
+        why = "it may wait for a device, or for its parent to take note"
+        raise TimedOut(f"it is still there {ending.timeout:g} s after it was killed: {why}", doing=_ending(watch, left[0]))
+
+
+def _ask(watch, found, ending):
+    """Ask processes to end, and return whether that could be done; raise VixError, before any is asked, for one that the user may not end."""
+    if watch.family is windows:
+        return False
+    left = _left(watch, found)
+    for first in range(0, len(left), AT_ONCE):
+        some = left[first : first + AT_ONCE]
+        try:
+            code = watch.family.run(watch.guest, ask_script([process["pid"] for process in some]))
+        except TimedOut:
+            raise
+        except VixError:  # there is no shell, or programs are not allowed
+            if ending.stop == "soft":
+                raise
+            return False
+        if 1 <= code <= len(some):
+            raise VixError(f"the guest user {watch.guest.user} may not end it: log in as another guest_username", doing=_ending(watch, some[code - 1]))
+    return True
+
+
+def ask_script(pids):
+    """A script that asks processes to end; or asks none, and ends with the place in the list, from 1, of the first that it may not ask."""
+    listed = " ".join(map(str, pids))
+    check = f"n=0; for p in {listed}; do n=$((n+1)); kill -0 $p || [ ! -d /proc/$p ] || exit $n; done"
+    return f"exec 2> /dev/null; {check}; kill -TERM {listed}; exit 0"
+
+
+def _kill(watch, process):
+    try:
+        watch.guest.kill(process["pid"])
+    except VixError as error:
+        if isinstance(error, TimedOut) or _left(watch, [process]):  # else it ended by itself in that moment
+            error.doing = f"{_ending(watch, process)} as {watch.guest.user}"
+            raise
+
+
+def _ending(watch, process):
+    return f"ending {words(process)} in {watch.guest.label}"
+
+
+def _wait_until_gone(watch, found, seconds):
+    """Wait until the processes are gone, so many seconds at most, and return those that are not."""
+    patience = watch.guest.within(seconds)
+    while found:
+        found = _left(watch, found)
+        if found and not _pause(patience):
+            break
+    return found
+
+
+def _wait(watch, choice, waiting, look):
+    patience = watch.guest.within(waiting.timeout)
+    while not waiting.is_met():
+        if not _pause(patience):
+            cut = f"; {watch.cut}" if watch.cut else ""
+            raise TimedOut(
+                f"there are {len(waiting.found)} after {patience.seconds:g} s, and there shall be {waiting}{cut}",
+                doing=f"waiting for {choice} in {watch.guest.label}",
+            )
+        waiting.found = look(choice)
+
+
+def _pause(patience):
+    """Wait a moment; return False, at once, when there is no time left."""
+    try:
+        patience.pause(POLL, "looking at processes")
+    except TimedOut:
+        return False
+    return True

@@ -93,12 +93,28 @@ class AlreadyExists(VixError):
     """There is something of that name already."""
 
 
+class Inaccessible(VixError):
+    """A file or folder of a guest is not to be had: the user has no right to it, or its name or its disk is bad."""
+
+
+class NotAFile(VixError):
+    """There is something at that path of a guest, and it is no regular file."""
+
+
+class NotADirectory(VixError):
+    """There is something at that path of a guest, and it is no directory."""
+
+
 class NotFound(VixError):
     """There is nothing of that name."""
 
 
 class AlreadyCurrent(VixError):
     """There is nothing newer to upgrade to."""
+
+
+class PasswordNeeded(VixError):
+    """The VM is encrypted, and cannot be opened without its password, or with this one."""
 
 
 class NoRoute(VixError):
@@ -114,10 +130,13 @@ BY_CODE = {
     4: FileNotFound,
     5: TryAgain,
     6: NotSupported,
+    7: Inaccessible,
     12: AlreadyExists,
+    13: Inaccessible,
     15: TryAgain,
     16: TryAgain,
     23: AlreadyExists,
+    30: PasswordNeeded,
     31: TryAgain,
     32: LicenseRefused,
     2000: NotFound,
@@ -135,6 +154,11 @@ BY_CODE = {
     13003: SnapshotNotFound,
     13010: TryAgain,
     13014: TryAgain,
+    17004: PasswordNeeded,
+    17005: PasswordNeeded,
+    20001: NotAFile,
+    20002: NotADirectory,
+    20004: Inaccessible,
     21010: AlreadyCurrent,
 }
 

@@ -36,6 +36,15 @@ class Guest:
         """What the VM says of the operating system in it, as in debian12-64 or windows11-64; empty where it says nothing."""
         return self._vm.guest_os
 
+    @property
+    def label(self):
+        """How messages call it."""
+        return f"the guest of {self._label}"
+
+    def within(self, seconds):
+        """A deadline for a part of the run that waits for something in the guest."""
+        return self._vm.within(seconds)
+
     def __enter__(self):
         return self
 

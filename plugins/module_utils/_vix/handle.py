@@ -49,8 +49,12 @@ class Handle:
 
     def read(self, number, doing):
         """Return one property of the object, as it is now."""
+        return self.read_all([number], doing)[0]
+
+    def read_all(self, numbers, doing):
+        """Return several properties of the object by one call, which fails when one of them does (semantics.md, section 5)."""
         with self._library.during(doing):
-            return capi.fetch(self._library, self._library.Vix_GetProperties, self, wanted=[number])[0]
+            return capi.fetch(self._library, self._library.Vix_GetProperties, self, wanted=numbers)
 
     def start(self, function, doing, *arguments):
         """Start an operation on the object and return its job, which the caller releases."""

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from . import capi, states
 from . import constants as vix
 from . import snapshot as snapshots
-from .errors import NoToolsInGuest, NotReady, SnapshotNotFound, TimedOut
+from .errors import NoToolsInGuest, NotReady, SnapshotNotFound, TimedOut, UnknownProperty
 from .guest import Guest
 from .handle import Handle
 from .snapshot import Snapshot
@@ -25,6 +25,18 @@ VARIABLES = {
     "guest_variable": vix.VIX_VM_GUEST_VARIABLE,
     "runtime_config": vix.VIX_VM_CONFIG_RUNTIME_ONLY,
     "guest_environment": vix.VIX_GUEST_ENVIRONMENT_VARIABLE,
+}
+
+
+# What describe() tells, in its order.
+DESCRIPTION = {
+    "path": vix.VIX_PROPERTY_VM_VMX_PATHNAME,
+    "name": vix.VIX_PROPERTY_VM_NAME,
+    "power_bits": vix.VIX_PROPERTY_VM_POWER_STATE,
+    "tools": vix.VIX_PROPERTY_VM_TOOLS_STATE,
+    "guest_os": vix.VIX_PROPERTY_VM_GUESTOS,
+    "cpus": vix.VIX_PROPERTY_VM_NUM_VCPUS,
+    "memory": vix.VIX_PROPERTY_VM_MEMORY_SIZE,
 }
 
 
@@ -81,6 +93,16 @@ class VM(Handle):
     def tools(self):
         """running, not_installed or unknown. VIX knows no more of a VM that was not waited for (semantics.md, section 16)."""
         return states.word(states.TOOLS, self._read(vix.VIX_PROPERTY_VM_TOOLS_STATE), otherwise="unknown")
+
+    def describe(self):
+        """Return what DESCRIPTION names, Tools in a word, by one call where the host knows all of it; what it does not know is None."""
+        doing = f"reading the properties of {self.label}"
+        try:
+            found = dict(zip(DESCRIPTION, self.read_all(list(DESCRIPTION.values()), doing)))
+        except UnknownProperty:
+            found = {name: self._read_if_known(number) for name, number in DESCRIPTION.items()}
+        found["tools"] = states.word(states.TOOLS, found["tools"] or 0, otherwise="unknown")
+        return found
 
     # -- power
 
@@ -275,6 +297,12 @@ class VM(Handle):
 
     def _read(self, number):
         return self.read(number, f"reading the properties of {self.label}")
+
+    def _read_if_known(self, number):
+        try:
+            return self._read(number)
+        except UnknownProperty:
+            return None
 
     def _do(self, function, what, *arguments, wanted=()):
         return self.do(function, f"{what} {self.label}", *arguments, wanted=wanted)

@@ -2,10 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""A file or a text into a guest; what the action plugin adds to it is tested beside that, and folders in test_guest_copy_folders.py."""
+
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
+import threading
 import time
 
 import pytest
@@ -18,6 +22,17 @@ CONTENTS = {
     "binary": bytes(range(256)) * 5000,
     "other": b"Goodbye\n",
 }
+NAMES = [
+    "/etc/issue.net",
+    "/tmp/with space",
+    '/tmp/it\'s "quoted" $HOME;',
+    "/tmp/zwölf",
+    "/tmp/-n",
+    "/tmp/two\nlines",
+    "/tmp/*",
+    "/tmp/back\\slash",
+    "/tmp/" + "n" * 255,
+]
 
 
 @pytest.fixture
@@ -25,7 +40,44 @@ def web(openvix):
     return openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, files={"/etc/motd": "Welcome\n"})
 
 
-@pytest.mark.parametrize("dest", ["/etc/issue.net", "/tmp/with space", '/tmp/it\'s "quoted" $HOME;', "/tmp/zwölf", "/tmp/-n"])
+@pytest.fixture
+def motd(openvix, web):
+    path = openvix.disk(web) / "etc" / "motd"
+    path.chmod(0o644)
+    return path
+
+
+@pytest.fixture
+def copy(run_module, web):
+    return lambda **options: run_module("guest_copy", **{"vm": web, "dest": "/etc/motd", **LOGIN, **options})
+
+
+@pytest.fixture
+def no_shell(openvix):
+    """Take from the guest what it compares and places files with."""
+    for call in ("VixVM_RunProgramInGuest", "VixVM_RunScriptInGuest"):
+        openvix.fault(call=call, error=3003)
+
+
+def facts(result):
+    """What the diff tells of the file, without its texts."""
+    return result["diff"][0] if isinstance(result["diff"], list) else result["diff"]
+
+
+def texts(result):
+    return result["diff"][1:] if isinstance(result["diff"], list) else []
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def leftovers(openvix, vm):
+    """What our tasks have left on the disk of the guest."""
+    return [path for path in openvix.disk(vm).rglob("*") if ".part" in path.name or "vmlab.vix" in path.name]
+
+
+@pytest.mark.parametrize("dest", NAMES)
 @pytest.mark.parametrize("content", CONTENTS)
 def test_a_file_arrives_as_it_is(openvix, ladder, web, tmp_path, dest, content):
     source = tmp_path / "source"
@@ -36,79 +88,554 @@ def test_a_file_arrives_as_it_is(openvix, ladder, web, tmp_path, dest, content):
 
     checksum = hashlib.sha256(CONTENTS[content]).hexdigest()
     assert target.read_bytes() == CONTENTS[content]
-    assert done["diff"]["before"] == {"path": dest, "state": "absent"}
-    assert done["diff"]["after"] == {"path": dest, "state": "file", "size": len(CONTENTS[content]), "checksum": checksum}
-    assert (done["checksum"], done["size"]) == (checksum, len(CONTENTS[content]))
+    assert facts(done)["before"] == {"path": dest, "state": "absent"}
+    assert facts(done)["after"] == {"path": dest, "state": "file", "size": len(CONTENTS[content]), "checksum": checksum}
+    assert (done["checksum"], done["size"], done["target"]) == (checksum, len(CONTENTS[content]), dest)
+    assert leftovers(openvix, web) == []
 
 
 @pytest.mark.parametrize("content", ["Goodbye\n", "Another length\n"])
-def test_a_file_of_another_content_is_replaced(openvix, ladder, web, content):
-    ladder("guest_copy", (openvix.disk(web) / "etc/motd").read_text, vm=web, content=content, dest="/etc/motd", **LOGIN)
+def test_a_file_of_another_content_is_replaced(openvix, ladder, web, motd, content):
+    ladder("guest_copy", motd.read_text, vm=web, content=content, dest="/etc/motd", **LOGIN)
 
-    assert (openvix.disk(web) / "etc/motd").read_text() == content
-    assert [name for name in os.listdir(openvix.disk(web) / "etc") if name.endswith(".part")] == []
-
-
-def test_a_file_that_is_right_is_neither_sent_nor_fetched(openvix, run_module, web):
-    assert not run_module("guest_copy", vm=web, content="Welcome\n", dest="/etc/motd", **LOGIN)["changed"]
-
-    assert openvix.calls("VixVM_CopyFileFromHostToGuest") == []
-    assert openvix.calls("VixVM_CopyFileFromGuestToHost") == []
-    assert len(openvix.calls("VixVM_RunProgramInGuest")) == 1
+    assert motd.read_text() == content
+    assert leftovers(openvix, web) == []
 
 
-def test_where_no_program_can_compare_the_file_is_fetched(openvix, ladder, web):
-    openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
+def test_a_file_that_is_right_is_neither_sent_nor_fetched(openvix, copy):
+    """One login, one look and one checksum: more is not needed to find nothing to do."""
+    assert not copy(content="Welcome\n")["changed"]
 
-    ladder("guest_copy", vm=web, content="Goodbye\n", dest="/etc/motd", **LOGIN)
+    calls = [call["call"] for call in openvix.calls() if call["call"].startswith("VixVM_")]
+    assert calls == ["VixVM_WaitForToolsInGuest", "VixVM_LoginInGuest", "VixVM_GetFileInfoInGuest", "VixVM_RunProgramInGuest", "VixVM_LogoutFromGuest"]
 
+
+def test_with_a_mode_it_takes_no_more_than_that(openvix, copy, motd):
+    motd.chmod(0o640)
+    assert not copy(content="Welcome\n", mode="0640", owner=str(os.geteuid()))["changed"]
+
+    assert len(openvix.calls("VixVM_GetFileInfoInGuest") + openvix.calls("VixVM_RunProgramInGuest")) == 2
+    assert openvix.calls("VixVM_RunScriptInGuest") == []
+
+
+def test_a_file_is_replaced_by_few_calls(openvix, copy):
+    """Look, compare, make a folder, send, put in place, look again."""
+    assert copy(content="Goodbye\n", diff=False)["changed"]
+
+    calls = [call["call"][len("VixVM_") :] for call in openvix.calls() if call["call"].startswith("VixVM_")][2:-1]
+    assert calls == ["GetFileInfoInGuest", "RunProgramInGuest", "CreateDirectoryInGuest", "CopyFileFromHostToGuest", "RunScriptInGuest", "GetFileInfoInGuest"]
+
+
+@pytest.mark.usefixtures("no_shell")
+@pytest.mark.parametrize("content", ["Goodbye\n", "Another length\n"])
+def test_where_no_program_can_compare_the_file_is_fetched(openvix, ladder, web, motd, content):
+    ladder("guest_copy", motd.read_text, vm=web, content=content, dest="/etc/motd", **LOGIN)
+
+    assert motd.read_text() == content
+    assert len(openvix.calls("VixVM_CopyFileFromGuestToHost")) > 0
+    assert leftovers(openvix, web) == []
+
+
+def test_where_no_program_knows_checksums_the_file_is_fetched(openvix, ladder, web, motd):
+    """A guest whose sha256sum does not work is one that has none."""
+    tools = openvix.disk(web) / "usr" / "local" / "bin"
+    tools.mkdir(parents=True, exist_ok=True)
+    for name in ("sha256sum", "shasum", "sha256"):
+        (tools / name).write_text("#!/bin/sh\nexit 1\n")
+        (tools / name).chmod(0o755)
+
+    ladder("guest_copy", motd.read_text, vm=web, content="Goodbye\n", dest="/etc/motd", **LOGIN)
+
+    assert motd.read_text() == "Goodbye\n"
     assert len(openvix.calls("VixVM_CopyFileFromGuestToHost")) > 0
 
 
-def test_a_copy_that_arrives_damaged_replaces_nothing(openvix, run_module, web):
-    openvix.fault(call="VixVM_CopyFileFromHostToGuest", error=7)
+@pytest.mark.parametrize("shell", [True, False])
+@pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 100), lambda path: path.write_bytes(b"x" * path.stat().st_size)])
+def test_a_copy_that_arrives_damaged_replaces_nothing(openvix, copy, web, motd, tmp_path, shell, damage):
+    """The lesson of ansible/ansible issues 40112, 40377 and 44264: partial copies were reported as fine."""
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(100000))
+    if not shell:
+        openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
+    openvix.fault(call="VixVM_RunScriptInGuest", delay=3, **({} if shell else {"error": 3003}))
+    damaged, ended = [], threading.Event()
 
-    result = run_module("guest_copy", vm=web, content="Goodbye\n", dest="/etc/motd", **LOGIN)
+    def work():
+        while not damaged and not ended.is_set():
+            for path in (openvix.disk(web) / "etc").glob(".vmlab.vix-*.part/*"):
+                if path.stat().st_size == 100000:
+                    damage(path)
+                    damaged.append(path)
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        result = copy(src=str(source))
+    finally:
+        ended.set()
+        thread.join()
+
+    assert damaged
+    assert result["msg"].startswith(f"copying {source} to /etc/motd in the guest of {web} as lab: what arrived in the guest is not what was sent")
+    assert motd.read_text() == "Welcome\n"
+    assert leftovers(openvix, web) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "shell"),
+    [
+        ("VixVM_CreateDirectoryInGuest", True),
+        ("VixVM_CopyFileFromHostToGuest", True),
+        ("VixVM_RunScriptInGuest", True),
+        ("VixVM_CreateDirectoryInGuest", False),
+        ("VixVM_CopyFileFromHostToGuest", False),
+        ("VixVM_RenameFileInGuest", False),
+    ],
+)
+def test_what_fails_in_the_middle_replaces_nothing(openvix, copy, web, motd, call, shell):
+    if not shell:
+        openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
+        openvix.fault(call="VixVM_RunScriptInGuest", error=3003)
+    openvix.fault(call=call, error=7)
+
+    result = copy(content="Goodbye\n")
 
     assert (result["vix_code"], result.get("changed")) == (7, None)
-    assert (openvix.disk(web) / "etc/motd").read_text() == "Welcome\n"
-    assert [name for name in os.listdir(openvix.disk(web) / "etc") if name.endswith(".part")] == []
+    assert result["msg"].startswith(f"copying a text to /etc/motd in the guest of {web} as lab: ")
+    assert motd.read_text() == "Welcome\n"
+    assert leftovers(openvix, web) == []
 
 
-def test_a_rename_that_fails_leaves_no_half_file(openvix, run_module, web):
-    openvix.fault(call="VixVM_RenameFileInGuest", error=13)
+@pytest.mark.parametrize("call", ["VixVM_CopyFileFromHostToGuest", "VixVM_RunScriptInGuest"])
+def test_a_guest_that_goes_down_in_the_middle_leaves_no_half_file_and_the_next_copy_tidies_up(openvix, copy, web, motd, call):
+    openvix.fault(call=call, error=3016)
+    openvix.fault(call="VixVM_DeleteDirectoryInGuest", error=3016)
 
-    assert run_module("guest_copy", vm=web, content="Goodbye\n", dest="/etc/motd", **LOGIN)["vix_code"] == 13
+    result = copy(content="Goodbye\n")
 
-    assert (openvix.disk(web) / "etc/motd").read_text() == "Welcome\n"
-    assert [name for name in os.listdir(openvix.disk(web) / "etc") if name.endswith(".part")] == []
+    assert (result["vix_code"], result["error"]) == (3016, "NoToolsInGuest")
+    assert motd.read_text() == "Welcome\n"
+    [left] = leftovers(openvix, web)
+    assert mode_of(left) == 0o700
+
+    openvix.clear_faults()
+    assert copy(content="Goodbye\n")["changed"]
+    assert motd.read_text() == "Goodbye\n"
+    assert leftovers(openvix, web) == []
 
 
-def test_a_folder_is_not_a_file(run_module, web):
-    result = run_module("guest_copy", vm=web, content="x", dest="/etc", **LOGIN)
+def test_a_copy_that_takes_its_time_has_all_the_time_of_the_task(openvix, copy, motd):
+    """The lesson of ansible-collections/community.vmware pull request 1513: a short time limit of its own cut copies off."""
+    openvix.fault(call="VixVM_CopyFileFromHostToGuest", delay=2)
 
-    assert result["msg"] == "looking at /etc in the guest: it is a directory: give the full name of the file"
+    assert copy(content="Goodbye\n", timeout=60)["changed"]
+    assert motd.read_text() == "Goodbye\n"
 
 
-def test_a_source_that_is_not_there_is_told_before_the_guest_is_touched(openvix, run_module, web, tmp_path):
-    result = run_module("guest_copy", vm=web, src=str(tmp_path / "none"), dest="/etc/motd", **LOGIN)
+def test_a_copy_that_takes_longer_than_the_task_leaves_no_half_file(openvix, copy, web, motd):
+    openvix.fault(call="VixVM_CopyFileFromHostToGuest", hang=True, where="job")
+
+    result = copy(content="Goodbye\n", timeout=2)
+
+    assert result["error"] == "TimedOut"
+    assert motd.read_text() == "Welcome\n"
+    openvix.clear_faults()
+    assert copy(content="Goodbye\n")["changed"]
+    assert (motd.read_text(), leftovers(openvix, web)) == ("Goodbye\n", [])
+
+
+def test_nobody_else_can_see_a_file_before_it_is_there(openvix, copy, web, motd):
+    motd.chmod(0o600)
+    openvix.fault(call="VixVM_RunScriptInGuest", error=7)
+    openvix.fault(call="VixVM_DeleteDirectoryInGuest", error=7)
+    copy(content="s3cret-content", secrets=["s3cret-content"])
+
+    [left] = [path for path in leftovers(openvix, web) if path.is_dir()]
+    assert mode_of(left) == 0o700
+
+    openvix.clear_faults()
+    copy(content="s3cret-content", secrets=["s3cret-content"])
+    assert mode_of(motd) == 0o600
+
+
+# Where it goes
+
+
+@pytest.mark.parametrize("dest", ["/etc", "/etc/"])
+def test_a_text_needs_the_name_of_a_file(copy, web, dest):
+    msg = copy(content="Something\n", dest=dest)["msg"]
+    assert msg == f"finding {dest} in the guest of {web} as lab: it is a directory: give the full name of the file"
+
+
+@pytest.mark.parametrize("dest", ["/etc", "/etc/", "/etc//", "/etc/."])
+def test_a_file_goes_into_a_folder(openvix, ladder, web, tmp_path, dest):
+    """The lesson of ansible/ansible issue 40377: a folder as the destination was mishandled."""
+    (tmp_path / "issue").write_text("Hello\n")
+
+    done = ladder("guest_copy", (openvix.disk(web) / "etc/issue").exists, vm=web, src=str(tmp_path / "issue"), dest=dest, **LOGIN)
+
+    assert done["target"] == "/etc/issue"
+    assert (openvix.disk(web) / "etc/issue").read_text() == "Hello\n"
+
+
+@pytest.mark.parametrize("shell", [True, False])
+def test_a_folder_that_is_asked_for_by_a_slash_is_made(openvix, ladder, web, tmp_path, shell):
+    if not shell:
+        openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
+        openvix.fault(call="VixVM_RunScriptInGuest", error=3003)
+    (tmp_path / "issue").write_text("Hello\n")
+    folder = openvix.disk(web) / "srv" / "a" / "b"
+
+    ladder("guest_copy", (openvix.disk(web) / "srv" / "a").exists, vm=web, src=str(tmp_path / "issue"), dest="/srv/a/b/", **LOGIN)
+
+    assert (folder / "issue").read_text() == "Hello\n"
+    assert leftovers(openvix, web) == []
+    if shell:
+        assert (mode_of(folder.parent), mode_of(folder), mode_of(folder / "issue")) == (0o755, 0o755, 0o644)
+
+
+def test_a_folder_that_is_made_has_the_mode_that_is_asked_for(openvix, copy, web, tmp_path):
+    (tmp_path / "issue").write_text("Hello\n")
+    copy(src=str(tmp_path / "issue"), dest="/srv/a/b/", directory_mode="0750", mode="u=r,go=")
+
+    folder = openvix.disk(web) / "srv" / "a" / "b"
+    assert (mode_of(folder.parent), mode_of(folder), mode_of(folder / "issue")) == (0o750, 0o750, 0o400)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_folder_that_is_missing_is_told(openvix, copy, web, check_mode):
+    result = copy(content="Something\n", dest="/srv/none/file", check_mode=check_mode)
+
+    assert result["msg"].startswith(f"finding /srv/none/file in the guest of {web} as lab: no such folder in the guest: /srv/none (VIX_E_FILE_NOT_FOUND, 4)")
+    assert result["vix_code"] == 4
+
+
+def test_a_folder_is_not_replaced_by_a_file(openvix, copy, web, tmp_path):
+    (openvix.disk(web) / "srv" / "name").mkdir()
+    (tmp_path / "name").write_text("x")
+
+    msg = copy(src=str(tmp_path / "name"), dest="/srv/")["msg"]
+
+    assert msg == f"finding /srv/ in the guest of {web} as lab: /srv/name is a directory, where the file should be"
+
+
+@pytest.mark.parametrize("dest", ["motd", "C:\\motd", "~/motd"])
+def test_a_path_that_is_not_absolute_is_refused(openvix, copy, dest):
+    assert f"{dest} is no absolute path of a Linux guest" in copy(content="Something\n", dest=dest)["msg"]
+
+
+@pytest.mark.parametrize("there", ["/etc/motd", "/nowhere"])
+def test_a_link_is_replaced_by_the_file(openvix, ladder, web, motd, there):
+    link = openvix.disk(web) / "etc" / "issue"
+    link.symlink_to(there)
+
+    ladder("guest_copy", link.is_symlink, vm=web, content="Welcome\n", dest="/etc/issue", **LOGIN)
+
+    assert (link.is_symlink(), link.read_text(), motd.read_text()) == (False, "Welcome\n", "Welcome\n")
+
+
+def test_a_source_that_is_a_link_is_followed(openvix, copy, motd, tmp_path):
+    (tmp_path / "there").write_text("Hello\n")
+    (tmp_path / "link").symlink_to("there")
+
+    copy(src=str(tmp_path / "link"))
+
+    assert (motd.is_symlink(), motd.read_text()) == (False, "Hello\n")
+
+
+# What is compared
+
+
+def test_a_source_that_is_not_there_is_told_before_the_guest_is_touched(openvix, copy, tmp_path):
+    result = copy(src=str(tmp_path / "none"))
 
     assert result["msg"] == f"reading src: {tmp_path / 'none'} is not a file of the machine that runs VMware"
-    assert openvix.calls("VixVM_LoginInGuest") == []
+    assert openvix.calls() == []
 
 
-def test_a_user_without_rights_is_told_so(openvix, run_module, web):
-    result = run_module("guest_copy", vm=web, content="x", dest="/etc/shadow2", guest_username="visitor", guest_password="s3cret-visitor")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
+def test_a_source_that_cannot_be_read_is_told(copy, tmp_path):
+    (tmp_path / "closed").touch(mode=0)
+    assert copy(src=str(tmp_path / "closed"))["msg"] == f"reading src: {tmp_path}/closed: Permission denied"
+
+
+def test_size_and_time_need_no_checksum_anywhere(openvix, ladder, web, motd, tmp_path):
+    source = tmp_path / "source"
+    source.write_text("Goodbye\n")
+    os.utime(source, (1e9, 1e9))
+    os.utime(motd, (1e9 - 1, 1e9 - 1))
+
+    done = ladder("guest_copy", motd.read_text, vm=web, src=str(source), dest="/etc/motd", compare="size_and_time", **LOGIN)
+
+    assert "checksum" not in done
+    assert openvix.calls("VixVM_RunProgramInGuest") == []
+    assert motd.read_text() == "Goodbye\n"
+    source.write_text("a longer text\n")
+    assert ladder("guest_copy", motd.read_text, vm=web, src=str(source), dest="/etc/motd", compare="size_and_time", **LOGIN)["size"] == 14
+
+
+def test_a_text_has_no_time_that_could_be_compared(openvix, copy):
+    assert copy(content="Something\n", compare="size_and_time")["msg"] == "reading compare: a text is of no time: compare it by its checksum"
+    assert openvix.calls() == []
+
+
+def test_existence_is_enough_where_it_is_asked_for(ladder, copy, web, motd):
+    assert not copy(content="Goodbye\n", compare="existence")["changed"]
+    motd.unlink()
+    ladder("guest_copy", motd.exists, vm=web, content="Goodbye\n", dest="/etc/motd", compare="existence", **LOGIN)
+    assert motd.read_text() == "Goodbye\n"
+
+
+def test_existence_still_minds_the_mode(ladder, web, motd):
+    ladder("guest_copy", lambda: mode_of(motd), vm=web, content="Goodbye\n", dest="/etc/motd", compare="existence", mode="0600", **LOGIN)
+    assert (motd.read_text(), mode_of(motd)) == ("Welcome\n", 0o600)
+
+
+def test_without_force_a_file_that_is_there_stays_as_it_is(openvix, ladder, copy, web, motd):
+    result = copy(content="Goodbye\n", mode="0600", force=False)
+    assert (result["changed"], result["size"], motd.read_text(), mode_of(motd)) == (False, 8, "Welcome\n", 0o644)
+
+    ladder("guest_copy", (openvix.disk(web) / "etc/issue").exists, vm=web, content="Goodbye\n", dest="/etc/issue", force=False, **LOGIN)
+
+
+@pytest.mark.parametrize("compare", ["size_and_time", "existence"])
+def test_a_file_beyond_4_gib_is_told_by_its_size(openvix, copy, motd, tmp_path, compare):
+    for path in (tmp_path / "large", motd):
+        with path.open("wb") as file:
+            file.truncate((1 << 32) + 8)
+    os.utime(tmp_path / "large", (1e9, 1e9))
+
+    result = copy(src=str(tmp_path / "large"), compare=compare)
+
+    assert (result["changed"], result["size"]) == (False, (1 << 32) + 8)
+    os.truncate(motd, 8)
+    checked = copy(src=str(tmp_path / "large"), compare=compare, check_mode=True)
+    assert checked["changed"] == (compare == "size_and_time")
+
+
+# Mode and owner
+
+
+@pytest.mark.parametrize(("mode", "bits"), [("0600", 0o600), ("644", 0o644), (0o755, 0o755), ("u=rw,g=r,o=", 0o640), ("2755", 0o2755), ("u+x", 0o744)])
+@pytest.mark.parametrize("content", ["Welcome\n", "Goodbye\n"])
+def test_a_mode_is_set_and_minded(openvix, ladder, run_module, web, motd, mode, bits, content):
+    motd.chmod(0o644)
+    options = {"vm": web, "content": content, "dest": "/etc/motd", "mode": mode, **LOGIN}
+    if (bits, content) == (0o644, "Welcome\n"):
+        assert not run_module("guest_copy", **options)["changed"]
+    else:
+        ladder("guest_copy", lambda: mode_of(motd), **options)
+    assert (mode_of(motd), motd.read_text()) == (bits, content)
+    assert leftovers(openvix, web) == []
+
+
+def test_a_diff_tells_the_mode_that_was(copy, motd):
+    motd.chmod(0o604)
+    result = copy(content="Welcome\n", mode="0600", owner=str(os.geteuid()))
+
+    assert (facts(result)["before"]["mode"], facts(result)["after"]["mode"]) == ("0604", "0600")
+    assert texts(result) == []
+
+
+def test_a_new_file_has_the_mode_that_is_usual_and_a_replaced_one_leaves_it_its_own(openvix, copy, web, motd, tmp_path):
+    (tmp_path / "source").touch(mode=0o600)
+    copy(src=str(tmp_path / "source"), dest="/etc/new")
+    assert mode_of(openvix.disk(web) / "etc/new") == 0o644
+
+    motd.chmod(0o4751)
+    copy(content="Goodbye\n")
+    assert mode_of(motd) == 0o4751
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_replaced_file_leaves_its_owner(copy, motd):
+    os.chown(motd, 0, 0)
+    copy(content="Goodbye\n")
+    assert (motd.stat().st_uid, motd.stat().st_gid) == (0, 0)
+
+
+def test_the_mode_of_the_source_is_kept_where_it_is_asked_for(openvix, ladder, web, tmp_path):
+    source = tmp_path / "tool"
+    source.write_text("#!/bin/sh\n")
+    source.chmod(0o751)
+
+    ladder("guest_copy", vm=web, src=str(source), dest="/srv/bin/", mode="preserve", **LOGIN)
+
+    assert mode_of(openvix.disk(web) / "srv/bin/tool") == 0o751
+
+
+def test_a_text_has_no_mode_to_keep(copy):
+    msg = copy(content="Something\n", mode="preserve")["msg"]
+    assert msg == "reading mode: a text has no mode that could be kept: give the mode itself instead of preserve"
+
+
+@pytest.mark.parametrize(("wrong", "words"), [({"owner": "no-such-user"}, "no-such-user"), ({"group": "no-such-group"}, "no-such-group")])
+@pytest.mark.parametrize("content", ["Welcome\n", "Goodbye\n"])
+def test_an_owner_that_the_guest_does_not_know_is_told_and_nothing_is_replaced(openvix, copy, web, motd, content, wrong, words):
+    result = copy(content=content, **wrong)
+
+    assert result["failed"]
+    assert words in result["msg"]
+    assert motd.read_text() == "Welcome\n"
+    assert leftovers(openvix, web) == []
+
+
+@pytest.mark.parametrize("option", ["mode", "directory_mode"])
+def test_what_is_no_mode_is_refused(openvix, copy, tmp_path, option):
+    (tmp_path / "source").touch()
+    assert "rwx is no mode: give an octal number" in copy(src=str(tmp_path / "source"), dest="/srv/new/", **{option: "rwx"})["msg"]
+
+
+@pytest.mark.usefixtures("no_shell")
+@pytest.mark.parametrize("option", [{"mode": "0600"}, {"owner": "lab"}, {"group": "lab"}])
+@pytest.mark.parametrize("content", ["Welcome\n", "Goodbye\n"])
+def test_without_a_shell_there_is_no_mode_and_no_owner(openvix, copy, web, motd, option, content):
+    result = copy(content=content, **option)
+
+    assert result["error"] == "NotSupported"
+    assert motd.read_text() == "Welcome\n"
+    assert leftovers(openvix, web) == []
+
+
+@pytest.mark.parametrize("option", [{"mode": "0600"}, {"owner": "lab"}, {"group": "lab"}])
+def test_files_of_windows_have_no_mode_and_no_owner(openvix, copy, option):
+    result = copy(content="Something\n", dest=r"C:\motd", guest_family="windows", **option)
+
+    assert "files of a Windows guest have no mode, owner or group" in result["msg"]
+    assert openvix.calls("VixVM_CopyFileFromHostToGuest") == []
+
+
+# Backups and validation
+
+
+@pytest.mark.parametrize("shell", [True, False])
+def test_a_file_that_is_replaced_is_kept_where_that_is_asked_for(openvix, ladder, web, motd, shell):
+    if not shell:
+        openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
+        openvix.fault(call="VixVM_RunScriptInGuest", error=3003)
+    motd.chmod(0o604)
+
+    done = ladder("guest_copy", lambda: len(list(motd.parent.iterdir())), ["backup_file"], vm=web, content="Goodbye\n", dest="/etc/motd", backup=True, **LOGIN)
+
+    kept = openvix.disk(web) / done["backup_file"][1:]
+    assert (kept.parent, kept.name[:5], kept.read_text(), motd.read_text()) == (motd.parent, "motd.", "Welcome\n", "Goodbye\n")
+    assert (mode_of(motd) == mode_of(kept) == 0o604) or not shell
+    assert len([path for path in motd.parent.iterdir() if path.name.startswith("motd.")]) == 1
+
+
+@pytest.mark.parametrize("options", [{"content": "Goodbye\n", "dest": "/etc/issue"}, {"content": "Welcome\n"}, {"content": "Welcome\n", "mode": "0600"}])
+def test_what_replaces_nothing_needs_no_backup(openvix, copy, web, options):
+    assert "backup_file" not in copy(backup=True, **options)
+    assert [path.name for path in (openvix.disk(web) / "etc").iterdir() if path.name.endswith("~")] == []
+
+
+def test_a_backup_that_cannot_be_made_stops_it(openvix, copy, web, motd):
+    folder = openvix.disk(web) / "srv" / ("n" * 250)
+    folder.write_text("Welcome\n")
+
+    result = copy(content="Goodbye\n", dest=f"/srv/{'n' * 250}", backup=True)
+
+    assert "no backup could be made of the file that is replaced; the guest says: cp: " in result["msg"]
+    assert folder.read_text() == "Welcome\n"
+    assert leftovers(openvix, web) == []
+
+
+def test_a_file_that_is_valid_gets_its_place(openvix, ladder, web, motd):
+    ladder("guest_copy", motd.read_text, vm=web, content="Goodbye\n", dest="/etc/motd.conf", validate="/bin/sh -c 'grep -q Good \"$1\"' 'sh me' %s", **LOGIN)
+
+    assert (openvix.disk(web) / "etc/motd.conf").read_text() == "Goodbye\n"
+
+
+def test_a_file_that_is_not_valid_replaces_nothing(openvix, copy, web, motd):
+    result = copy(content="Goodbye\n", validate="grep -l Welcome nothing %s")
+
+    assert result["msg"].startswith(f"validating what is to be /etc/motd in the guest of {web} as lab: grep -l Welcome nothing %s ended with 2")
+    assert "grep: nothing" in result["msg"]
+    assert motd.read_text() == "Welcome\n"
+    assert leftovers(openvix, web) == []
+
+
+def test_a_validation_sees_the_file_under_a_name_of_its_kind(openvix, copy, web):
+    result = copy(content="Goodbye\n", dest="/etc/site.conf", validate="/bin/sh -c 'echo $0; exit 1' %s")
+
+    assert result["msg"].strip().endswith(".conf")
+
+
+def test_a_validation_of_no_file_is_refused(openvix, copy):
+    assert copy(content="Goodbye\n", validate="visudo -cf")["msg"] == "reading validate: it must have %s in it, which stands for the file"
+    assert "No closing quotation" in copy(content="Goodbye\n", validate="visudo -cf '%s")["msg"]
+
+
+# Diffs
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_diff_shows_both_texts(copy, tmp_path, check_mode):
+    (tmp_path / "source").write_text("Grüße\n")
+
+    result = copy(src=str(tmp_path / "source"), check_mode=check_mode)
+
+    assert texts(result) == [{"before_header": "/etc/motd", "before": "Welcome\n", "after_header": "/etc/motd", "after": "Grüße\n"}]
+
+
+def test_where_nobody_looks_at_a_diff_nothing_is_fetched_for_it(openvix, copy, tmp_path):
+    (tmp_path / "source").write_text("Goodbye\n")
+
+    assert texts(copy(src=str(tmp_path / "source"), mode="0600", diff=False)) == []
+    assert openvix.calls("VixVM_CopyFileFromGuestToHost") == []
+
+
+def test_a_task_whose_output_is_secret_has_no_texts(openvix, copy, tmp_path):
+    (tmp_path / "source").write_text("s3cret-content\n")
+
+    copy(src=str(tmp_path / "source"), _ansible_no_log=True, secrets=["s3cret-content", "Welcome"])
+
+    assert openvix.calls("VixVM_CopyFileFromGuestToHost") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (b"a\0b", b"text\n", {"dst_binary": 1, "after": "text\n"}),
+        (b"text\n", b"\xff\xfe", {"before": "text\n", "src_binary": 1}),
+        (b"x" * 104449, b"text\n", {"dst_larger": 104448, "after": "text\n"}),
+        (b"text\n", b"x" * 104449, {"before": "text\n", "src_larger": 104448}),
+        (b"x" * 104448, b"", {"before": "x" * 104448, "after": ""}),
+        (None, b"text\n", {"before": "", "after": "text\n"}),
+    ],
+)
+def test_a_diff_says_what_it_does_not_show(openvix, copy, motd, tmp_path, old, new, told):
+    motd.unlink() if old is None else motd.write_bytes(old)
+    (tmp_path / "source").write_bytes(new)
+
+    [text] = texts(copy(src=str(tmp_path / "source")))
+
+    assert text == {"before_header": "/etc/motd", "after_header": "/etc/motd", **told}
+    assert (len(openvix.calls("VixVM_CopyFileFromGuestToHost")) == 1) == (old is not None and "dst_larger" not in told)
+
+
+# Secrets and rights
+
+
+def test_a_user_without_rights_is_told_so(copy):
+    result = copy(content="Something\n", dest="/etc/shadow2", guest_username="visitor", guest_password="s3cret-visitor")
 
     assert result["vix_code"] == 13
-    assert "in the guest of" in result["msg"]
+    assert result["msg"].startswith("copying a text to /etc/shadow2 in the guest of ")
     assert "as visitor" in result["msg"]
 
 
-def test_content_is_in_no_file_of_this_machine_afterwards(run_module, web, tmp_path_factory):
+def test_content_is_told_nowhere_and_in_no_file_of_this_machine_afterwards(copy, tmp_path_factory):
     begin = time.time() - 1
-    run_module("guest_copy", vm=web, content="s3cret-content", dest="/root/key", **LOGIN)
+    copy(content="s3cret-content", dest="/root/key", secrets=["s3cret-content"])
 
     folders = [path for path in tmp_path_factory.getbasetemp().glob("task*") if path.stat().st_mtime >= begin]
     assert folders
     assert [path for folder in folders for path in folder.rglob("*") if path.is_file() and b"s3cret-content" in path.read_bytes()] == []
+
+
+def test_a_dictionary_is_written_as_json(copy, motd):
+    copy(content={"a": [1, "ü"]})
+    assert motd.read_text() == '{"a": [1, "\\u00fc"]}'

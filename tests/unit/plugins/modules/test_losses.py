@@ -29,7 +29,14 @@ OPTIONS = {
     "vm_variable": {"name": "role", "value": "webserver"},
     "vm_tools": {},
     "vm_screenshot": {"dest": "screen.png", **LOGIN},
-    "guest_copy": {"content": "x", "dest": "/etc/motd", **LOGIN},
+    "guest_copy": {"content": "Good day\n", "dest": "/etc/motd", **LOGIN},
+    "guest_fetch": {"src": "/etc/hostname", "dest": "$OPENVIX_WORLD/fetched", "remote_dest": True, **LOGIN},
+    "guest_file": {"path": "/srv", "state": "directory", **LOGIN},
+    "guest_stat": {"path": "/etc", **LOGIN},
+    "guest_find": {"paths": ["/etc"], **LOGIN},
+    "guest_command": {"argv": ["/bin/true"], **LOGIN},
+    "guest_script": {"content": "true", **LOGIN},
+    "guest_process": {"name": "nothing-of-that-name", "state": "absent", **LOGIN},
     "guest_process_info": LOGIN,
 }
 GUEST_MODULES = [name for name, options in OPTIONS.items() if "guest_password" in options]
@@ -54,8 +61,8 @@ def the_sentence(result):
 
 def test_the_table_has_every_module():
     modules = pathlib.Path(__file__).resolve().parents[4] / "plugins" / "modules"
-    # host_info has no VM, and tells of a library that is missing instead of failing.
-    assert {path.stem for path in modules.glob("*.py")} == {*OPTIONS, "host_info"}
+    # host_info has no VM, and tells of a library that is missing instead of failing; guest_template is guest_copy once the controller has filled it in.
+    assert {path.stem for path in modules.glob("*.py")} == {*OPTIONS, "host_info", "guest_template"}
 
 
 @every_module

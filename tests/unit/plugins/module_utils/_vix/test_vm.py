@@ -89,3 +89,30 @@ def test_a_password_of_an_encrypted_vm_is_passed_and_its_list_released(openvix, 
             return vm.name
 
     assert on_host(work) == "web"
+
+
+def test_a_vm_is_described_by_one_call(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on", memory=2048, cpus=2)
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            return vm.describe()
+
+    described = on_host(work)
+
+    assert described.pop("power_bits") & 8
+    assert described == {"path": web, "name": "web", "tools": "running", "guest_os": "debian12-64", "cpus": 2, "memory": 2048}
+    assert len(openvix.calls("Vix_GetProperties")) == 1
+
+
+def test_a_property_that_a_host_does_not_know_hides_no_other(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="Vix_GetProperties", times=2, error=6000)
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            return vm.describe()
+
+    described = on_host(work)
+
+    assert (described["path"], described["name"], described["cpus"]) == (None, "web", 1)

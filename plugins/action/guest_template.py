@@ -1,0 +1,43 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes a file by Ansible's own action for templates, with guest_copy in the place of ansible.builtin.copy."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action.template import ActionModule as TemplateAction
+
+COPY = "vmlab.vix.guest_copy"
+# Options of ansible.builtin.copy and guest_copy that a template has no use for.
+FOREIGN = ("content", "decrypt", "follow", "remote_src")
+
+
+class ActionModule(TemplateAction):
+    def run(self, tmp=None, task_vars=None):
+        for name in FOREIGN:
+            if name in self._task.args:
+                raise AnsibleActionFail(f"{name} is no option of guest_template")
+        self._shared_loader_obj = _Loaders(self._shared_loader_obj, self._task.args.get("src"))
+        return super().run(tmp, task_vars)
+
+
+class _Loaders:
+    """Ansible's loaders of plugins, of which the one for actions gives guest_copy, whatever it is asked for. label: how messages call what it copies."""
+
+    def __init__(self, loaders, label):
+        self._loaders, self._label = loaders, label
+
+    def __getattr__(self, name):
+        return getattr(self._loaders, name)
+
+    @property
+    def action_loader(self):
+        return self
+
+    def get(self, name, task, shared_loader_obj, **rest):
+        task.args.pop("follow", None)  # which that action always sets
+        action = self._loaders.action_loader.get(COPY, task=task, shared_loader_obj=self._loaders, **rest)
+        action.label = self._label
+        return action

@@ -1,0 +1,136 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files of a guest that are looked for by name, kind, age and size."""
+
+from __future__ import annotations
+
+import re
+import time
+from fnmatch import translate
+
+from .._system import family as families
+from .._system import linux, paths, trees
+from .._vix.errors import FileNotFound, Inaccessible, NotADirectory, Refused, VixError
+
+KINDS = ("file", "directory", "link", "any")
+AGE = re.compile(r"([+-]?\d+)([smhdw]?)", re.ASCII)
+SIZE = re.compile(r"([+-]?\d+)([bkmgt]?)", re.ASCII)
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+BYTES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+class Wish:
+    """Which of the things in a folder are looked for.
+
+    patterns, excludes: of shell wildcards, or regular expressions of Python's that a name must begin with; kind: one of KINDS; age, size: texts as
+    the user gives them, of which those without a minus ask for what is as old or large, or more so, and the others for what is not more so.
+    """
+
+    def __init__(self, patterns=(), excludes=(), use_regex=False, kind="file", age=None, size=None, hidden=False, ignore_case=False):
+        patterns = patterns or ([".*"] if use_regex else ["*"])
+        self._patterns = [_expression(pattern, use_regex, ignore_case) for pattern in patterns]
+        self._excludes = [_expression(pattern, use_regex, ignore_case) for pattern in excludes or ()]
+        self._kind, self._hidden = kind, hidden
+        self.age = None if age is None else _number(age, AGE, SECONDS, "age", "as in 30s, -2d or 1w")
+        self._size = None if size is None else _number(size, SIZE, BYTES, "size", "as in 512, 10k or -1m")
+
+    def is_chosen(self, thing, now):
+        """Whether the thing is looked for; now: the time that its age is measured by."""
+        return (
+            self._kind in ("any", thing["kind"])
+            and self._is_named(thing["name"])
+            and (self.age is None or _reaches(now - thing["modified"], *self.age))
+            and (self._size is None or thing["kind"] != "file" or _reaches(thing["size"], *self._size))
+        )
+
+    def is_in_doubt(self, thing):
+        """Whether it matters that VIX, which told of the thing, may have taken a link for a folder, or a device for an empty file."""
+        doubtful = {"directory": ("directory", "link", "any"), "file": () if thing["size"] else ("file", "any")}
+        return self._kind in doubtful.get(thing["kind"], ()) and self._is_named(thing["name"])
+
+    def _is_named(self, name):
+        return (
+            (self._hidden or not name.startswith("."))
+            and any(pattern.match(name) for pattern in self._patterns)
+            and not any(pattern.match(name) for pattern in self._excludes)
+        )
+
+
+def find(guest, guest_family, folders, depth, limit, workdir, **wish):
+    """Return what is found, as the module reports it.
+
+    depth: how many levels of each folder, None for all; limit: how many things at most, None for all; workdir: a folder of this machine; wish: of Wish.
+    """
+    for option, number in (("depth", depth), ("limit", limit)):
+        if number is not None and number < 1:
+            raise Refused(f"{option} must be 1 or more, not {number}", doing="looking for files")
+    family = families.of(guest, guest_family)
+    wish = Wish(**wish, ignore_case=family.NAME != linux.NAME)
+    first, skipped = {}, {}
+    for place in dict.fromkeys(paths.plain(folder, family, "looking for files") for folder in folders):
+        try:
+            first[place] = trees.level(guest, family, place)
+        except FileNotFound as error:
+            skipped[place] = str(FileNotFound("no such folder in the guest", code=error.code))
+        except (Inaccessible, NotADirectory) as error:
+            skipped[place] = str(VixError(error.text, code=error.code))
+    told = trees.by_shell(guest, list(first), depth, workdir) if first and family.NAME == linux.NAME and _needs_shell(first, wish, depth) else None
+    grown, now = told or ({}, time.time())
+    files, examined = [], 0
+    for place, things in first.items():
+        if len(files) == limit:
+            break
+        tree = grown.get(place) or trees.by_vix(guest, family, place, depth, things)
+        for thing in tree.things:
+            examined += 1
+            if not told and wish.is_in_doubt(thing):
+                thing = trees.certain(guest, family, thing)
+            if wish.is_chosen(thing, now):
+                files.append(_told(thing))
+                if len(files) == limit:
+                    break
+        skipped.update({**tree.closed, **tree.avoided})
+    clock = {} if wish.age is None else {"clock": "guest" if told else "host"}
+    return {"files": files, "matched": len(files), "examined": examined, "skipped_paths": skipped, **clock}
+
+
+def _needs_shell(first, wish, depth):
+    """Whether a shell tells what VIX does not, or in fewer calls: the guest's time, folders in folders, the true kind of a thing."""
+    things = [thing for level in first.values() for thing in level]
+    deep = depth != 1 and any(thing["kind"] == "directory" for thing in things)
+    return deep or wish.age is not None or any(wish.is_in_doubt(thing) for thing in things)
+
+
+def _told(thing):
+    kind = thing["kind"]
+    return {
+        "path": thing["path"],
+        "kind": kind,
+        "size": thing["size"],
+        "mtime": thing["modified"],
+        "isreg": kind == "file",
+        "isdir": kind == "directory",
+        "islnk": kind == "link",
+    }
+
+
+def _expression(pattern, use_regex, ignore_case):
+    try:
+        return re.compile(pattern if use_regex else translate(pattern), re.IGNORECASE if ignore_case and not use_regex else 0)
+    except re.error as error:
+        raise Refused(f"{pattern} is not a regular expression: {error}", doing="looking for files") from error
+
+
+def _number(text, form, units, option, example):
+    """The number that a text of digits and a unit stands for, and whether it is the least or else the most."""
+    found = form.fullmatch(text.lower())
+    if not found:
+        raise Refused(f"{text} is no {option}: give a number and one of {', '.join(filter(None, units))}, {example}", doing="looking for files")
+    number, unit = found.groups()
+    return abs(int(number)) * units[unit], not number.startswith("-")
+
+
+def _reaches(value, bound, least):
+    return value >= bound if least else value <= bound

@@ -1,0 +1,193 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Commands and scripts in a guest, and what a task tells of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import tempfile
+from contextlib import contextmanager, suppress
+
+from .._system import interpreters, linux, programs
+from .._system.family import of as family_of
+from .._vix.errors import FileNotFound, Refused
+
+LARGEST_SCRIPT = 1 << 24  # bytes of one that has to be changed for its interpreter
+WORD = re.compile(r'\s*(?:"([^"]*)"|(\S+))\s*(.*)', re.DOTALL)  # as Windows takes the program's name off a command line
+STREAMS = ("stdout", "stderr")
+__all__ = ["Terms", "command", "family_of", "foretold", "needless", "not_run", "run", "script"]
+
+
+class Terms:
+    """What is asked for beside the program itself; the names are those of the options."""
+
+    def __init__(
+        self,
+        chdir=None,
+        creates=None,
+        removes=None,
+        environment=None,
+        stdin=None,
+        stdin_add_newline=True,
+        strip_empty_ends=True,
+        program_timeout=None,
+        no_wait=False,
+        max_output=1 << 20,
+        stdout_dest=None,
+        stderr_dest=None,
+    ):
+        self.chdir, self.creates, self.removes, self.strip, self.wait = chdir, creates, removes, strip_empty_ends, not no_wait
+        self.environment = {str(name): str(value) for name, value in (environment or {}).items()}
+        end = "\n" if stdin_add_newline and not (stdin or "\n").endswith("\n") else ""
+        self.stdin = f"{stdin or ''}{end}".encode("utf-8", "surrogateescape")
+        self.seconds, self.max_output = program_timeout, max_output
+        self.targets = {name: path for name, path in zip(STREAMS, (stdout_dest, stderr_dest)) if path}
+        _check(self)
+
+
+def _check(terms):
+    doing = "preparing to run a program"
+    if not terms.wait and (terms.stdin or terms.seconds or terms.targets):
+        text = "no_wait leaves a program alone at once: stdin, program_timeout, stdout_dest and stderr_dest cannot be had with it"
+        raise Refused(text, doing=doing)
+    if terms.seconds is not None and terms.seconds < 1:
+        raise Refused("program_timeout must be a second at least", doing=doing)
+    if not 0 <= terms.max_output <= programs.LARGEST_OUTPUT:
+        text = f"max_output must be from 0 to {programs.LARGEST_OUTPUT}: have a larger output fetched by stdout_dest or stderr_dest"
+        raise Refused(text, doing=doing)
+    for name, path in terms.targets.items():
+        folder = os.path.dirname(os.path.abspath(path))
+        if os.path.isdir(path):
+            raise Refused(f"{name}_dest {path} is a folder: give the full name of a file", doing=doing)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise Refused(f"{folder} is no folder of the machine that runs VMware to which this user may write {name}_dest", doing=doing)
+
+
+def command(family, argv, cmd, terms):
+    """Return the Program of a command, and how a result tells it: argv, or cmd, which a Linux guest has split as a shell splits words, and no shell reads."""
+    if argv is None and family is linux:
+        try:
+            argv = shlex.split(cmd)
+        except ValueError as error:
+            raise Refused(f"cmd cannot be split into words: {error}", doing="preparing to run a program") from error
+    if argv is None:
+        words = WORD.fullmatch(cmd)
+        quoted, plain, rest = words.groups() if words else ("", "", "")
+        return _program(quoted or plain, [quoted or plain or ""], rest, terms), cmd
+    return _program(argv[0] if argv else "", argv[:1] or [""], argv[1:], terms), argv
+
+
+def script(family, content, path, name, interpreter, arguments, terms):
+    """Likewise of a script: of its text, or of a file of this machine, which its interpreter is given with these arguments.
+
+    name: what the file is called, where that is not what path says.
+    """
+    name = name or os.path.basename(path or "")
+    text = content.encode("utf-8", "surrogateescape") if path is None else _head(path)
+    chosen = interpreters.of(interpreter, family, text, name)
+    if path is not None:
+        text = _whole(path, chosen)
+    text = text if isinstance(text, str) else chosen.prepare(text)
+    words = [*chosen.before, *arguments]
+    program = _program(f"script {name}" if name else "a script", chosen.names, words, terms, script=text, suffix=chosen.suffix)
+    return program, program.placed([chosen.names[0], *words], name or "script")
+
+
+def _program(what, names, arguments, terms, **script):
+    settings = {"chdir": terms.chdir, "environment": terms.environment, "stdin": terms.stdin, "seconds": terms.seconds}
+    return programs.Program(what, names, arguments, max_output=terms.max_output, wait=terms.wait, **settings, **script)
+
+
+@contextmanager
+def _readable(path):
+    try:
+        yield
+    except OSError as error:
+        raise Refused(f"{path} cannot be read on the machine that runs VMware: {error.strerror}", doing="reading src") from error
+
+
+def _head(path):
+    with _readable(path), open(path, "rb") as file:
+        return file.read(interpreters.LONGEST_FIRST_LINE)
+
+
+def _whole(path, interpreter):
+    """The text of a file of this machine, or its path where it is large and goes as it is."""
+    with _readable(path):
+        size = os.path.getsize(path)
+        if interpreter.prepare is bytes and size > programs.LONGEST_SCRIPT:
+            return path
+        if size > LARGEST_SCRIPT:
+            raise Refused(f"{path} is larger than {LARGEST_SCRIPT} bytes, which no script for {interpreter.suffix} may be", doing="reading src")
+        with open(path, "rb") as file:
+            return file.read()
+
+
+def needless(guest, family, terms):
+    """Return why nothing is to be run, as creates and removes tell, or None."""
+    for path, wanted, word in ((terms.creates, True, "exists"), (terms.removes, False, "does not exist")):
+        if path is None:
+            continue
+        if not family.is_absolute(path):
+            raise Refused(f"{path} is not an absolute path of the guest", doing=f"looking for {path} in {guest.label} as {guest.user}")
+        try:
+            guest.file_info(path)
+            exists = True
+        except FileNotFound:
+            exists = False
+        if exists == wanted:
+            return f"{path} {word}"
+    return None
+
+
+def not_run(told, why):
+    """What a task tells that had nothing to run."""
+    return {"changed": False, "cmd": told, "rc": 0, "stdout": f"skipped, since {why}", "stderr": "", "msg": f"Did not run command since {why}"}
+
+
+def foretold(told, terms):
+    """What a task tells in check mode; only creates and removes let it know that a run would change something."""
+    knows = terms.creates is not None or terms.removes is not None
+    return {"changed": knows, "cmd": told, "msg": "Command would have run if not in check mode", **({"rc": 0} if knows else {"skipped": True})}
+
+
+def run(guest, family, program, told, terms, workdir):
+    """Run it and return what the task tells, failed when its return code is not 0 or its time was up."""
+    with _parts(terms.targets) as program.fetch:
+        outcome = programs.run(guest, family, program, workdir)
+        for name, part in program.fetch.items():
+            os.replace(part, terms.targets[name])
+    result = {"changed": True, "cmd": told, "start": outcome.start}
+    if not program.wait:
+        return {**result, "pid": outcome.pid}
+    result.update(rc=outcome.rc, end=outcome.end, delta=outcome.delta, timed_out=bool(outcome.late))
+    for name in STREAMS:
+        text = outcome.text(name)
+        result[name] = text.rstrip("\r\n") if terms.strip else text
+        result[f"{name}_size"] = outcome.sizes[name]
+        result[f"{name}_truncated"] = len(outcome.outputs[name]) < outcome.sizes[name]
+    doing = programs.doing(guest, program)
+    if outcome.late:
+        text = f"not done after {outcome.seconds} s, so it and what it had started were ended; give it more by program_timeout and timeout"
+        return {**result, "failed": True, "msg": f"{doing}: {text}"}
+    return {**result, **({"failed": True, "msg": f"{doing}: non-zero return code {outcome.rc}"} if outcome.rc else {})}
+
+
+@contextmanager
+def _parts(targets):
+    """An empty file beside each target, by stream, which only this user can read and which is removed at the end when it has not taken its place."""
+    made = {}
+    try:
+        for stream, target in targets.items():
+            folder, name = os.path.split(os.path.abspath(target))
+            handle, made[stream] = tempfile.mkstemp(prefix=f".{name[:200]}.", suffix=".part", dir=folder)
+            os.close(handle)
+        yield made
+    finally:
+        for part in made.values():
+            with suppress(OSError):
+                os.unlink(part)

@@ -1,0 +1,128 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one path of a guest leads to: as VIX tells it, and as a program of the guest does, which knows more."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from functools import partial
+
+from .._system import captured, linux, paths
+from .._system import family as families
+from .._vix.errors import FileNotFound, NotSupported
+
+BLOCK = 1 << 20  # bytes
+NAMELESS = "UNKNOWN"  # what GNU's stat calls an account that has no name
+KINDS = (
+    ("directory", stat.S_ISDIR),
+    ("link", stat.S_ISLNK),
+    ("file", stat.S_ISREG),
+    ("fifo", stat.S_ISFIFO),
+    ("socket", stat.S_ISSOCK),
+    ("block_device", stat.S_ISBLK),
+    ("character_device", stat.S_ISCHR),
+)
+# The target of a link comes last: it may have anything in it.
+SCRIPT = """\
+path={path}
+[ -e "$path" ] || [ -L "$path" ] || {{ echo none; echo end; exit; }}
+stat -c '%f %u %g %s %h %i %d %X %Y %Z' -- "$path" || stat -f '%Xp %u %g %z %l %i %d %a %m %c' -- "$path" || exit
+stat -c %U -- "$path" || stat -f %Su -- "$path"
+stat -c %G -- "$path" || stat -f %Sg -- "$path"
+sum=
+if [ -f "$path" ] && [ ! -L "$path" ] && {sum}; then sum=$(sha256sum < "$path" || shasum -a 256 < "$path"); fi
+echo "${{sum%% *}}"
+[ ! -L "$path" ] || readlink -n -- "$path"
+echo
+echo end
+"""
+
+
+def look(guest, guest_family, path, details, checksum, workdir):
+    """Return what is to be told of a path, and a sentence for each thing that could not be told.
+
+    details: whether a program of the guest is asked for what VIX does not know; checksum: whether the SHA-256 of a file is wanted;
+    workdir: a folder of this machine for what has to be fetched.
+    """
+    family = families.of(guest, guest_family)
+    path = paths.plain(path, family, f"looking at {path} in {guest.label}")
+    asked = _by_shell(guest, path, checksum, workdir) if family.NAME == linux.NAME and (details or checksum) else None
+    found = asked if asked and details else _by_vix(guest, family, path)
+    warnings = []
+    if details and not asked:
+        warnings.append(f"the guest has no program that tells more of {path} than VMware Tools do")
+    if checksum and found.get("isreg"):
+        found["checksum"] = (asked or {}).get("checksum") or _fetched_checksum(guest, path, workdir)
+    return found, warnings
+
+
+def _by_vix(guest, family, path):
+    info = paths.look(guest, path)
+    if info is None:
+        return {"exists": False}
+    kind = "directory" if info["is_directory"] else "link" if info["is_link"] else "file"
+    if kind == "file" and not info["size"] and family.NAME == linux.NAME and not guest.file_exists(path):
+        kind = "other"
+    return {"exists": True, "path": path, **_kinds(kind), "size": info["size"], "mtime": info["modified"]}
+
+
+def _by_shell(guest, path, checksum, workdir):
+    script = SCRIPT.format(path=linux.quote(path), sum="true" if checksum else "false")
+    try:
+        return read(captured.run(guest, script, workdir, f"looking at {path} in")[1], path)
+    except (FileNotFound, NotSupported):  # no shell, or no programs at all
+        return None
+
+
+def read(answer, path):
+    """What the answer of the script tells; None when it is not whole."""
+    if answer == b"none\nend\n":
+        return {"exists": False}
+    facts, *rest = answer.split(b"\n", 4)
+    numbers = facts.split()
+    if len(numbers) != 10 or len(rest) != 4 or not rest[-1].endswith(b"\nend\n"):
+        return None
+    owner, group, checksum = (each.decode("utf-8", "replace") for each in rest[:3])
+    target = rest[-1][: -len(b"\nend\n")].decode("utf-8", "replace")
+    mode = int(numbers[0], 16)
+    uid, gid, size, links, inode, device, accessed, modified, changed = map(int, numbers[1:])
+    kind = next((name for name, is_it in KINDS if is_it(mode)), "other")
+    return {
+        "exists": True,
+        "path": path,
+        **_kinds(kind),
+        "size": size,
+        "mtime": modified,
+        "atime": accessed,
+        "ctime": changed,
+        "mode": f"{stat.S_IMODE(mode):04o}",
+        "uid": uid,
+        "gid": gid,
+        "pw_name": None if owner == NAMELESS else owner,
+        "gr_name": None if group == NAMELESS else group,
+        "inode": inode,
+        "dev": device,
+        "nlink": links,
+        **({"lnk_target": target} if kind == "link" else {}),
+        **({"checksum": checksum} if checksum else {}),
+    }
+
+
+def _kinds(kind):
+    return {"kind": kind, "isreg": kind == "file", "isdir": kind == "directory", "islnk": kind == "link"}
+
+
+def _fetched_checksum(guest, path, workdir):
+    """The SHA-256 of a file that no program of the guest could tell, by fetching it."""
+    with tempfile.TemporaryDirectory(dir=workdir) as folder:
+        copy, digest = os.path.join(folder, "copy"), hashlib.sha256()
+        guest.copy_out(path, copy)
+        with open(copy, "rb") as file:
+            for block in iter(partial(file.read, BLOCK), b""):
+                digest.update(block)
+    return digest.hexdigest()

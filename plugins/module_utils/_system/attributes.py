@@ -1,0 +1,157 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Mode, owner and group of files in a guest that has /bin/sh: VIX knows none of them, so programs of the guest compare and set them."""
+
+from __future__ import annotations
+
+import re
+
+from .._vix.errors import Refused, VixError
+from . import captured, linux
+
+HIGHEST = 0o7777
+NAMELESS = "UNKNOWN"  # what GNU's stat calls an account that has no name
+SYMBOLIC = re.compile(r"[ugoa]*([-+=]([rwxXst]+|[ugo])?)+")
+# Exit codes of the scripts, beside those of linux; any other: it could not be told.
+NO_OWNER, NO_GROUP, NOT_OWNED, NOT_GROUPED, NOT_MODED = 3, 4, 13, 14, 15
+
+# What fails in a guest whose programs lack an option is asked in the words of another: GNU and BusyBox, then macOS and the BSDs.
+LOOK = """\
+now=$(stat -L -c '%f %u %g' -- "$path" || stat -L -f '%Xp %u %g' -- "$path") || exit 2
+names=$(stat -L -c '%U/%G' -- "$path" || stat -L -f '%Su/%Sg' -- "$path") || exit 2
+set -- $now
+mode=$(printf %05o $((0x$1 & 07777)))
+"""
+# The account of that name decides, and one without a name is a number, as for chown.
+OWNER = """\
+number=$(id -u -- "$owner") || case $owner in *[!0-9]*) exit 3 ;; *) number=$owner ;; esac
+[ "$number" = "$2" ] || other=1
+"""
+GROUP = """\
+if number=$(getent group "$group"); then number=${number#*:*:}; number=${number%%:*}
+elif number=$(grep "^$group:" /etc/group); then number=${number#*:*:}; number=${number%%:*}
+else case $group in *[!0-9]*) [ "$group" = "${names##*/}" ] || exit 4; number=$3 ;; *) number=$group ;; esac; fi
+[ "$number" = "$3" ] || other=1
+"""
+OCTAL = '[ "$mode" = {mode} ] || other=1\n'
+# What a symbolic mode comes to is chmod's own business: it is asked of one that nobody needs.
+SYMBOLICALLY = """\
+umask_of_user=$(umask); umask 077
+if [ -d "$path" ]; then scratch=$(mktemp -d /tmp/vmlab.vix-XXXXXXXX); else scratch=$(mktemp /tmp/vmlab.vix-XXXXXXXX); fi || exit 2
+trap 'rm -rf -- "$scratch"' 0
+umask "$umask_of_user"
+chmod "$mode" "$scratch" && chmod -- {mode} "$scratch" || exit 2
+then=$(stat -c %f -- "$scratch" || stat -f %Xp -- "$scratch") || exit 2
+[ "$mode" = "$(printf %05o $((0x$then & 07777)))" ] || other=1
+"""
+
+
+class Attributes:
+    """The mode (octal, of five digits, or symbolic), owner and group that a file shall have, each None where it does not matter."""
+
+    def __init__(self, mode, owner, group):
+        self.mode, self.owner, self.group = mode, owner, group
+
+    def told(self):
+        """What a diff shows of them, where they are as they shall be."""
+        mode = self.mode[-4:] if self.mode and self.mode.isdigit() else self.mode
+        return {name: value for name, value in (("mode", mode), ("owner", self.owner), ("group", self.group)) if value is not None}
+
+
+def wanted(mode, owner, group, family, path):
+    """Return the Attributes that options ask for, or None where they ask for nothing; raise Refused for what no file can have.
+
+    mode: as Ansible takes it, a number, an octal text or a symbolic one; path: the file that they are for, which an error names.
+    """
+    if mode is None and owner is None and group is None:
+        return None
+    doing = f"setting mode and owner of {path} in the guest"
+    if family.NAME != linux.NAME:
+        raise Refused("files of a Windows guest have no mode, owner or group that could be set so: leave these options out", doing=doing)
+    for kind, name in (("owner", owner), ("group", group)):
+        if name is not None and (not name or ":" in name or not name.isprintable()):
+            raise Refused(f"{name!r} is no {kind}", doing=doing)
+    return Attributes(None if mode is None else _mode(mode, doing), owner, group)
+
+
+def _mode(mode, doing):
+    """The mode in chmod's words. Of five digits, since chmod leaves set-user-id and set-group-id of a folder alone when told four."""
+    number = mode
+    if isinstance(mode, str):
+        if mode and all(SYMBOLIC.fullmatch(clause) for clause in mode.split(",")):
+            return mode
+        number = int(mode, 8) if re.fullmatch("[0-7]+", mode) else None
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= HIGHEST:
+        raise Refused(f"{mode} is no mode: give an octal number such as '0644', or a symbolic mode such as u=rw,g=r", doing=doing)
+    return f"{number:05o}"
+
+
+def script_to_compare(path, attributes):
+    """A script that changes nothing and ends with SAME when what is at the path has these, all links followed, and with OTHER when it has not.
+
+    With NO_OWNER or NO_GROUP when the guest does not know that name.
+    """
+    steps = [f"path={linux.quote(path)} other=0\n", LOOK]
+    if attributes.owner is not None:
+        steps.append(f"owner={linux.quote(attributes.owner)}\n{OWNER}")
+    if attributes.group is not None:
+        steps.append(f"group={linux.quote(attributes.group)}\n{GROUP}")
+    if attributes.mode is not None:
+        steps.append((OCTAL if attributes.mode.isdigit() else SYMBOLICALLY).format(mode=linux.quote(attributes.mode)))
+    return "".join([*steps, "exit $other\n"])
+
+
+def script_to_set(path, attributes):
+    """A script that gives these to what is at the path, all links followed, and goes on when it could: several of them can stand in one script."""
+    name = linux.quote(path)
+    steps = []  # the owner first: giving a file away takes its set-user-id and set-group-id
+    if attributes.owner is not None:
+        steps.append(f"chown -- {linux.quote(attributes.owner)} {name} || exit {NOT_OWNED}\n")
+    if attributes.group is not None:
+        steps.append(f"chgrp -- {linux.quote(attributes.group)} {name} || exit {NOT_GROUPED}\n")
+    if attributes.mode is not None:
+        steps.append(f"chmod -- {linux.quote(attributes.mode)} {name} || exit {NOT_MODED}\n")
+    return "".join(steps)
+
+
+def are_set(guest, path, attributes):
+    """Whether what is at the path has these, told by one program run; raise where the guest cannot tell."""
+    answer, doing = linux.run(guest, script_to_compare(path, attributes)), f"looking at mode and owner of {path} in {guest.label} as {guest.user}"
+    if answer == NO_OWNER:
+        raise VixError(f"the guest has no user {attributes.owner}", doing=doing)
+    if answer == NO_GROUP:
+        raise VixError(f"the guest has no group {attributes.group}", doing=doing)
+    if answer not in (linux.SAME, linux.OTHER):
+        raise VixError(f"its programs cannot tell them (exit code {answer}): sh, stat, id and chmod are needed", doing=doing)
+    return answer == linux.SAME
+
+
+def put(guest, paths, attributes):
+    """Give these to what is at each path, by one program run; raise when the guest refuses."""
+    answer = linux.run(guest, "".join(script_to_set(path, attributes) for path in paths))
+    if answer:
+        what = {NOT_OWNED: f"owner {attributes.owner}", NOT_GROUPED: f"group {attributes.group}", NOT_MODED: f"mode {attributes.mode}"}
+        raise VixError(
+            f"{what.get(answer, 'the attributes')} could not be set (exit code {answer}): log in as a guest_username that may do it",
+            doing=f"setting mode and owner of {', '.join(paths)} in {guest.label} as {guest.user}",
+        )
+
+
+def found(guest, path, attributes, workdir):
+    """What a diff shows of those that are asked for as they are now, told by one program run and its output; workdir: a folder of this machine."""
+    doing = f"looking at mode and owner of {path} in"
+    script = f'path={linux.quote(path)}\n{LOOK}printf \'%s %s %s %s\' "$mode" "$2" "$3" "$names"\n'
+    code, answer = captured.run(guest, script, workdir, doing)
+    if code:
+        raise VixError(f"its programs cannot tell them (exit code {code}): sh and stat are needed", doing=f"{doing} {guest.label} as {guest.user}")
+    mode, uid, gid, names = answer.decode("utf-8", "replace").split(" ", 3)
+    owner, group = names.rsplit("/", 1)
+    told = {"mode": mode[-4:], "owner": _as_asked(attributes.owner, owner, uid), "group": _as_asked(attributes.group, group, gid)}
+    return {name: told[name] for name in attributes.told()}
+
+
+def _as_asked(asked, name, number):
+    """An account by its number where one is asked for by that, or where it has no name."""
+    return number if (asked or "").isdigit() or name == NAMELESS else name

@@ -1,0 +1,98 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is in a file of a guest, told by a program that runs there and answers by its exit code, or else by fetching the file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from functools import partial
+
+from .._vix.errors import FileNotFound, NotSupported
+from . import attributes as attributes_of
+from . import linux
+
+BLOCK = 1 << 20  # bytes
+RADIX = 4  # an exit code tells two answers: about the content, below this, and about the attributes, times this
+CMD, CERTUTIL = r"C:\Windows\System32\cmd.exe", '/d /c "certutil -hashfile "{path}" SHA256 | findstr /i /c:"{sum}" /c:"{spaced}""'
+
+
+def checksum_of(path):
+    """SHA-256 of a file of this machine, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(partial(file.read, BLOCK), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def compare(guest, family, path, checksum, attributes, workdir):
+    """Return whether a file in the guest has this SHA-256, and whether it has the Attributes, None for those that are not asked for.
+
+    One program run, where the guest has one that can tell; workdir: a folder of this machine for what has to be fetched.
+    """
+    content, others = ask(guest, family, path, checksum, attributes)
+    if content is None:
+        content = fetched(guest, path, workdir)[0] == checksum
+    if others is None and attributes:
+        others = attributes_of.are_set(guest, path, attributes)
+    return content, others
+
+
+def ask(guest, family, path, checksum, attributes=None):
+    """What compare() tells, by one program run, with None for what that cannot tell."""
+    script = family.checksum_script(path, checksum)
+    if attributes:
+        script = both_script(script, attributes_of.script_to_compare(path, attributes))
+    try:
+        answer = family.run(guest, script)
+    except (FileNotFound, NotSupported):  # it has no such shell, or runs no programs at all
+        return _ask_certutil(guest, family, path, checksum), None
+    others, content = divmod(answer, RADIX) if attributes else (None, answer)
+    known = (linux.SAME, linux.OTHER)
+    return content == linux.SAME if content in known else None, others == linux.SAME if others in known else None
+
+
+def both_script(first, second):
+    """A script that runs two and answers for both."""
+    return f"({first}\n)\nfirst=$?\n[ $first -gt 2 ] && first=2\n({second}\n)\nexit $(($? * {RADIX} + first))\n"
+
+
+def certutil_line(path, checksum):
+    """The arguments by which cmd.exe ends with 0 when a file has this SHA-256; older Windows print it with spaces."""
+    spaced = " ".join(checksum[place : place + 2] for place in range(0, len(checksum), 2))
+    return CERTUTIL.format(path=path, sum=checksum, spaced=spaced)
+
+
+def _ask_certutil(guest, family, path, checksum):
+    """Whether a Windows guest without PowerShell finds the file to be so, None when it does not: certutil may not be there either."""
+    if family is linux or '"' in path:
+        return None
+    try:
+        return guest.run(CMD, certutil_line(path, checksum)) == 0 or None
+    except (FileNotFound, NotSupported):
+        return None
+
+
+def fetched(guest, path, workdir, most=0):
+    """Fetch a file of the guest and return its SHA-256 and the first bytes of it, so many at most."""
+    with copied_out(guest, path, workdir) as copy:
+        with open(copy, "rb") as file:
+            head = file.read(most)
+        return checksum_of(copy), head
+
+
+@contextmanager
+def copied_out(guest, path, workdir):
+    """The path of a copy of a guest's file on this machine, for as long as the "with" lasts."""
+    copy = os.path.join(workdir, secrets.token_hex(8))
+    try:
+        guest.copy_out(path, copy)
+        yield copy
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(copy)

@@ -1,0 +1,139 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The processes of a guest as a program in it sees them, for where VIX's own list has no room for all."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+from contextlib import suppress
+
+from .._vix.errors import VixError
+from . import captured, windows
+
+DOING = "listing the processes by a program in"
+TICKS = 100  # a second's, in which Linux tells programs when a process was started
+ENDED = (b"Z", b"X")
+# What /proc/PID/stat holds. The name between the brackets may be made up of anything, but it is too short for that many numbers.
+STAT = re.compile(rb"(\d+) \((.{0,64}?)\) ([A-Za-z])((?: -?\d+){40,})\n", re.DOTALL)
+PARENT, STARTED = 0, 18  # which of those numbers
+
+
+def listed(guest, family, workdir):
+    """Return the processes as dictionaries of pid, name, owner, command and start_time, without the one that looked; raise VixError where none can look.
+
+    family: of the guest, linux or windows; workdir: a folder of this machine for the answer. Three VIX calls, one more in Windows.
+    """
+    if family is windows:
+        return parse_windows(_run_windows(guest, workdir))
+    mark = secrets.token_hex(16)
+    code, answer = captured.run(guest, linux_script(mark), workdir, DOING)
+    if code:
+        raise VixError(f"the guest's shell could not read /proc (it ended with {code})", doing=f"{DOING} {guest.label}")
+    return parse_linux(answer, mark)
+
+
+def linux_script(mark):
+    """A script that writes its own process id, the time of the boot, the owners, and then of each process what /proc tells, each behind the mark."""
+    return (
+        "cd /proc 2> /dev/null && [ -r self/stat ] || exit 3\n"
+        "echo $$; grep '^btime ' stat; stat -c '%n %u %U' [0-9]* 2> /dev/null\n"
+        f"for pid in [0-9]*; do printf '{mark}'; cat $pid/stat $pid/cmdline 2> /dev/null; done\n"
+        "exit 0"
+    )
+
+
+def parse_linux(answer, mark):
+    """Return the processes of what linux_script wrote; what does not look as it should is left out."""
+    head, *records = answer.split(mark.encode())
+    own, boot, owners = _parse_head(head)
+    rows = {}
+    for record in records:
+        found = STAT.match(record)
+        if found and found.group(3) not in ENDED:
+            numbers = found.group(4).split()
+            rows[int(found.group(1))] = (int(numbers[PARENT]), int(numbers[STARTED]), found.group(2), record[found.end() :])
+    for pid in _looking(rows, own):
+        del rows[pid]
+    return [
+        {
+            "pid": pid,
+            "name": _text(line.split(b"\0")[0].rpartition(b"/")[2] or name),
+            "owner": owners.get(pid, ""),
+            "command": _text(line.rstrip(b"\0").replace(b"\0", b" ") or name),
+            "start_time": boot + ticks // TICKS,
+        }
+        for pid, (dummy, ticks, name, line) in rows.items()
+    ]
+
+
+def windows_script(path):
+    """A script for PowerShell that writes a line for each process into a new file: process id, start, name, owner and command line, the texts in Base64."""
+    return (
+        "$ErrorActionPreference = 'Stop'; "
+        "function Pack($text) { [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes([string]$text)) }; "
+        "$zero = New-Object DateTime 1970, 1, 1, 0, 0, 0, ([DateTimeKind]::Utc); "
+        f"$file = New-Object IO.StreamWriter ([IO.File]::Open({windows.quote(path)}, 'CreateNew', 'Write', 'None')); "
+        "try { Get-WmiObject Win32_Process | Where-Object { $_.ProcessId -ne $PID } | ForEach-Object { "
+        "$owner = ''; try { $who = $_.GetOwner(); if ($who.User) { $owner = $who.Domain + '\\' + $who.User } } catch { }; "
+        "$start = 0; if ($_.CreationDate) { "
+        "$start = [int64][Math]::Floor(($_.ConvertToDateTime($_.CreationDate).ToUniversalTime() - $zero).TotalSeconds) }; "
+        "$file.WriteLine(('{0} {1} {2} {3} {4}' -f $_.ProcessId, $start, (Pack $_.Name), (Pack $owner), (Pack $_.CommandLine))) "
+        "} } finally { $file.Close() }; exit 0"
+    )
+
+
+def parse_windows(answer):
+    """Return the processes of what windows_script wrote; what does not look as it should is left out."""
+    found = []
+    for line in answer.decode("ascii", "replace").splitlines():
+        with suppress(ValueError):  # also of what is no Base64
+            pid, start, *texts = line.split(" ")
+            name, owner, command = (_text(base64.b64decode(text, validate=True)) for text in texts)
+            found.append({"pid": int(pid), "name": name, "owner": owner, "command": command, "start_time": int(start)})
+    return found
+
+
+def _parse_head(head):
+    """The process id of the script, the time of the boot, and the owners by process id."""
+    lines = head.decode("utf-8", "replace").splitlines()
+    rows = [line.split(" ", 2) for line in lines]
+    own = next((int(row[0]) for row in rows[:1] if row[0].isdecimal()), 0)
+    boot = next((int(row[1]) for row in rows if row[0] == "btime" and len(row) == 2 and row[1].isdecimal()), 0)
+    owners = {int(row[0]): row[1] if row[2] == "UNKNOWN" else row[2] for row in rows if row[0].isdecimal() and len(row) == 3}
+    return own, boot, owners
+
+
+def _looking(rows, own):
+    """The process that looked, and those above it that were started for it a moment before."""
+    found, started = [], rows[own][1] if own in rows else 0
+    while own > 1 and own in rows and rows[own][1] > started - TICKS:
+        found.append(own)
+        own = rows[own][0]
+    return found
+
+
+def _run_windows(guest, workdir):
+    """Have PowerShell write the list into a file of the guest, fetch it and return what is in it."""
+    name = f"vmlab.vix-{secrets.token_hex(16)}"
+    target, copy = windows.join(windows.temporary_folder(guest), name), os.path.join(workdir, name)
+    try:
+        code = windows.run(guest, windows_script(target))
+        if code:
+            raise VixError(f"PowerShell could not list them (it ended with {code})", doing=f"{DOING} {guest.label}")
+        guest.copy_out(target, copy)
+    finally:
+        with suppress(VixError):  # what went wrong is told; that the rest could not be removed either is not the news
+            guest.delete_file(target)
+    with open(copy, "rb") as file:
+        answer = file.read()
+    os.unlink(copy)
+    return answer
+
+
+def _text(text):
+    return text.decode("utf-8", "replace")

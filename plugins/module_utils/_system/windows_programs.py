@@ -1,0 +1,261 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The script by which PowerShell runs a program in a Windows guest, keeps what it says, and ends it when its time is up.
+
+PowerShell 2 to 5 understand it, of which the first has .NET 2: the outputs are read as bytes, both at once, and none of it by a cmdlet that takes them for
+text. It writes the same file as linux_programs.py, has the same exit codes, and lies in a file that it deletes as soon as it runs.
+"""
+
+from __future__ import annotations
+
+import re
+
+from . import windows
+
+NAME = "run.ps1"
+BOM = b"\xef\xbb\xbf"  # without it PowerShell up to 5 takes what is not ASCII for the code page of the country
+PLAIN = re.compile(r"[A-Za-z0-9_./\\:@+-]+")  # what a batch file is given as it is
+UNSPEAKABLE = re.compile('["%\r\n]')  # what cmd.exe reads something into, between quotes too
+TEXT = r"""
+Set-StrictMode -Off
+$ErrorActionPreference = 'Stop'
+$system = [Environment]::SystemDirectory
+$shell = [IO.Path]::Combine($PSHOME, 'powershell.exe')
+
+function Tell($lines, $parts) {
+    $head = [Text.Encoding]::ASCII.GetBytes("vmlab.vix 1`n" + [string]::Join("`n", $lines) + "`n`n")
+    $result = [IO.File]::Open("$folder\result", 'CreateNew')
+    try {
+        $result.Write($head, 0, $head.Length)
+        foreach ($part in $parts) {
+            $block = New-Object byte[] 65536
+            $left = $part.kept
+            $file = [IO.File]::OpenRead($part.path)
+            try {
+                while ($left -gt 0) {
+                    $count = $file.Read($block, 0, [int][Math]::Min($left, $block.Length))
+                    if ($count -le 0) { break }
+                    $result.Write($block, 0, $count)
+                    $left -= $count
+                }
+            } finally { $file.Close() }
+        }
+    } finally { $result.Close() }
+}
+
+function Refuse($reason) {
+    Tell @("refused $reason") @()
+    exit 0
+}
+
+function Explain($text) {
+    $text = $text.Substring(0, [Math]::Min(500, $text.Length))
+    Refuse ('start ' + [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($text)))
+}
+
+function Moment($time) {
+    $zero = New-Object DateTime 1970, 1, 1, 0, 0, 0, ([DateTimeKind]::Utc)
+    $ticks = ($time.ToUniversalTime() - $zero).Ticks
+    $part = $ticks % 10000000
+    $clock = $time.ToString('yyyy-MM-dd HH\:mm\:ss', [Globalization.CultureInfo]::InvariantCulture)
+    '{0} {1:d9} {2}' -f (($ticks - $part) / 10000000), ($part * 100), $clock
+}
+
+function Find($names) {
+    $suffixes = @("$env:PATHEXT".Split(';') | Where-Object { $_ })
+    foreach ($name in $names) {
+        $places = @('')
+        if ($name -notmatch '[\\/:]') { $places = @("$env:PATH".Split(';') | ForEach-Object { $_.Trim(' "') } | Where-Object { $_ }) }
+        $endings = @('') + $suffixes
+        if (-not [IO.Path]::HasExtension($name)) { $endings = $suffixes + @('') }
+        foreach ($place in $places) {
+            foreach ($ending in $endings) {
+                try {
+                    $path = [IO.Path]::Combine([IO.Path]::Combine($directory, $place), $name + $ending)
+                    if ([IO.File]::Exists($path)) { return $path }
+                } catch { }
+            }
+        }
+    }
+}
+
+function Hidden($file, $arguments) {
+    $start = New-Object Diagnostics.ProcessStartInfo
+    $start.FileName = $file
+    $start.Arguments = $arguments
+    $start.WorkingDirectory = $system
+    $start.UseShellExecute = $false
+    $start.CreateNoWindow = $true
+    $start
+}
+
+try {
+    [IO.File]::Delete("$folder\run.ps1")
+    $now = [DateTime]::UtcNow
+    foreach ($old in [IO.Directory]::GetDirectories([IO.Path]::GetDirectoryName($folder), 'vmlab.vix-*-*')) {
+        try {
+            $minutes = [int][IO.Path]::GetFileName($old).Split('-')[1]
+            if ([IO.Directory]::GetLastWriteTimeUtc($old).AddMinutes($minutes) -lt $now) { [IO.Directory]::Delete($old, $true) }
+        } catch { }
+    }
+    try { [void][IO.Directory]::CreateDirectory("$folder\begun") } catch { exit 81 }
+    if ([IO.File]::Exists("$folder\begun\once")) { exit 82 }
+    [IO.File]::Create("$folder\begun\once").Close()
+
+    foreach ($pair in $environment) { [Environment]::SetEnvironmentVariable($pair.name, $pair.value, 'Process') }
+    if (-not $directory) { $directory = "$env:USERPROFILE" }
+    elseif (-not [IO.Directory]::Exists($directory)) { Refuse 'chdir' }
+    if (-not [IO.Directory]::Exists($directory)) { $directory = $system }
+    $file = Find $names
+    if (-not $file) { Refuse 'missing' }
+    $start = Hidden $file $line
+    if ('.bat', '.cmd' -contains [IO.Path]::GetExtension($file).ToLowerInvariant()) {
+        if ($batch -eq $null) { Refuse 'quotes' }
+        $start.FileName = [IO.Path]::Combine($system, 'cmd.exe')
+        $start.Arguments = '/d /v:off /s /c ""' + $file + '"' + $batch + '"'
+    }
+    $start.WorkingDirectory = $directory
+    $start.RedirectStandardInput = $start.RedirectStandardOutput = $start.RedirectStandardError = $wait
+    # An encoding with a mark of its own would put that before what the program is to read.
+    try { if ([Console]::InputEncoding.GetPreamble().Length) { [Console]::InputEncoding = New-Object Text.UTF8Encoding $false } } catch { }
+    $begin = [DateTime]::Now
+    $clock = [Diagnostics.Stopwatch]::StartNew()
+    try { $process = [Diagnostics.Process]::Start($start) } catch {
+        $why = $_.Exception
+        while ($why.InnerException) { $why = $why.InnerException }
+        Explain $why.Message
+    }
+    $id = $process.Id
+    if (-not $wait) {
+        if ($tidy) {
+            $text = "Wait-Process -Id $id -ErrorAction SilentlyContinue; [IO.Directory]::Delete($tidy, `$true)"
+            $text = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($text))
+            [void][Diagnostics.Process]::Start((Hidden $shell "-NoLogo -NoProfile -NonInteractive -EncodedCommand $text"))
+        }
+        Tell @("pid $id", "start $(Moment $begin)") @()
+        exit 0
+    }
+
+    $streams = @()
+    foreach ($name in 'stdout', 'stderr') {
+        $from = $process.StandardOutput.BaseStream
+        if ($name -eq 'stderr') { $from = $process.StandardError.BaseStream }
+        $to = New-Object IO.FileStream "$folder\$name", 'CreateNew', 'Write', 'Read'
+        $block = New-Object byte[] 65536
+        $streams += @{ from = $from; to = $to; block = $block; open = $true; pending = $from.BeginRead($block, 0, $block.Length, $null, $null) }
+    }
+    $input_file = $null
+    $input_stream = $process.StandardInput.BaseStream
+    $input_block = New-Object byte[] 65536
+    $input_pending = $null
+    if ([IO.File]::Exists("$folder\stdin")) { $input_file = [IO.File]::OpenRead("$folder\stdin") }
+
+    $late = 0
+    $quiet = [Diagnostics.Stopwatch]::StartNew()
+    while ($true) {
+        while ($input_stream -and ($input_pending -eq $null -or $input_pending.IsCompleted)) {
+            $count = 0
+            try {
+                if ($input_pending) { $input_stream.EndWrite($input_pending); $input_pending = $null }
+                if ($input_file) { $count = $input_file.Read($input_block, 0, $input_block.Length) }
+                if ($count) { $input_pending = $input_stream.BeginWrite($input_block, 0, $count, $null, $null) }
+            } catch { $count = 0 }
+            if (-not $count) {
+                try { $input_stream.Close() } catch { }
+                $input_stream = $null
+            }
+        }
+        $handles = @()
+        foreach ($stream in $streams) {
+            while ($stream.open -and $stream.pending.IsCompleted) {
+                $count = 0
+                try { $count = $stream.from.EndRead($stream.pending) } catch { }
+                if ($count) {
+                    $stream.to.Write($stream.block, 0, $count)
+                    $stream.pending = $stream.from.BeginRead($stream.block, 0, $stream.block.Length, $null, $null)
+                    $quiet = [Diagnostics.Stopwatch]::StartNew()
+                } else { $stream.open = $false }
+                if (-not $late -and $clock.Elapsed.TotalSeconds -ge $seconds) { break }
+            }
+            if ($stream.open) { $handles += $stream.pending.AsyncWaitHandle }
+        }
+        $ended = $process.HasExited
+        # What it has started may hold its outputs open: they are not waited for longer than they are quiet.
+        if ($ended -and (-not $handles -or $late -or $quiet.ElapsedMilliseconds -gt 500)) { break }
+        if (-not $late -and -not $ended -and $clock.Elapsed.TotalSeconds -ge $seconds) {
+            $late = 1
+            try { [void][Diagnostics.Process]::Start((Hidden "$system\taskkill.exe" "/T /F /PID $id")).WaitForExit(10000) } catch { }
+            try { $process.Kill() } catch { }
+            [void]$process.WaitForExit(5000)
+            $clock = [Diagnostics.Stopwatch]::StartNew()
+            continue
+        }
+        if ($late -and $clock.Elapsed.TotalSeconds -ge 5) { break }
+        if ($input_pending) { $handles += $input_pending.AsyncWaitHandle }
+        if ($handles) { [void][Threading.WaitHandle]::WaitAny([Threading.WaitHandle[]]$handles, 50) } else { [void]$process.WaitForExit(50) }
+    }
+    $code = -1
+    if ($process.HasExited) { $code = $process.ExitCode }
+    $end = [DateTime]::Now
+    if ($input_file) { $input_file.Close() }
+    [IO.File]::Delete("$folder\stdin")
+    $lines = @("rc $code", "late $late", "pid $id", "start $(Moment $begin)", "end $(Moment $end)")
+    $parts = @()
+    for ($i = 0; $i -lt 2; $i++) {
+        $name = ('stdout', 'stderr')[$i]
+        $streams[$i].to.Close()
+        $size = (New-Object IO.FileInfo "$folder\$name").Length
+        $kept = [Math]::Min($size, $most)
+        $lines += "$name $size $kept"
+        $parts += @{ path = "$folder\$name"; kept = $kept }
+    }
+    $lines += "encoding $([Globalization.CultureInfo]::CurrentCulture.TextInfo.OEMCodePage)"
+    Tell $lines $parts
+    foreach ($name in $spent) { try { [IO.File]::Delete($name) } catch { } }
+    exit 0
+} catch {
+    try { Explain "$_" } catch { exit 83 }
+}
+"""
+
+
+def command(path):
+    """The program that runs the script where it lies in a file of the guest, and its line of arguments."""
+    return windows.SHELL, f"{windows.OPTIONS} -File {windows.line([path])}"
+
+
+def batch_arguments(words):
+    """The arguments of a batch file as cmd.exe reads them, with a blank before each; None when it cannot be told these."""
+    if any(UNSPEAKABLE.search(word) for word in words):
+        return None
+    return "".join(f" {word}" if PLAIN.fullmatch(word) else f' "{word}"' for word in words)
+
+
+def text(program, folder, shelf, inline, made, seconds, grace):
+    """Return the script, as bytes; the arguments are as those of linux_programs.text, and what it would have to write itself has been copied in."""
+    script = windows.join(shelf, program.script_name)
+    raw = isinstance(program.arguments, str)
+    words = [] if raw else program.placed(program.arguments, script)
+    batch = f" {program.arguments}" if raw else batch_arguments(words)
+    spent = [script, *(windows.join(folder, name) for name in ("stdout", "stderr") if name not in program.fetch)]
+    values = {
+        "folder": windows.quote(folder),
+        "names": _list(map(windows.quote, program.placed(program.names, script))),
+        "line": windows.quote(program.arguments if raw else windows.line(words)),
+        "batch": "$null" if batch is None else windows.quote(batch),
+        "directory": windows.quote(program.chdir or ""),
+        "environment": _list(f"@{{name = {windows.quote(name)}; value = {windows.quote(value)}}}" for name, value in sorted(program.environment.items())),
+        "seconds": str(seconds),
+        "most": f"[long]{program.max_output}",
+        "wait": "$true" if program.wait else "$false",
+        "tidy": windows.quote("" if shelf == folder else windows.quote(shelf)),
+        "spent": _list(map(windows.quote, spent)),
+    }
+    lines = "".join(f"${name} = {value}\n" for name, value in values.items())
+    return BOM + (lines + TEXT.lstrip("\n")).encode("utf-8", "surrogateescape")
+
+
+def _list(words):
+    return f"@({', '.join(words)})"

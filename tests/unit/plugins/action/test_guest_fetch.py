@@ -1,0 +1,180 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+
+import pytest
+
+# Who may become root without a password is root.
+BECOME = {"become": True, "become_method": "ansible.builtin.su", "become_exe": "su"}
+can_become = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("su"), reason="this user cannot become another")
+
+
+def tree(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def disk(openvix, web):
+    disk = openvix.disk(web)
+    (disk / "srv/site/css").mkdir(parents=True)
+    (disk / "srv/site/nothing").mkdir()
+    (disk / 'srv/site/css/it\'s "a" sheet').write_text("p {}\n")
+    (disk / "srv/site/empty").write_text("")
+    (disk / "srv/$HOME x").write_text("odd\n")
+    (disk / "srv/large").write_bytes(os.urandom(9_000_000))
+    return disk
+
+
+@pytest.fixture(params=["user", pytest.param("other user", marks=can_become)])
+def become(request):
+    return {} if request.param == "user" else BECOME
+
+
+def left_on_the_vm_host(play):
+    """What tasks that are over have left in the places of tasks."""
+    found = [path for name in ("remote", "local", "temporary") for path in (play.folder / name).rglob("*")]
+    return [str(path) for path in found if path.is_file() or path.name.startswith("vmlab.vix-")]
+
+
+def test_what_is_in_the_guest_arrives_on_the_controller(openvix, play, task, disk, become):
+    """Below the names of the VM host and the VM, since a host has many VMs; with "flat" where it is said to go."""
+    fetches = [
+        {**task("guest_fetch", **options), **become}
+        for options in (
+            {"src": "/etc/motd", "dest": "logs"},
+            {"src": "/srv/site/", "dest": "logs/"},
+            {"src": "/srv/$HOME x", "dest": "flat/", "flat": True},
+            {"src": "/srv/large", "dest": str(play.folder / "flat/named"), "flat": True},
+            {"src": "/srv/site", "dest": "flat/", "flat": True},
+            {"src": "/srv/site", "dest": "flat/named site", "flat": True},
+            {"src": "/none", "dest": "logs", "fail_on_missing": False},
+        )
+    ]
+
+    (play.folder / "temporary").mkdir()
+
+    results = play(*fetches, *fetches[:3], TMPDIR=str(play.folder / "temporary"))
+
+    first, again = results[: len(fetches)], results[len(fetches) :]
+    assert [result.get("msg") for result in results if result.get("failed")] == []
+    assert [result["changed"] for result in first] == [True] * 6 + [False]
+    assert {result["changed"] for result in again} == {False}
+    site = tree(disk / "srv/site")
+    assert tree(play.folder / "logs/machine/web/srv/site") == tree(play.folder / "flat/site") == tree(play.folder / "flat/named site") == site
+    assert (play.folder / "logs/machine/web/etc/motd").read_text() == "Welcome\n"
+    assert (play.folder / "flat/$HOME x").read_text() == "odd\n"
+    assert (play.folder / "flat/named").read_bytes() == (disk / "srv/large").read_bytes()
+    assert [result["saved"] for result in first[:2]] == [str(play.folder / "logs/machine/web" / name) for name in ("etc/motd", "srv/site")]
+    umask = os.umask(0o022)
+    os.umask(umask)
+    assert stat.S_IMODE((play.folder / "flat/named").stat().st_mode) == 0o666 & ~umask
+    assert "no such file in the guest" in first[-1]["msg"]
+    assert left_on_the_vm_host(play) == []
+
+
+@pytest.mark.parametrize("src", ["/etc/motd", "/srv/site"])
+def test_check_mode_tells_what_a_run_does_and_fetches_nothing(play, task, disk, src):
+    name = src.rpartition("/")[2]
+    foretold, looked, done, again, checked = play(
+        task("guest_fetch", check_mode=True, src=src, dest="logs/", flat=True),
+        {"ansible.builtin.stat": {"path": str(play.folder / "logs")}, "connection": "local"},
+        task("guest_fetch", src=src, dest="logs/", flat=True),
+        task("guest_fetch", src=src, dest="logs/", flat=True),
+        task("guest_fetch", check_mode=True, src=src, dest="logs/", flat=True),
+    )
+
+    assert foretold == done
+    assert not looked["stat"]["exists"]
+    assert (done["changed"], again["changed"], checked) == (True, False, again)
+    assert done["diff"]["before"] == {"path": str(play.folder / "logs" / name), "state": "absent"}
+    assert again["diff"]["before"] == again["diff"]["after"] == done["diff"]["after"]
+
+
+def test_only_what_is_new_is_fetched(play, task, disk, openvix):
+    play.write("site/empty", "")
+    play.write("site/own", "own")
+
+    (done,) = play(task("guest_fetch", src="/srv/site", dest="site", flat=True))
+
+    assert {file["name"]: file["changed"] for file in done["files"]} == {'css/it\'s "a" sheet': True, "empty": False}
+    assert tree(play.folder / "site") == {**tree(disk / "srv/site"), "own": b"own"}
+
+
+def test_the_same_path_leads_to_a_path_of_the_vm_host(play, task, disk):
+    remote = str(play.folder / "host/motd")
+
+    (done,) = play(task("guest_fetch", src="/etc/motd", dest=remote, remote_dest=True))
+
+    assert (done["changed"], done["saved"], (play.folder / "host/motd").read_text()) == (True, remote, "Welcome\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"src": "/none", "dest": "logs"}, "no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)"),
+        ({"src": "/srv/site", "dest": "taken", "flat": True}, "taken is a file, and a folder in the guest: remove it first"),
+        ({"src": "/etc/motd", "dest": "folder", "flat": True}, "folder is a folder, and a file in the guest: remove it first, or end dest with a slash"),
+        ({"src": "/srv/site", "dest": "linked", "flat": True}, "linked/css is a link, which is not followed: remove it"),
+        ({"src": "/etc/motd", "dest": "taken/motd", "flat": True}, "taken: File exists"),
+        ({"src": "/etc/motd"}, "missing required arguments: dest"),
+        ({"src": "/etc/motd", "dest": "x", "_place": {"path": "/x"}}, "_place is no option of a task"),
+    ],
+)
+def test_what_is_in_the_way_is_told_and_nothing_is_lost(play, task, disk, options, words, tmp_path):
+    play.write("taken", "mine")
+    play.write("folder/file", "mine")
+    (play.folder / "linked").mkdir()
+    (tmp_path / "outside").mkdir()
+    (play.folder / "linked/css").symlink_to(tmp_path / "outside")
+
+    (result,) = play(task("guest_fetch", **options))
+
+    assert result["failed"]
+    assert result["msg"].endswith(words)
+    assert "exception" not in result or "Traceback" not in str(result["exception"])
+    assert (play.folder / "taken").read_text() == "mine"
+    assert tree(play.folder / "folder") == {"file": b"mine"}
+    assert tree(tmp_path / "outside") == {}
+    assert list(play.folder.rglob("*.part")) == []
+
+
+def test_what_arrives_damaged_takes_no_place(openvix, elsewhere, task, disk):
+    """The lesson of ansible/ansible issue 40112, for the way from the VM host to the controller."""
+    plugin = elsewhere.folder / "connection" / "elsewhere.py"
+    plugin.write_text(
+        plugin.read_text()
+        + """
+    def fetch_file(self, in_path, out_path):
+        super().fetch_file(in_path, out_path)
+        with open(out_path, "r+b") as file:
+            file.write(b"!")
+"""
+    )
+    elsewhere.write("logs/motd", "old")
+
+    one, many = elsewhere(task("guest_fetch", src="/etc/motd", dest="logs/", flat=True), task("guest_fetch", src="/srv/site", dest="site", flat=True))
+
+    assert one["msg"].endswith(": what arrived is not what is in the guest: it was changed meanwhile, or damaged on the way")
+    assert many["failed"]
+    assert tree(elsewhere.folder / "logs") == {"motd": b"old"}
+    assert not (elsewhere.folder / 'site/css/it\'s "a" sheet').exists()
+    assert left_on_the_vm_host(elsewhere) == []
+
+
+@pytest.mark.parametrize(("vm", "folder"), [("display", "The web; it's"), ("path", "web")])
+def test_a_vm_is_one_folder_of_the_destination(openvix, local, disk, task, web, vm, folder):
+    vmx = os.path.join(os.path.dirname(web), "web.vmx")
+    with open(vmx, encoding="utf-8") as file:
+        lines = [line for line in file if not line.startswith("displayName")]
+    with open(vmx, "w", encoding="utf-8") as file:
+        file.writelines([*lines, 'displayName = "The web; it\'s"\n'])
+
+    (done,) = local(task("guest_fetch", src="/etc/motd", dest="logs", **({"vm": "The web; it's"} if vm == "display" else {})))
+
+    assert done["saved"] == str(local.folder / "logs/machine" / folder / "etc/motd")

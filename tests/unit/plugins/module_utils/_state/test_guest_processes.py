@@ -1,0 +1,476 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_processes
+from ansible_collections.vmlab.vix.plugins.module_utils._state.guest_processes import Choice, Ending, Waiting, Watch
+from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import Refused
+
+ACCOUNTS = [{"name": "lab", "password": "s3cret", "administrator": True}, {"name": "ann", "password": "s3cret"}]
+CRON = {"name": "cron", "command": "/usr/sbin/cron -f", "owner": "root"}
+
+
+@pytest.fixture
+def in_guest(openvix, on_host, tmp_path):
+    """Do some work with the processes of a running VM, as work(guest, watch), and return the result."""
+
+    def run(work, user="lab", guest_family="linux", timeout=120, shell=None, **settings):
+        web = openvix.add_vm("web", **{"power": "powered_on", "accounts": ACCOUNTS, "processes": [CRON], **settings})
+        run.vm = web
+        if shell:  # in the place of the one that the guest has
+            folder = openvix.disk(web) / "bin"
+            folder.unlink()
+            folder.mkdir()
+            (folder / "sh").write_text(f'#!/usr/bin/sh\n{shell}\nexec /usr/bin/sh "$@"\n')
+            (folder / "sh").chmod(0o755)
+
+        def on(host):
+            with host.open_vm(web) as vm, vm.log_in(user, "s3cret") as guest:
+                run.machine = vm
+                return work(guest, Watch(guest, guest_family, str(tmp_path)))
+
+        return on_host(on, timeout=timeout)
+
+    return run
+
+
+def until(done):
+    """What done returns as soon as it is anything."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        found = done()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come about")
+
+
+def shell(guest, script):
+    """Start a script in the guest; return its process id."""
+    return guest.start("/bin/sh", f"-c '{script}'")
+
+
+def sleep(guest, watch, seconds):
+    """Start a process that ends by itself, and return its process id when it is listed."""
+    pid = shell(guest, f"exec sleep {seconds}")
+    until(lambda: watch.look(Choice(pid=pid, name="sleep")))
+    return pid
+
+
+# What the guest tells
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "tidy"),
+    [
+        ("cron", "/usr/sbin/cron -f", ("cron", "/usr/sbin/cron -f")),
+        ("/usr/sbin/cron -f", "cron", ("cron", "/usr/sbin/cron -f")),
+        ("/usr/sbin/cron -f", "", ("cron", "/usr/sbin/cron -f")),
+        ("", "/usr/sbin/cron", ("cron", "/usr/sbin/cron")),
+        ("(null)", "nginx: worker process", ("nginx", "nginx: worker process")),
+        ("kworker/0:1", "kworker/0:1", ("kworker/0:1", "kworker/0:1")),
+        ("notepad.exe", '"C:\\Program Files\\x y\\notepad.exe" a', ("notepad.exe", '"C:\\Program Files\\x y\\notepad.exe" a')),
+        ('"C:\\Program Files\\x y\\notepad.exe" a', "notepad.exe", ("notepad.exe", '"C:\\Program Files\\x y\\notepad.exe" a')),
+        ("C:\\Program Files\\x y\\Notepad.EXE a.txt", "", ("Notepad.EXE", "C:\\Program Files\\x y\\Notepad.EXE a.txt")),
+        ("System", "", ("System", "System")),
+        ("", "", ("", "")),
+    ],
+)
+def test_name_and_command_line_are_told_apart_whatever_the_tools_call_which(name, command, tidy):
+    process = guest_processes._tidy({"name": name, "command": command, "pid": 5})
+
+    assert (process["name"], process["command"]) == tidy
+
+
+MANY = [{"name": f"worker{number}", "command": f"/usr/bin/worker{number} {'x' * 300}", "owner": "www"} for number in range(200)]
+
+
+def test_what_has_no_room_in_a_message_of_vix_is_told_by_a_program(openvix, in_guest):
+    """The lesson of open-vm-tools, whose list of processes ends without a word where its message is full."""
+
+    def work(guest, watch):
+        told = len(guest.processes())
+        return told, watch.look(Choice()), watch.told(), guest.list_directory("/tmp")
+
+    told, found, truncated, left = in_guest(work, processes=MANY)
+
+    assert told < len(MANY)
+    assert [process["owner"] for process in found[1:told]] == ["www"] * (told - 1), "what VIX tells of an owner holds"
+    assert [process["name"] for process in found if process["name"] != "init"] == [process["name"] for process in MANY]
+    assert {process["command"] for process in found if process["pid"] != 1} == {process["command"] for process in MANY}
+    assert max(process["start_time"] for process in found) - min(process["start_time"] for process in found) < 60
+    assert truncated == {"truncated": False, "warnings": []}
+    assert left == []
+
+
+def test_a_short_list_is_believed(openvix, in_guest):
+    assert len(in_guest(lambda guest, watch: watch.look(Choice()))) == 2
+    assert [call["call"] for call in openvix.calls()].count("VixVM_ListProcessesInGuest") == 1
+    assert openvix.calls("VixVM_RunScriptInGuest") == []
+
+
+def test_a_list_is_doubted_as_soon_as_a_long_command_line_could_have_ended_it(openvix, in_guest):
+    """The first process without room may be of any length: here one of 40,000 bytes ends a list of 34,000."""
+    processes = [*MANY[:85], {"name": "java", "command": f"/usr/bin/java -cp {'y' * 40000}"}]
+
+    found = in_guest(lambda guest, watch: [len(guest.processes()), watch.look(Choice(name="java"))], processes=processes)
+
+    assert found[0] == 86
+    assert [process["name"] for process in found[1]] == ["java"]
+
+
+@pytest.mark.parametrize("guest_family", ["linux", "windows"])
+def test_where_the_rest_cannot_be_told_the_list_is_said_to_be_cut(openvix, in_guest, guest_family):
+    openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
+
+    found, told = in_guest(lambda guest, watch: [watch.look(Choice()), watch.told()], guest_family=guest_family, processes=MANY)
+
+    assert 100 < len(found) < len(MANY)
+    assert told["truncated"]
+    [warning] = told["warnings"]
+    assert warning.startswith(f"the guest of {in_guest.vm} may have more processes: VMware Tools leave out what exceeds 65536 bytes; here it has about ")
+    how = "listing the processes by a program in" if guest_family == "linux" else "running C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe in"
+    assert f", and the guest could not be asked: {how} the guest of {in_guest.vm} as lab: " in warning
+    assert "\n" not in warning
+
+
+def test_a_guest_without_proc_is_told(in_guest):
+    shell = 'case $1 in */vixScript*) sed -i s,/proc,/nowhere, "$1";; esac'
+
+    told = in_guest(lambda guest, watch: watch.look(Choice()) and watch.told(), shell=shell, processes=MANY)
+
+    assert "the guest's shell could not read /proc (it ended with 3)" in told["warnings"][0]
+
+
+def test_powershell_writes_its_list_where_the_user_has_short_lived_files(openvix, in_guest):
+    in_guest(lambda guest, watch: watch.look(Choice()), guest_family="windows", processes=MANY)
+
+    calls = [(call["call"], call["error"]) for call in openvix.calls()]
+    assert calls[-6:-2] == [
+        ("VixVM_ListProcessesInGuest", 0),
+        ("VixVM_ReadVariable", 0),
+        ("VixVM_RunProgramInGuest", 4),
+        ("VixVM_DeleteFileInGuest", 3),
+    ]
+
+
+def test_a_deadline_is_none_the_less_one_while_the_guest_is_asked(openvix, in_guest):
+    openvix.fault(call="VixVM_RunScriptInGuest", delay=60)
+
+    with pytest.raises(_worker.Failure) as caught:
+        in_guest(lambda guest, watch: watch.look(Choice()), timeout=3, processes=MANY)
+
+    assert caught.value.kind == "TimedOut"
+
+
+# Which are meant
+
+
+PROCESS = {"pid": 812, "name": "apache2", "owner": "www-data", "command": "/usr/sbin/apache2 -k start", "start_time": 0}
+
+
+@pytest.mark.parametrize(
+    ("given", "fits"),
+    [
+        ({}, True),
+        ({"name": "apache2"}, True),
+        ({"name": "apache"}, False),
+        ({"name": ""}, True),
+        ({"pattern": "apache|mysql"}, True),
+        ({"pattern": "sbin"}, False),
+        ({"owner": "www-data"}, True),
+        ({"owner": "www"}, False),
+        ({"pid": 812}, True),
+        ({"pid": 81}, False),
+        ({"pid": 0}, False),
+        ({"command": "-k start$"}, True),
+        ({"command": "^apache"}, False),
+        ({"name": "apache2", "owner": "root"}, False),
+        ({"name": "apache2", "command": "stop"}, False),
+        ({"pattern": "^a", "owner": "www-data", "pid": 812, "command": "^/"}, True),
+    ],
+)
+def test_a_process_has_to_fit_all_that_is_given(given, fits):
+    assert Choice(**given).fits(PROCESS) is fits
+
+
+@pytest.mark.parametrize("given", [{"pattern": "(a"}, {"command": "(a"}])
+def test_what_is_no_expression_is_refused(given):
+    with pytest.raises(Refused, match=r"choosing processes: \(a is not a regular expression: "):
+        Choice(**given)
+
+
+# Ending them
+
+
+def test_a_process_id_that_another_process_was_given_meanwhile_is_left_alone(openvix, in_guest):
+    def work(guest, watch):
+        [cron] = watch.look(Choice(name="cron"))
+        plan = guest_processes.absent(watch, Choice(pid=cron["pid"]), Ending("hard"))
+
+        def another():
+            in_guest.machine.power_off()
+            in_guest.machine.power_on()
+            in_guest.machine.wait_for_tools(60)
+            in_guest.machine.log_in("lab", "s3cret")
+            [now] = watch.look(Choice(name="cron"))
+            return now["start_time"] > cron["start_time"] + 1 and now
+
+        now = until(another)
+        return cron, now, plan.carry_out(False), watch.look(Choice(name="cron"))
+
+    cron, now, result, left = in_guest(work)
+
+    assert cron["pid"] == now["pid"], "the world gives the same id again"
+    assert left == [now]
+    assert openvix.calls("VixVM_KillProcessInGuest") == []
+    assert result["diff"]["after"]["processes"] == [now]
+
+
+def test_a_process_that_has_become_another_program_meanwhile_is_left_alone(openvix, in_guest):
+    def work(guest, watch):
+        pid = shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done; exec sleep 600")
+        plan = guest_processes.absent(watch, Choice(pid=pid, name="sh"), Ending("hard"))
+        guest.create_directory("/tmp/go")
+        until(lambda: watch.look(Choice(pid=pid, name="sleep")))
+        plan.carry_out(False)
+        left = watch.look(Choice(pid=pid))
+        guest.kill(pid)
+        return left
+
+    assert [process["name"] for process in in_guest(work)] == ["sleep"]
+    assert len(openvix.calls("VixVM_KillProcessInGuest")) == 1
+
+
+def test_a_process_that_ends_by_itself_before_it_is_killed_is_as_good_as_killed(openvix, in_guest):
+    def work(guest, watch):
+        pid = sleep(guest, watch, 600)
+        plan = guest_processes.absent(watch, Choice(name="sleep"), Ending("hard"))
+        guest.kill(pid)
+        return plan.carry_out(False)["diff"]["after"]
+
+    assert in_guest(work) == {"processes": []}
+    assert len(openvix.calls("VixVM_KillProcessInGuest")) == 1
+
+
+def test_a_process_that_ends_by_itself_while_it_is_killed_is_as_good_as_killed(openvix, in_guest):
+    openvix.fault(call="VixVM_KillProcessInGuest", error=20003, delay=5)
+
+    def work(guest, watch):
+        sleep(guest, watch, 3)
+        return guest_processes.absent(watch, Choice(name="sleep"), Ending("hard")).carry_out(False)["diff"]
+
+    diff = in_guest(work)
+
+    assert (len(diff["before"]["processes"]), diff["after"]) == (1, {"processes": []})
+    assert [call["error"] for call in openvix.calls("VixVM_KillProcessInGuest")] == [20003]
+
+
+def test_a_process_that_cannot_be_killed_is_named_with_its_owner(openvix, in_guest):
+    def work(guest, watch):
+        guest_processes.absent(watch, Choice(name="cron"), Ending("hard")).carry_out(False)
+
+    with pytest.raises(_worker.Failure) as caught:
+        in_guest(work, user="ann")
+
+    assert [call["error"] for call in openvix.calls("VixVM_KillProcessInGuest")] == [3015]
+    sentence = str(caught.value)
+    assert sentence.startswith("ending process ")
+    assert f" (cron of root) in the guest of {in_guest.vm} as ann: " in sentence
+    assert "(VIX_E_GUEST_USER_PERMISSIONS, 3015); check guest_username" in sentence
+
+
+ASKED = 'trap "echo asked >> /tmp/asked; exit" TERM; : > /tmp/ready; while :; do sleep 0.1; done'
+DEAF = 'trap "echo asked >> /tmp/asked" TERM; : > /tmp/ready; while :; do sleep 0.1; done'
+
+
+@pytest.mark.parametrize(
+    ("script", "stop", "stopped", "asked"),
+    [(ASKED, "soft", "soft", True), (ASKED, "soft_then_hard", "soft", True), (ASKED, "hard", "hard", False), (DEAF, "soft_then_hard", "hard", True)],
+)
+def test_a_process_is_asked_to_end_before_it_is_killed(openvix, in_guest, script, stop, stopped, asked):
+    def work(guest, watch):
+        pid = shell(guest, script)
+        until(lambda: guest.file_exists("/tmp/ready"))
+        ending = Ending(stop, soft_timeout=30 if script == ASKED else 1)
+        after = guest_processes.absent(watch, Choice(pid=pid), ending).carry_out(False)["diff"]["after"]
+        return after, ending.stopped
+
+    assert in_guest(work) == [{"processes": []}, stopped]
+    assert len(openvix.calls("VixVM_KillProcessInGuest")) == (stopped == "hard")
+    assert (openvix.disk(in_guest.vm) / "tmp/asked").exists() is asked
+
+
+@pytest.mark.parametrize("stop", ["soft", "soft_then_hard"])
+def test_a_process_that_the_user_may_not_ask_is_named_with_its_owner(openvix, in_guest, stop):
+    with pytest.raises(_worker.Failure, match=r"ending process \d+ \(cron of root\) in the guest of .*: the guest user ann may not end it: log in as another"):
+        in_guest(
+            lambda guest, watch: guest_processes.absent(watch, Choice(name="cron"), Ending(stop)).carry_out(False),
+            user="ann",
+            shell='case $2 in *"kill -0"*) exit 1;; esac',
+        )
+
+    assert openvix.calls("VixVM_KillProcessInGuest") == []
+
+
+def test_a_process_that_does_not_end_when_asked_to_is_named(openvix, in_guest):
+    def work(guest, watch):
+        pid = shell(guest, DEAF)
+        until(lambda: guest.file_exists("/tmp/ready"))
+        guest_processes.absent(watch, Choice(pid=pid), Ending("soft", soft_timeout=1)).carry_out(False)
+
+    with pytest.raises(_worker.Failure, match=r" of lab\) in the guest of .*: it is still there 1 s after it was asked to end; stop=hard does not ask"):
+        in_guest(work)
+
+    assert openvix.calls("VixVM_KillProcessInGuest") == []
+
+
+@pytest.mark.parametrize("error", [4, 3003])
+def test_where_there_is_no_shell_a_process_is_killed_unless_that_is_unwanted(openvix, in_guest, error):
+    openvix.fault(call="VixVM_RunProgramInGuest", error=error)
+
+    def work(guest, watch):
+        ending = Ending("soft_then_hard")
+        guest_processes.absent(watch, Choice(name="cron"), ending).carry_out(False)
+        return ending.stopped
+
+    assert in_guest(work) == "hard"
+
+
+def test_where_there_is_no_shell_nothing_can_be_asked(openvix, in_guest):
+    openvix.fault(call="VixVM_RunProgramInGuest", error=4)
+
+    with pytest.raises(_worker.Failure, match=r"\(VIX_E_FILE_NOT_FOUND, 4\)"):
+        in_guest(lambda guest, watch: guest_processes.absent(watch, Choice(name="cron"), Ending("soft")).carry_out(False))
+
+    assert openvix.calls("VixVM_KillProcessInGuest") == []
+
+
+def test_windows_is_not_asked(openvix, in_guest):
+    def work(guest, watch):
+        ending = Ending("soft_then_hard")
+        guest_processes.absent(watch, Choice(name="cron"), ending).carry_out(False)
+        return ending.stopped
+
+    assert in_guest(work, guest_family="windows") == "hard"
+    assert openvix.calls("VixVM_RunProgramInGuest") == []
+
+
+# Asked to end, it starts another of its kind, and ends when that one is ready for the same.
+PHOENIX = """\
+#!/bin/sh
+trap '{limit}; rm /tmp/ready; /opt/phoenix & until [ -e /tmp/ready ]; do sleep 0.05; done; exit' TERM
+: > /tmp/ready
+while :; do sleep 0.1; done
+"""
+
+
+def end_phoenix(in_guest, limit):
+    """The processes that are left, after all of them are ended."""
+    phoenix = Choice(command="/opt/phoenix")
+
+    def work(guest, watch):
+        guest.rename("/opt/text", "/opt/phoenix")
+        guest.run("/bin/chmod", "+x /opt/phoenix")
+        guest.start("/opt/phoenix")
+        until(lambda: guest.file_exists("/tmp/ready"))
+        try:
+            return guest_processes.absent(watch, phoenix, Ending("soft", soft_timeout=60)).carry_out(False)["diff"]["after"]["processes"]
+        finally:
+            for process in watch.look(phoenix):
+                guest.kill(process["pid"])
+
+    return in_guest(work, files={"/opt/text": PHOENIX.format(limit=limit)})
+
+
+def test_what_comes_up_again_each_time_is_told(openvix, in_guest):
+    with pytest.raises(_worker.Failure, match=r"they come up again each time, now as process \d+ \(.* of lab\): stop what starts them, such as a service"):
+        end_phoenix(in_guest, "true")
+
+    chmod_and_start = 2
+    assert len(openvix.calls("VixVM_RunProgramInGuest")) == chmod_and_start + guest_processes.ROUNDS
+
+
+def test_what_came_up_meanwhile_is_ended_as_well(openvix, in_guest):
+    assert end_phoenix(in_guest, "[ ! -e /tmp/again ] || exit; : > /tmp/again") == []
+
+
+def test_what_one_cannot_see_is_not_said_to_be_absent(openvix, in_guest):
+    openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
+
+    with pytest.raises(_worker.Failure, match=r"looking for processes with name worker3 in the guest of .*: VMware Tools leave out what exceeds 65536 bytes"):
+        in_guest(lambda guest, watch: guest_processes.absent(watch, Choice(name="worker3"), Ending("hard")), processes=MANY)
+
+
+@pytest.mark.parametrize(("kill", "there", "code"), [("true", True, 0), ("false", False, 0), ("false", True, 1)])
+def test_nothing_is_asked_to_end_unless_all_that_are_there_may_be(tmp_path, kill, there, code):
+    kill = f'kill() {{ echo "$*" >> {tmp_path}/calls; {kill}; }}'
+    if there:
+        (tmp_path / "11").mkdir()
+    script = guest_processes.ask_script([11, 12]).replace("/proc", str(tmp_path))
+    script = f"{kill}\n{script}"
+
+    assert subprocess.run(["/bin/sh", "-c", script], check=False).returncode == code
+    asked = (tmp_path / "calls").read_text().splitlines()
+    assert asked == (["-0 11"] if code else ["-0 11", "-0 12", "-TERM 11 12"])
+
+
+# Waiting for them
+
+
+def test_a_process_is_waited_for(in_guest):
+    def work(guest, watch):
+        shell(guest, "sleep 2; exec sleep 612")
+        waiting, choice = Waiting(least=1), Choice(command="^sleep 612$")
+        result = guest_processes.present(watch, choice, waiting).carry_out(False)
+        guest.kill(waiting.found[0]["pid"])
+        return result, waiting.found
+
+    result, found = in_guest(work)
+
+    assert (result["changed"], result["diff"]["before"]) == (False, {"processes": []})
+    assert [process["command"] for process in found] == ["sleep 612"]
+
+
+def test_the_end_of_a_process_is_waited_for(in_guest):
+    def work(guest, watch):
+        sleep(guest, watch, 3)
+        waiting = Waiting(0, 0)
+        result = guest_processes.present(watch, Choice(name="sleep"), waiting).carry_out(False)
+        return result, waiting.found
+
+    result, found = in_guest(work)
+
+    assert (len(result["diff"]["before"]["processes"]), found) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "words"),
+    [(2, None, "at least 2"), (None, 0, "at most 0"), (2, 2, "exactly 2"), (2, 3, "at least 2 and at most 3")],
+)
+def test_what_was_waited_for_in_vain_is_told(in_guest, least, most, words):
+    with pytest.raises(_worker.Failure) as caught:
+        in_guest(lambda guest, watch: guest_processes.present(watch, Choice(name="cron"), Waiting(least, most, 1)).carry_out(False))
+
+    assert str(caught.value) == f"waiting for processes with name cron in the guest of {in_guest.vm}: there are 1 after 1 s, and there shall be {words}"
+
+
+def test_a_cut_list_is_enough_for_what_is_in_it_and_told_where_it_is_not(openvix, in_guest):
+    openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
+
+    def work(guest, watch):
+        waiting = Waiting(least=1)
+        guest_processes.present(watch, Choice(name="worker3"), waiting).carry_out(False)
+        with pytest.raises(Refused, match="VMware Tools leave out"):
+            guest_processes.present(watch, Choice(name="worker3"), Waiting(most=1))
+        guest_processes.present(watch, Choice(name="worker199"), Waiting(least=1, timeout=1)).carry_out(False)
+
+    with pytest.raises(_worker.Failure, match="there are 0 after 1 s, and there shall be at least 1; VMware Tools leave out what exceeds 65536 bytes"):
+        in_guest(work, processes=MANY)

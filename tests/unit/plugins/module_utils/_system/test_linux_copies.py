@@ -1,0 +1,260 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The scripts are run by the shells of this machine, of which a guest may have one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import tempfile
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils._system import attributes, linux, linux_copies
+
+SHELLS = [shell for shell in ("sh", "dash", "bash", "ksh", "busybox") if shutil.which(shell)]
+NAMES = ["plain", "with space", "two\nlines", 'it\'s "odd" $HOME `x` \\', "*", "ü", "-n"]
+
+
+@pytest.fixture(params=SHELLS)
+def sh(request):
+    """Run a script and return its exit code and output."""
+    command = [shutil.which(request.param), *(["sh"] if request.param == "busybox" else [])]
+
+    def run(script, **environment):
+        done = subprocess.run([*command, "-c", script], env={**os.environ, **environment}, capture_output=True, timeout=60, check=False)
+        return done.returncode, done.stdout.decode()
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "it's a folder"
+    path.mkdir()
+    return path
+
+
+def checksum(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def told(answer):
+    *lines, end = answer.splitlines()
+    assert end == linux_copies.END
+    return dict(line.split() for line in lines)
+
+
+@pytest.mark.parametrize("number", [1, 99, 100, 101, 250])
+def test_each_file_that_differs_is_told_by_its_number(sh, folder, number):
+    files = []
+    for each in range(number):
+        path = folder / f"{each} {NAMES[each % len(NAMES)]}"
+        path.write_bytes(b"%d" % each)
+        files.append((str(path), checksum(b"%d" % each), None))
+    assert sh(linux_copies.comparing("checksum", files, [str(folder)])) == (0, "end\n")
+
+    wrong = sorted({1, (number + 1) // 2, number})
+    for each in wrong:
+        os.truncate(files[each - 1][0], 0)
+
+    code, answer = sh(linux_copies.comparing("checksum", files, []))
+
+    assert (code, told(answer)) == (0, {str(each): "other" for each in wrong})
+
+
+def test_what_is_no_file_is_told_apart(sh, folder):
+    (folder / "file").write_bytes(b"x")
+    (folder / "link").symlink_to("file")
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "inner").mkdir()
+    os.mkfifo(folder / "pipe")
+    names = ["file", "link", "dangling", "inner", "pipe", "none", "file"]
+    files = [(str(folder / name), checksum(b"x"), None) for name in names]
+    folders = [str(folder / name) for name in ("inner", "file", "dangling", "none")]
+
+    code, answer = sh(linux_copies.comparing("checksum", files, folders))
+
+    assert code == 0
+    assert told(answer) == {"2": "link", "3": "link", "4": "folder", "5": "special", "6": "absent", "9": "special", "10": "special", "11": "absent"}
+
+
+def test_attributes_are_compared_of_those_that_are_right(sh, folder):
+    files = []
+    for number, mode in enumerate([0o644, 0o600, 0o644, 0o640, 0o644]):
+        (folder / str(number)).write_bytes(b"x")
+        (folder / str(number)).chmod(mode)
+        asked = attributes.wanted("0644" if number < 3 else "u=rw,g=r,o=", None, None, linux, "/x")
+        files.append((str(folder / str(number)), checksum(b"x" if number != 2 else b"y"), asked))
+    files = [*((path, want, files[0][2]) for path, want, dummy in files[:3]), *((path, want, files[3][2]) for path, want, dummy in files[3:])]
+
+    code, answer = sh(linux_copies.comparing("checksum", files, []))
+
+    assert (code, told(answer)) == (0, {"2": "attributes", "3": "other", "5": "attributes"})
+
+
+def test_a_user_that_the_guest_does_not_know_ends_it(sh, folder):
+    (folder / "file").touch()
+    asked = attributes.wanted(None, "no-such-user", None, linux, "/x")
+    assert sh(linux_copies.comparing("existence", [(str(folder / "file"), "-", asked)], []))[0] == attributes.NO_OWNER
+
+
+def test_size_and_time(sh, folder):
+    for number, (size, modified) in enumerate([(1, 100), (2, 100), (1, 99), (1, 1000)]):
+        (folder / str(number)).write_bytes(b"x" * size)
+        os.utime(folder / str(number), (modified, modified))
+    code, answer = sh(linux_copies.comparing("size_and_time", [(str(folder / str(number)), "1.100", None) for number in range(4)], []))
+    assert (code, told(answer)) == (0, {"2": "other", "3": "other"})
+
+
+def tools(tmp_path, present, broken=()):
+    """A folder for PATH with these programs of the machine, and some that fail."""
+    path = tmp_path / "tools"
+    path.mkdir()
+    for name in present:
+        (path / name).symlink_to(shutil.which(name))
+    for name in broken:
+        (path / name).write_text("#!/bin/sh\nexit 1\n")
+        (path / name).chmod(0o755)
+    return str(path)
+
+
+def test_another_program_for_checksums_will_do(sh, folder, tmp_path):
+    if not shutil.which("shasum"):
+        pytest.skip("this machine has no shasum")
+    (folder / "a").write_bytes(b"x")
+    files = [(str(folder / "a"), checksum(b"x"), None), (str(folder / "a"), checksum(b"y"), None)]
+    path = tools(tmp_path, ["shasum", "perl", "sed", "stat"])
+    assert told(sh(linux_copies.comparing("checksum", files, []), PATH=path)[1]) == {"2": "other"}
+
+
+def test_without_any_it_says_so(folder, tmp_path):
+    (folder / "a").write_bytes(b"x")
+    path = tools(tmp_path, ["sed", "stat"])
+    script = linux_copies.comparing("checksum", [(str(folder / "a"), checksum(b"x"), None)], [])
+    done = subprocess.run(["/bin/sh", "-c", script], env={"PATH": path}, capture_output=True, timeout=60, check=False)
+    assert done.returncode == linux_copies.UNKNOWN
+
+
+# Places
+
+
+@pytest.fixture
+def place(sh, tmp_path):
+    """Have some files arrive and put them in their places; returns the exit code and what was said."""
+    private = tmp_path / "private"
+
+    def run(arrivals, damaged=(), near=".near", **others):
+        private.mkdir()
+        for name, content in arrivals.pop("contents").items():
+            (private / name).write_bytes(b"damaged" if name in damaged else content)
+            (private / name).chmod(0o600)
+        code = sh("umask 027\n" + linux_copies.placing(str(private), near, arrivals.pop("arrivals"), **others))[0]
+        said = (private / "said").read_text() if private.exists() else ""
+        assert private.exists() == bool(code)
+        return code, said
+
+    return run
+
+
+def arriving(folder, names, **options):
+    contents = {f"{number}": name.encode() for number, name in enumerate(names)}
+    arrivals = [linux_copies.Arrival(str(number), str(folder / name), checksum(name.encode()), **options) for number, name in enumerate(names)]
+    return {"contents": contents, "arrivals": arrivals}
+
+
+def bits(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("number", [1, 150])
+def test_files_get_their_places(place, folder, number):
+    names = [*NAMES, *map(str, range(number))]
+
+    assert place(arriving(folder, names)) == (0, "")
+
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {name: name.encode() for name in names}
+    assert {bits(path) for path in folder.iterdir()} == {0o640}
+
+
+def test_one_that_is_damaged_lets_none_be_placed(place, folder):
+    code, said = place(arriving(folder, ["a", "b", "c"]), damaged=["1"])
+
+    assert (code, list(folder.iterdir())) == (linux_copies.DAMAGED, [])
+    assert said == "one of these arrived damaged: ./0 ./1 ./2\n"
+
+
+def test_one_whose_mode_cannot_be_set_lets_none_be_placed(place, folder):
+    asked = attributes.wanted(None, "no-such-user", None, linux, "/x")
+    code, said = place(arriving(folder, ["a", "b"], attributes=asked))
+
+    assert (code, list(folder.iterdir())) == (attributes.NOT_OWNED, [])
+    assert "no-such-user" in said
+
+
+def test_a_replaced_file_leaves_its_mode_and_its_backup(place, folder):
+    (folder / "a").write_text("old")
+    (folder / "a").chmod(0o4604)
+    arrivals = arriving(folder, ["a", "b"])
+    arrivals["arrivals"][0].replaces, arrivals["arrivals"][0].backup = True, str(folder / "a~")
+
+    assert place(arrivals)[0] == 0
+
+    assert (bits(folder / "a"), bits(folder / "a~"), (folder / "a~").read_text(), (folder / "a").read_text()) == (0o4604, 0o4604, "old", "a")
+
+
+def test_a_mode_that_is_asked_for_comes_on_top(place, folder):
+    (folder / "a").touch()
+    (folder / "a").chmod(0o604)
+    arrivals = arriving(folder, ["a", "b"], attributes=attributes.wanted("g+w", None, None, linux, "/x"))
+    arrivals["arrivals"][0].replaces = True
+
+    assert place(arrivals)[0] == 0
+
+    assert (bits(folder / "a"), bits(folder / "b")) == (0o624, 0o660)
+
+
+def test_folders_are_made_with_the_mode_that_is_usual_or_asked_for(place, folder):
+    made = [str(folder / "x"), str(folder / "x" / "y")]
+    assert place(arriving(folder / "x" / "y", ["a"]), made=made)[0] == 0
+    assert (bits(folder / "x"), bits(folder / "x" / "y")) == (0o750, 0o750)
+
+
+def test_folders_that_nobody_may_write_to_are_so_when_all_is_in_them(place, folder):
+    made = [str(folder / "x"), str(folder / "x" / "y")]
+    asked = attributes.wanted("0555", None, None, linux, "/x")
+    assert place(arriving(folder / "x" / "y", ["a"]), made=made, made_attributes=asked)[0] == 0
+    assert (bits(folder / "x"), bits(folder / "x" / "y"), (folder / "x" / "y" / "a").read_text()) == (0o555, 0o555, "a")
+
+
+def test_files_that_only_need_another_mode_get_it(place, folder):
+    (folder / "a").touch()
+    asked = attributes.wanted("0600", None, None, linux, "/x")
+    assert place({"contents": {}, "arrivals": []}, altered=[(str(folder / "a"), asked)])[0] == 0
+    assert bits(folder / "a") == 0o600
+
+
+def test_nothing_goes_into_a_folder_that_has_come_in_the_way(place, folder):
+    (folder / "a").mkdir()
+    assert place(arriving(folder, ["a"]))[0] == linux_copies.OCCUPIED
+    assert list((folder / "a").iterdir()) == []
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm") or not os.access("/dev/shm", os.W_OK), reason="there is no second disk here")
+@pytest.mark.parametrize("fails", [False, True])
+def test_on_another_disk_a_file_still_comes_all_at_once(place, tmp_path, fails):
+    """Names the promise that a reader sees the old file or the new one: what comes from another disk is copied beside its place first."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        folder = pathlib.Path(other)
+        if folder.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("it is the same disk")
+
+        code = place(arriving(folder, ["a", "b"]), near="n" * 300 if fails else ".near")[0]
+
+        assert code == (linux_copies.NOT_PLACED if fails else 0)
+        assert sorted(path.name for path in folder.iterdir()) == ([] if fails else ["a", "b"])

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import posixpath
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils._system import linux, paths, windows
+from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import Refused
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@given(st.lists(st.sampled_from(["a", "b c", "..", ".", "", "...", "-", "\\", "\n"]), max_size=8).map("/".join))
+def test_a_path_of_linux_loses_what_it_does_not_need(path):
+    # normpath alone keeps two slashes at the beginning, which POSIX allows and Linux takes for one.
+    assert paths.plain(f"/{path}", linux, "looking") == posixpath.normpath(f"/{path.lstrip('/')}")
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("C:\\", "C:\\"),
+        ("C:/Users/lab/", "C:\\Users\\lab"),
+        ("C:\\Users\\.\\lab\\..\\..\\Windows", "C:\\Windows"),
+        ("C:\\..\\..", "C:\\"),
+        ("\\\\server\\share\\x\\..\\y", "\\\\server\\share\\y"),
+        ("\\\\?\\C:\\x", "C:\\x"),
+        ("\\\\?\\UNC\\server\\share\\x", "\\\\server\\share\\x"),
+    ],
+)
+def test_a_path_of_windows_loses_what_it_does_not_need(path, plain):
+    assert paths.plain(path, windows, "looking") == plain
+
+
+@pytest.mark.parametrize("path", ["", "x", "./x", "../x", "C:\\x", "\\x", "~/x"])
+def test_a_path_of_linux_begins_with_a_slash(path):
+    with pytest.raises(Refused, match=r"^looking: .* is no absolute path of a Linux guest, as /home/lab is$"):
+        paths.plain(path, linux, "looking")
+
+
+@pytest.mark.parametrize("path", ["", "x", "\\x", "/x", "C:", "C:x", "C:..\\x", "%TEMP%\\x"])
+def test_a_path_of_windows_begins_with_a_drive_or_a_share(path):
+    with pytest.raises(Refused, match=r"^looking: .* is no absolute path of a Windows guest, as C:.Users.lab is$"):
+        paths.plain(path, windows, "looking")
+
+
+@pytest.mark.parametrize(("path", "family"), [("/etc\0/x", linux), ("C:\\x\0", windows)])
+def test_no_path_has_a_nul(path, family):
+    with pytest.raises(Refused, match="NUL"):
+        paths.plain(path, family, "looking")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "\0", "../x"])
+@pytest.mark.parametrize("family", [linux, windows])
+def test_a_name_that_would_lead_elsewhere_is_odd(name, family):
+    assert paths.is_odd(name, family)
+
+
+@pytest.mark.parametrize("name", ["a\\b", "..\\..\\x", "C:", "x:stream"])
+def test_what_leads_elsewhere_in_windows_is_a_mere_name_in_linux(name):
+    assert (paths.is_odd(name, windows), paths.is_odd(name, linux)) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["a", "...", " ", "-", "a b", "ß", "\n"])
+@pytest.mark.parametrize("family", [linux, windows])
+def test_other_names_are_not(name, family):
+    assert not paths.is_odd(name, family)

@@ -1,0 +1,231 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import secrets
+import subprocess
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils._system import linux, linux_programs, outcomes, programs
+
+ACCOUNTS = [{"name": "lab", "password": "secret", "administrator": True}]
+SHELLS = [
+    shell
+    for shell in (
+        ["/bin/dash"],
+        ["/bin/bash", "--posix"],
+        ["/bin/bash"],
+        ["/bin/busybox", "sh"],
+        ["/bin/mksh"],
+        ["/bin/ksh93"],
+        ["/bin/zsh", "--emulate", "sh"],
+    )
+    if os.path.exists(shell[0])
+]
+
+
+@pytest.fixture
+def run(openvix, on_host, tmp_path):
+    """Run programs in a guest and return of each its return code, outputs and sizes."""
+    web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS)
+
+    def on(host, wanted, limit):
+        if limit:
+            with open("/proc/self/status", encoding="ascii") as file:
+                used = next(int(line.split()[1]) for line in file if line.startswith("VmData")) * 1024
+            resource.setrlimit(resource.RLIMIT_DATA, (used + limit, used + limit))
+        with host.open_vm(web) as vm, vm.log_in("lab", "secret") as guest:
+            found = [programs.run(guest, linux, programs.Program("it", **each), str(tmp_path)) for each in wanted]
+        return [{"rc": one.rc, **{name: content.decode("latin-1") for name, content in one.outputs.items()}, "sizes": one.sizes} for one in found]
+
+    return lambda *wanted, limit=None: on_host(lambda host: on(host, wanted, limit), timeout=60)
+
+
+PRINT = 'printf "%s\\0" "$@" "$WORD"; cat'
+
+
+def hypothesis_or_skip():
+    hypothesis = pytest.importorskip("hypothesis")
+    letters = hypothesis.strategies.sampled_from("ab \t\n\r'\"`$\\!*?[]{}()<>|&;#~=%^,-\x01\x7f\x81\x82\x88\xe4\u2019\u0800\U0001f600")
+    word = hypothesis.strategies.one_of(hypothesis.strategies.text(letters, max_size=12), hypothesis.strategies.text(max_size=12))
+    return hypothesis, word.filter(lambda text: "\0" not in text and _encodable(text))
+
+
+def _encodable(text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def test_what_goes_in_comes_out(run):
+    """Arguments, a variable and the standard input, whatever is in them."""
+    hypothesis, word = hypothesis_or_skip()
+    st = hypothesis.strategies
+
+    @hypothesis.settings(deadline=None, max_examples=40, suppress_health_check=list(hypothesis.HealthCheck))
+    @hypothesis.given(st.lists(st.tuples(st.lists(word, max_size=6), word, st.one_of(st.binary(max_size=40), word.map(str.encode))), min_size=1, max_size=3))
+    def check(cases):
+        wanted = [{"names": ["sh"], "arguments": ["-c", PRINT, "sh", *words], "environment": {"WORD": value}, "stdin": given} for words, value, given in cases]
+        for (words, value, given), told in zip(cases, run(*wanted)):
+            expected = b"".join(word.encode() + b"\0" for word in [*words, value]) + given
+            assert told["stdout"].encode("latin-1") == expected
+            assert (told["rc"], told["stderr"]) == (0, "")
+
+    check()
+
+
+def test_a_large_output_is_not_in_our_memory(run, tmp_path):
+    """What is kept of 100 MB, and all of it in a file, within 32 MB beside what the process had before."""
+    target = tmp_path / "all"
+    wanted = {"names": ["head"], "arguments": ["-c", "100000000", "/dev/zero"], "fetch": {"stdout": str(target)}}
+
+    (told,) = run(wanted, limit=32 << 20)
+
+    assert (len(told["stdout"]), told["sizes"]["stdout"], target.stat().st_size) == (1 << 20, 100000000, 100000000)
+
+
+def test_a_large_input_is_not_cut(run):
+    (told,) = run({"names": ["sha256sum"], "stdin": b"\0" * 5_000_000})
+    assert told["stdout"].split()[0] == hashlib.sha256(b"\0" * 5_000_000).hexdigest()
+
+
+# The script itself, in every shell that is here
+
+
+def carried_out(tmp_path, shell, folder, made=False, inline=None, path=None, **program):
+    """Run the script without VIX, as this machine's own; return its exit code and the outcome."""
+    settings = {"names": ["true"], **program}
+    script = linux_programs.text(programs.Program("it", **settings), str(folder), str(folder), inline or {}, made, 20, 0.5)
+    place = tmp_path / f"script{secrets.token_hex(4)}"
+    place.write_bytes(script)
+    environment = {"PATH": path or os.environ["PATH"], "HOME": str(tmp_path)}
+    code = subprocess.run([*shell, str(place)], env=environment, timeout=60, check=False).returncode
+    result = folder / "result"
+    return code, outcomes.read(str(result), 1 << 20, "testing") if result.exists() else None
+
+
+every_shell = pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: os.path.basename(shell[0]) + "".join(shell[1:]))
+
+
+@every_shell
+def test_every_shell_understands_it(shell, tmp_path):
+    words = ["a b", "it's", "$HOME", "*", "\\", "", "zw\u00f6lf\n"]
+    stdin = "line\n$HOME `x` \\ zw\u00f6lf\x81 no end"
+    folder = tmp_path / "vmlab.vix-1-a"
+
+    code, told = carried_out(
+        tmp_path,
+        shell,
+        folder,
+        names=["none", "sh"],
+        arguments=["-c", PRINT + "; echo err >&2; exit 7", "sh", *words],
+        environment={"WORD": "o'clock", "vix_folder": "not ours", "IFS": "x"},
+        stdin=stdin.encode(),
+        inline={str(folder / "stdin"): stdin.encode()},
+    )
+
+    assert (code, told.rc, told.late, told.text("stderr")) == (0, 7, 0, "err\n")
+    assert told.text("stdout") == "\0".join([*words, "o'clock", stdin])
+    assert sorted(os.listdir(folder)) == ["pid", "result"]
+    assert told.pid > 1
+
+
+@pytest.fixture
+def nap():
+    """A command that sleeps, like no other, and whether it runs."""
+    command = f"sleep 47{secrets.randbelow(10**8):08d}"
+    return command, lambda: command in command_lines()
+
+
+def command_lines():
+    for place in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{place}/cmdline", encoding="utf-8", errors="replace") as file:
+                yield file.read().rstrip("\0").replace("\0", " ")
+        except OSError:  # it has ended
+            continue
+
+
+@every_shell
+def test_every_shell_ends_what_does_not_end(shell, tmp_path, nap):
+    program = programs.Program("it", ["sh"], ["-c", f"trap '' TERM; {nap[0]} & {nap[0]}; {nap[0]}"])
+    folder = tmp_path / "vmlab.vix-1-a"
+    (tmp_path / "script").write_bytes(linux_programs.text(program, str(folder), str(folder), {}, False, 1, 0.3))
+
+    assert subprocess.run([*shell, str(tmp_path / "script")], timeout=60, check=False).returncode == 0
+
+    told = outcomes.read(str(folder / "result"), 1 << 20, "testing")
+    assert (told.late, told.rc) == (1, 137)
+    assert not nap[1]()
+
+
+@every_shell
+def test_every_shell_refuses_in_the_same_words(shell, tmp_path):
+    assert carried_out(tmp_path, shell, tmp_path / "a", names=["nothing-such"])[1].refused[0] == "missing"
+    assert carried_out(tmp_path, shell, tmp_path / "b", names=["/etc/passwd"])[1].refused[0] == "denied"
+    assert carried_out(tmp_path, shell, tmp_path / "c", chdir="/none")[1].refused[0] == "chdir"
+    assert carried_out(tmp_path, shell, tmp_path / "none" / "d")[0] == 81
+    assert carried_out(tmp_path, shell, tmp_path / "a")[0] == 82, "it was there before"
+
+
+@every_shell
+def test_what_was_copied_in_is_begun_once(shell, tmp_path):
+    folder = tmp_path / "vmlab.vix-1-a"
+    folder.mkdir()
+    (folder / "stdin").write_bytes(b"given")
+
+    assert carried_out(tmp_path, shell, folder, made=True, names=["cat"], stdin=b"given")[1].outputs["stdout"] == b"given"
+    assert carried_out(tmp_path, shell, folder, made=True, names=["cat"], stdin=b"given")[0] == 82
+
+
+@every_shell
+def test_where_there_is_no_setsid_its_children_are_found_by_their_parents(shell, tmp_path, nap):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "rm", "mkdir", "date", "head", "wc", "sleep", "find", "kill"):
+        found = next((os.path.join(place, name) for place in ("/bin", "/usr/bin") if os.path.exists(os.path.join(place, name))), None)
+        if found:
+            (tools / name).symlink_to(found)
+    program = programs.Program("it", ["sh"], ["-c", f"{nap[0]} & {nap[0]}"])
+    folder = tmp_path / "vmlab.vix-1-a"
+    (tmp_path / "script").write_bytes(linux_programs.text(program, str(folder), str(folder), {}, False, 1, 0.3))
+
+    subprocess.run([*shell, str(tmp_path / "script")], env={"PATH": str(tools)}, timeout=60, check=True)
+
+    assert outcomes.read(str(folder / "result"), 1 << 20, "testing").late == 1
+    assert not nap[1]()
+
+
+def test_a_guest_that_cannot_tell_parts_of_a_second_is_understood(tmp_path):
+    (tmp_path / "tools").mkdir()
+    date = tmp_path / "tools" / "date"
+    date.write_text("#!/bin/sh\necho '1790000000 %N 2026-09-21 15:33:20'\n")
+    date.chmod(0o755)
+
+    told = carried_out(tmp_path, SHELLS[0], tmp_path / "vmlab.vix-1-a", path=f"{tmp_path}/tools:{os.environ['PATH']}")[1]
+
+    assert (told.start, told.delta) == ("2026-09-21 15:33:20.000000", "0:00:00")
+
+
+@pytest.mark.parametrize(("left", "wanted", "seconds"), [(300, None, 285), (20, None, 15), (300, 10, 10), (300, 400, 285), (2, None, 1), (0.5, 5, 1)])
+def test_a_program_has_less_time_than_its_task(left, wanted, seconds):
+    found, grace = programs.time_for(left, wanted)
+
+    assert found == seconds
+    assert found + grace < max(left, 2)
+
+
+def test_nothing_of_the_secret_is_an_argument_of_a_program_that_the_script_runs():
+    program = programs.Program("it", ["cat"], stdin=b"s3cret-stdin", environment={"KEY": "s3cret-key"}, script=b"s3cret-script")
+    inline = {"/tmp/f/stdin": b"s3cret-stdin", "/tmp/f/script": b"s3cret-script"}
+    text = linux_programs.text(program, "/tmp/f", "/tmp/f", inline, False, 20, 2).decode()
+
+    lines = [line for line in text.splitlines() if "s3cret" in line]
+    assert lines == ["s3cret-script", "s3cret-stdin", "  export KEY=s3cret-key"]

@@ -1,0 +1,206 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils._system import programs, windows, windows_programs
+
+FOLDER = r"C:\Users\lab\AppData\Local\Temp\vmlab.vix-7-0123"
+SHELF = r"C:\Users\lab\AppData\Local\Temp\vmlab.vix-10080-4567"
+
+
+def text(shelf=FOLDER, seconds=30, **program):
+    settings = {"what": "it", "names": ["tool"], **program}
+    script = windows_programs.text(programs.Program(**settings), FOLDER, shelf, {}, True, seconds, 2)
+    assert script.startswith(b"\xef\xbb\xbf")
+    return script[3:].decode()
+
+
+def values(script):
+    """The assignments that the script begins with, by name."""
+    return dict(re.findall(r"^\$(\w+) = (.*)$", script.partition("Set-StrictMode")[0], re.MULTILINE))
+
+
+def test_powershell_is_told_everything_by_values_at_its_beginning():
+    program = {"names": ["python", "py"], "arguments": ["a b", 'say "x"', "", programs.SCRIPT], "chdir": "C:\\it's here", "script": b"x", "suffix": ".py"}
+    script = text(environment={"KEY": "o\u2019clock\n$x", "A": ""}, seconds=17, max_output=5, **program)
+
+    first = script.partition("Set-StrictMode")[0]
+    assert first == (
+        f"$folder = '{FOLDER}'\n"
+        "$names = @('python', 'py')\n"
+        f"""$line = '"a b" "say \\"x\\"" "" {FOLDER}\\script.py'\n"""
+        "$batch = $null\n"
+        "$directory = 'C:\\it''s here'\n"
+        "$environment = @(@{name = 'A'; value = ''}, @{name = 'KEY'; value = 'o\u2019\u2019clock\n$x'})\n"
+        "$seconds = 17\n"
+        "$most = [long]5\n"
+        "$wait = $true\n"
+        "$tidy = ''\n"
+        f"$spent = @('{FOLDER}\\script.py', '{FOLDER}\\stdout', '{FOLDER}\\stderr')\n"
+    )
+
+
+def test_the_rest_is_always_the_same():
+    assert text().partition("Set-StrictMode")[2] == text(names=["x"], environment={"A": "b"}, wait=False).partition("Set-StrictMode")[2]
+
+
+def test_what_is_fetched_is_not_deleted_before():
+    assert values(text(fetch={"stdout": "/here"}))["spent"] == f"@('{FOLDER}\\script', '{FOLDER}\\stderr')"
+
+
+def test_a_script_that_nobody_waits_for_is_deleted_behind_it():
+    """What deletes it is a command of PowerShell's, so the path is quoted twice."""
+    found = values(text(shelf=SHELF, names=[programs.SCRIPT], script=b"x", suffix=".bat", wait=False))
+
+    assert (found["wait"], found["names"]) == ("$false", f"@('{SHELF}\\script.bat')")
+    assert found["tidy"] == f"'''{SHELF}'''"
+
+
+def test_a_command_line_goes_as_it_is():
+    found = values(text(names=["msiexec"], arguments='/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'))
+
+    assert (found["line"], found["batch"]) == ("""'/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'""", """' /i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'""")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], ""),
+        (["a", "C:\\x\\y.txt", "-v"], " a C:\\x\\y.txt -v"),
+        (["a b", "", "a&b", "a^b", "(x)", "a=b", "a,b;c", "!x!", "|", ">"], ' "a b" "" "a&b" "a^b" "(x)" "a=b" "a,b;c" "!x!" "|" ">"'),
+        (["100%"], None),
+        (['say "x"'], None),
+        (["two\nlines"], None),
+        (["two\rlines"], None),
+    ],
+)
+def test_a_batch_file_gets_what_cmd_leaves_alone_or_nothing(words, line):
+    assert windows_programs.batch_arguments(words) == line
+
+
+def test_powershell_is_started_with_the_file():
+    program, arguments = windows_programs.command(r"C:\Users\it's lab\Temp\vmlab.vix-7-0\run.ps1")
+
+    assert program == r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
+    assert arguments == r"""-NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -File "C:\Users\it's lab\Temp\vmlab.vix-7-0\run.ps1" """.strip()
+
+
+def test_what_powershell_two_does_not_know_is_not_in_it():
+    script = text()
+    for later in (
+        "::new(",
+        "-AsHashtable",
+        "[ordered]",
+        ".CopyTo(",
+        "-Raw",
+        "$PSScriptRoot",
+        "&&",
+        "||",
+        "?.",
+        "??",
+        ".ForEach(",
+        ".Where(",
+        " class ",
+        "IsNullOrWhiteSpace",
+    ):
+        assert later not in script, later
+    assert script.isascii()
+
+
+def test_brackets_are_closed():
+    for name in ("()", "[]", "{}"):
+        assert text().count(name[0]) == text().count(name[1])
+
+
+def test_it_parses():
+    """Only where a parser is installed."""
+    tree_sitter = pytest.importorskip("tree_sitter")
+    grammar = pytest.importorskip("tree_sitter_powershell")
+    parser = tree_sitter.Parser(tree_sitter.Language(grammar.language()))
+    for script in (text(), text(environment={"A": "b", "C": "\u2018 ' \""}, wait=False, shelf=SHELF, script=b"x"), text(arguments="raw ' line")):
+        assert not parser.parse(script.encode()).root_node.has_error
+
+
+def split(line):
+    """Split a command line as the C library of Windows does since 2008, by its documented rules."""
+    words, word, quoted, begun, at = [], "", False, False, 0
+    while at < len(line):
+        letter = line[at]
+        if letter == "\\":
+            end = at
+            while end < len(line) and line[end] == "\\":
+                end += 1
+            count, begun = end - at, True
+            if end < len(line) and line[end] == '"':
+                word += "\\" * (count // 2)
+                if count % 2:
+                    word += '"'
+                    end += 1
+            else:
+                word += "\\" * count
+            at = end
+        elif letter == '"':
+            begun = True
+            if quoted and line[at + 1 : at + 2] == '"':
+                word += '"'
+                at += 2
+            else:
+                quoted = not quoted
+                at += 1
+        elif letter in " \t" and not quoted:
+            if begun:
+                words.append(word)
+            word, begun = "", False
+            at += 1
+        else:
+            word, begun = word + letter, True
+            at += 1
+    return [*words, word] if begun else words
+
+
+def test_our_splitter_knows_the_examples_of_the_documentation():
+    assert split(r'"abc" d e') == ["abc", "d", "e"]
+    assert split(r'a\\b d"e f"g h') == [r"a\\b", "de fg", "h"]
+    assert split(r"a\\\"b c d") == [r"a\"b", "c", "d"]
+    assert split(r'a\\\\"b c" d e') == [r"a\\b c", "d", "e"]
+    assert split('a"b"" c d') == ['ab" c d']
+
+
+def test_what_goes_in_as_arguments_arrives_as_arguments():
+    hypothesis = pytest.importorskip("hypothesis")
+    st = hypothesis.strategies
+    words = st.lists(st.one_of(st.text(st.sampled_from('ab \t\\"\n%^&'), max_size=10), st.text(max_size=10)), max_size=6)
+
+    @hypothesis.settings(deadline=None, max_examples=500)
+    @hypothesis.given(words)
+    def check(words):
+        assert split(windows.line(words)) == words
+
+    check()
+
+
+def test_what_is_quoted_for_powershell_stands_for_itself():
+    hypothesis = pytest.importorskip("hypothesis")
+    st = hypothesis.strategies
+
+    @hypothesis.settings(deadline=None, max_examples=300)
+    @hypothesis.given(st.text(st.sampled_from("ab'\u2018\u2019\u201a\u201b\"$`\n"), max_size=12))
+    def check(word):
+        quoted = windows.quote(word)
+        assert (quoted[0], quoted[-1]) == ("'", "'")
+        assert re.sub("(['\u2018-\u201b])\\1", r"\1", quoted[1:-1]) == word
+        assert not re.search("(?<!['\u2018-\u201b])['\u2018-\u201b](?!['\u2018-\u201b])", quoted[1:-1])
+
+    check()
+
+
+def test_a_reason_of_windows_is_short_enough_to_be_told():
+    """500 letters of four bytes each, in Base64."""
+    assert "[Math]::Min(500, $text.Length)" in text()
+    assert len(base64.b64encode(("\U0001f600" * 250).encode() * 2)) <= 3000

@@ -1,0 +1,483 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+import os
+import pathlib
+import signal
+import stat
+import threading
+import time
+
+import pytest
+
+PASSWORD = "s3cret-lab"
+LOGIN = {"guest_username": "lab", "guest_password": PASSWORD}
+ACCOUNTS = [{"name": "lab", "password": PASSWORD, "administrator": True}, {"name": "visitor", "password": "s3cret-visitor"}]
+FILES = {"/etc/motd": "Welcome\n", "/srv/site/index.html": "<p>\n"}
+
+
+@pytest.fixture
+def web(openvix):
+    return openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, files=FILES)
+
+
+@pytest.fixture
+def command(run_module, web):
+    def run(*argv, **options):
+        return run_module("guest_command", vm=web, **{**LOGIN, "timeout": 60, **({"argv": list(argv)} if argv else {}), **options})
+
+    return run
+
+
+@pytest.fixture
+def left(openvix, web):
+    """What lies in /tmp of the guest."""
+    return lambda: sorted(os.listdir(openvix.disk(web) / "tmp"))
+
+
+@pytest.fixture
+def running(run_module, web):
+    """The command lines of the processes of the guest in which a text occurs."""
+
+    def find(text):
+        return [process["command"] for process in run_module("guest_process_info", vm=web, **LOGIN)["processes"] if text in process["command"]]
+
+    return find
+
+
+def wait_until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it never was so"
+        time.sleep(0.05)
+
+
+def test_output_and_return_code_are_told(openvix, command, web, left):
+    """The lesson of community.vmware issues 1925 and 896 and ansible/ansible issue 47745: what a command wrote is what its users ask for most."""
+    result = command("sh", "-c", "echo out; echo 'two lines'; echo err >&2; exit 3")
+
+    assert (result["rc"], result["stdout"], result["stderr"]) == (3, "out\ntwo lines", "err")
+    assert (result["stdout_size"], result["stderr_size"], result["stdout_truncated"], result["stderr_truncated"]) == (14, 4, False, False)
+    assert (result["failed"], result["changed"], result["timed_out"]) == (True, True, False)
+    assert result["msg"] == f"running sh in the guest of {web} as lab: non-zero return code 3"
+    assert (result["vm"], result["cmd"]) == (web, ["sh", "-c", "echo out; echo 'two lines'; echo err >&2; exit 3"])
+    assert left() == []
+
+
+def test_a_command_that_ends_well_changes_something(command):
+    result = command("true")
+
+    assert (result["_rc"], result["rc"], result["changed"], result["stdout"], result["stderr"]) == (0, 0, True, "", "")
+    assert "msg" not in result
+
+
+def test_its_times_are_of_the_clock_of_the_guest(command):
+    result = command("sleep", "0.3")
+
+    start, end = (datetime.datetime.strptime(result[name], "%Y-%m-%d %H:%M:%S.%f") for name in ("start", "end"))
+    assert datetime.timedelta(seconds=0.3) <= end - start < datetime.timedelta(seconds=30)
+    assert str(end - start) == result["delta"]
+    assert abs(datetime.datetime.now() - start) < datetime.timedelta(hours=24)
+
+
+def test_it_costs_three_calls_in_the_guest_beside_the_login(openvix, command):
+    command("true")
+
+    calls = [each["call"] for each in openvix.calls() if each["call"].endswith(("InGuest", "FromGuestToHost", "FromHostToGuest"))]
+    assert calls == [
+        "VixVM_WaitForToolsInGuest",
+        "VixVM_LoginInGuest",
+        "VixVM_RunScriptInGuest",
+        "VixVM_CopyFileFromGuestToHost",
+        "VixVM_DeleteDirectoryInGuest",
+    ]
+
+
+def test_a_line_is_split_as_a_shell_splits_it_and_read_by_none(command):
+    result = command(cmd=r"""printf '%s|' $HOME "a  b" 'it'"'"'s' c\ d '*' '>' ';'""")
+
+    assert result["cmd"] == ["printf", "%s|", "$HOME", "a  b", "it's", "c d", "*", ">", ";"]
+    assert result["stdout"] == "$HOME|a  b|it's|c d|*|>|;|"
+
+
+def test_a_line_that_is_none_is_told_so(openvix, command):
+    assert command(cmd="echo 'open")["msg"] == "preparing to run a program: cmd cannot be split into words: No closing quotation"
+    for empty in ({"cmd": " "}, {"argv": []}, {"argv": [""]}):
+        assert command(**empty)["msg"].endswith("the name of the program is empty")
+    assert openvix.calls("VixVM_RunScriptInGuest") == []
+
+
+def test_exactly_one_of_argv_and_cmd_is_needed(command):
+    assert command()["_rc"] == 1
+    assert command("true", cmd="true")["_rc"] == 1
+
+
+def test_what_is_asked_for_beside_it_is_there(command):
+    code = 'pwd; echo "$WORD"; echo "$NUMBER"; cat; umask'
+    result = command("sh", "-c", code, chdir="/srv/site", environment={"WORD": 'it\'s $HOME\n"x"', "NUMBER": 7}, stdin="given")
+
+    assert result["stdout"] == '/srv/site\nit\'s $HOME\n"x"\n7\ngiven\n0022'
+
+
+@pytest.mark.parametrize(
+    ("options", "count"), [({}, 6), ({"stdin_add_newline": False}, 5), ({"stdin": "hello\n"}, 6), ({"stdin": ""}, 0), ({"stdin": None}, 0)]
+)
+def test_standard_input_ends_as_asked_for(command, options, count):
+    options = {"stdin": "hello", **options}
+    if not options["stdin"]:
+        options["stdin_add_newline"] = False
+    assert command("wc", "-c", **options)["stdout"] == str(count)
+
+
+def test_ends_of_lines_at_the_end_are_left_out_unless_wanted(command):
+    assert command("printf", "a\n\n\n")["stdout"] == "a"
+    assert command("printf", "a\n\n\n", strip_empty_ends=False)["stdout"] == "a\n\n\n"
+
+
+def test_without_a_folder_it_runs_at_home(command):
+    assert command("pwd")["stdout"] == "/home/lab"
+
+
+def test_a_program_is_looked_for_in_the_path_that_it_is_given(openvix, command, web):
+    tool = openvix.disk(web) / "opt" / "tool"
+    tool.parent.mkdir(exist_ok=True)
+    tool.write_text("#!/bin/sh\necho tool\n")
+    tool.chmod(0o755)
+
+    assert command("tool")["error"] == "FileNotFound"
+    assert command("tool", environment={"PATH": "/nowhere:/opt:/usr/bin:/bin"})["stdout"] == "tool"
+    assert command("./tool", chdir="/opt")["stdout"] == "tool"
+
+
+@pytest.mark.parametrize(
+    ("argv", "options", "error", "words"),
+    [
+        (["nothing-such"], {}, "FileNotFound", "no such program in the guest: nothing-such"),
+        (["/opt/none"], {}, "FileNotFound", "no such program in the guest: /opt/none"),
+        (["/etc/motd"], {}, "Refused", "/etc/motd is no program that the user may execute"),
+        (["/etc"], {}, "Refused", "/etc is no program that the user may execute"),
+        (["true"], {"chdir": "/none"}, "Refused", "/none is no folder of the guest that the user may enter"),
+        (["true"], {"chdir": "srv"}, "Refused", "srv is not an absolute path of the guest"),
+        (["true"], {"environment": {"a b": "c"}}, "Refused", "'a b' is no name for a variable of the environment"),
+        (["true", "a\0b"], {}, "Refused", "a NUL character cannot be in an argument, a path or a variable"),
+    ],
+)
+@pytest.mark.parametrize("no_wait", [False, True])
+def test_what_cannot_be_run_is_one_sentence(command, left, web, argv, options, error, words, no_wait):
+    result = command(*argv, no_wait=no_wait, **options)
+
+    assert (result["error"], result["_rc"], "rc" in result) == (error, 1, False)
+    assert result["msg"] == f"running {argv[0]} in the guest of {web} as lab: {words}"
+    assert left() == []
+
+
+@pytest.mark.parametrize("there", ["/etc/motd", "/srv/site"])
+def test_what_was_done_already_is_not_run(openvix, command, there):
+    result = command("touch", "/srv/ran", creates=there)
+
+    assert (result["changed"], result["rc"], result["stdout"]) == (False, 0, f"skipped, since {there} exists")
+    assert command("touch", "/srv/ran", removes="/srv/none")["stdout"] == "skipped, since /srv/none does not exist"
+    assert command("true", creates="srv")["error"] == command("true", removes="srv")["error"] == "Refused"
+    assert openvix.calls("VixVM_RunScriptInGuest") == []
+    assert len(openvix.calls("VixVM_GetFileInfoInGuest")) == 2
+
+
+def test_what_was_not_done_is_run(command):
+    assert command("touch", "/srv/ran", creates="/srv/ran", removes="/etc/motd")["changed"]
+    assert not command("touch", "/srv/ran", creates="/srv/ran")["changed"]
+
+
+def test_check_mode_runs_nothing(openvix, command, web):
+    skipped = command("touch", "/srv/ran", check_mode=True)
+    wouldrun = command("touch", "/srv/ran", creates="/srv/ran", check_mode=True)
+    wouldnot = command("touch", "/srv/ran", creates="/etc/motd", check_mode=True)
+
+    assert (skipped["skipped"], skipped["changed"]) == (True, False)
+    assert ("skipped" in wouldrun, wouldrun["changed"], wouldrun["rc"]) == (False, True, 0)
+    assert ("skipped" in wouldnot, wouldnot["changed"]) == (False, False)
+    assert not (openvix.disk(web) / "srv/ran").exists()
+    assert openvix.calls("VixVM_RunScriptInGuest") == []
+
+
+def test_a_program_that_does_not_end_is_ended_with_its_children(command, left, running):
+    """The lesson of adobe/aquarium-fish issue 22 and dshikashio/vixpy issue 1: nothing runs without a deadline, and here the guest keeps it."""
+    code = """
+    trap '' TERM
+    echo begun
+    (trap '' TERM; while :; do sleep 4711; done) &
+    setsid sh -c 'trap "" TERM; sleep 4712' &
+    sh -c 'sh -c "sleep 4713; sleep 4713" & exit' &
+    sleep 4714
+    sleep 4715
+    """
+    result = command("sh", "-c", code, program_timeout=1)
+
+    assert (result["failed"], result["timed_out"], result["stdout"]) == (True, True, "begun")
+    assert "as lab: not done after 1 s, so it and what it had started were ended; give it more by program_timeout and timeout" in result["msg"]
+    assert running("sleep") == []
+    assert left() == []
+
+
+def test_a_program_that_ends_when_asked_is_not_killed(command):
+    result = command("sh", "-c", "trap 'echo asked; exit 7' TERM; while :; do sleep 0.1; done", program_timeout=1)
+
+    assert (result["rc"], result["stdout"], result["timed_out"]) == (7, "asked", True)
+
+
+def test_without_a_time_of_its_own_it_ends_before_the_task_does(command, running):
+    """The lesson of dblock/vmwaretasks issue 20: an upper bound, and the reason."""
+    result = command("sleep", "4711", timeout=8)
+
+    assert (result["timed_out"], result["rc"]) == (True, 143)
+    assert running("sleep") == []
+
+
+def test_what_it_leaves_in_the_background_is_not_waited_for(command, running):
+    result = command("sh", "-c", "sleep 4711 & echo done")
+
+    assert (result["rc"], result["stdout"]) == (0, "done")
+    assert running("sleep") == ["sleep 4711"]
+
+
+def test_nothing_of_ours_is_left_running(command, running):
+    command("true")
+    assert running("sh") == running("sleep") == []
+
+
+def test_signals_reach_it_as_usual(command):
+    """A shell lets what it starts in the background ignore an interrupt."""
+    assert command("sh", "-c", "trap 'echo interrupted; exit 4' INT; kill -INT $$; echo ignored")["stdout"] == "interrupted"
+
+
+def test_who_does_not_wait_gets_the_process_id(command, run_module, web, left):
+    result = command("sleep", "4711", no_wait=True)
+
+    processes = run_module("guest_process_info", vm=web, **LOGIN)["processes"]
+    assert [process["command"] for process in processes if process["pid"] == result["pid"]] == ["sleep 4711"]
+    assert (result["changed"], result["cmd"], "rc" in result, "stdout" in result) == (True, ["sleep", "4711"], False, False)
+    assert left() == []
+
+
+@pytest.mark.parametrize("options", [{"stdin": "x"}, {"program_timeout": 5}, {"stdout_dest": "/tmp/x"}, {"stderr_dest": "/tmp/x"}])
+def test_who_does_not_wait_has_neither_input_nor_output(openvix, command, options):
+    assert "cannot be had with it" in command("true", no_wait=True, **options)["msg"]
+    assert openvix.calls("VixVM_RunScriptInGuest") == []
+
+
+@pytest.mark.parametrize("options", [{"program_timeout": 0}, {"max_output": -1}, {"max_output": 1 << 25}])
+def test_numbers_that_cannot_be_are_refused(command, options):
+    assert command("true", **options)["error"] == "Refused"
+
+
+def test_a_large_output_is_cut_and_its_size_told(command):
+    result = command("sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; printf 'zwölf' >&2", max_output=4)
+
+    assert (result["stdout"], result["stdout_size"], result["stdout_truncated"]) == ("xxxx", 3000000, True)
+    assert (result["stderr"], result["stderr_size"], result["stderr_truncated"]) == ("zw\u00f6", 6, True)
+    assert command("printf", "zwölf", max_output=3)["stdout"] == "zw", "a letter is not cut in two"
+    assert command("echo", "x", max_output=0)["stdout_truncated"]
+
+
+def test_output_that_is_no_text_is_text_in_the_result(command):
+    assert command("printf", r"a\377b")["stdout"] == "a\ufffdb"
+
+
+def test_all_of_a_large_output_is_fetched_when_asked_for(command, tmp_path, left):
+    """The lesson of community.proxmox issue 416: a file that is copied is quicker than output that is brought in pieces."""
+    out, err = tmp_path / "out", tmp_path / "err"
+    out.write_text("old")
+
+    result = command("sh", "-c", "head -c 100000000 /dev/zero; echo err >&2", max_output=1, stdout_dest=str(out), stderr_dest=str(err))
+
+    assert (out.stat().st_size, err.read_text(), result["stdout_size"]) == (100000000, "err\n", 100000000)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (out, err)] == [0o600, 0o600]
+    assert sorted(os.listdir(tmp_path)) == ["err", "out"]
+    assert left() == []
+
+
+def test_a_place_for_the_output_is_looked_at_before_anything_is_run(openvix, command, tmp_path):
+    assert "is a folder" in command("true", stdout_dest=str(tmp_path))["msg"]
+    assert "to which this user may write stderr_dest" in command("true", stderr_dest=str(tmp_path / "none" / "file"))["msg"]
+    assert openvix.calls("VixVM_RunScriptInGuest") == []
+
+
+def test_an_output_that_cannot_be_fetched_leaves_no_half_file(openvix, command, tmp_path, left):
+    openvix.fault(call="VixVM_CopyFileFromGuestToHost", from_=2, error=7)
+    (tmp_path / "out").write_text("old")
+
+    assert command("echo", "new", stdout_dest=str(tmp_path / "out"))["vix_code"] == 7
+
+    assert (tmp_path / "out").read_text() == "old"
+    assert os.listdir(tmp_path) == ["out"]
+    assert left() == []
+
+
+@pytest.mark.parametrize("options", [{}, {"stdin": "x" * 100000 + "s3cret-stdin"}])
+@pytest.mark.parametrize("end", ["", "; exit 3", "; sleep 4711"])
+def test_secrets_are_on_no_command_line_and_in_no_file_afterwards(openvix, run_module, web, tmp_path_factory, options, end):
+    options = {"environment": {"KEY": "s3cret-environment"}, "stdin": "s3cret-stdin", **options}
+    code = f"cat > /dev/null; touch /srv/begun; while [ ! -e /srv/go ]; do sleep 0.05; done{end}"
+    secrets, results, seen = ["s3cret-environment", "s3cret-stdin", PASSWORD], [], 0
+    base = tmp_path_factory.getbasetemp()
+    before = set(base.iterdir())
+    wanted = {"argv": ["sh", "-c", code], "program_timeout": 3 if "4711" in end else 40, "secrets": secrets, **options}
+    task = threading.Thread(target=lambda: results.append(run_module("guest_command", vm=web, timeout=60, **LOGIN, **wanted)))
+    task.start()
+    wait_until(lambda: (openvix.disk(web) / "srv/begun").exists() or not task.is_alive())
+    for place in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = place.read_bytes()
+        except OSError:  # it has ended
+            continue
+        seen += b"/srv/begun" in line
+        assert not any(secret.encode() in line for secret in secrets), line
+    assert files_with(secrets, [openvix.disk(web)]) == [], "what is in memory needs no file"
+    (openvix.disk(web) / "srv/go").touch()
+    task.join()
+
+    assert seen, results
+    assert results[0]["_rc"] == bool(end)
+    assert files_with(secrets[:2], [openvix.directory, *(set(base.iterdir()) - before)]) == []
+
+
+def files_with(texts, places):
+    files = [path for place in places for path in pathlib.Path(place).rglob("*") if path.is_file()]
+    return [path for path in files if any(text.encode() in path.read_bytes() for text in texts)]
+
+
+def test_what_a_program_says_is_not_masked_though_it_was_told_it_in_secret(command):
+    result = command("sh", "-c", "echo $LEVEL; cat", environment={"LEVEL": "1"}, stdin="word")
+
+    assert result["stdout"] == "1\nword"
+    arguments = result["invocation"]["module_args"]
+    assert (arguments["stdin"], arguments["environment"]) == ("VALUE_SPECIFIED_IN_NO_LOG_PARAMETER",) * 2
+
+
+def test_a_password_that_a_program_says_is_masked(command):
+    assert PASSWORD not in str(command("echo", PASSWORD, environment={"KEY": PASSWORD}))
+
+
+def test_a_guest_that_goes_down_in_the_middle_is_told_and_the_program_not_run_again(openvix, run_module, command, web):
+    """The lesson of ansible/ansible pull 60473: Tools are said to run while the guest restarts."""
+    results = []
+    task = threading.Thread(target=lambda: results.append(command("sh", "-c", "echo x >> /srv/runs; sleep 60")))
+    task.start()
+    wait_until(lambda: (openvix.disk(web) / "srv/runs").exists())
+    assert run_module("vm_restart", vm=web, stop="hard")["changed"]
+    task.join()
+
+    assert results[0]["vix_code"] == 3006
+    assert (
+        "the guest went down or was restarted in the middle; what the program had done by then is not known (VIX_E_VM_NOT_RUNNING, 3006)" in results[0]["msg"]
+    )
+    assert (openvix.disk(web) / "srv/runs").read_text() == "x\n"
+
+
+def test_what_is_gone_after_a_restart_is_told_so(openvix, command):
+    openvix.fault(call="VixVM_CopyFileFromGuestToHost", error=4)
+
+    assert "what it left is gone: the guest went down or was restarted in the middle" in command("true")["msg"]
+
+
+def test_a_program_whose_task_dies_is_ended_all_the_same_and_its_folder_later(openvix, run_module, command, web, left, running):
+    """The lesson of adobe/aquarium-fish issue 62: what a crash left over is cleared at the next start."""
+    openvix.forgive_leaks("the process of the library was killed")
+    results = []
+    task = threading.Thread(target=lambda: results.append(command("sh", "-c", "echo $$ > /srv/pid; sleep 4711", program_timeout=3, timeout=20)))
+    task.start()
+    wait_until(lambda: (openvix.disk(web) / "srv/pid").exists())
+    os.kill(openvix.calls("VixVM_RunScriptInGuest")[0]["client"], signal.SIGKILL)
+    task.join()
+    assert results[0]["error"] == "LibraryCrashed"
+
+    wait_until(lambda: running("sleep") == [])
+    wait_until(lambda: len(left()) == 1)
+    (folder,) = left()
+    assert folder.startswith("vmlab.vix-3-")
+    command("true")
+    assert left() == [folder], "it may still be needed"
+    long_ago = time.time() - 5 * 60
+    os.utime(openvix.disk(web) / "tmp" / folder, (long_ago, long_ago))
+    command("true")
+    assert left() == []
+
+
+def test_what_only_looks_like_a_folder_of_ours_is_left_alone(openvix, command, web, left):
+    names = ["vmlab.vix-notes", "vmlab.vix-1", "vmlab.vix--x", "vmlab.vix-a-b", "vmlab.vix-1 2-x"]
+    long_ago = time.time() - 1000 * 60
+    for name in names:
+        (openvix.disk(web) / "tmp" / name).mkdir()
+        os.utime(openvix.disk(web) / "tmp" / name, (long_ago, long_ago))
+    (openvix.disk(web) / "tmp/vmlab.vix-1-link").symlink_to("/srv")
+    for place in ("srv", "tmp/vmlab.vix-1-link"):
+        os.utime(openvix.disk(web) / place, (long_ago, long_ago), follow_symlinks=False)
+
+    command("true")
+
+    assert left() == sorted([*names, "vmlab.vix-1-link"])
+    assert (openvix.disk(web) / "srv/site/index.html").exists()
+
+
+def test_a_guest_without_scripts_is_given_a_file(openvix, command, left):
+    openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
+
+    result = command("sh", "-c", "cat; echo $A", stdin="given", environment={"A": "b"})
+
+    assert (result["rc"], result["stdout"]) == (0, "given\nb")
+    assert left() == []
+
+
+def test_a_guest_without_programs_is_told_with_vix_own_words(openvix, command, left):
+    openvix.fault(call="VixVM_RunScriptInGuest", error=3003)
+    openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
+
+    assert command("true")["error"] == "NotSupported"
+    assert left() == []
+
+
+def test_a_guest_without_a_shell_is_told(openvix, command, web):
+    openvix.fault(call="VixVM_RunScriptInGuest", error=4)
+
+    result = command("true")
+
+    assert (result["error"], result["vix_code"]) == ("FileNotFound", 4)
+    words = "no such program in the guest: /bin/sh; set guest_family if it is a guest of another kind (VIX_E_FILE_NOT_FOUND, 4)"
+    assert result["msg"] == f"running true in the guest of {web} as lab: {words}"
+
+
+def test_a_script_of_ours_that_is_killed_is_told(command):
+    """It is the parent of the program's shell."""
+    result = command("sh", "-c", "kill -9 $PPID; sleep 0.2")
+
+    assert "the script that runs it was ended with 137 before it could tell what became of it" in result["msg"]
+
+
+def test_a_result_that_somebody_wrote_is_not_believed(command):
+    """What the guest tells is foreign."""
+    result = command("sh", "-c", 'cd "$(dirname "$(readlink /proc/$$/fd/1)")" && mkdir result; sleep 0.1')
+
+    assert "its output could not be kept" in result["msg"]
+
+
+def test_a_user_without_rights_runs_what_he_may(command, left):
+    visitor = {"guest_username": "visitor", "guest_password": "s3cret-visitor"}
+    assert command("sh", "-c", "echo $USER", **visitor)["stdout"] == "visitor"
+    assert command("wc", "-c", stdin="x" * 100000, **visitor)["stdout"] == "100001"
+    assert left() == []
+
+
+def test_many_arguments_go_by_a_file(command, left):
+    words = [f"word {number} it's" for number in range(5000)]
+
+    assert command("sh", "-c", "echo $#", "sh", *words)["stdout"] == "5000"
+    assert left() == []
+
+
+def test_a_windows_guest_is_told_what_it_understands(openvix, command):
+    """The simulated guest is none: it has no such paths."""
+    assert command("ipconfig", guest_family="windows")["vix_code"] == 3
+    assert [each["call"] for each in openvix.calls() if "Script" in each["call"] or "Program" in each["call"]] == []

@@ -1,0 +1,362 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module by itself, which fetches to the machine that it runs on; for the way to the controller see the tests of the action plugin."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+import time
+
+import pytest
+
+LOGIN = {"guest_username": "lab", "guest_password": "s3cret-lab"}
+ACCOUNTS = [{"name": "lab", "password": "s3cret-lab", "administrator": True}, {"name": "visitor", "password": "s3cret-visitor"}]
+CONTENTS = {"text": b"Welcome\n", "empty": b"", "binary": bytes(range(256)) * 5000}
+AWKWARD = ["with space", 'it\'s "quoted" $HOME;', "zwölf 日", "-n", "*", "back\\slash"]
+INFO, SCRIPT, RUN, DELETE = (f"VixVM_{name}InGuest" for name in ("GetFileInfo", "RunScript", "RunProgram", "DeleteFile"))
+OUT = "VixVM_CopyFileFromGuestToHost"
+NO_PROGRAMS = [{"call": "VixVM_RunProgramInGuest", "error": 3003}, {"call": "VixVM_RunScriptInGuest", "error": 3003}]
+
+
+@pytest.fixture
+def web(openvix):
+    return openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, files={"/etc/motd": "Welcome\n"})
+
+
+@pytest.fixture
+def srv(openvix, web):
+    place = openvix.disk(web) / "srv"
+    place.mkdir(exist_ok=True)
+    return place
+
+
+@pytest.fixture
+def fetched(tmp_path):
+    (tmp_path / "fetched").mkdir()
+    return tmp_path / "fetched"
+
+
+def sum_of(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def below(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def after_login(openvix):
+    """What is asked of VIX within the last login."""
+    names = [call["call"] for call in openvix.calls() if call["call"].startswith("VixVM_")]
+    first = len(names) - names[::-1].index("VixVM_LoginInGuest")
+    return names[first : names.index("VixVM_LogoutFromGuest", first)]
+
+
+@pytest.mark.parametrize("programs", [True, False])
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("name", ["file", *AWKWARD])
+def test_a_file_arrives_as_it_is(openvix, ladder, web, srv, fetched, name, content, programs):
+    (srv / name).write_bytes(CONTENTS[content])
+    for rule in () if programs else NO_PROGRAMS:
+        openvix.fault(**rule)
+
+    done = ladder("guest_fetch", lambda: below(fetched), vm=web, src=f"/srv/{name}", dest=f"{fetched}/new/", remote_dest=True, **LOGIN)
+
+    saved = f"{fetched}/new/{name}"
+    assert below(fetched) == {"new": None, f"new/{name}": CONTENTS[content]}
+    assert (done["vm"], done["saved"]) == (web, saved)
+    assert done["diff"]["before"] == {"path": saved, "state": "absent"}
+    assert done["diff"]["after"] == {"path": saved, "state": "file", "checksum": sum_of(CONTENTS[content]), "size": len(CONTENTS[content])}
+    assert (done["checksum"], done["size"]) == (sum_of(CONTENTS[content]), len(CONTENTS[content]))
+    assert done["files"] == [{"name": "", "checksum": done["checksum"], "size": done["size"], "changed": True}]
+    assert {"dest", "path", "state", "src", "mode"} & set(done) == set()
+
+
+@pytest.mark.parametrize("programs", [True, False])
+def test_a_file_of_another_content_is_replaced_whole(openvix, ladder, web, srv, fetched, programs):
+    """The lesson of ansible/ansible issue 40112: a copy of which a part arrived is no copy."""
+    (srv / "log").write_bytes(b"new")
+    (fetched / "log").write_bytes(b"older")
+    for rule in () if programs else NO_PROGRAMS:
+        openvix.fault(**rule)
+
+    done = ladder("guest_fetch", lambda: below(fetched), vm=web, src="/srv/log", dest=f"{fetched}/log", remote_dest=True, **LOGIN)
+
+    assert below(fetched) == {"log": b"new"}
+    assert done["diff"]["before"] == {"path": f"{fetched}/log", "state": "file", "checksum": sum_of(b"older"), "size": 5}
+
+
+def test_a_file_that_is_right_is_asked_about_by_one_program_and_not_fetched(openvix, run_module, web, fetched):
+    (fetched / "motd").write_text("Welcome\n")
+
+    result = run_module("guest_fetch", vm=web, src="/etc/motd", dest=f"{fetched}/", remote_dest=True, **LOGIN)
+
+    assert (result["changed"], result["checksum"]) == (False, sum_of(b"Welcome\n"))
+    assert after_login(openvix) == [INFO, RUN]
+
+
+def test_a_file_is_fetched_in_few_calls(openvix, run_module, web, fetched):
+    run_module("guest_fetch", vm=web, src="/etc/motd", dest=f"{fetched}/", remote_dest=True, **LOGIN)
+
+    assert after_login(openvix) == [INFO, SCRIPT, OUT, DELETE, OUT]  # the checksum, and the file
+
+
+def plant(folder):
+    (folder / "sub" / "deep").mkdir(parents=True)
+    (folder / "hollow").mkdir()
+    for name, content in {"a": b"A", 'sub/it\'s "b" zwölf': b"B" * 100000, "sub/deep/empty": b"", ".hidden": b"h"}.items():
+        (folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("programs", [True, False])
+@pytest.mark.parametrize("dest", ["", "new/"])
+def test_a_folder_arrives_with_all_that_is_in_it(openvix, ladder, web, srv, fetched, dest, programs):
+    (srv / "site").mkdir()
+    plant(srv / "site")
+    for rule in () if programs else NO_PROGRAMS:
+        openvix.fault(**rule)
+    (fetched / "site").mkdir()
+    (fetched / "site" / "own").write_bytes(b"own")
+    (fetched / "site" / "a").write_bytes(b"old")
+    (fetched / "site" / ".hidden").write_bytes(b"h")
+
+    done = ladder("guest_fetch", lambda: below(fetched), vm=web, src="/srv/site", dest=f"{fetched}/{dest or 'site'}", remote_dest=True, **LOGIN)
+
+    there = fetched / (f"{dest}site")
+    own = {} if dest else {"own": b"own"}
+    assert below(there) == {**below(srv / "site"), **own}
+    assert done["diff"]["after"]["files"] == {name: "directory" if content is None else sum_of(content) for name, content in below(srv / "site").items()}
+    assert done["diff"]["before"].get("files") == (None if dest else {".hidden": sum_of(b"h"), "a": sum_of(b"old")})
+    assert {file["name"]: file["changed"] for file in done["files"]} == {"a": True, ".hidden": bool(dest), 'sub/it\'s "b" zwölf': True, "sub/deep/empty": True}
+    assert "checksum" not in done
+
+
+def test_a_folder_that_is_right_costs_one_program(openvix, run_module, web, srv, fetched):
+    (srv / "site").mkdir()
+    plant(srv / "site")
+    options = {"vm": web, "src": "/srv/site", "dest": f"{fetched}/", "remote_dest": True, **LOGIN}
+    assert run_module("guest_fetch", **options)["changed"]
+
+    assert not run_module("guest_fetch", **options)["changed"]
+
+    assert after_login(openvix) == [INFO, SCRIPT, OUT, DELETE]
+
+
+@pytest.mark.parametrize("programs", [True, False])
+def test_links_and_devices_in_a_folder_are_left_out_and_told(openvix, run_module, web, srv, fetched, programs):
+    site = srv / "site"
+    site.mkdir()
+    (site / "page").write_text("x")
+    (site / "secret").symlink_to("/etc/motd")
+    (site / "broken").symlink_to("nowhere")
+    os.mkfifo(site / "pipe")
+    if programs:  # VIX cannot tell it from a folder
+        (site / "up").symlink_to("..")
+    for rule in () if programs else NO_PROGRAMS:
+        openvix.fault(**rule)
+
+    result = run_module("guest_fetch", vm=web, src="/srv/site", dest=f"{fetched}/", remote_dest=True, **LOGIN)
+
+    link = "it is a link, which is not followed"
+    links = dict.fromkeys(["/srv/site/secret", "/srv/site/broken", *(["/srv/site/up"] if programs else [])], link)
+    assert result["skipped_paths"] == {**links, "/srv/site/pipe": "it is no file"}
+    assert len(result["warnings"]) == 1
+    assert f"{len(links) + 1} things in the folder were left out: " in str(result["warnings"][0])
+    assert below(fetched) == {"site": None, "site/page": b"x"}
+
+
+@pytest.mark.parametrize("programs", [True, False])
+def test_names_that_a_terminal_would_obey_are_left_out_with_all_below_them(openvix, run_module, web, srv, fetched, programs):
+    site = srv / "site"
+    (site / "fold\x1b[2Jer").mkdir(parents=True)
+    (site / "fold\x1b[2Jer" / "x").write_text("x")
+    (site / "two\nlines").write_text("x")
+    (site / "good").write_text("x")
+    for rule in () if programs else NO_PROGRAMS:
+        openvix.fault(**rule)
+
+    result = run_module("guest_fetch", vm=web, src="/srv/site", dest=f"{fetched}/", remote_dest=True, **LOGIN)
+
+    assert sorted(result["skipped_paths"]) == ["/srv/site/fold\x1b[2Jer", "/srv/site/two\nlines"]
+    assert below(fetched) == {"site": None, "site/good": b"x"}
+
+
+def test_a_link_at_the_destination_does_not_lead_out_of_it(run_module, web, srv, fetched, tmp_path):
+    (srv / "site" / "sub").mkdir(parents=True)
+    (srv / "site" / "sub" / "page").write_text("x")
+    (fetched / "site").mkdir()
+    (fetched / "site" / "sub").symlink_to(tmp_path)
+
+    result = run_module("guest_fetch", vm=web, src="/srv/site", dest=f"{fetched}/", remote_dest=True, **LOGIN)
+
+    assert result["msg"] == f"fetching to {fetched}/site: {fetched}/site/sub is a link, which is not followed: remove it"
+    assert not (tmp_path / "page").exists()
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_and_what_it_leads_to_is_not(run_module, web, srv, fetched, tmp_path):
+    (srv / "site").mkdir()
+    (srv / "site" / "page").write_text("new")
+    (fetched / "site").mkdir()
+    (tmp_path / "target").write_text("mine")
+    (fetched / "site" / "page").symlink_to(tmp_path / "target")
+
+    assert run_module("guest_fetch", vm=web, src="/srv/site", dest=f"{fetched}/", remote_dest=True, **LOGIN)["changed"]
+
+    assert (tmp_path / "target").read_text() == "mine"
+    assert not (fetched / "site" / "page").is_symlink()
+    assert (fetched / "site" / "page").read_text() == "new"
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize(
+    ("src", "dest", "words"),
+    [
+        ("/srv/site", "taken", "{}/taken is a file, and a folder in the guest: remove it first"),
+        ("/srv/site", "other", "{}/other/sub is a file, and a folder in the guest: remove it first"),
+        ("/etc/motd", "other", "{}/other is a folder, and a file in the guest: remove it first, or end dest with a slash"),
+        ("/srv/pipe", "null", "it is a device, a socket or a pipe"),
+        ("/none", "none", "no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)"),
+        ("/etc/motd/none", "none", "no such file in the guest (VIX_E_NOT_A_DIRECTORY, 20002)"),
+        ("etc/motd", "motd", "etc/motd is no absolute path of a Linux guest, as /home/lab is"),
+    ],
+)
+def test_what_does_not_fit_is_told_and_leaves_all_as_it_is(run_module, web, srv, fetched, src, dest, words, check_mode):
+    (srv / "site" / "sub").mkdir(parents=True)
+    os.mkfifo(srv / "pipe")
+    (fetched / "taken").write_text("x")
+    (fetched / "other").mkdir()
+    (fetched / "other" / "sub").write_text("x")
+    before = below(fetched)
+
+    result = run_module("guest_fetch", vm=web, src=src, dest=f"{fetched}/{dest}", remote_dest=True, check_mode=check_mode, **LOGIN)
+
+    assert result["msg"].endswith(f": {words.format(fetched)}")
+    assert f"in the guest of {web} as lab" in result["msg"] or f"out of the guest of {web} as lab" in result["msg"]
+    assert below(fetched) == before
+
+
+@pytest.mark.parametrize("dest", ["relative/", "relative"])
+def test_a_destination_on_the_host_is_a_full_name(run_module, web, dest):
+    assert run_module("guest_fetch", vm=web, src="/etc/motd", dest=dest, remote_dest=True, **LOGIN)["msg"] == (
+        f"fetching /etc/motd: {dest} is no full name on the machine that runs VMware"
+    )
+
+
+def test_what_is_missing_may_be_missing(run_module, web, fetched):
+    for check_mode in (True, False):
+        options = {"src": "/none", "dest": f"{fetched}/", "remote_dest": True, "fail_on_missing": False, "check_mode": check_mode}
+        result = run_module("guest_fetch", vm=web, **options, **LOGIN)
+
+        assert (result["changed"], result["files"], result["_rc"]) == (False, [], 0)
+        assert result["msg"].endswith(": no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)")
+    assert below(fetched) == {}
+
+
+def test_a_file_has_the_permissions_that_the_user_wants_of_new_ones(run_module, web, srv, fetched):
+    """What a guest says of modes, set-user-id among them, is nothing to this machine."""
+    (srv / "tool").write_text("x")
+    (srv / "tool").chmod(0o6777)
+
+    run_module("guest_fetch", vm=web, src="/srv/tool", dest=f"{fetched}/", remote_dest=True, **LOGIN)
+
+    umask = os.umask(0o022)
+    os.umask(umask)
+    assert stat.S_IMODE((fetched / "tool").stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("src", ["/srv/log", "/srv"])
+def test_a_file_that_changes_while_it_is_fetched_is_not_taken_for_right(openvix, run_module, web, srv, fetched, src):
+    """The lesson of ansible/ansible issue 40377: what was transferred is verified."""
+    (srv / "log").write_bytes(b"one")
+    (fetched / "srv").mkdir()
+    (fetched / "srv" / "log").write_bytes(b"old")
+    (fetched / "log").write_bytes(b"old")
+    openvix.fault(call=OUT, from_=2, delay=3)
+    results = []
+    options = {"src": src, "dest": f"{fetched}/", "remote_dest": True}
+    task = threading.Thread(target=lambda: results.append(run_module("guest_fetch", vm=web, **options, **LOGIN)))
+
+    task.start()
+    while task.is_alive() and len(openvix.calls(OUT)) < 2:
+        time.sleep(0.01)
+    (srv / "log").write_bytes(b"two")
+    task.join()
+
+    assert results[0]["msg"] == (
+        f"fetching /srv/log out of the guest of {web} as lab: what arrived is not what is in the guest: it was changed meanwhile, or damaged on the way"
+    )
+    assert below(fetched) == {"srv": None, "srv/log": b"old", "log": b"old"}
+
+
+@pytest.mark.parametrize("programs", [True, False])
+def test_a_fault_in_the_middle_leaves_no_half_file(openvix, run_module, web, srv, fetched, programs):
+    (srv / "one").write_bytes(b"one")
+    (srv / "two").write_bytes(b"two")
+    (fetched / "srv").mkdir()
+    for name in ("one", "two"):
+        (fetched / "srv" / name).write_bytes(b"old")
+    for rule in () if programs else NO_PROGRAMS:
+        openvix.fault(**rule)
+    openvix.fault(call=OUT, from_=3 if programs else 2, error=7)
+
+    result = run_module("guest_fetch", vm=web, src="/srv", dest=f"{fetched}/", remote_dest=True, **LOGIN)
+
+    assert (result["vix_code"], result["error"]) == (7, "Inaccessible")
+    assert below(fetched) == {"srv": None, "srv/one": b"one" if programs else b"old", "srv/two": b"old"}
+
+
+def test_a_deadline_that_passes_leaves_no_half_file(openvix, run_module, web, fetched, tmp_path_factory):
+    openvix.fault(call=OUT, from_=2, hang=True)
+    openvix.forgive_leaks("the process of the library is killed")
+
+    result = run_module("guest_fetch", vm=web, src="/etc/motd", dest=f"{fetched}/", remote_dest=True, timeout=4, **LOGIN)
+
+    assert result["error"] == "TimedOut"
+    assert below(fetched) == {}
+    assert [path for folder in tmp_path_factory.getbasetemp().glob("task*") for path in folder.rglob("fetched-*")] == []
+
+
+def test_a_file_that_the_user_may_not_read_fails_the_task(run_module, web, fetched):
+    result = run_module(
+        "guest_fetch", vm=web, src="/etc/shadow", dest=f"{fetched}/", remote_dest=True, guest_username="visitor", guest_password="s3cret-visitor"
+    )
+
+    assert (result["vix_code"], result["error"]) == (13, "Inaccessible")
+    assert result["msg"].endswith("; the guest user may not do this: log in as another guest_username")
+
+
+def test_where_it_cannot_be_written_is_told(run_module, web):
+    result = run_module("guest_fetch", vm=web, src="/etc/motd", dest="/proc/none/motd", remote_dest=True, **LOGIN)
+
+    assert result["msg"].startswith("fetching to /proc/none/motd: ")
+    assert "exception" not in result
+
+
+def test_nothing_is_written_in_the_place_of_a_device(run_module, web):
+    result = run_module("guest_fetch", vm=web, src="/etc/motd", dest="/dev/null", remote_dest=True, **LOGIN)
+
+    assert result["msg"] == "fetching to /dev/null: it is a device, a socket or a pipe"
+
+
+def test_another_machine_gets_what_it_does_not_have_in_one_file(run_module, web, srv, tmp_path):
+    (srv / "site").mkdir()
+    plant(srv / "site")
+    known = {"": None, "sub": None, ".hidden": [sum_of(b"h"), 1], "own": [sum_of(b""), 0]}
+    place = {"path": "/home/me/site", "known": known, "bundle": str(tmp_path / "bundle")}
+
+    foretold = run_module("guest_fetch", vm=web, src="/srv/site", dest="x", _place=place, check_mode=True, **LOGIN)
+    assert not (tmp_path / "bundle").exists()
+    done = run_module("guest_fetch", vm=web, src="/srv/site", dest="x", _place=place, **LOGIN)
+
+    changed = [file for file in done["files"] if file["changed"]]
+    content = (tmp_path / "bundle").read_bytes()
+    assert [file["name"] for file in changed] == ["a", 'sub/it\'s "b" zwölf', "sub/deep/empty"]
+    assert content == b"A" + b"B" * 100000
+    assert stat.S_IMODE((tmp_path / "bundle").stat().st_mode) == 0o600
+    assert done.pop("_folders") == ["hollow", "sub/deep"]
+    assert foretold == done
+    assert done["saved"] == "/home/me/site"

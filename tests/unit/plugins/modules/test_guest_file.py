@@ -1,0 +1,362 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+
+import pytest
+
+LOGIN = {"guest_username": "lab", "guest_password": "s3cret-lab"}
+ACCOUNTS = [{"name": "lab", "password": "s3cret-lab", "administrator": True}, {"name": "visitor", "password": "s3cret-visitor"}]
+VISITOR = {"guest_username": "visitor", "guest_password": "s3cret-visitor"}
+AWKWARD = ["/srv/with space", '/srv/it\'s "quoted" $HOME;', "/srv/zwölf 日", "/srv/-n", "/srv/two\nlines", "/srv/*"]
+OLD = 1_000_000_000  # seconds since 1970
+
+
+@pytest.fixture
+def web(openvix):
+    files = {"/srv/file": "Welcome\n", "/srv/folder/a": "a", "/srv/folder/b/c": "c", "/etc/passwd": "root:x:0:0::/root:/bin/sh\n", "/etc/group": "root:x:0:\n"}
+    return openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, files=files)
+
+
+@pytest.fixture
+def srv(openvix, web):
+    return openvix.disk(web) / "srv"
+
+
+def below(folder):
+    """All that is in a folder, with its kind and mode."""
+    return sorted((str(path.relative_to(folder)), oct(path.lstat().st_mode)) for path in folder.rglob("*"))
+
+
+def bits(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def after_login(openvix):
+    """What is asked of VIX within a login."""
+    names = [call["call"] for call in openvix.calls() if call["call"].startswith("VixVM_")]
+    first = len(names) - names[::-1].index("VixVM_LoginInGuest")
+    return names[first : names.index("VixVM_LogoutFromGuest", first)]
+
+
+@pytest.mark.parametrize("path", ["/srv/new", "/srv/some/more/new", *AWKWARD])
+def test_a_folder_is_made_with_those_above_it(openvix, ladder, web, srv, path):
+    done = ladder("guest_file", lambda: below(srv), vm=web, path=path, state="directory", **LOGIN)
+
+    assert (openvix.disk(web) / path[1:]).is_dir()
+    assert done["vm"] == web
+    assert done["diff"] == {"before": {"path": path, "state": "absent"}, "after": {"path": path, "state": "directory"}}
+
+
+@pytest.mark.parametrize("path", ["/srv/file", "/srv/folder", "/srv/folder/", *AWKWARD])
+def test_what_is_deleted_is_gone_and_nothing_else(openvix, ladder, web, srv, path):
+    place = openvix.disk(web) / path[1:]
+    if path in AWKWARD:
+        place.mkdir()
+        (place / "inside\n").write_text("x")
+    others = [each for each in below(srv) if not f"/srv/{each[0]}".startswith(path.rstrip("/"))]
+
+    done = ladder("guest_file", lambda: below(srv), vm=web, path=path, state="absent", **LOGIN)
+
+    assert done["diff"]["before"]["state"] in ("file", "directory")
+    assert done["diff"]["after"] == {"path": path.rstrip("/"), "state": "absent"}
+    assert below(srv) == others
+
+
+@pytest.mark.parametrize("target", ["file", "folder", "nowhere", ".."])
+def test_a_link_is_deleted_without_what_it_leads_to(openvix, ladder, web, srv, target):
+    before = below(srv)
+    (srv / "link").symlink_to(target)
+
+    done = ladder("guest_file", lambda: below(srv), vm=web, path="/srv/link", state="absent", **LOGIN)
+
+    assert done["diff"]["before"]["state"] in ("file", "directory")
+    assert below(srv) == before
+    assert openvix.calls("VixVM_DeleteDirectoryInGuest") == []
+
+
+def test_a_pipe_is_deleted_too(ladder, web, srv):
+    os.mkfifo(srv / "pipe")
+
+    ladder("guest_file", lambda: below(srv), vm=web, path="/srv/pipe", state="absent", **LOGIN)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "//", "/.", "/srv/..", "/etc", "/etc/", "/etc/.", "/srv/../etc", "/usr/lib/../bin", "/tmp", "/home/lab", "/root", "/var/tmp/"]
+)
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_what_a_system_cannot_be_without_is_not_deleted(openvix, run_module, web, path, check_mode):
+    result = run_module("guest_file", vm=web, path=path, state="absent", check_mode=check_mode, **LOGIN)
+
+    assert result["error"] == "Refused"
+    assert result["msg"].startswith("deleting /")
+    assert result["msg"].endswith(f" in the guest of {web} as lab: the guest, or its user, cannot be without that: choose something in it")
+    assert [call for call in openvix.calls() if "Delete" in call["call"]] == []
+
+
+@pytest.mark.parametrize("state", ["absent", "file", "directory", "touch"])
+@pytest.mark.parametrize("path", ["srv", "./srv", "../srv", "", "C:\\srv"])
+def test_a_path_that_is_not_absolute_is_refused(openvix, run_module, web, path, state):
+    result = run_module("guest_file", vm=web, path=path, state=state, **LOGIN)
+
+    assert result["msg"] == f"looking at {path} in the guest of {web}: {path} is no absolute path of a Linux guest, as /home/lab is"
+
+
+def test_a_nul_in_a_path_does_not_cut_it(run_module, web, srv):
+    result = run_module("guest_file", vm=web, path="/srv/folder\0/b", state="absent", **LOGIN)
+
+    assert "a path cannot contain a NUL character" in result["msg"]
+    assert (srv / "folder" / "b").exists()
+
+
+@pytest.mark.parametrize("path", ["/srv/new", *AWKWARD])
+def test_an_empty_file_is_made_by_a_touch(openvix, ladder, web, srv, path):
+    times = {"access_time": "preserve", "modification_time": "preserve"}
+    done = ladder("guest_file", lambda: below(srv), vm=web, path=path, state="touch", **times, **LOGIN)
+
+    assert (openvix.disk(web) / path[1:]).read_bytes() == b""
+    assert done["diff"] == {"before": {"path": path, "state": "absent"}, "after": {"path": path, "state": "file"}}
+
+
+@pytest.mark.parametrize("name", ["file", "folder"])
+@pytest.mark.parametrize(("access", "modification"), [("now", "now"), ("now", "preserve"), ("preserve", "now")])
+def test_a_touch_sets_the_times_that_it_is_asked_for_each_time(run_module, web, srv, name, access, modification):
+    place, times = srv / name, {"access_time": access, "modification_time": modification}
+    content = below(srv)
+    os.utime(place, (OLD, OLD))
+    foretold = run_module("guest_file", vm=web, path=f"/srv/{name}", state="touch", check_mode=True, **times, **LOGIN)
+    assert (place.stat().st_atime, place.stat().st_mtime) == (OLD, OLD)
+
+    done = run_module("guest_file", vm=web, path=f"/srv/{name}", state="touch", **times, **LOGIN)
+    now = place.stat()
+
+    assert foretold == done
+    assert done["changed"]
+    assert (now.st_atime > OLD, now.st_mtime > OLD) == (access == "now", modification == "now")
+    assert done["diff"]["before"].get("modification_time", OLD) == OLD
+    assert {key: done["diff"]["after"].get(key) for key in times} == {key: value if value == "now" else None for key, value in times.items()}
+    assert below(srv) == content
+    assert run_module("guest_file", vm=web, path=f"/srv/{name}", state="touch", **times, **LOGIN)["changed"]
+
+
+@pytest.mark.parametrize("name", ["file", "folder"])
+def test_a_file_gets_another_name(ladder, web, srv, name):
+    content = [each[1] for each in below(srv / name)] if name == "folder" else (srv / name).read_text()
+
+    done = ladder("guest_file", lambda: below(srv), vm=web, src=f"/srv/{name}", path="/srv/two\nlines", state="renamed", **LOGIN)
+
+    assert not (srv / name).exists()
+    assert ([each[1] for each in below(srv / "two\nlines")] if name == "folder" else (srv / "two\nlines").read_text()) == content
+    kind = "directory" if name == "folder" else "file"
+    assert done["diff"]["before"] == {"path": "/srv/two\nlines", "src": kind, "state": "absent"}
+    assert done["diff"]["after"] == {"path": "/srv/two\nlines", "src": "absent", "state": kind}
+
+
+def test_a_file_is_replaced_by_a_renamed_one_only_by_force(openvix, ladder, run_module, web, srv):
+    (srv / "new").write_text("new")
+
+    refused = run_module("guest_file", vm=web, src="/srv/new", path="/srv/file", state="renamed", **LOGIN)
+    assert refused["msg"].endswith(": there is a file of that name already: delete it first, or set force")
+    assert (srv / "file").read_text() == "Welcome\n"
+
+    ladder("guest_file", lambda: below(srv), vm=web, src="/srv/new", path="/srv/file", state="renamed", force=True, **LOGIN)
+    assert (srv / "file").read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("src", "path", "words"),
+    [
+        ("/srv/file", "/srv/folder", ": there is a directory of that name already: delete it first"),
+        ("/srv/folder", "/srv/file", ": there is a file of that name already: delete it first"),
+        ("/srv/file", "/srv/./file", ": that is its own name"),
+        ("/srv/none", "/srv/nor", ": no such file in the guest, and none that is called /srv/nor already (VIX_E_FILE_NOT_FOUND, 4)"),
+        ("/srv/file", "/none/file", ": there is no folder /none in the guest: make it first (VIX_E_FILE_NOT_FOUND, 4)"),
+        ("/etc", "/srv/etc", ": the guest, or its user, cannot be without that: choose something in it"),
+    ],
+)
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_what_cannot_be_renamed_is_told_and_stays(run_module, web, srv, src, path, words, check_mode):
+    before = below(srv)
+
+    result = run_module("guest_file", vm=web, src=src, path=path, state="renamed", force=True, check_mode=check_mode, **LOGIN)
+
+    assert result["msg"].endswith(words)
+    assert f"in the guest of {web} as lab" in result["msg"]
+    assert below(srv) == before
+
+
+def test_a_rename_that_vix_makes_nothing_of_is_told(run_module, web, srv, openvix):
+    os.link(srv / "file", srv / "same")
+
+    result = run_module("guest_file", vm=web, src="/srv/same", path="/srv/file", state="renamed", force=True, **LOGIN)
+
+    assert result["msg"].endswith(": both names are of one and the same file, so that VIX has renamed nothing: delete one of them")
+
+
+@pytest.mark.parametrize(("name", "state"), [("file", "file"), ("folder", "directory")])
+@pytest.mark.parametrize("mode", ["0640", 0o700, "u+s,o=", "g=u", "2750"])
+def test_a_mode_is_set_once(ladder, web, srv, name, state, mode):
+    (srv / name).chmod(0o755)
+
+    done = ladder("guest_file", lambda: below(srv), vm=web, path=f"/srv/{name}", state=state, mode=mode, **LOGIN)
+
+    wanted = {"0640": 0o640, 0o700: 0o700, "u+s,o=": 0o4750, "g=u": 0o775, "2750": 0o2750}[mode]
+    assert bits(srv / name) == wanted
+    assert done["diff"]["before"] == {"path": f"/srv/{name}", "state": state, "mode": "0755"}
+    assert done["diff"]["after"] == {"path": f"/srv/{name}", "state": state, "mode": f"{mode:04o}" if isinstance(mode, int) else mode}
+
+
+def test_what_is_made_has_its_mode_and_so_has_what_is_made_on_the_way(ladder, web, srv):
+    ladder("guest_file", lambda: below(srv), vm=web, path="/srv/some/more", state="directory", mode="0751", owner="root", group="0", **LOGIN)
+    times = {"access_time": "preserve", "modification_time": "preserve"}
+    ladder("guest_file", lambda: below(srv), vm=web, path="/srv/some/file", state="touch", mode="0604", **times, **LOGIN)
+
+    assert [bits(srv / name) for name in ("some", "some/more", "some/file")] == [0o751, 0o751, 0o604]
+    assert bits(srv / "folder") != 0o751
+
+
+def test_what_is_renamed_and_replaced_has_its_mode(ladder, web, srv):
+    ladder("guest_file", lambda: below(srv), vm=web, src="/srv/file", path="/srv/new", state="renamed", mode="0604", **LOGIN)
+
+    assert bits(srv / "new") == 0o604
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"owner": "nobody-here"}, "the guest has no user nobody-here"), ({"group": "nogroup-here"}, "the guest has no group nogroup-here")],
+)
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_an_account_that_the_guest_does_not_have_is_told(run_module, web, options, words, check_mode):
+    result = run_module("guest_file", vm=web, path="/srv/file", check_mode=check_mode, **options, **LOGIN)
+
+    assert result["msg"] == f"looking at mode and owner of /srv/file in the guest of {web} as lab: {words}"
+
+
+def test_an_owner_that_cannot_be_set_is_told(openvix, run_module, web):
+    # A simulated guest has a single user: all others are nobody's.
+    result = run_module("guest_file", vm=web, path="/srv/file", owner="4711", **LOGIN)
+
+    assert result["msg"].startswith(f"setting mode and owner of /srv/file in the guest of {web} as lab: owner 4711 could not be set (exit code 13)")
+
+
+@pytest.mark.parametrize("options", [{"mode": "0644"}, {"owner": "lab"}, {"group": "lab"}])
+def test_windows_has_no_modes(openvix, run_module, options):
+    vm = openvix.add_vm("win", power="powered_on", guest_os="windows11-64", accounts=ACCOUNTS)
+
+    result = run_module("guest_file", vm=vm, path="C:\\data", **options, **LOGIN)
+
+    assert result["msg"] == (
+        "setting mode and owner of C:\\data in the guest: files of a Windows guest have no mode, owner or group that could be set so: leave these options out"
+    )
+
+
+@pytest.mark.parametrize("mode", ["rwx", "0999", "preserve", -1])
+def test_what_is_no_mode_is_told(run_module, web, mode):
+    assert f"{mode} is no mode: give an octal number" in run_module("guest_file", vm=web, path="/srv/file", mode=mode, **LOGIN)["msg"]
+
+
+def test_a_mode_is_of_no_use_to_what_is_absent(run_module, web, srv):
+    assert "are of no use to what shall be absent" in run_module("guest_file", vm=web, path="/srv/file", state="absent", mode="0644", **LOGIN)["msg"]
+    assert (srv / "file").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "state", "words"),
+    [
+        ("/srv/none", "file", ": no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)"),
+        ("/srv/folder", "file", ": it is a directory, and shall be a file: delete it first"),
+        ("/srv/file", "directory", ": it is a file, and shall be a directory: delete it first"),
+        ("/srv/file/more", "directory", ": /srv/file is a file, and shall be a directory: delete it first"),
+        ("/none/file", "touch", ": there is no folder /none in the guest: make it first (VIX_E_FILE_NOT_FOUND, 4)"),
+        ("/srv/file/more", "touch", ": there is no folder /srv/file in the guest: make it first (VIX_E_FILE_NOT_FOUND, 4)"),
+    ],
+)
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_what_is_in_the_way_is_told(run_module, web, srv, path, state, words, check_mode):
+    before = below(srv)
+
+    result = run_module("guest_file", vm=web, path=path, state=state, check_mode=check_mode, **LOGIN)
+
+    assert result["msg"].endswith(words)
+    assert f"{path} in the guest of {web} as lab" in result["msg"]
+    assert below(srv) == before
+
+
+@pytest.mark.parametrize(("path", "state"), [("/srv/file", "absent"), ("/srv/folder", "absent"), ("/srv/new", "directory")])
+def test_a_user_without_rights_is_told_so(run_module, web, srv, path, state):
+    before = below(srv)
+
+    result = run_module("guest_file", vm=web, path=path, state=state, **VISITOR)
+
+    assert result["vix_code"] == 13
+    assert result["msg"].endswith("(VIX_E_FILE_ACCESS_ERROR, 13); the guest user may not do this: log in as another guest_username")
+    assert "as visitor: " in result["msg"]
+    assert below(srv) == before
+
+
+INFO, LIST, RUN = "VixVM_GetFileInfoInGuest", "VixVM_ListDirectoryInGuest", "VixVM_RunProgramInGuest"
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({"path": "/srv/file"}, [INFO]),
+        ({"path": "/srv/file", "mode": "0600"}, [INFO, RUN]),
+        ({"path": "/srv/folder", "state": "directory"}, [INFO]),
+        ({"path": "/srv/none", "state": "absent"}, [INFO, LIST]),
+        ({"path": "/srv/file", "state": "touch", "access_time": "preserve", "modification_time": "preserve"}, [INFO]),
+        ({"path": "/srv/file", "src": "/srv/none", "state": "renamed"}, [INFO, INFO]),
+    ],
+)
+def test_a_task_that_finds_nothing_to_do_asks_little(openvix, run_module, web, srv, options, asked):
+    (srv / "file").chmod(0o600)
+
+    assert not run_module("guest_file", vm=web, **options, **LOGIN)["changed"]
+
+    assert after_login(openvix) == asked
+
+
+def test_a_folder_that_somebody_else_makes_meanwhile_is_as_good(openvix, run_module, web, srv):
+    openvix.fault(call="VixVM_CreateDirectoryInGuest", delay=2)
+    results = []
+    task = threading.Thread(target=lambda: results.append(run_module("guest_file", vm=web, path="/srv/new", state="directory", **LOGIN)))
+
+    task.start()
+    while task.is_alive() and not openvix.calls("VixVM_CreateDirectoryInGuest"):
+        time.sleep(0.01)
+    (srv / "new").mkdir()
+    task.join()
+
+    assert results[0]["diff"]["after"] == {"path": "/srv/new", "state": "directory"}
+
+
+@pytest.mark.parametrize(
+    ("call", "options"),
+    [
+        ("VixVM_DeleteFileInGuest", {"path": "/srv/file", "state": "absent"}),
+        ("VixVM_RenameFileInGuest", {"path": "/srv/new", "src": "/srv/file", "state": "renamed"}),
+    ],
+)
+def test_a_fault_is_told_with_its_code(openvix, run_module, web, srv, call, options):
+    openvix.fault(call=call, error=7)
+
+    result = run_module("guest_file", vm=web, secrets=["s3cret-lab"], **options, **LOGIN)
+
+    assert result["vix_code"] == 7
+    assert "/srv/file" in result["msg"]
+    assert (srv / "file").exists()
+
+
+def test_a_deadline_that_passes_in_the_guest_is_told(openvix, run_module, web):
+    openvix.fault(call=INFO, delay=60)
+
+    result = run_module("guest_file", vm=web, path="/srv/file", timeout=2, secrets=["s3cret-lab"], **LOGIN)
+
+    assert result["error"] == "TimedOut"
+    assert result["msg"].startswith(f"looking at /srv/file in the guest of {web} as lab: not done")

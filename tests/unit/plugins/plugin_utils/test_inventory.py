@@ -1,0 +1,444 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the inventory plugins share, by the one of them that needs no VIX: names, filters, addresses, variables and their trust, groups, the cache."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import yaml
+from ansible_collections.vmlab.vix.plugins.module_utils._files import leases
+
+
+@pytest.fixture
+def files(inventory, tmp_path):
+    """Read an inventory of the VMs below the test's folder "vms"."""
+
+    def read(text="", **other):
+        return inventory(f"sources: [scan]\nscan_folders: ['{tmp_path}/vms']\n{text}", plugin="vmx_files", **other)
+
+    return read
+
+
+def broken(result, *words):
+    """Assert that there is no inventory, and why."""
+    assert result.hosts == {}
+    assert "Failed to parse inventory" in result.told
+    for each in words:
+        assert each in result.told
+
+
+# -- names
+
+
+def test_a_vm_is_called_by_its_display_name(files, place_vm):
+    place_vm("vms/a/a.vmx", displayName="Windows 11 (new)")
+
+    assert list(files().hosts) == ["Windows 11 (new)"]
+
+
+def test_the_first_template_that_makes_a_name_counts(files, place_vm):
+    place_vm("vms/a/a.vmx", displayName="web", **{"guestinfo.empty": ""})
+    place_vm("vms/b/b.vmx", displayName="db")
+
+    named = files('hostnames: ["vix_guestinfo.fqdn", "vix_guestinfo.empty", vix_nothing, "lab-{{ vix_name }}"]\n')
+
+    assert list(named.hosts) == ["lab-web", "lab-db"]
+    assert list(files("hostnames: [\"vix_name ~ '.example.com'\"]\n").hosts) == ["web.example.com", "db.example.com"]
+    assert list(files("hostnames: [vix_memory, vix_name]\n").hosts) == ["web", "db"]
+
+
+def test_a_number_is_a_name_as_well(files, place_vm):
+    place_vm("vms/a/a.vmx", memsize=2048)
+
+    assert list(files("hostnames: [vix_memory]\n").hosts) == ["2048"]
+
+
+def test_a_vm_that_no_template_has_a_name_for_keeps_its_own(files, place_vm):
+    place_vm("vms/a/a.vmx")
+
+    assert list(files("hostnames: [vix_nothing]\n").hosts) == ["a"]
+    assert list(files("hostnames: []\n").hosts) == ["a"]
+
+
+def test_a_template_that_cannot_be_evaluated_is_an_error_where_that_is_wanted(files, place_vm):
+    path = place_vm("vms/a/a.vmx")
+
+    broken(
+        files("strict: true\nhostnames: [vix_name, vix_nothing.at.all]\nfilters: [{exclude: vix_nothing.at.all}]\n"),
+        "filters[0] cannot be evaluated for " + path,
+    )
+    broken(files("strict: true\nhostnames: [vix_nothing.at.all]\n"), f"hostnames[0] cannot be evaluated for {path}")
+
+
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("a/b", "a-b"),
+        ("one|0Atwo", "one-two"),
+        ("..", "-"),
+        (".", "-"),
+        ("  web  ", "web"),
+        ("|1B[31mred", "-[31mred"),
+        ("../../etc/passwd", "..-..-etc-passwd"),
+        ("Gerät 1", "Gerät 1"),
+    ],
+)
+def test_what_does_not_belong_into_a_name_becomes_a_hyphen(files, place_vm, name, host):
+    place_vm("vms/a/a.vmx", displayName=name)
+
+    assert list(files().hosts) == [host]
+
+
+def test_a_name_of_blanks_gives_way_to_that_of_the_file(files, place_vm):
+    place_vm("vms/a/a.vmx", displayName="")
+    place_vm("vms/b/b.vmx", displayName="   ")
+
+    first, second = files().hosts
+
+    assert first == "a"
+    assert re.fullmatch("[0-9a-f]{8}", second)
+
+
+def test_vms_of_one_name_have_a_part_of_their_own_that_stays(files, place_vm):
+    one, two = place_vm("vms/one/web.vmx"), place_vm("vms/two/web.vmx")
+    place_vm("vms/db/db.vmx")
+
+    first = files()
+    place_vm("vms/another/web.vmx")
+    second = files("scan_patterns: ['w*.vmx']\n")
+
+    names = {variables["vix_path"]: name for name, variables in first.hosts.items()}
+    assert names.pop(f"{one.rpartition('/one')[0]}/db/db.vmx") == "db"
+    assert set(names) == {one, two}
+    assert all(re.fullmatch("web-[0-9a-f]{8}", name) for name in names.values())
+    assert f"2 VMs are called web: {one}, {two}; listed as {names[one]}, {names[two]}; rename them, or set hostnames to tell them apart" in first.told
+    assert set(names.values()) < set(second.hosts)
+    assert len(second.hosts) == 3
+
+
+def test_vms_of_one_name_are_an_error_where_that_is_wanted(files, place_vm):
+    one, two = place_vm("vms/one/web.vmx"), place_vm("vms/two/web.vmx")
+
+    broken(files("on_clash: error\n"), f"2 VMs are called web: {one}, {two}; rename them")
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "all", "ungrouped", "servers"])
+def test_a_vm_does_not_pass_for_this_machine_or_a_group(files, place_vm, tmp_path, name):
+    path = place_vm("vms/a/a.vmx", displayName=name)
+    (tmp_path / "static.ini").write_text("[servers]\nfrontend\n")
+
+    found = files(beside=[str(tmp_path / "static.ini")])
+
+    [host] = set(found.hosts) - {"frontend"}
+    assert re.fullmatch(re.escape(name) + "-[0-9a-f]{8}", host)
+    assert f"a VM is called {name}, which Ansible has another meaning for: {path}; listed as {host}" in found.told
+
+
+def test_a_name_that_a_marked_one_would_take_is_an_error(files, place_vm):
+    place_vm("vms/one/web.vmx")
+    place_vm("vms/two/web.vmx")
+    taken = next(iter(files().hosts))
+    place_vm("vms/three/three.vmx", displayName=taken)
+
+    broken(files(), "2 VMs are called web")
+
+
+def test_a_group_that_is_made_for_one_vm_does_not_swallow_another(files, place_vm):
+    place_vm("vms/a/a.vmx", displayName="one", guestOS="web")
+    place_vm("vms/web/web.vmx", displayName="web", memsize=2048)
+
+    found = files("keyed_groups: [{key: vix_guest_os, separator: ''}]\ncompose: {large: vix_memory == 2048}\n")
+
+    assert found.hosts["web"]["large"] is True
+    assert found.hosts["web"]["vix_memory"] == 2048
+    assert "large" not in found.manager.groups["web"].vars
+
+
+def test_a_host_of_another_inventory_is_the_same_one(files, place_vm, tmp_path):
+    place_vm("vms/web/web.vmx")
+    (tmp_path / "static.ini").write_text("web colour=blue\n")
+
+    found = files("compose: {shown: colour ~ inventory_hostname}\n", beside=[str(tmp_path / "static.ini")])
+
+    assert (found.hosts["web"]["colour"], found.hosts["web"]["vix_name"], found.hosts["web"]["shown"]) == ("blue", "web", "blueweb")
+
+
+# -- filters
+
+
+def test_the_first_filter_that_matches_decides(files, place_vm):
+    for name in ("web1", "web2", "db", "old-web"):
+        place_vm(f"vms/{name}/{name}.vmx")
+
+    assert set(files("filters: [{exclude: vix_name == 'web1'}, {include: vix_name is match('web')}, {exclude: true}]\n").hosts) == {"web2"}
+    assert set(files("filters: [{exclude: \"'web' in vix_name\"}]\n").hosts) == {"db"}
+    assert set(files("filters: []\n").hosts) == {"web1", "web2", "db", "old-web"}
+
+
+def test_why_a_vm_is_in_or_out_is_told_at_length_when_asked(files, place_vm, tmp_path):
+    web, db, old = place_vm("vms/web/web.vmx"), place_vm("vms/db/db.vmx"), place_vm("vms/old/old.vmx")
+    text = "scan_exclude: [old]\nfilters: [{include: vix_nothing.at.all}, {exclude: vix_name == 'db'}]\n"
+
+    told = files(text, verbosity=3).told
+
+    assert f"{web}: in, as web; listed by scan on localhost" in told
+    assert f"{db}: out, as filters[1] excludes it: vix_name == 'db'" in told
+    assert f"{old.rpartition('/')[0]}: out, as old excludes it" in told
+    assert f"{web}: filters[0] does not count, as it cannot be evaluated" in told
+    assert ": in, as" not in files(text).told
+
+
+def test_a_stale_vm_is_told_to_be_so_with_the_reason(inventory, in_library):
+    in_library(("/nowhere/gone.vmx", "gone"))
+
+    told = inventory("sources: [library]\n", plugin="vmx_files", verbosity=3).told
+
+    assert "/nowhere/gone.vmx: in, as gone; listed by library on localhost; stale: /nowhere/gone.vmx: there is no such file" in told
+
+
+@pytest.mark.parametrize("filters", ["[vix_stale]", "[{only: true}]", "[{include: true, exclude: false}]", "[{}]"])
+def test_what_is_no_filter_is_told(files, place_vm, filters):
+    place_vm("vms/web/web.vmx")
+
+    broken(files(f"filters: {filters}\n"), "filters[0] is neither 'include: EXPRESSION' nor 'exclude: EXPRESSION'")
+
+
+# -- addresses
+
+
+@pytest.fixture
+def addresses(files, place_vm, tmp_path, monkeypatch):
+    """A VM with a lease, a reservation and an address in its .vmx."""
+    begin, end = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 1))
+    path, mac = tmp_path / "dhcpd.leases", "00:0c:29:1c:9c:5e"
+    times = "".join(f"{word} 4 {time.strftime('%Y/%m/%d %H:%M:%S')}; " for word, time in (("starts", begin), ("ends", end)))
+    path.write_text(f"lease 192.168.8.128 {{ {times} hardware ethernet {mac}; }}\nhost web {{ hardware ethernet {mac}; fixed-address 192.168.9.10; }}\n")
+    monkeypatch.setattr(leases, "LEASES", (str(path),))  # a table of this machine's places
+    place_vm("vms/web/web.vmx", **{"ethernet0.present": "TRUE", "ethernet0.generatedAddress": mac.upper(), "guestinfo.ip": "10.1.1.1"})
+    return lambda text="": files(text).hosts["web"]
+
+
+def test_every_address_is_told_and_the_best_chosen(addresses):
+    variables = addresses()
+
+    assert [(each["address"], each["source"]) for each in variables["vix_addresses"]] == [
+        ("192.168.8.128", "lease"),
+        ("192.168.9.10", "reservation"),
+        ("10.1.1.1", "vmx"),
+    ]
+    assert variables["vix_address"] == "192.168.8.128"
+    assert "ansible_host" not in variables
+
+
+@pytest.mark.parametrize(
+    ("rule", "chosen"),
+    [
+        ("address_sources: [vmx, lease]", "10.1.1.1"),
+        ("address_sources: [tools]", None),
+        ("address_networks: [192.168.9.0/24, 10.0.0.0/8]", "192.168.9.10"),
+        ("address_ignore: [192.168.0.0/16]", "10.1.1.1"),
+    ],
+)
+def test_the_rule_for_the_address_can_be_set(addresses, rule, chosen):
+    variables = addresses(f"{rule}\nset_ansible_host: true\n")
+
+    assert variables["vix_address"] == chosen
+    assert variables.get("ansible_host") == chosen
+
+
+def test_a_rule_of_any_other_kind_is_an_expression(addresses):
+    assert addresses("compose: {ansible_host: 'vix_addresses[-1].address'}\n")["ansible_host"] == "10.1.1.1"
+
+
+def test_what_is_no_network_is_told(files, place_vm):
+    place_vm("vms/web/web.vmx")
+
+    broken(files("address_networks: [here]\n"), "address_networks and address_ignore have networks, as in 192.168.8.0/24: 'here'")
+
+
+def test_addresses_and_snapshots_are_told_where_they_are_gathered(files, place_vm, tmp_path):
+    path = place_vm("vms/web/web.vmx", **{"guestinfo.ip": "192.0.2.7"})
+    (tmp_path / "vms/web/web.vmsd").write_text('snapshot.numSnapshots = "1"\nsnapshot0.uid = "1"\nsnapshot0.displayName = "base"\nsnapshot.current = "1"\n')
+
+    without, gathered = files("gather: []\n").hosts["web"], files("gather: [snapshots]\n").hosts["web"]
+
+    assert without["vix_path"] == path
+    assert not {"vix_addresses", "vix_snapshots"} & set(without)
+    assert without["vix_address"] is None
+    assert (gathered["vix_snapshots"], gathered["vix_snapshot_names"], gathered["vix_snapshot_current"]) == (["base"], ["base"], "base")
+
+
+# -- trust
+
+
+def test_what_a_vm_says_of_itself_is_never_a_template(files, place_vm, run_ansible, write_inventory, tmp_path):
+    text = "{{ 6 * 7 }}"
+    place_vm("vms/web/web.vmx", annotation=text, guestOS=text, **{"guestinfo.role": text, "guestinfo.ip": text})
+
+    variables = files("compose: {shown: vix_annotation ~ '!'}\n").hosts["web"]
+    path = write_inventory(f"sources: [scan]\nscan_folders: ['{tmp_path}/vms']\ncompose: {{shown: vix_annotation}}\n", "vmx_files")
+    message = "msg={{ [vix_annotation, vix_guest_os, vix_guestinfo.role, vix_addresses[0].address, shown] }}"
+    done = run_ansible("ansible", "-i", path, "web", "-m", "ansible.builtin.debug", "-a", message)
+
+    assert variables["shown"] == "{{ 6 * 7 }}!"
+    assert done.stdout.count(text) == 5, done.stdout + done.stderr
+    assert "42" not in done.stdout
+
+
+def test_what_came_from_the_cache_is_trusted_as_little(files, place_vm, tmp_path):
+    # As ansible-core writes a text that it trusts into its own cache.
+    tag = '{"__ansible_type": "_AnsibleTaggedStr", "value": "{{ 6 * 7 }}", "tags": [{"__ansible_type": "TrustedAsTemplate"}]}'
+    place_vm("vms/web/web.vmx", annotation="{{ 6 * 7 }}", **{"guestinfo.__ansible_type": "TrustedAsTemplate", "guestinfo.tag": tag.replace('"', "|22")})
+    text = (
+        f"cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: '{tmp_path}/cache'\ncompose: {{shown: vix_annotation ~ vix_guestinfo.tag}}\n"
+    )
+
+    first, again = files(text).hosts["web"], files(text).hosts["web"]
+
+    assert again == first
+    assert again["shown"] == "{{ 6 * 7 }}" + tag
+    assert again["vix_guestinfo"]["__ansible_type"] == "TrustedAsTemplate"
+
+
+def test_an_encrypted_vm_is_listed_without_a_password(files, place_vm):
+    place_vm("vms/web/web.vmx", **{"encryption.keySafe": "vmware:key/list/x"})
+
+    variables = files().hosts["web"]
+
+    assert (variables["vix_encrypted"], variables["vix_stale"]) == (True, False)
+
+
+# -- groups and variables
+
+
+def test_hosts_are_grouped_and_composed(files, place_vm):
+    place_vm("vms/one/web/web.vmx", guestOS="debian12-64", memsize=8192)
+    place_vm("vms/two/desk/desk.vmx", guestOS="windows11-64", memsize=4096, **{"checkpoint.vmState": "desk.vmss"})
+
+    found = files(
+        "keyed_groups: [{key: vix_guest_os, prefix: os}, {key: vix_power, separator: ''}, "
+        "{key: \"vix_path.split('/')[-3]\", prefix: lab, parent_group: labs}]\n"
+        "groups: {large: vix_memory > 4096, composed: big}\ncompose: {big: vix_memory > 4096}\n"
+    )
+
+    assert found.groups == {
+        "os_debian12_64": ["web"],
+        "os_windows11_64": ["desk"],
+        "powered_off": ["web"],
+        "suspended": ["desk"],
+        "lab_one": ["web"],
+        "lab_two": ["desk"],
+        "labs": [],
+        "large": ["web"],
+        "composed": ["web"],
+    }
+
+
+@pytest.mark.parametrize("key", ["compose: {x: vix_nothing.at.all}", "groups: {x: vix_nothing.at.all}", "keyed_groups: [{key: vix_nothing.at.all}]"])
+def test_an_expression_that_fails_is_passed_over_or_an_error_as_wanted(files, place_vm, key):
+    place_vm("vms/web/web.vmx")
+
+    assert list(files(f"{key}\n").hosts) == ["web"]
+    assert "Failed to parse inventory" in files(f"strict: true\n{key}\n").told
+
+
+def test_extra_variables_can_be_used(place_vm, run_ansible, write_inventory, tmp_path):
+    place_vm("vms/web/web.vmx")
+    place_vm("vms/db/db.vmx")
+    text = (
+        f"sources: [scan]\nscan_folders: ['{tmp_path}/vms']\nuse_extra_vars: true\nfilters: [{{include: vix_name == wanted}}, {{exclude: true}}]\n"
+        'hostnames: ["wanted ~ 1"]\ncompose: {shown: wanted}\ngroups: {mine: wanted == "web"}\nkeyed_groups: [{key: wanted, prefix: of}]\n'
+    )
+    done = run_ansible("ansible-inventory", "-i", write_inventory(text, "vmx_files"), "-e", "wanted=web", "--list")
+
+    found = json.loads(done.stdout)
+    assert list(found["_meta"]["hostvars"]) == ["web1"]
+    assert found["_meta"]["hostvars"]["web1"]["shown"] == "web"
+    assert (found["mine"]["hosts"], found["of_web"]["hosts"]) == (["web1"], ["web1"])
+
+
+# -- the cache
+
+
+@pytest.fixture
+def cached(files, tmp_path):
+    """Read an inventory that is cached."""
+
+    def read(text="", plugin="ansible.builtin.jsonfile", **other):
+        return files(f"cache: true\ncache_plugin: {plugin}\ncache_connection: '{tmp_path}/cache'\n{text}", **other)
+
+    return read
+
+
+def test_what_is_cached_is_not_read_again(cached, place_vm, tmp_path):
+    path = place_vm("vms/web/web.vmx", memsize=1024)
+    first = cached()
+    place_vm("vms/web/web.vmx", memsize=2048)
+    place_vm("vms/db/db.vmx")
+
+    assert cached().hosts == first.hosts
+    assert set(cached(cache=False).hosts) == {"web", "db"}  # as with --flush-cache, and it is cached anew
+    assert cached().hosts["web"]["vix_memory"] == 2048
+    assert first.hosts["web"]["vix_path"] == path
+
+
+def test_the_memory_serves_as_a_cache(cached, place_vm):
+    place_vm("vms/web/web.vmx")
+
+    assert list(cached(plugin="ansible.builtin.memory").hosts) == ["web"]
+
+
+def test_names_filters_and_groups_are_not_cached(cached, place_vm):
+    place_vm("vms/web/web.vmx", **{"guestinfo.ip": "192.0.2.7"})
+    place_vm("vms/db/db.vmx")
+    cached()
+    place_vm("vms/new/new.vmx")
+
+    again = cached("hostnames: [\"vix_name ~ '1'\"]\nfilters: [{exclude: vix_name == 'db'}]\nset_ansible_host: true\ngroups: {all_of_them: true}\n")
+
+    assert list(again.hosts) == ["web1"]
+    assert again.hosts["web1"]["ansible_host"] == "192.0.2.7"
+    assert again.groups == {"all_of_them": ["web1"]}
+
+
+def test_with_other_questions_the_answers_of_the_cache_are_not_used(cached, place_vm):
+    place_vm("vms/web/web.vmx")
+    cached()
+    place_vm("vms/db/db.vmx")
+
+    assert set(cached("scan_depth: 5\n").hosts) == {"web", "db"}
+    assert set(cached().hosts) == {"web"}
+
+
+def test_a_cache_that_is_not_ours_is_not_used(cached, place_vm, tmp_path):
+    place_vm("vms/web/web.vmx")
+    cached()
+    [entry] = (tmp_path / "cache").iterdir()
+    payload = json.loads(entry.read_text())
+    entry.write_text(json.dumps({**payload, "__payload__": json.dumps({"found": "no JSON"})}))
+    place_vm("vms/db/db.vmx")
+
+    assert set(cached().hosts) == {"web", "db"}
+
+
+# -- files of another kind
+
+
+def test_a_file_of_another_name_is_for_no_plugin(place_vm, run_ansible, tmp_path):
+    place_vm("vms/web/web.vmx")
+    (tmp_path / "lab.yml").write_text(yaml.safe_dump({"plugin": "vmlab.vix.vmx_files", "sources": ["scan"], "scan_folders": [str(tmp_path / "vms")]}))
+
+    assert "web" not in run_ansible("ansible-inventory", "-i", str(tmp_path / "lab.yml"), "--graph").stdout
+
+
+def test_an_option_that_is_wrong_is_told(files, place_vm):
+    place_vm("vms/web/web.vmx")
+
+    broken(files("on_clash: ignore\n"), "on_clash")
+    broken(files("gather: [everything]\n"), "gather")

@@ -63,7 +63,7 @@ def create(vm: Machine, call, name: str, description: str, memory: bool, only: b
         vm.require_unlocked()
         if vm.state["captured"]:
             raise Failure(facts.VIX_E_SNAPSHOT_NOCHANGE)
-        vm.linger(call)
+        vm.linger(call, snapshot=True)
         return take(vm, name, description, memory, only)
 
 
@@ -89,7 +89,7 @@ def remove(vm: Machine, call, uid: int, children: bool):
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()
-        vm.linger(call)
+        vm.linger(call, snapshot=True)
         tree = vm.tree.without(uid, children)
         gone = {snapshot.uid for snapshot in vm.tree.snapshots} - {snapshot.uid for snapshot in tree.snapshots}
         kept = {number: each for number, each in vm.state["snapshots"].items() if int(number) not in gone}
@@ -101,7 +101,7 @@ def revert(vm: Machine, call, uid: int, stay_off: bool):
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()
-        vm.linger(call)
+        vm.linger(call, snapshot=True)
         kept = vm.state["snapshots"][str(uid)]
         power = OFF if stay_off and kept["power"] in (ON, PAUSED) else kept["power"]
         ran = 0.0 if power == OFF else kept["ran"]
@@ -109,7 +109,7 @@ def revert(vm: Machine, call, uid: int, stay_off: bool):
         vm.forget_logins()
         # The guest ends first: a daemon that is killed here boots the VM again as it was before.
         vm.halt()
-        booted = machine.clock() - ran if power in (ON, PAUSED) else None
+        booted = vm.clock.now() - ran if power in (ON, PAUSED) else None
         state = {**vm.state, "power": power, "booted": booted, "ran": ran, "disk": disk, "captured": power == SUSPENDED}
         vm.save(state, replace(vm.tree, current=uid), lost=machine.VARIABLES)
         if vm.is_on:

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from openvix import clones, deletion, place, products, worldfile
+from openvix.clock import RealClock, SteppedClock
 from openvix.faults import Faults
 from openvix.guest import disks
 from openvix.inventory import Inventory
@@ -39,6 +40,7 @@ class World:
         # [client's process id, function, .vmx or None, code or None while it runs]
         self.calls: collections.deque[list] = collections.deque(maxlen=CALLS)
         self.closing = threading.Event()
+        self.clock = SteppedClock(self.directory / "clock.json") if self.settings["clock"] == "stepped" else RealClock()
         self.plays = products.of(self.settings["product"], self.settings["version"])
         self.inventory = Inventory(self.directory)
         self.machines: dict[str, Machine] = {}
@@ -64,7 +66,7 @@ class World:
                 paths.append(folder / f"{folder.name}.vmx")
         for path in paths:
             try:
-                machine = Machine(path, self.closing)
+                machine = Machine(path, self.closing, self.clock)
             except (OSError, ValueError, KeyError) as error:
                 note(f"{path} is no VM that can be read: {error!r}")
             else:
@@ -96,7 +98,7 @@ class World:
 
     def take_in(self, path: Path) -> Machine:
         """Return the VM with this .vmx as one of this world; it must be settled."""
-        machine = Machine(path, self.closing)
+        machine = Machine(path, self.closing, self.clock)
         self.deleted.discard(machine.path)
         self.machines[machine.path] = machine
         return machine

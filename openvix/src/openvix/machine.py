@@ -302,12 +302,13 @@ class Machine:
     def _mark_lock(self):
         lock = self.folder / f"{self.name}.vmx.lck"
         ours = lock / LOCK
-        if self.is_on and not lock.exists():
-            lock.mkdir(mode=0o700)
+        if self.is_on and not ours.exists():
+            lock.mkdir(mode=0o700, exist_ok=True)
             ours.write_text(f"{OURS}{self.name}\n", encoding="utf-8")
-        elif not self.is_on and _is_ours(ours):
-            ours.unlink()
-            # Another program's lock may lie beside it.
+        elif not self.is_on and lock.exists():
+            if _is_ours(ours):
+                ours.unlink()
+            # Another program's lock may lie beside it; a daemon that was killed may have left it empty.
             with contextlib.suppress(OSError):
                 lock.rmdir()
 

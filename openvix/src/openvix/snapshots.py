@@ -90,8 +90,15 @@ def remove(vm: Machine, call, uid: int, children: bool):
         find(vm, uid)
         vm.require_unlocked()
         vm.linger(call, snapshot=True)
-        tree = vm.tree.without(uid, children)
-        gone = {snapshot.uid for snapshot in vm.tree.snapshots} - {snapshot.uid for snapshot in tree.snapshots}
+        drop(vm, vm.tree.below(uid) if children else {uid})
+
+
+def drop(vm: Machine, gone: set[int]):
+    """Have a VM that is held for an operation no longer have these snapshots, as far as it has them; the children of each move up to its parent."""
+    tree = vm.tree
+    for uid in gone:
+        tree = tree.without(uid, False) if tree.find(uid) else tree
+    if tree != vm.tree:
         kept = {number: each for number, each in vm.state["snapshots"].items() if int(number) not in gone}
         vm.save({**vm.state, "snapshots": kept}, tree, {vmsd.state_file(vm.name, number): None for number in gone})
         vm.drop_disks()

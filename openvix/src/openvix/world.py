@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import clones, deletion, place, products, worldfile
+from openvix import clones, deletion, place, products, snapshots, worldfile
 from openvix.clock import RealClock, SteppedClock
 from openvix.faults import Faults
 from openvix.guest import disks
@@ -79,7 +79,9 @@ class World:
         """Take back or end what a killed daemon was at."""
         for path, made in list(self.inventory.making.items()):
             clones.take_back(Path(path), made)
-            self.inventory.end_making(path, False)
+            # The snapshot that was taken for it goes once its VM is read.
+            if path not in self.inventory.taking:
+                self.inventory.end_making(path, False)
         for path in self.inventory.elsewhere:
             if Path(path).parent.is_dir():
                 clones.put(Path(path))
@@ -90,6 +92,10 @@ class World:
 
     def _tie(self):
         """Have the snapshots of VMs name their linked clones: a daemon may be killed just before it writes that down."""
+        for path, (base, uid) in list(self.inventory.taking.items()):
+            if base in self.machines:
+                snapshots.drop(self.machines[base], {uid})
+            self.inventory.end_making(path, False)
         for machine in list(self.machines.values()):
             clones.disown(machine, {path for snapshot in machine.tree.snapshots for path in snapshot.clones if not Path(path).exists()})
             base = machine.state.get("base", {})

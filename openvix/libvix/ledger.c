@@ -23,7 +23,6 @@
 #define CLIENTS "clients"
 
 enum {
-    SLOTS = 65536,
     LEDGER_PATH_SIZE = LEDGER_NAME_SIZE + sizeof CLIENTS,
 };
 
@@ -39,10 +38,10 @@ struct books {
     int64_t buffers;
     int64_t used;
     int64_t disconnected;
-    struct slot slots[SLOTS];
+    struct slot slots[LEDGER_SLOTS];
 };
 
-_Static_assert(sizeof(struct books) == 32 + 16 * SLOTS, "PROTOCOL.md says: no padding");
+_Static_assert(sizeof(struct books) == 32 + 16 * LEDGER_SLOTS, "PROTOCOL.md says: no padding");
 
 struct ledger {
     struct books *books;
@@ -183,7 +182,7 @@ static bool take_slot(struct entry *entry, int32_t handle, int32_t type)
     while (slot < books->used && books->slots[slot].references > 0) {
         slot++;
     }
-    if (slot == SLOTS) {
+    if (slot == LEDGER_SLOTS) {
         return false;
     }
     ledger->first_free = slot + 1;

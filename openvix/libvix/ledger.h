@@ -14,6 +14,7 @@
 
 enum {
     LEDGER_NAME_SIZE = 64,
+    LEDGER_SLOTS = 65536,
 };
 
 struct ledger;

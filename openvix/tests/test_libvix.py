@@ -10,18 +10,16 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 
+import programs
 import pytest
 
-from openvix import facts, library
-
-PROGRAM = Path(__file__).parent / "c" / "drive.c"
+from openvix import facts
 
 
 def start(openvix, *verbs: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [library.compile_client(PROGRAM), *verbs],
+        programs.command("drive", *verbs),
         env=os.environ | openvix.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -129,6 +129,7 @@ def test_a_living_client_that_holds_something_is_seen_too(openvix):
 ENDS = {"crash": -signal.SIGSEGV, "abort": -signal.SIGABRT, "exit": 3}
 
 
+@programs.unwatched
 @pytest.mark.parametrize("where", ["call", "job"])
 @pytest.mark.parametrize("end", ENDS)
 def test_a_fault_ends_the_client_as_the_library_would(openvix, end, where):

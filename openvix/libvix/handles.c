@@ -321,9 +321,12 @@ void Vix_ReleaseHandle(VixHandle handle)
     struct object *object = look_up(handle);
     if (is_usable(object) && object->references > 0) {
         unrefer(object);
-    } else if (is_usable(object)) {
-        /* Borrowed in a callback, and given away: gone, as it would be with VIX. */
-        object->lent = false;
+    } else if (handle != VIX_INVALID_HANDLE) {
+        /* Not the client's to release. One that is borrowed in a callback is gone now, as it would be with VIX. */
+        ledger_released_too_often();
+        if (object != NULL) {
+            object->lent = false;
+        }
     }
     library_leave();
 }

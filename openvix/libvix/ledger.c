@@ -38,10 +38,11 @@ struct books {
     int64_t buffers;
     int64_t used;
     int64_t disconnected;
+    int64_t too_often;
     struct slot slots[LEDGER_SLOTS];
 };
 
-_Static_assert(sizeof(struct books) == 32 + 16 * LEDGER_SLOTS, "PROTOCOL.md says: no padding");
+_Static_assert(sizeof(struct books) == 40 + 16 * LEDGER_SLOTS, "PROTOCOL.md says: no padding");
 
 struct ledger {
     struct books *books;
@@ -102,7 +103,7 @@ bool ledger_open(int run, char name[LEDGER_NAME_SIZE])
         unlinkat(run, path, 0);
         return false;
     }
-    memcpy(books->magic, "OVLEDGR1", sizeof books->magic);
+    memcpy(books->magic, "OVLEDGR2", sizeof books->magic);
     struct ledger *ledger = allocate(sizeof *ledger);
     ledger->books = books;
     ledger->next = ledgers;
@@ -160,6 +161,13 @@ void ledger_disconnected(bool disconnected)
 {
     if (current() != NULL) {
         store(&current()->books->disconnected, disconnected);
+    }
+}
+
+void ledger_released_too_often(void)
+{
+    if (current() != NULL) {
+        store(&current()->books->too_often, current()->books->too_often + 1);
     }
 }
 

@@ -169,6 +169,7 @@ def test_handles_are_counted_typed_and_never_confused(scripted):
     assert (left["disconnected"], left["buffers"]) == (True, 0)
 
 
+@programs.by_the_processor
 def test_handles_and_texts_have_an_end_that_is_told(scripted):
     scripted.answers["VixVM_WriteVariable"] = lambda *_: (facts.VIX_OK, [])
 
@@ -261,10 +262,12 @@ def test_what_is_connected_can_be_lost(scripted, scene):
     assert books(scripted.world) == []
 
 
+@programs.among_its_own_threads
 def test_the_process_keeps_its_signals_and_hands_no_descriptor_down(scripted):
     assert passed(scripted.run("connection", "process"))
 
 
+@programs.by_the_processor
 def test_no_password_stays_in_memory(scripted):
     assert passed(scripted.run("connection", "password"))
     assert [each[3] for each in scripted.asked if each[0] == "VixVM_LoginInGuest"] == ["Qz8-paSs!wJ7"]
@@ -512,6 +515,8 @@ class Client:
 
 @pytest.fixture
 def client(scripted, monkeypatch):
+    if programs.WATCHED:
+        pytest.skip("the library is loaded into this process")
     monkeypatch.setenv("OPENVIX_WORLD", str(scripted.world))
     scripted.answers["VixVM_Open"] = lambda host, path: handle(path)
     client = Client()

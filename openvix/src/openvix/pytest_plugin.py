@@ -109,6 +109,7 @@ class ServedWorld:
             rows = self._rows()
         return [
             f"process {row['client']}{'' if row['ended'] else ' (still connected)'} left {row['buffers']} buffers and these handles: {row['open']}"
+            + (f"; {row['too_often']} it released too often" if row["too_often"] else "")
             for row in rows
         ]
 

@@ -82,8 +82,25 @@ ENDS = list(dict.fromkeys((RUN[0], RUN[-1])))
 BENCHMARKS = sorted(path.stem for path in ROOT.glob("tests/benchmarks/*.py") if path.stem != "measure")
 INTEGRATION = sorted(path.parent.parent.name for path in ROOT.glob("tests/integration/targets/*/tasks/main.yml"))
 
+# Built with a sanitizer or run under valgrind: the C library, by the tests that drive it from programs of its own.
+WATCHED_TESTS = [f"openvix/tests/test_{name}.py" for name in ("libvix_protocol", "libvix", "install", "stress")]
+SANITIZE = "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+
+
+def has_sanitizers():
+    """Whether a program that they are built into runs here; a container may forbid what the search for leaks needs."""
+    own = next((path for path in map(shutil.which, ("cc", "gcc", "clang")) if path), None)
+    with tempfile.TemporaryDirectory(prefix="sanitized-") as folder:
+        program = f"{folder}/program"
+        built = own and subprocess.run([own, *shlex.split(SANITIZE), "-x", "c", "-o", program, "-"], input=b"int main(void) { return 0; }", capture_output=True)
+        return bool(built) and built.returncode == 0 and subprocess.run([program], capture_output=True, check=False).returncode == 0
+
+
+SANITIZED = not sys.argv[1:] and has_sanitizers()
+
 nox.options.sessions = [
     "lint",
+    *(["sanitizers"] if SANITIZED else []),
     *(f"units({core})" for core in RUN),
     *(f"integration({core})" for core in RUN[-1:] if INTEGRATION),
     *(f"sanity({core})" for core in ENDS),
@@ -105,6 +122,9 @@ def left_out():
     for python in OLDEST.values():
         if python not in PYTHONS:
             yield f"modules on a VM host's Python {python}, for want of it"
+    if not SANITIZED:
+        yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
+    yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"
     if not INTEGRATION:
         yield "integration: there are no targets yet"
 
@@ -183,6 +203,35 @@ def compiler_package():
 def pytest(session, *arguments):
     """Run pytest, with three workers for each core since most tests wait rather than work; a test that hangs is ended with the traceback of every thread."""
     session.run("pytest", f"--numprocesses={3 * (os.cpu_count() or 1)}", "--timeout=120", *arguments, *session.posargs)
+
+
+def watched(session, **environment):
+    """Run the tests of the C library in an environment that has its programs watched, from a cache of their own."""
+    session.install(f"ansible-core~={RUN[0]}.0", *TESTERS)
+    install_openvix(session)
+    with tempfile.TemporaryDirectory(prefix="watched-") as cache:
+        session.env.update(environment, OPENVIX_CACHE=cache)
+        pytest(session, *WATCHED_TESTS)
+
+
+@nox.session
+def sanitizers(session):
+    """Run the C library's tests with AddressSanitizer, its search for leaks, and UBSan built into the library and its clients."""
+    watched(session, OPENVIX_CFLAGS=SANITIZE)
+
+
+@nox.session
+def threads(session):
+    """Run the C library's tests with ThreadSanitizer; by itself it ends a child that starts threads after a fork."""
+    watched(session, OPENVIX_CFLAGS="-g -fsanitize=thread", TSAN_OPTIONS="die_after_fork=0")
+
+
+@nox.session
+def valgrind(session):
+    """Run the C library's tests under valgrind."""
+    kinds = "definite,indirect"  # threads of the library outlive main(), with what they point to
+    runner = f"valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds={kinds} --show-leak-kinds={kinds}"
+    watched(session, OPENVIX_RUNNER=runner)
 
 
 MATRIX = nox.parametrize("python,version", [(FOUND[core], core) for core in RUN], ids=RUN)

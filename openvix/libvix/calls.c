@@ -155,6 +155,11 @@ VixHandle start(struct call *call, VixEventProc *callback, void *data)
         fail(call, connection_open());
     }
     library_lock();
+    if (!handles_left()) {
+        library_leave();
+        end(call);
+        return VIX_INVALID_HANDLE;
+    }
     VixError error = obstacle(call);
     bool orphan = call->host != NULL && call->host->closed;
     struct job *job = job_new(call->function, orphan ? NULL : call->host, callback, data);
@@ -255,8 +260,14 @@ VixError answer_snapshot(struct call *call, VixHandle *snapshot)
         handle = VIX_INVALID_HANDLE;
     } else if (error == VIX_OK) {
         struct object *object = object_named(VIX_HANDLETYPE_SNAPSHOT, call->host, value->bytes, value->count);
-        object_refer(object);
-        handle = object->handle;
+        object_hold(object);
+        if (object_can_refer(object)) {
+            object_refer(object);
+            handle = object->handle;
+        } else {
+            error = VIX_E_TOO_MANY_HANDLES;
+        }
+        object_drop(object);
     }
     library_leave();
     if (snapshot != NULL) {

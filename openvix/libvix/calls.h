@@ -35,7 +35,7 @@ void put_list(struct call *call, VixHandle list);
 void put_no_list(struct call *call, VixHandle list);
 void put_count(struct call *call, uint32_t count);
 
-/* Start the job and return its handle. What is wrong with an argument ends a job too. */
+/* Start the job and return its handle, 0 when there are too many. What is wrong with an argument ends a job too. */
 VixHandle start(struct call *call, VixEventProc *callback, void *data);
 
 /* Ask the daemon and wait for its answer; the call must be ended afterwards. */

@@ -31,6 +31,7 @@ static int dll_id;
 static uint32_t last_number[TYPES];
 static struct object *table[BUCKETS];
 static int connected_hosts;
+static int owned; /* objects that the client has references to */
 
 void library_lock(void)
 {
@@ -201,8 +202,20 @@ static void free_if_unowned(struct object *object)
     }
 }
 
+/* As many as the books have slots: every handle stands in them, and who never releases any is told. */
+bool handles_left(void)
+{
+    return owned < LEDGER_SLOTS;
+}
+
+bool object_can_refer(const struct object *object)
+{
+    return object->references > 0 || handles_left();
+}
+
 void object_refer(struct object *object)
 {
+    owned += object->references == 0;
     object->references++;
     ledger_references(&object->entry, object->handle, object->type, object->references);
 }
@@ -210,6 +223,7 @@ void object_refer(struct object *object)
 static void unrefer(struct object *object)
 {
     object->references--;
+    owned -= object->references == 0;
     ledger_references(&object->entry, object->handle, object->type, object->references);
     free_if_unowned(object);
 }
@@ -253,6 +267,7 @@ static void close_object(struct object *object)
     unlink_object(object);
     object->closed = true;
     object->lent = false;
+    owned -= object->references > 0;
     object->references = 0;
     object->entry.ledger = NULL;
 }
@@ -306,9 +321,12 @@ void Vix_ReleaseHandle(VixHandle handle)
     struct object *object = look_up(handle);
     if (is_usable(object) && object->references > 0) {
         unrefer(object);
-    } else if (is_usable(object)) {
-        /* Borrowed in a callback, and given away: gone, as it would be with VIX. */
-        object->lent = false;
+    } else if (handle != VIX_INVALID_HANDLE) {
+        /* Not the client's to release. One that is borrowed in a callback is gone now, as it would be with VIX. */
+        ledger_released_too_often();
+        if (object != NULL) {
+            object->lent = false;
+        }
     }
     library_leave();
 }
@@ -317,7 +335,7 @@ void Vix_AddRefHandle(VixHandle handle)
 {
     library_lock();
     struct object *object = look_up(handle);
-    if (is_usable(object)) {
+    if (is_usable(object) && object_can_refer(object)) {
         object_refer(object);
     }
     library_leave();

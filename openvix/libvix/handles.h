@@ -44,6 +44,9 @@ void library_unlock_in_child(void);
 struct object *object_new(size_t size, VixHandleType type, struct object *host, void (*dispose)(struct object *object));
 struct object *object_named(VixHandleType type, struct object *host, const char *reference, size_t size);
 struct object *object_find(VixHandle handle, VixHandleType type, VixError *error);
+/* Whether the client may own a reference: it has a limited number of handles. */
+bool object_can_refer(const struct object *object);
+bool handles_left(void);
 void object_refer(struct object *object);
 void object_hold(struct object *object);
 void object_drop(struct object *object);

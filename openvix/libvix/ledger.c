@@ -23,7 +23,6 @@
 #define CLIENTS "clients"
 
 enum {
-    SLOTS = 65536,
     LEDGER_PATH_SIZE = LEDGER_NAME_SIZE + sizeof CLIENTS,
 };
 
@@ -39,10 +38,11 @@ struct books {
     int64_t buffers;
     int64_t used;
     int64_t disconnected;
-    struct slot slots[SLOTS];
+    int64_t too_often;
+    struct slot slots[LEDGER_SLOTS];
 };
 
-_Static_assert(sizeof(struct books) == 32 + 16 * SLOTS, "PROTOCOL.md says: no padding");
+_Static_assert(sizeof(struct books) == 40 + 16 * LEDGER_SLOTS, "PROTOCOL.md says: no padding");
 
 struct ledger {
     struct books *books;
@@ -103,7 +103,7 @@ bool ledger_open(int run, char name[LEDGER_NAME_SIZE])
         unlinkat(run, path, 0);
         return false;
     }
-    memcpy(books->magic, "OVLEDGR1", sizeof books->magic);
+    memcpy(books->magic, "OVLEDGR2", sizeof books->magic);
     struct ledger *ledger = allocate(sizeof *ledger);
     ledger->books = books;
     ledger->next = ledgers;
@@ -164,6 +164,13 @@ void ledger_disconnected(bool disconnected)
     }
 }
 
+void ledger_released_too_often(void)
+{
+    if (current() != NULL) {
+        store(&current()->books->too_often, current()->books->too_often + 1);
+    }
+}
+
 void ledger_buffers(struct ledger *ledger, int change)
 {
     if (ledger != NULL) {
@@ -183,7 +190,7 @@ static bool take_slot(struct entry *entry, int32_t handle, int32_t type)
     while (slot < books->used && books->slots[slot].references > 0) {
         slot++;
     }
-    if (slot == SLOTS) {
+    if (slot == LEDGER_SLOTS) {
         return false;
     }
     ledger->first_free = slot + 1;

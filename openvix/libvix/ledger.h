@@ -14,6 +14,7 @@
 
 enum {
     LEDGER_NAME_SIZE = 64,
+    LEDGER_SLOTS = 65536,
 };
 
 struct ledger;
@@ -31,6 +32,7 @@ void ledger_retire(void);
 void ledger_forget_all(void);
 struct ledger *ledger_current(void);
 void ledger_disconnected(bool disconnected);
+void ledger_released_too_often(void);
 void ledger_buffers(struct ledger *ledger, int change);
 void ledger_references(struct entry *entry, int32_t handle, int32_t type, int32_t references);
 

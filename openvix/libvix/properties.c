@@ -112,7 +112,7 @@ static VixError check(const struct cell *cell, const struct value *item, const s
         return VIX_E_UNRECOGNIZED_PROPERTY;
     }
     if (job != NULL && cell->id == VIX_PROPERTY_JOB_RESULT_HANDLE && job->result != NULL) {
-        return job->result->closed ? VIX_E_INVALID_HANDLE : VIX_OK;
+        return job->result->closed ? VIX_E_INVALID_HANDLE : object_can_refer(job->result) ? VIX_OK : VIX_E_TOO_MANY_HANDLES;
     }
     return fits(value, cell->type) ? VIX_OK : VIX_E_PROPERTY_TYPE_MISMATCH;
 }
@@ -347,6 +347,9 @@ VixError VixPropertyList_AllocPropertyListVargs(VixHandle hostHandle, VixHandle 
     va_end(rest);
     library_lock();
     struct object *host = object_find(hostHandle, VIX_HANDLETYPE_HOST, &error);
+    if (error == VIX_OK && !handles_left()) {
+        error = VIX_E_TOO_MANY_HANDLES;
+    }
     if (host != NULL && error == VIX_OK) {
         struct property_list *list = list_new(host, frame);
         object_refer(&list->object);

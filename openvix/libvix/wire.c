@@ -77,7 +77,7 @@ static uint64_t read_little(const char *from, int size)
 static unsigned char *more(struct message *message, size_t size)
 {
     if (message->room - message->size < size) {
-        struct message grown = {.size = message->size, .room = 2 * (message->size + size)};
+        struct message grown = {.size = message->size, .room = 2 * (message->size + size), .too_big = message->too_big};
         grown.bytes = allocate(grown.room);
         if (message->size > 0) {
             memcpy(grown.bytes, message->bytes, message->size);
@@ -110,9 +110,10 @@ void message_number(struct message *message, int64_t number)
 
 static void put_string(struct message *message, char tag, const void *bytes, size_t size)
 {
-    /* What is longer than a frame is never sent (message_fits), so its length need not fit either. */
+    /* What is longer than a frame is never sent (message_fits): it is not copied either. */
+    message->too_big |= size > FRAME_LIMIT;
     put(message, tag, size, 4);
-    if (size > 0) {
+    if (size > 0 && !message->too_big) {
         memcpy(more(message, size), bytes, size);
     }
 }
@@ -154,7 +155,7 @@ void message_value(struct message *message, const struct value *value)
 
 bool message_fits(const struct message *message)
 {
-    return message->size - LENGTH_SIZE <= FRAME_LIMIT;
+    return !message->too_big && message->size - LENGTH_SIZE <= FRAME_LIMIT;
 }
 
 bool message_send(struct message *message, int64_t id, int socket)

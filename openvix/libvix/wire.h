@@ -38,6 +38,7 @@ struct message {
     unsigned char *bytes;
     size_t size;
     size_t room;
+    bool too_big; /* for a frame; what did not fit is not in it */
 };
 
 void *allocate(size_t size);

@@ -10,10 +10,18 @@ import os
 import shlex
 from pathlib import Path
 
+import pytest
+
 from openvix import library
 
 FOLDER = Path(__file__).parent / "c"
 WATCHED = "fsanitize" in os.environ.get("OPENVIX_CFLAGS", "") or "OPENVIX_RUNNER" in os.environ
+unwatched = pytest.mark.skipif(WATCHED, reason="nothing of it runs in a program of tests/c, or the program is to crash")
+
+
+by_the_processor = pytest.mark.skipif("OPENVIX_RUNNER" in os.environ, reason="it looks at or fills so much memory that valgrind takes minutes")
+
+among_its_own_threads = pytest.mark.skipif("fsanitize=thread" in os.environ.get("OPENVIX_CFLAGS", ""), reason="ThreadSanitizer has a thread of its own")
 
 
 def command(name: str, *arguments: object, library_path: Path | None = None) -> list[str]:

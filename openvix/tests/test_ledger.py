@@ -13,11 +13,11 @@ import pytest
 from openvix import facts, ledger
 
 
-def write(folder, name, slots=(), buffers=0, disconnected=0, magic=b"OVLEDGR1"):
+def write(folder, name, slots=(), buffers=0, disconnected=0, magic=b"OVLEDGR2", too_often=0):
     path = folder / name
-    path.write_bytes(struct.pack("<8sqqq", magic, buffers, len(slots), disconnected) + b"".join(struct.pack("<iiii", *slot, 0) for slot in slots))
+    path.write_bytes(struct.pack("<8sqqqq", magic, buffers, len(slots), disconnected, too_often) + b"".join(struct.pack("<iiii", *slot, 0) for slot in slots))
     with open(path, "r+b") as file:
-        file.truncate(32 + 16 * ledger.SLOTS)
+        file.truncate(40 + 16 * ledger.SLOTS)
     return path
 
 
@@ -33,10 +33,10 @@ JOB, VM = facts.VIX_HANDLETYPE_JOB, facts.VIX_HANDLETYPE_VM
 
 def test_released_handles_are_not_open(folder):
     path = write(folder, "7-a.ledger", [(1, JOB, 0), (-5, VM, 2)], buffers=3, disconnected=1)
-    assert ledger.read(path) == {"disconnected": True, "buffers": 3, "open": [{"handle": -5, "type": VM, "references": 2}]}
+    assert ledger.read(path) == {"disconnected": True, "buffers": 3, "too_often": 0, "open": [{"handle": -5, "type": VM, "references": 2}]}
 
 
-@pytest.mark.parametrize("raw", [b"", b"OVLEDGR1", b"x" * 32])
+@pytest.mark.parametrize("raw", [b"", b"OVLEDGR2", b"OVLEDGR1" + b"x" * 32, b"x" * 40])
 def test_what_is_no_ledger_says_nothing(folder, raw):
     (folder / "7-a.ledger").write_bytes(raw)
     assert ledger.read(folder / "7-a.ledger") is None
@@ -44,7 +44,7 @@ def test_what_is_no_ledger_says_nothing(folder, raw):
 
 def test_a_number_of_slots_beyond_the_file_is_not_believed(folder):
     path = folder / "7-a.ledger"
-    path.write_bytes(struct.pack("<8sqqq", b"OVLEDGR1", 0, 2**62, 0) + struct.pack("<iiii", 1, JOB, 1, 0))
+    path.write_bytes(struct.pack("<8sqqqq", b"OVLEDGR2", 0, 2**62, 0, 0) + struct.pack("<iiii", 1, JOB, 1, 0))
     assert len(ledger.read(path)["open"]) == 1
 
 

@@ -10,18 +10,16 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 
+import programs
 import pytest
 
-from openvix import facts, library
-
-PROGRAM = Path(__file__).parent / "c" / "drive.c"
+from openvix import facts
 
 
 def start(openvix, *verbs: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [library.compile_client(PROGRAM), *verbs],
+        programs.command("drive", *verbs),
         env=os.environ | openvix.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -93,6 +91,17 @@ def test_what_a_client_leaves_open_is_seen_after_its_end(openvix, verbs, types, 
     assert left(openvix) == (types, buffers)
 
 
+@pytest.mark.parametrize(("verbs", "times"), [(["release", "release", "disconnect"], 1), (["disconnect", "release"], 1), (["release", "disconnect"], 0)])
+def test_what_a_client_releases_that_it_does_not_own_is_seen(openvix, verbs, times):
+    """VMware's library may crash of it, at once or later."""
+    openvix.forgive_leaks("releasing too often is what is tested")
+    db = openvix.add_vm("db")
+    drive(openvix, "connect", f"open={db}", *verbs)
+
+    left(openvix)
+    assert [row["too_often"] for row in openvix.handles()] == [times] * bool(times)
+
+
 def test_what_a_killed_client_leaves_open_is_seen(openvix):
     openvix.forgive_leaks("leaving things open is what is tested")
     db = openvix.add_vm("db")
@@ -131,6 +140,7 @@ def test_a_living_client_that_holds_something_is_seen_too(openvix):
 ENDS = {"crash": -signal.SIGSEGV, "abort": -signal.SIGABRT, "exit": 3}
 
 
+@programs.unwatched
 @pytest.mark.parametrize("where", ["call", "job"])
 @pytest.mark.parametrize("end", ENDS)
 def test_a_fault_ends_the_client_as_the_library_would(openvix, end, where):

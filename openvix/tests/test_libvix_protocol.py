@@ -18,12 +18,12 @@ import sys
 import threading
 from pathlib import Path
 
+import programs
 import pytest
 
 from openvix import facts, ledger, library, wire
 
 FACTS = json.loads((Path(__file__).resolve().parents[2] / "facts" / "vix-api.json").read_text(encoding="utf-8"))
-PROGRAMS = Path(__file__).parent / "c"
 JUNK_ERROR = struct.unpack("<q", struct.pack("<Q", 0xF123456789AB0BBF))[0]
 PROCESSES = [
     [facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, "first", facts.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER, "root"],
@@ -125,9 +125,10 @@ class Scripted:
 
     def run(self, program: str, *arguments: str, pass_fds: tuple = (), **environment: str) -> subprocess.CompletedProcess:
         """Run a program of tests/c in this world."""
-        command = [library.compile_client(PROGRAMS / f"{program}.c"), *arguments]
         environment = os.environ | {"OPENVIX_WORLD": str(self.world)} | environment
-        return subprocess.run(command, env=environment, pass_fds=pass_fds, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(
+            programs.command(program, *arguments), env=environment, pass_fds=pass_fds, capture_output=True, text=True, timeout=100, check=False
+        )
 
 
 @pytest.fixture
@@ -166,6 +167,16 @@ def test_handles_are_counted_typed_and_never_confused(scripted):
         facts.VIX_HANDLETYPE_PROPERTY_LIST,
     ]
     assert (left["disconnected"], left["buffers"]) == (True, 0)
+
+
+@programs.by_the_processor
+def test_handles_and_texts_have_an_end_that_is_told(scripted):
+    scripted.answers["VixVM_WriteVariable"] = lambda *_: (facts.VIX_OK, [])
+
+    assert passed(scripted.run("limits"))
+    assert books(scripted.world) == []
+    (written,) = [each for each in scripted.asked if each[0] == "VixVM_WriteVariable"]
+    assert len(written[4]) == (64 << 20) - 200
 
 
 def test_handles_begin_at_another_number_in_every_process(scripted):
@@ -251,10 +262,12 @@ def test_what_is_connected_can_be_lost(scripted, scene):
     assert books(scripted.world) == []
 
 
+@programs.among_its_own_threads
 def test_the_process_keeps_its_signals_and_hands_no_descriptor_down(scripted):
     assert passed(scripted.run("connection", "process"))
 
 
+@programs.by_the_processor
 def test_no_password_stays_in_memory(scripted):
     assert passed(scripted.run("connection", "password"))
     assert [each[3] for each in scripted.asked if each[0] == "VixVM_LoginInGuest"] == ["Qz8-paSs!wJ7"]
@@ -502,6 +515,8 @@ class Client:
 
 @pytest.fixture
 def client(scripted, monkeypatch):
+    if programs.WATCHED:
+        pytest.skip("the library is loaded into this process")
     monkeypatch.setenv("OPENVIX_WORLD", str(scripted.world))
     scripted.answers["VixVM_Open"] = lambda host, path: handle(path)
     client = Client()

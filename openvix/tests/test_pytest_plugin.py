@@ -14,7 +14,7 @@ pytest_plugins = ["pytester"]
 CLIENT = """
 import os, struct, subprocess, sys
 
-def client(openvix, buffers=0, handles=(), lives=""):
+def client(openvix, buffers=0, handles=(), lives="", too_often=0):
     code = f'''
 import os, struct, sys
 from openvix import control, place
@@ -22,7 +22,7 @@ from pathlib import Path
 world = Path(os.environ["OPENVIX_WORLD"])
 name = f"{{os.getpid()}}-test.ledger"
 slots = {list(handles)!r}
-head = struct.pack("<8sqqq", b"OVLEDGR1", {buffers}, len(slots), 1)
+head = struct.pack("<8sqqqq", b"OVLEDGR2", {buffers}, len(slots), 1, {too_often})
 (world / "run/clients" / name).write_bytes(head + b"".join(struct.pack("<iiii", *slot) for slot in slots))
 connection = control.Connection(place.dial(world), name)
 {lives}
@@ -60,6 +60,12 @@ def test_a_leaked_buffer_fails_the_test(outcome):
     result, told = outcome("def test(openvix):\n    client(openvix, buffers=3)\n")
     assert told == {"passed": 1, "errors": 1}
     result.stdout.fnmatch_lines(["*left 3 buffers*"])
+
+
+def test_a_handle_that_is_released_too_often_fails_the_test(outcome):
+    result, told = outcome("def test(openvix):\n    client(openvix, too_often=2)\n")
+    assert told == {"passed": 1, "errors": 1}
+    result.stdout.fnmatch_lines(["*; 2 it released too often*"])
 
 
 def test_a_leak_of_a_client_that_is_killed_is_seen_even_when_the_daemon_is_killed_too(outcome):

@@ -36,9 +36,10 @@ def clone(world, vm: Machine, call, uid: int | None, linked: bool, target: str) 
             raise Failure(facts.VIX_E_VM_IS_RUNNING)
         vm.require_unlocked()
         path = Path(os.path.realpath(os.path.dirname(target)), os.path.basename(target))
-        with begun(world, path):
+        takes = linked and uid is None
+        with begun(world, path, vm if takes else None):
             vm.linger(call)
-            if linked and uid is None:
+            if takes:
                 uid = snapshots.take(vm, "Clone").uid
             disk = vm.state["disk"] if uid is None else vm.state["snapshots"][str(uid)]["disk"]
             fill(vm, path, disk, uid if linked else None)
@@ -50,12 +51,16 @@ def clone(world, vm: Machine, call, uid: int | None, linked: bool, target: str) 
 
 
 @contextlib.contextmanager
-def begun(world, path: Path):
-    """Have a VM made beside its place within the block, and put it there at its end; what fails or is killed leaves nothing."""
+def begun(world, path: Path, base: Machine | None):
+    """Have a VM made beside its place within the block, and put it there at its end; what fails or is killed leaves nothing.
+
+    base: of which the block takes a snapshot first.
+    """
     if any(os.path.lexists(each) for each in places(path)):
         raise Failure(facts.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
     missing = [str(folder) for folder in (path.parent, *path.parent.parents) if not folder.exists()]
-    if not world.inventory.begin_making(str(path), missing):
+    uid = base.tree.last + 1 if base else 0
+    if not world.inventory.begin_making(str(path), missing, (base.path, uid) if base else None):
         raise Failure(facts.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
     whole = False
     try:
@@ -65,6 +70,8 @@ def begun(world, path: Path):
     finally:
         if not whole:
             take_back(path, missing)
+            if base:
+                snapshots.drop(base, {uid})
         world.inventory.end_making(str(path), whole)
     put(path)
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from openvix import facts, place, wire, worldfile
+from openvix.clock import SteppedClock
 from openvix.failure import Failure
 
 # How long a daemon may take to answer for the first time.
@@ -84,8 +85,25 @@ def add_fault(world, said):
     world.faults.add(worldfile.fault(said))
 
 
-def clear_faults(world, _):
-    world.faults.clear()
+def faults(world, _) -> list[dict]:
+    return world.faults.told()
+
+
+def clear_faults(world, number):
+    """Remove all faults, or the one of this number in the list."""
+    if number is not None and type(number) is not int:
+        raise worldfile.Mistake("a fault is named by its number")
+    world.faults.clear(number)
+
+
+def advance(world, seconds) -> float:
+    """Move the world's time on, and return what it is now."""
+    if not isinstance(world.clock, SteppedClock):
+        raise worldfile.Mistake('the time of this world is real: clock = "stepped" in its [world] is for tests that move it on')
+    if type(seconds) not in (int, float) or not 0 <= seconds < 1e9:
+        raise worldfile.Mistake(f"time moves on by a number of seconds, not by {seconds!r}")
+    world.clock.advance(seconds)
+    return world.clock.now()
 
 
 def stop(world, _):
@@ -100,7 +118,9 @@ TABLE = {
     "OpenVIX_AddVM": add_vm,
     "OpenVIX_ChangeVM": change_vm,
     "OpenVIX_AddFault": add_fault,
+    "OpenVIX_Faults": faults,
     "OpenVIX_ClearFaults": clear_faults,
+    "OpenVIX_Advance": advance,
     "OpenVIX_Stop": stop,
 }
 

@@ -15,51 +15,98 @@ from openvix import worldfile
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls one call: an error code (0: its own) with junk above bit 15, seconds of delay, a directive for the client and where it strikes."""
+    """What befalls one call.
+
+    An error code (0: its own) with junk above bit 15, seconds of delay, a directive for the client and where it strikes; the end of the connection ("lost")
+    or of the daemon ("kill"), afterwards or before the step of this number; how its thread is struck (struck.py).
+    """
 
     error: int = 0
     junk: int = 0
     delay: float = 0.0
     directive: str = ""
     in_job: bool = False
+    end: str = ""
+    after: bool = False
+    step: int = 0
+    room: int | None = None
+    cut: int | None = None
+    sees: dict | None = None
+
+
+class Rule:
+    """A rule of the world, and how many calls have matched it and were struck by it."""
+
+    def __init__(self, said: dict):
+        self.said = said
+        self.matched, self.struck = 0, 0
+        self.first, self.end = said["from"], said["from"] + said["times"] if said["times"] else None
+        self._of: dict[object, int] = {}
+        self.fault = Fault(
+            said["error"],
+            said["junk"],
+            said["delay"],
+            next((each for each in worldfile.DIRECTIVES if said[each]), ""),
+            said["where"] == "job",
+            next((each for each in worldfile.ENDS if said[each]), ""),
+            said["where"] == "after",
+            said["step"] or 0,
+            said["disk_full"],
+            said["cut"],
+            {key: said[key] for key in worldfile.SEEN if said[key] is not None} or None,
+        )
+
+    def takes(self, of: object) -> bool:
+        """Count a call for whatever it is counted by, and return whether it is one of those to be struck."""
+        self.matched += 1
+        self._of[of] = count = self._of.get(of, 0) + 1
+        return count >= self.first and (self.end is None or count < self.end)
 
 
 class Faults:
-    """The rules of a world, each with the number of calls it has matched."""
+    """The rules of a world."""
 
     def __init__(self, rules: list[dict]):
         self._lock = threading.Lock()
-        self._rules = []
+        self._rules: list[Rule] = []
         for rule in rules:
             self.add(rule)
 
     def add(self, rule: dict):
         """Add a rule as worldfile.fault() returns it."""
-        directive = next((each for each in worldfile.DIRECTIVES if rule[each]), "")
-        fault = Fault(rule["error"], rule["junk"], rule["delay"], directive, rule["where"] == "job")
-        end = rule["from"] + rule["times"] if rule["times"] else None
         with self._lock:
             # A new list: match() reads the old one without the lock when it is empty.
-            self._rules = [*self._rules, [rule, fault, rule["from"], end, 0]]
+            self._rules = [*self._rules, Rule(rule)]
 
-    def clear(self):
+    def clear(self, number: int | None = None):
+        """Remove the rule of this number as told() counts them, or all."""
         with self._lock:
-            self._rules = []
+            if number is not None and not 1 <= number <= len(self._rules):
+                raise worldfile.Mistake(f"there is no fault {number}: there are {len(self._rules)}")
+            self._rules = [rule for at, rule in enumerate(self._rules, start=1) if number is not None and at != number]
 
-    def match(self, call: str, name: str | None, path: str | None) -> Fault | None:
-        """Count a call on a VM (None: on none) for every rule that it matches; return what the first rule in force does to it."""
+    def told(self) -> list[dict]:
+        """Return each rule as it was said, what it left out left out, with how many calls it matched and struck."""
+        with self._lock:
+            return [
+                {**{key: value for key, value in rule.said.items() if value != worldfile.FAULT[key][0]}, "matched": rule.matched, "struck": rule.struck}
+                for rule in self._rules
+            ]
+
+    def match(self, call: str, name: str | None, path: str | None, client: object = None) -> Fault | None:
+        """Count a call of a client on a VM (None: on none) for every rule that it matches; return what the first rule in force does to it."""
         if not self._rules:
             return None
-        struck = None
+        found = None
         with self._lock:
-            for matched in self._rules:
-                rule, fault, first, end, _ = matched
-                if rule["call"] not in (call, "*") or not _is_meant(rule["vm"], name, path):
+            for rule in self._rules:
+                said = rule.said
+                if said["call"] not in (call, "*") or not _is_meant(said["vm"], name, path) or said["client"] not in (None, client):
                     continue
-                matched[4] += 1
-                if struck is None and matched[4] >= first and (end is None or matched[4] < end):
-                    struck = fault
-        return struck
+                if rule.takes({"world": None, "client": client, "vm": path}[said["per"]]) and found is None:
+                    rule.struck += 1
+                    found = rule.fault
+        return found
 
 
 def _is_meant(vm: str | None, name: str | None, path: str | None) -> bool:

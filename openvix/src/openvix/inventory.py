@@ -24,15 +24,19 @@ class Inventory:
         # Paths of .vmx files; those being made with the directories made for them, those being deleted with the files that go.
         self.elsewhere: list[str] = said.get("elsewhere", [])
         self.making: dict[str, list[str]] = said.get("making", {})
+        # The snapshot that is taken for a linked clone which is being made: .vmx of its VM and uid.
+        self.taking: dict[str, list] = said.get("taking", {})
         self.deleting: dict[str, list[str]] = said.get("deleting", {})
         self.unregistered: list[str] = said.get("unregistered", [])
 
-    def begin_making(self, path: str, made: list[str]) -> bool:
-        """Note that a VM is being made; False when another call is at work in its folder."""
+    def begin_making(self, path: str, made: list[str], taking: tuple[str, int] | None = None) -> bool:
+        """Note that a VM is being made, and a snapshot taken for it; False when another call is at work in its folder."""
         with self._lock:
             if Path(path).parent in {Path(each).parent for each in (*self.making, *self.deleting)}:
                 return False
             self.making[path] = made
+            if taking:
+                self.taking[path] = [*taking]
             self._keep()
             return True
 
@@ -40,6 +44,7 @@ class Inventory:
         """Note that a VM is whole, or that nothing is left of it."""
         with self._lock:
             self.making.pop(path)
+            self.taking.pop(path, None)
             if whole:
                 self.elsewhere.append(path)
             self._keep()
@@ -64,7 +69,7 @@ class Inventory:
                 self._keep()
 
     def _keep(self):
-        said = {"elsewhere": self.elsewhere, "making": self.making, "deleting": self.deleting, "unregistered": self.unregistered}
+        said = {"elsewhere": self.elsewhere, "making": self.making, "taking": self.taking, "deleting": self.deleting, "unregistered": self.unregistered}
         journal.replace(self._path, json.dumps(said, indent=2).encode())
 
 

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import threading
-import time
 
-from openvix import calls, facts, wire
+from openvix import calls, facts, struck, wire
 from openvix.failure import Failure
 from openvix.faults import Fault
 
@@ -36,7 +37,7 @@ class Call:
         self.answer, self.arguments, machine = calls.understand(client, function, arguments)
         self.record = [client.pid, function, machine and machine.path, None]
         self.world.calls.append(self.record)
-        self._fault = self.world.faults.match(function, machine and machine.name, machine and machine.path) or NO_FAULT
+        self._fault = self.world.faults.match(function, machine and machine.name, machine and machine.path, client.pid) or NO_FAULT
 
     def start(self):
         """Answer at once, or begin the job."""
@@ -57,6 +58,9 @@ class Call:
         return self.client.gone
 
     def _begin_job(self, fault: Fault):
+        if fault.end and not (fault.in_job or fault.after or fault.step):
+            self._end(fault)
+            return
         if fault.directive and not fault.in_job:
             self.client.send(self.number, wire.ACCEPTED, fault.directive)
             return
@@ -68,10 +72,13 @@ class Call:
         threading.Thread(target=target, args=arguments, daemon=True).start()
 
     def _finish_late(self, fault: Fault):
-        time.sleep(fault.delay)
+        self.world.clock.sleep(fault.delay)
         self._finish(fault)
 
     def _finish(self, fault: Fault):
+        if fault.end and not (fault.after or fault.step):
+            self._end(fault)
+            return
         # What is none of the failures below is a bug of ours: it is logged as such, and the client still gets its answer.
         error, items = facts.VIX_E_FAIL, []
         try:
@@ -80,7 +87,8 @@ class Call:
             elif fault.error:
                 error = fault.error
             else:
-                items = self.answer(self, *self.arguments)
+                with struck.by(fault.sees, fault.room, fault.cut, fault.step):
+                    items = self.answer(self, *self.arguments)
                 error = facts.VIX_OK
         except Failure as failure:
             error = failure.code
@@ -88,8 +96,16 @@ class Call:
             error = HOST_ERRORS.get(failure.errno, facts.VIX_E_FILE_ERROR)
         finally:
             self.record[3] = error
+            if fault.after:
+                self._end(fault)
             if error and fault.junk:
                 error |= fault.junk << 16
                 # A VixError is unsigned, an integer of the protocol is not.
                 error -= (error >> 63) << 64
             self.client.send(self.number, wire.DONE, error, items, fault.directive)
+
+    def _end(self, fault: Fault):
+        """End the connection of this client, or the daemon."""
+        if fault.end == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.client.lose()

@@ -10,44 +10,61 @@ import json
 import os
 from pathlib import Path
 
+from openvix import struck
+
 NAME = "journal.json"
 
 
 def replace(path: Path, content: bytes):
     """Put this content in the place of a file: readers see the old or the new one, never a part."""
-    beside = path.with_name(f".{path.name}.new")
-    with open(beside, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    os.replace(_written(path, content), path)
 
 
 def commit(folder: Path, changes: dict[Path, bytes | None]):
     """Change several files at once (None removes one); the journal in this folder is the moment from which all are changed."""
-    journal = folder / NAME
+    journal, whole = folder / NAME, False
+    try:
+        # What needs room on the disk comes first: where there is none, nothing has happened.
+        for path, content in changes.items():
+            if content is not None:
+                _written(path, content)
+        if len(changes) > 1:
+            replace(journal, json.dumps({str(path.relative_to(folder.parent)): content is not None for path, content in changes.items()}).encode())
+        whole = True
+    finally:
+        if not whole:
+            for path in (journal, *changes):
+                _beside(path).unlink(missing_ok=True)
+    _carry_out({path: content is not None for path, content in changes.items()})
     if len(changes) > 1:
-        replace(journal, json.dumps({str(path.relative_to(folder.parent)): _text(content) for path, content in changes.items()}).encode())
-    carry_out(changes)
-    journal.unlink(missing_ok=True)
+        journal.unlink()
 
 
 def recover(folder: Path):
     """Finish a commit that was interrupted."""
     journal = folder / NAME
     if journal.exists():
-        changes = json.loads(journal.read_bytes())
-        carry_out({folder.parent / name: None if text is None else text.encode("latin-1") for name, text in changes.items()})
+        _carry_out({folder.parent / name: stays for name, stays in json.loads(journal.read_bytes()).items()})
         journal.unlink()
 
 
-def carry_out(changes: dict[Path, bytes | None]):
-    for path, content in changes.items():
-        if content is None:
+def _carry_out(changes: dict[Path, bool]):
+    for path, stays in changes.items():
+        if not stays:
             path.unlink(missing_ok=True)
-        else:
-            replace(path, content)
+        elif _beside(path).exists():
+            os.replace(_beside(path), path)
 
 
-def _text(content: bytes | None) -> str | None:
-    return None if content is None else content.decode("latin-1")
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
+
+
+def _written(path: Path, content: bytes) -> Path:
+    beside = _beside(path)
+    with open(beside, "wb") as file:
+        struck.need(len(content))
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return beside

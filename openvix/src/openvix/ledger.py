@@ -15,26 +15,26 @@ from pathlib import Path
 
 from openvix import journal
 
-MAGIC = b"OVLEDGR1"
-HEAD = struct.Struct("<8sqqq")
+MAGIC = b"OVLEDGR2"
+HEAD = struct.Struct("<8sqqqq")
 SLOT = struct.Struct("<iiii")
 SLOTS = 65536
 NAME = re.compile(r"(\d+)-[A-Za-z0-9_-]+\.ledger")
 
 
 def read(path: Path) -> dict | None:
-    """Return what a ledger says: {"disconnected":, "buffers":, "open": [{"handle":, "type":, "references":}]}; None when it says nothing."""
+    """Return what a ledger says: {"disconnected":, "buffers":, "too_often":, "open": [{"handle":, "type":, "references":}]}; None when it says nothing."""
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         head = file.read(HEAD.size)
         if len(head) < HEAD.size:
             return None
-        magic, buffers, used, disconnected = HEAD.unpack(head)
+        magic, buffers, used, disconnected, too_often = HEAD.unpack(head)
         if magic != MAGIC:
             return None
         slots = file.read(min(max(used, 0), SLOTS) * SLOT.size)
         slots = SLOT.iter_unpack(slots[: len(slots) // SLOT.size * SLOT.size])
         still = [{"handle": handle, "type": kind, "references": references} for handle, kind, references, _ in slots if references]
-        return {"disconnected": bool(disconnected), "buffers": buffers, "open": still}
+        return {"disconnected": bool(disconnected), "buffers": buffers, "too_often": too_often, "open": still}
     return None
 
 
@@ -93,6 +93,6 @@ class Ledgers:
 
 
 def _row(name: str, books: dict | None, ended: bool) -> dict | None:
-    if books is None or not (books["open"] or books["buffers"]):
+    if books is None or not (books["open"] or books["buffers"] or books["too_often"]):
         return None
     return {"client": int(NAME.fullmatch(name)[1]), "ended": ended, **books}

@@ -13,11 +13,11 @@ import os
 import re
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from openvix import facts, folders, journal, vmsd, vmx, worldfile
+from openvix import facts, folders, journal, struck, vmsd, vmx, worldfile
+from openvix.clock import RealClock, SteppedClock
 from openvix.failure import Failure
 from openvix.guest import disks
 from openvix.guest.system import Guest
@@ -33,23 +33,21 @@ POWER_BITS = {
 VARIABLES = ("runtime", "environment")
 # What lies in NAME.vmx.lck while OpenVIX runs the VM.
 LOCK, OURS = "M00001.lck", "openvix "
-# The clock that boot times are kept by: it goes on when the daemon does not.
-clock = time.monotonic
 
 
 class Machine:
     """A VM in its directory. What changes is replaced, never altered: readers need no lock."""
 
-    def __init__(self, path: Path, closing: threading.Event):
+    def __init__(self, path: Path, closing: threading.Event, clock: RealClock | SteppedClock):
         """Read the VM with this .vmx; raise OSError, ValueError or KeyError when its files are not those of a VM. Ends an interrupted change."""
         self.folder, self.name, self.own = path.parent, path.stem, path.parent / "openvix"
         folder, self.path = self.folder, str(path)
         journal.recover(self.own)
-        self.settings = worldfile.complete(json.loads((self.own / "machine.json").read_bytes()))
+        self._settings = worldfile.complete(json.loads((self.own / "machine.json").read_bytes()))
         self.state = json.loads((self.own / "state.json").read_bytes())
         self.tree = vmsd.read((folder / f"{self.name}.vmsd").read_bytes())
         self.changed = threading.Condition()
-        self.closing = closing
+        self.closing, self.clock = closing, clock
         self.doing = 0
         self.run = self.session = object()
         self.times_off = 0
@@ -61,11 +59,17 @@ class Machine:
         runtime = self.own / "guest"
         runtime.mkdir(mode=0o700, exist_ok=True)
         hostname = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:63]
-        wanted = self.settings
+        wanted = self._settings
         self.guest = Guest(runtime, hostname=hostname or "vm", accounts=wanted["accounts"], processes=wanted["processes"])
         self.guest.environment = self.variables("environment")
 
     # What it is
+
+    @property
+    def settings(self) -> dict:
+        """What the world file says of it, as the call that asks is to see it."""
+        sees = struck.seen()
+        return {**self._settings, **sees} if sees else self._settings
 
     @property
     def power(self) -> str:
@@ -91,10 +95,10 @@ class Machine:
 
     def tools_in(self) -> float | None:
         """Return in how many seconds Tools will run (0 or less: they do), None when they will not."""
-        state = self.state
-        if state["power"] != ON or self.settings["tools"] == "not_installed" or self.settings["question"]:
+        state, settings = self.state, self.settings
+        if state["power"] != ON or settings["tools"] in ("not_installed", "never") or settings["question"]:
             return None
-        return state["booted"] + self.settings["boot_seconds"] - clock()
+        return state["booted"] + settings["boot_seconds"] + settings["tools_seconds"] - self.clock.now()
 
     def tools_run(self) -> bool:
         left = self.tools_in()
@@ -127,10 +131,10 @@ class Machine:
     def change_settings(self, changes: dict):
         """Change what the world file says of this VM; those who wait for it learn of it."""
         with self._files_lock:
-            settings = {**self.settings, **changes}
+            settings = {**self._settings, **changes}
             journal.replace(self.own / "machine.json", json.dumps(settings).encode())
             with self.changed:
-                self.settings = settings
+                self._settings = settings
                 self.changed.notify_all()
 
     # Who may work on it
@@ -161,11 +165,17 @@ class Machine:
         with self.busy:
             yield
 
-    def linger(self, call, doing: int = 0):
+    def linger(self, call, doing: int = 0, snapshot: bool = False):
         """Take as long as an operation takes on this VM, and show meanwhile what is being done."""
         self.doing = doing
         call.progress()
-        time.sleep(self.settings["operation_seconds"])
+        settings = self.settings
+        self.clock.sleep(settings["snapshot_seconds"] if snapshot and settings["snapshot_seconds"] is not None else settings["operation_seconds"])
+
+    def pace(self) -> Callable[[int], None] | None:
+        """Return what takes as long as copying so many bytes takes, None when that takes no time."""
+        speed = self.settings["copy_speed"]
+        return (lambda size: self.clock.sleep(size / speed)) if speed else None
 
     def require_on(self):
         if not self.is_on:
@@ -174,6 +184,8 @@ class Machine:
     def require_unlocked(self):
         """Raise unless no other program holds this VM: its lock would lie where ours does while the VM is on."""
         lock = self.folder / f"{self.name}.vmx.lck"
+        if self.settings["locked"]:
+            raise Failure(facts.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
         if not self.is_on and lock.exists() and not (lock.is_dir() and all(_is_ours(path) for path in lock.iterdir())):
             raise Failure(facts.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
 
@@ -192,7 +204,7 @@ class Machine:
 
     def ran(self) -> float:
         """Return for how many seconds the guest has been running, pauses left out."""
-        return clock() - self.state["booted"] if self.power == ON else self.state["ran"]
+        return self.clock.now() - self.state["booted"] if self.power == ON else self.state["ran"]
 
     def forget_logins(self):
         self.session = object()
@@ -315,7 +327,7 @@ class Machine:
                 self.show_folders()
                 self.guest.freeze() if self.power == PAUSED else self.guest.thaw()
             elif self.is_on:
-                self.save({**self.state, "booted": clock(), "ran": 0.0})
+                self.save({**self.state, "booted": self.clock.now(), "ran": 0.0})
                 self.boot_or_off()
             self.drop_disks()
             for beside in (*self.folder.glob(f".{glob.escape(self.name)}*.new"), *self.own.glob(".*.new")):

@@ -30,7 +30,7 @@ def make(folder: Path, name: str, settings: dict):
     kept = {str(snapshot.uid): {"disk": 1, "power": machine.OFF, "ran": 0.0} for snapshot in tree.snapshots}
     suspended = settings["power"] == machine.SUSPENDED
     # A VM that is to be on has no guest yet: Machine.settle() boots it.
-    state = {"power": settings["power"], "booted": machine.clock(), "ran": 0.0, "disk": disk, "captured": False, "snapshots": kept}
+    state = {"power": settings["power"], "booted": time.monotonic(), "ran": 0.0, "disk": disk, "captured": False, "snapshots": kept}
     config = vmx.new(
         {
             "config.version": "8",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from openvix import clones, facts
 from openvix.failure import Failure
-from openvix.machine import OFF, ON, PAUSED, SUSPENDED, VARIABLES, Machine, clock
+from openvix.machine import OFF, ON, PAUSED, SUSPENDED, VARIABLES, Machine
 
 
 def on(vm: Machine, call, paused: bool, window: bool = False):
@@ -25,7 +25,7 @@ def on(vm: Machine, call, paused: bool, window: bool = False):
         vm.linger(call, facts.VIX_POWERSTATE_RESUMING if resumes else facts.VIX_POWERSTATE_POWERING_ON)
         ran = vm.state["ran"] if resumes else 0.0
         vm.boot(vm.state["disk"], frozen=paused)
-        vm.save({**vm.state, "power": PAUSED if paused else ON, "booted": clock() - ran, "ran": ran, "captured": False})
+        vm.save({**vm.state, "power": PAUSED if paused else ON, "booted": vm.clock.now() - ran, "ran": ran, "captured": False})
 
 
 def off(vm: Machine, call):
@@ -67,7 +67,7 @@ def unpause(vm: Machine, call):
             raise Failure(facts.VIX_E_VM_IS_RUNNING)
         vm.linger(call)
         vm.guest.thaw()
-        vm.save({**vm.state, "power": ON, "booted": clock() - vm.state["ran"]})
+        vm.save({**vm.state, "power": ON, "booted": vm.clock.now() - vm.state["ran"]})
 
 
 def stop_softly(vm: Machine, call, reset: bool):
@@ -81,12 +81,12 @@ def stop_softly(vm: Machine, call, reset: bool):
         run, obeyed = vm.run, vm.settings["soft_stop"] == "obeyed"
         vm.stopping = obeyed
         call.progress()
-    end = clock() + vm.settings["stop_seconds"] if obeyed else None
+    end = vm.clock.now() + vm.settings["stop_seconds"] if obeyed else None
     try:
         with vm.changed:
             # A request that is ignored lasts as long as this run of the VM, or the client that waits for it.
-            while vm.run is run and (end is None or end > clock()) and not (end is None and call.is_orphan()):
-                vm.changed.wait(end and end - clock())
+            while vm.run is run and (end is None or end > vm.clock.now()) and not (end is None and call.is_orphan()):
+                vm.clock.wait(vm.changed, end)
         with vm.busy:
             if vm.run is run and obeyed:
                 _reset(vm) if reset else _off(vm)
@@ -100,7 +100,7 @@ def stop_softly(vm: Machine, call, reset: bool):
 def wait_for_tools(vm: Machine, call, seconds: int):
     """Return once Tools run; after so many seconds (0 or less: never) raise 3000 (semantics.md section 16)."""
     vm.settled()
-    end = clock() + seconds if seconds > 0 else None
+    end = vm.clock.now() + seconds if seconds > 0 else None
     with vm.changed:
         times_off, was_on = vm.times_off, vm.is_on
         while not vm.tools_run():
@@ -110,11 +110,12 @@ def wait_for_tools(vm: Machine, call, seconds: int):
                 raise Failure(facts.VIX_E_VM_NOT_FOUND)
             if call.is_orphan():
                 raise Failure(facts.VIX_E_HOST_CONNECTION_LOST)
-            if end is not None and clock() >= end:
+            if end is not None and vm.clock.now() >= end:
                 raise Failure(facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS)
             times_off, was_on = vm.times_off, vm.is_on
-            waits = [wait for wait in (vm.tools_in(), end and end - clock()) if wait is not None]
-            vm.changed.wait(max(min(waits), 0.001) if waits else None)
+            left = vm.tools_in()
+            times = [at for at in (left if left is None else vm.clock.now() + left, end) if at is not None]
+            vm.clock.wait(vm.changed, min(times, default=None))
 
 
 def _off(vm: Machine):
@@ -125,7 +126,7 @@ def _off(vm: Machine):
 
 def _reset(vm: Machine):
     vm.halt()
-    vm.save({**vm.state, "power": ON, "booted": clock(), "ran": 0.0}, lost=("environment",))
+    vm.save({**vm.state, "power": ON, "booted": vm.clock.now(), "ran": 0.0}, lost=("environment",))
     vm.boot_or_off()
 
 

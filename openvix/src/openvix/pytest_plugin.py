@@ -47,8 +47,17 @@ class ServedWorld:
         """Add a fault with the keys of a fault in the world file ("from" may be written from_)."""
         self._ask("OpenVIX_AddFault", {key.rstrip("_"): value for key, value in rule.items()})
 
-    def clear_faults(self):
-        self._ask("OpenVIX_ClearFaults")
+    def faults(self) -> list[dict]:
+        """Return the rules in force, each with how many calls it has "matched" and "struck"."""
+        return self._ask("OpenVIX_Faults")
+
+    def clear_faults(self, number: int | None = None):
+        """Remove the fault of this number in faults(), counted from 1, or all."""
+        self._ask("OpenVIX_ClearFaults", number)
+
+    def advance(self, seconds: float) -> float:
+        """Move the time of a world with @pytest.mark.openvix(clock="stepped") on, and return what it is now."""
+        return self._ask("OpenVIX_Advance", seconds)
 
     def calls(self, name: str | None = None) -> list[dict]:
         """Return the calls that clients made, of the function of this name or all: {"client":, "call":, "vm":, "error":}."""
@@ -100,6 +109,7 @@ class ServedWorld:
             rows = self._rows()
         return [
             f"process {row['client']}{'' if row['ended'] else ' (still connected)'} left {row['buffers']} buffers and these handles: {row['open']}"
+            + (f"; {row['too_often']} it released too often" if row["too_often"] else "")
             for row in rows
         ]
 

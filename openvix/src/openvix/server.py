@@ -44,6 +44,11 @@ class Client:
         with contextlib.suppress(OSError), self._sending:
             self._connection.sendall(frame)
 
+    def lose(self):
+        """End the connection, as a network would."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
     def new_host(self) -> str:
         reference = f"host-{next(self.world.hosts)}"
         self.hosts.add(reference)

@@ -63,7 +63,7 @@ def create(vm: Machine, call, name: str, description: str, memory: bool, only: b
         vm.require_unlocked()
         if vm.state["captured"]:
             raise Failure(facts.VIX_E_SNAPSHOT_NOCHANGE)
-        vm.linger(call)
+        vm.linger(call, snapshot=True)
         return take(vm, name, description, memory, only)
 
 
@@ -89,9 +89,16 @@ def remove(vm: Machine, call, uid: int, children: bool):
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()
-        vm.linger(call)
-        tree = vm.tree.without(uid, children)
-        gone = {snapshot.uid for snapshot in vm.tree.snapshots} - {snapshot.uid for snapshot in tree.snapshots}
+        vm.linger(call, snapshot=True)
+        drop(vm, vm.tree.below(uid) if children else {uid})
+
+
+def drop(vm: Machine, gone: set[int]):
+    """Have a VM that is held for an operation no longer have these snapshots, as far as it has them; the children of each move up to its parent."""
+    tree = vm.tree
+    for uid in gone:
+        tree = tree.without(uid, False) if tree.find(uid) else tree
+    if tree != vm.tree:
         kept = {number: each for number, each in vm.state["snapshots"].items() if int(number) not in gone}
         vm.save({**vm.state, "snapshots": kept}, tree, {vmsd.state_file(vm.name, number): None for number in gone})
         vm.drop_disks()
@@ -101,7 +108,7 @@ def revert(vm: Machine, call, uid: int, stay_off: bool):
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()
-        vm.linger(call)
+        vm.linger(call, snapshot=True)
         kept = vm.state["snapshots"][str(uid)]
         power = OFF if stay_off and kept["power"] in (ON, PAUSED) else kept["power"]
         ran = 0.0 if power == OFF else kept["ran"]
@@ -109,7 +116,7 @@ def revert(vm: Machine, call, uid: int, stay_off: bool):
         vm.forget_logins()
         # The guest ends first: a daemon that is killed here boots the VM again as it was before.
         vm.halt()
-        booted = machine.clock() - ran if power in (ON, PAUSED) else None
+        booted = vm.clock.now() - ran if power in (ON, PAUSED) else None
         state = {**vm.state, "power": power, "booted": booted, "ran": ran, "disk": disk, "captured": power == SUSPENDED}
         vm.save(state, replace(vm.tree, current=uid), lost=machine.VARIABLES)
         if vm.is_on:

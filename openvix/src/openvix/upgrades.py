@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 from openvix import facts, power
 from openvix.failure import Failure
@@ -23,7 +22,7 @@ def install_tools(vm: Machine, call, upgrade: bool, at_once: bool):
     Failure: 3006, 21000 without an image, 21004 when the VM goes off meanwhile, 21007 for an upgrade without running Tools, 21011.
     """
     vm.require_on()
-    if vm.settings["tools"] == "installed":
+    if vm.settings["tools"] in ("installed", "never"):
         return
     if not vm.settings["tools_image"]:
         raise Failure(facts.VIX_E_TOOLS_INSTALL_NO_IMAGE)
@@ -55,7 +54,7 @@ def _quietly(work, vm: Machine, is_over):
 
 def _upgrade(vm: Machine, is_over):
     run = vm.run
-    time.sleep(vm.settings["operation_seconds"])
+    vm.clock.sleep(vm.settings["operation_seconds"])
     if vm.run is not run:
         raise Failure(facts.VIX_E_TOOLS_INSTALL_CANCELLED)
     vm.change_settings({"tools": "installed"})

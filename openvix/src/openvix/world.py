@@ -15,7 +15,8 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import clones, deletion, place, products, worldfile
+from openvix import clones, deletion, place, products, snapshots, worldfile
+from openvix.clock import RealClock, SteppedClock
 from openvix.faults import Faults
 from openvix.guest import disks
 from openvix.inventory import Inventory
@@ -39,6 +40,7 @@ class World:
         # [client's process id, function, .vmx or None, code or None while it runs]
         self.calls: collections.deque[list] = collections.deque(maxlen=CALLS)
         self.closing = threading.Event()
+        self.clock = SteppedClock(self.directory / "clock.json") if self.settings["clock"] == "stepped" else RealClock()
         self.plays = products.of(self.settings["product"], self.settings["version"])
         self.inventory = Inventory(self.directory)
         self.machines: dict[str, Machine] = {}
@@ -64,7 +66,7 @@ class World:
                 paths.append(folder / f"{folder.name}.vmx")
         for path in paths:
             try:
-                machine = Machine(path, self.closing)
+                machine = Machine(path, self.closing, self.clock)
             except (OSError, ValueError, KeyError) as error:
                 note(f"{path} is no VM that can be read: {error!r}")
             else:
@@ -77,7 +79,9 @@ class World:
         """Take back or end what a killed daemon was at."""
         for path, made in list(self.inventory.making.items()):
             clones.take_back(Path(path), made)
-            self.inventory.end_making(path, False)
+            # The snapshot that was taken for it goes once its VM is read.
+            if path not in self.inventory.taking:
+                self.inventory.end_making(path, False)
         for path in self.inventory.elsewhere:
             if Path(path).parent.is_dir():
                 clones.put(Path(path))
@@ -88,6 +92,10 @@ class World:
 
     def _tie(self):
         """Have the snapshots of VMs name their linked clones: a daemon may be killed just before it writes that down."""
+        for path, (base, uid) in list(self.inventory.taking.items()):
+            if base in self.machines:
+                snapshots.drop(self.machines[base], {uid})
+            self.inventory.end_making(path, False)
         for machine in list(self.machines.values()):
             clones.disown(machine, {path for snapshot in machine.tree.snapshots for path in snapshot.clones if not Path(path).exists()})
             base = machine.state.get("base", {})
@@ -96,7 +104,7 @@ class World:
 
     def take_in(self, path: Path) -> Machine:
         """Return the VM with this .vmx as one of this world; it must be settled."""
-        machine = Machine(path, self.closing)
+        machine = Machine(path, self.closing, self.clock)
         self.deleted.discard(machine.path)
         self.machines[machine.path] = machine
         return machine

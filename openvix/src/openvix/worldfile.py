@@ -14,6 +14,7 @@ from openvix import journal, products
 
 KEPT = "world.json"
 
+TOOLS = ("installed", "not_installed", "outdated", "never")
 POWER_STATES = ("powered_off", "powered_on", "suspended", "paused")
 # What of a VM can be changed while a world is served.
 LIVE = (
@@ -22,13 +23,20 @@ LIVE = (
     "ip",
     "question",
     "extra_power_bits",
+    "locked",
     "boot_seconds",
+    "tools_seconds",
     "scripts_seconds",
     "soft_stop",
     "stop_seconds",
     "operation_seconds",
+    "snapshot_seconds",
+    "copy_speed",
 )
 DIRECTIVES = ("hang", "crash", "abort", "exit")
+# What a fault can end instead of the client, and what of a VM it can make a call see.
+ENDS = ("lost", "kill")
+SEEN = ("tools", "question", "extra_power_bits", "locked")
 
 
 class Mistake(Exception):
@@ -104,12 +112,17 @@ def fault(said: dict) -> dict:
     rule = table(said, FAULT, "[[fault]]")
     if rule["call"] is None:
         raise Mistake("[[fault]] must say which call it is for: call")
-    if sum(rule[each] for each in DIRECTIVES) > 1:
-        raise Mistake(f"[[fault]] can be only one of {', '.join(DIRECTIVES)}")
-    if rule["where"] == "job" and not any(rule[each] for each in DIRECTIVES):
-        raise Mistake(f'[[fault]] with where = "job" must be one of {", ".join(DIRECTIVES)}')
-    if not (rule["error"] or rule["junk"] or rule["delay"] or any(rule[each] for each in DIRECTIVES)):
-        raise Mistake(f"[[fault]] must do something: error, junk, delay, {', '.join(DIRECTIVES)}")
+    ends = [each for each in (*DIRECTIVES, *ENDS) if rule[each]]
+    if len(ends) > 1:
+        raise Mistake(f"[[fault]] can be only one of {', '.join((*DIRECTIVES, *ENDS))}")
+    if rule["where"] == "job" and not ends:
+        raise Mistake(f'[[fault]] with where = "job" must be one of {", ".join((*DIRECTIVES, *ENDS))}')
+    if rule["where"] == "after" and not any(rule[each] for each in ENDS):
+        raise Mistake(f'[[fault]] with where = "after" must be one of {", ".join(ENDS)}')
+    if rule["step"] and not rule["kill"]:
+        raise Mistake("[[fault]] with a step must kill: kill = true")
+    if not (rule["error"] or rule["junk"] or rule["delay"] or ends or any(rule[each] is not None for each in ("disk_full", "cut", *SEEN))):
+        raise Mistake(f"[[fault]] must do something: error, junk, delay, {', '.join((*DIRECTIVES, *ENDS))}, disk_full, cut, {', '.join(SEEN)}")
     return rule
 
 
@@ -240,6 +253,7 @@ WORLD = {
     "version": ("", _version),
     "needs_host_option": (0, _whole(0, 0x7FFFFFFF)),
     "display": (False, _truth),
+    "clock": ("real", _one_of("real", "stepped")),
 }
 ACCOUNT = {"name": ("", _name), "password": ("", _secret), "administrator": (False, _truth), "home": (None, _path)}
 PROCESS = {"name": ("", _name), "command": ("", _text), "owner": ("root", _name)}
@@ -250,17 +264,21 @@ VM = {
     "memory": (1024, _whole(1, 1 << 24)),
     "cpus": (1, _whole(1, 1024)),
     "hardware": (0, _whole(0, 99)),
-    "tools": ("installed", _one_of("installed", "not_installed", "outdated")),
+    "tools": ("installed", _one_of(*TOOLS)),
     "tools_image": (True, _truth),
     "ip": ("", _text),
     "question": ("", _text),
     "password": ("", _secret),
     "extra_power_bits": (0, _whole(0, 0x7FFFFFFF)),
+    "locked": (False, _truth),
     "boot_seconds": (0.0, _seconds),
+    "tools_seconds": (0.0, _seconds),
     "scripts_seconds": (0.0, _seconds),
     "soft_stop": ("obeyed", _one_of("obeyed", "ignored")),
     "stop_seconds": (0.0, _seconds),
     "operation_seconds": (0.0, _seconds),
+    "snapshot_seconds": (None, _seconds),
+    "copy_speed": (0, _whole(0, 1 << 40)),
     "guest_operations": (True, _truth),
     "accounts": ([{"name": "lab", "password": "lab", "administrator": True}], _accounts),
     "processes": ([], _each(_process)),
@@ -270,11 +288,17 @@ VM = {
 FAULT = {
     "call": (None, _name),
     "vm": (None, _name),
+    "client": (None, _whole(1, 1 << 31)),
+    "per": ("world", _one_of("world", "client", "vm")),
     "from": (1, _whole(1, 1 << 62)),
     "times": (None, _whole(1, 1 << 62)),
     "error": (0, _whole(1, 0xFFFF)),
     "junk": (0, _whole(1, (1 << 48) - 1)),
     "delay": (0.0, _seconds),
-    **dict.fromkeys(DIRECTIVES, (False, _truth)),
-    "where": ("call", _one_of("call", "job")),
+    **dict.fromkeys((*DIRECTIVES, *ENDS), (False, _truth)),
+    "where": ("call", _one_of("call", "job", "after")),
+    "step": (None, _whole(1, 1 << 30)),
+    "disk_full": (None, _whole(0, 1 << 62)),
+    "cut": (None, _whole(0, 1 << 62)),
+    **{key: (None, VM[key][1]) for key in SEEN},
 }

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from openvix import facts
+from openvix import facts, struck
 from openvix.calls.table import account_of, job, require, require_path
 
 
@@ -14,7 +14,8 @@ from openvix.calls.table import account_of, job, require, require_path
 def copy_file_from_host_to_guest(call, machine, host_path, guest_path, options, properties):
     require_path(host_path, guest_path)
     require(not options and not properties)
-    machine.guest.copy_in(account_of(call, machine), host_path, guest_path)
+    with struck.paced(machine.pace()):
+        machine.guest.copy_in(account_of(call, machine), host_path, guest_path)
     return []
 
 
@@ -22,7 +23,8 @@ def copy_file_from_host_to_guest(call, machine, host_path, guest_path, options, 
 def copy_file_from_guest_to_host(call, machine, guest_path, host_path, options, properties):
     require_path(guest_path, host_path)
     require(not options and not properties)
-    machine.guest.copy_out(account_of(call, machine), guest_path, host_path)
+    with struck.paced(machine.pace()):
+        machine.guest.copy_out(account_of(call, machine), guest_path, host_path)
     return []
 
 

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from openvix import struck
 from openvix.guest.errors import error
 
 BLOCK = 1 << 20
@@ -138,7 +139,7 @@ def _make_way(directory: int | None, name: str, replaced: tuple[int, ...]):
 
 def write(file: int, content: bytes):
     """Write all of the content to an open file."""
-    rest = memoryview(content)
+    rest = memoryview(struck.arriving(content))
     while rest:
         rest = rest[os.write(file, rest) :]
 

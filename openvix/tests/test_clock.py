@@ -1,0 +1,118 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Time that a test moves on: what takes long ends when the test says so."""
+
+from __future__ import annotations
+
+import pytest
+from wire_client import Client
+
+from openvix import facts, wire
+
+OFF, ON = "powered_off", "powered_on"
+stepped = pytest.mark.openvix(clock="stepped")
+
+
+@pytest.fixture
+def client(openvix):
+    with Client(openvix.directory) as connected:
+        yield connected
+
+
+def is_done(client, number):
+    """Whether a job is over; what the daemon has to say arrives in order."""
+    client.connection.call("VixVM_GetNumRootSnapshots", "none")
+    return any(frame[0] == wire.DONE for frame in client.connection._received.get(number, []))
+
+
+@stepped
+def test_tools_come_when_the_boot_and_their_own_time_have_passed(openvix, client):
+    vm = openvix.add_vm("web", boot_seconds=30, tools_seconds=10)
+    client.items("VixVM_PowerOn", vm, 0, [])
+    waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 300)
+    openvix.advance(39)
+    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_ON
+    assert not is_done(client, waiting)
+    openvix.advance(1)
+    assert client.connection.wait(waiting)[0] == 0
+
+
+@stepped
+def test_a_timeout_of_vix_goes_by_the_same_time(openvix, client):
+    vm = openvix.add_vm("web", power=ON, tools="never")
+    waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 300)
+    openvix.advance(299)
+    assert not is_done(client, waiting)
+    openvix.advance(1)
+    assert client.connection.wait(waiting)[0] == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+
+
+@stepped
+def test_snapshots_take_their_own_time(openvix, client):
+    vm = openvix.add_vm("web", operation_seconds=5, snapshot_seconds=60)
+    for call, seconds in ((("VixVM_CreateSnapshot", vm, "a", None, 0, []), 60), (("VixVM_PowerOn", vm, 0, []), 5)):
+        job = client.connection.begin(*call)
+        client.connection.receive(job, wire.EVENT)
+        openvix.advance(seconds - 1)
+        assert not is_done(client, job)
+        openvix.advance(1)
+        assert client.connection.wait(job)[0] == 0
+
+
+@stepped
+def test_an_orderly_stop_and_a_delay_end_by_the_clock(openvix, client):
+    vm = openvix.add_vm("web", power=ON, stop_seconds=20)
+    openvix.fault(call="VixVM_PowerOff", delay=10, times=1)
+    job = client.connection.begin("VixVM_PowerOff", vm, facts.VIX_VMPOWEROP_FROM_GUEST)
+    client.connection.receive(job, wire.ACCEPTED)
+    while not any(frame[0] == wire.EVENT for frame in client.connection._received.get(job, [])):
+        # The thread of the job may not sleep yet.
+        openvix.advance(1)
+        is_done(client, job)
+    assert openvix.vms == {vm: ON}
+    while not is_done(client, job):
+        openvix.advance(1)
+    assert openvix.vms == {vm: OFF}
+
+
+@stepped
+def test_a_copy_takes_as_long_as_the_speed_says(openvix, client, tmp_path):
+    vm = openvix.add_vm("web", power=ON, copy_speed=1000)
+    (tmp_path / "file").write_bytes(bytes(5000))
+    client.log_in(vm)
+    job = client.connection.begin("VixVM_CopyFileFromHostToGuest", vm, str(tmp_path / "file"), "/tmp/file", 0, [])
+    client.connection.receive(job, wire.ACCEPTED)
+    seconds = 0
+    while not is_done(client, job):
+        openvix.advance(1)
+        seconds += 1
+    assert seconds >= 5
+    assert (openvix.disk(vm) / "tmp/file").stat().st_size == 5000
+
+
+@stepped
+def test_time_stands_still_while_no_daemon_serves(openvix, client):
+    vm = openvix.add_vm("web", power=ON, boot_seconds=100)
+    assert openvix.advance(99) < openvix.advance(0.5)
+    openvix.kill_daemon()
+    openvix.status()
+    with Client(openvix.directory) as again:
+        waiting = again.connection.begin("VixVM_WaitForToolsInGuest", vm, 0)
+        assert not is_done(again, waiting)
+        assert not again.power(vm) & facts.VIX_POWERSTATE_TOOLS_RUNNING
+        openvix.advance(0.5)
+        assert again.connection.wait(waiting)[0] == 0
+
+
+def test_real_time_cannot_be_moved(openvix):
+    with pytest.raises(Exception, match="is real"):
+        openvix.advance(1)
+
+
+@stepped
+def test_time_goes_forward_by_numbers_only(openvix):
+    for wrong in (-1, "1", None, True):
+        with pytest.raises(Exception, match="moves on by a number"):
+            openvix.advance(wrong)

@@ -92,7 +92,9 @@ def has_sanitizers():
     own = next((path for path in map(shutil.which, ("cc", "gcc", "clang")) if path), None)
     with tempfile.TemporaryDirectory(prefix="sanitized-") as folder:
         program = f"{folder}/program"
-        built = own and subprocess.run([own, *shlex.split(SANITIZE), "-x", "c", "-o", program, "-"], input=b"int main(void) { return 0; }", capture_output=True)
+        built = own and subprocess.run(
+            [own, *shlex.split(SANITIZE), "-x", "c", "-o", program, "-"], input=b"int main(void) { return 0; }", capture_output=True, check=False
+        )
         return bool(built) and built.returncode == 0 and subprocess.run([program], capture_output=True, check=False).returncode == 0
 
 

@@ -55,7 +55,7 @@ options:
     default: false
   max_output:
     description:
-      - Bytes kept of the beginning of each of RV(stdout) and RV(stderr), 16777216 at most.
+      - Bytes kept of the beginning of each of RV(stdout) and RV(stderr), 4194304 at most.
       - RV(stdout_size) and RV(stderr_size) tell how much there was.
     type: int
     default: 1048576

@@ -25,6 +25,10 @@ extends_documentation_fragment:
   - vmlab.vix._attributes
   - vmlab.vix._attributes.actiongroup_guest
 options:
+  _place:
+    description:
+      - What the controller knows of where things go. It is not for tasks.
+    type: dict
   src:
     description:
       - Full name of the file or folder in the guest, in the guest's own notation. V(..) in it is taken away with the name before it, link or not.

@@ -23,6 +23,10 @@ extends_documentation_fragment:
   - vmlab.vix._attributes
   - vmlab.vix._attributes.actiongroup_guest
 options:
+  _name:
+    description:
+      - What O(src) is called on the controller. It is not for tasks.
+    type: str
   content:
     description:
       - The text of the script. Exactly one of O(content) and O(src) is needed.

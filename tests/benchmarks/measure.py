@@ -116,7 +116,7 @@ def family(roots):
     wanted, more = set(), set(roots)
     while more:
         wanted |= more
-        more = {pid for pid, (parent, *_) in rows.items() if parent in wanted} - wanted
+        more = {pid for pid, row in rows.items() if row[0] in wanted} - wanted
     return [(pid, *rows[pid][1:]) for pid in wanted if pid in rows]
 
 

@@ -22,7 +22,7 @@ LOOK = """\
 now=$(stat -L -c '%f %u %g' -- "$path" || stat -L -f '%Xp %u %g' -- "$path") || exit 2
 names=$(stat -L -c '%U/%G' -- "$path" || stat -L -f '%Su/%Sg' -- "$path") || exit 2
 set -- $now
-mode=$(printf %05o $((0x$1 & 07777)))
+mode=$(printf %05o $((0x$1 & 4095)))
 """
 # The account of that name decides, and one without a name is a number, as for chown.
 OWNER = """\
@@ -44,7 +44,7 @@ trap 'rm -rf -- "$scratch"' 0
 umask "$umask_of_user"
 chmod "$mode" "$scratch" && chmod -- {mode} "$scratch" || exit 2
 then=$(stat -c %f -- "$scratch" || stat -f %Xp -- "$scratch") || exit 2
-[ "$mode" = "$(printf %05o $((0x$then & 07777)))" ] || other=1
+[ "$mode" = "$(printf %05o $((0x$then & 4095)))" ] || other=1
 """
 
 

@@ -119,7 +119,6 @@ same() {{
 HEAD = """\
 exec < /dev/null > {said} 2>&1
 cd -- {folder} || exit {not_placed}
-file_mode=$(printf %04o $((0666 & ~$(umask)))) folder_mode=$(printf %05o $((0777 & ~$(umask))))
 device() {{ stat -L -c %d -- "$1" || stat -L -f %d -- "$1"; }}
 """
 VERIFY = """\
@@ -133,13 +132,14 @@ right() {{
   exit {damaged}
 }}
 """
-# What a replaced file has is kept as far as the user may keep it.
+# What a replaced file has is kept as far as the user may keep it: one that is another's now runs as nobody else.
 KEEP = """\
 keep() {{
   old=$(stat -c '%a %u:%g' -- "$2" || stat -f '%Mp%Lp %u:%g' -- "$2") || exit {not_kept}
-  mode=$((0${{old%% *}}))
-  chown "${{old#* }}" "$1" || {{ chgrp "${{old##*:}}" "$1"; mode=$((mode & 0777)); }}
-  chmod "$(printf %04o $mode)" "$1" || exit {not_kept}
+  owned=
+  chown "${{old#* }}" "$1" || {{ chgrp "${{old##*:}}" "$1"; owned=no; }}
+  chmod "${{old%% *}}" "$1" || exit {not_kept}
+  [ ! "$owned" ] || chmod ug-s "$1" || exit {not_kept}
   if command -v selinuxenabled > /dev/null && selinuxenabled; then chcon --reference="$2" "$1"; fi
 }}
 backup() {{ cp -p -- "$1" "$2" || exit {not_backed_up}; }}
@@ -220,7 +220,7 @@ def placing(folder, near, arrivals, made=(), made_attributes=None, altered=()):
     for some in _groups([each for each in arrivals if each.checksum]):
         texts.append(f"right {linux.quote(' '.join(each.checksum for each in some))} {_names(some)}\n")
     for some in _groups([each for each in arrivals if not each.replaces]):
-        texts.append(f'chmod "$file_mode" {_names(some)} || exit {NOT_MODED}\n')
+        texts.append(f"chmod =rw {_names(some)} || exit {NOT_MODED}\n")
     for each in arrivals:
         texts.append(f"keep {_names([each])} {linux.quote(each.target)}\n" if each.replaces else "")
         texts.append(f"backup {linux.quote(each.target)} {linux.quote(each.backup)}\n" if each.replaces and each.backup else "")
@@ -228,7 +228,7 @@ def placing(folder, near, arrivals, made=(), made_attributes=None, altered=()):
     texts += [f"sync {_names(some)}\n" for some in _groups(arrivals)]
     for some in _groups(made):
         names = linux.line(some)
-        texts.append(f'mkdir -p -- {names} && chmod "$folder_mode" {names} || exit {NOT_MADE}\n')
+        texts.append(f"mkdir -p -- {names} && chmod =rwx {names} || exit {NOT_MADE}\n")
     texts += [f"place {_names([each])} {linux.quote(each.target)}\n" for each in arrivals]
     # When all is in them, and from the innermost: the user may lose the right to enter them.
     texts += [_set_attributes(made_attributes, linux.line(some)) for some in _groups(made[::-1])]

@@ -30,11 +30,11 @@ def describe(tmp_path):
     """Describe a VM by its files."""
     path = tmp_path / "web.vmx"
 
-    def write_and_describe(text=WEB, gather=("addresses", "snapshots"), exclude=("userdata*",), leases=LEASES, vmsd=None):
+    def write_and_describe(text=WEB, gather=("addresses", "snapshots"), exclude=("userdata*",), leases=None, vmsd=None):
         path.write_text(text)
         if vmsd is not None:
             path.with_suffix(".vmsd").write_text(vmsd)
-        return VMFiles(gather, exclude, leases).describe(str(path))
+        return VMFiles(gather, exclude, LEASES if leases is None else leases).describe(str(path))
 
     write_and_describe.path = str(path)
     return write_and_describe

@@ -17,17 +17,22 @@ import tempfile
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils._system import attributes, linux, linux_copies
 
-SHELLS = [shell for shell in ("sh", "dash", "bash", "ksh", "busybox") if shutil.which(shell)]
+SHELLS = [shell for shell in ("sh", "dash", "bash", "ksh", "mksh", "busybox") if shutil.which(shell)]
 NAMES = ["plain", "with space", "two\nlines", 'it\'s "odd" $HOME `x` \\', "*", "ü", "-n"]
 
 
 @pytest.fixture(params=SHELLS)
-def sh(request):
-    """Run a script and return its exit code and output."""
-    command = [shutil.which(request.param), *(["sh"] if request.param == "busybox" else [])]
+def sh(request, tmp_path):
+    """Run a script and return its exit code and output; with BusyBox all its programs are BusyBox's own, as in Alpine Linux."""
+    command, path = [shutil.which(request.param)], os.environ["PATH"]
+    if request.param == "busybox":
+        command, path = [*command, "sh"], str(tmp_path / "applets")
+        os.mkdir(path)
+        for name in subprocess.run([command[0], "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split():
+            os.symlink(command[0], os.path.join(path, name))
 
     def run(script, **environment):
-        done = subprocess.run([*command, "-c", script], env={**os.environ, **environment}, capture_output=True, timeout=60, check=False)
+        done = subprocess.run([*command, "-c", script], env={**os.environ, "PATH": path, **environment}, capture_output=True, timeout=60, check=False)
         return done.returncode, done.stdout.decode()
 
     return run

@@ -31,7 +31,7 @@ def read(tmp_path):
     return on
 
 
-def written(lines=LINES, body=BODY, first="vmlab.vix 1"):
+def written(lines=tuple(LINES), body=BODY, first="vmlab.vix 1"):
     return "\n".join([first, *lines, "", ""]).encode() + body
 
 
@@ -91,6 +91,11 @@ def test_what_does_not_look_as_it_should_is_refused_with_a_sentence(read, conten
         read(content)
     assert str(caught.value).startswith("running it: what the guest wrote of it cannot be read (")
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_too_large_is_not_read(read):
+    with pytest.raises(VixError, match=r"\(it is too large\)"):
+        read(written([*LINES[:5], "stdout 100 100", "stderr 5000 5000"], b"x" * 5100))
 
 
 def test_a_folder_or_nothing_is_refused_as_well(tmp_path):

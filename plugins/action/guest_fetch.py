@@ -34,7 +34,8 @@ class ActionModule(ActionBase):
             return self._execute(place, task_vars)
         with _collection.left_behind(self) as bundle:
             answer = self._execute({**place, "bundle": bundle}, task_vars)
-            _collection.collect(self, bundle, path, answer.pop("_folders", []), [file for file in answer.get("files", []) if file["changed"]])
+            if answer.get("changed"):
+                _collection.collect(self, bundle, path)
         return answer
 
     def _path(self, src, dest, task_vars):

@@ -37,7 +37,7 @@ options:
       - vmtools.*
   scan_folders:
     description:
-      - The folders of this machine that the source V(scan) searches.
+      - The folders of this machine that the source V(scan) searches. A relative path begins at the folder of the inventory file.
       - Without it these are the folders in which VMware puts the VMs of the user who runs Ansible.
     type: list
     elements: path
@@ -130,7 +130,7 @@ options:
     choices: [warning, error]
     default: warning
 notes:
-  - Each VM is listed once, however many sources have it, since what counts is where its C(.vmx) really lies.
+  - Each VM is listed once, however many sources have it, since what counts is where its C(.vmx) really lies. They are in the order of hosts and names.
   - What VMs say of themselves is not trusted. It is never taken for a template.
   - A VM that cannot be opened or read is listed with RV(ignore:vix_stale) and the reason in RV(ignore:vix_error). C(filters) can leave such VMs out.
   - With C(-vvv) it is told of every VM why it is in the inventory or not.

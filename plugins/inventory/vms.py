@@ -172,4 +172,4 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory, loader, path, cache=True):
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
-        _inventory.fill(self, path, cache, lambda plugin: _vm_sources.hosts(plugin) + _vm_sources.files(plugin))
+        _inventory.fill(self, path, cache, _vm_sources.all_sources)

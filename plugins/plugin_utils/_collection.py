@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 import secrets
 import shlex
@@ -49,24 +50,18 @@ def content_of(path):
         return landings.content_of(path)
 
 
-def collect(action, bundle, root, folders, files):
-    """Have folders, by name, and the files of a bundle on the VM host, one after the other as the module reports them, take their places below a path."""
-    files = [(file["name"], file["checksum"], file["size"]) for file in files]
-    with told(root):
-        for name in folders:
-            landings.make_folder(root, name)
-        if not files:
-            return
-        # First to a name of ours: connections take $ and ~ in a path for more than letters.
-        with tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as folder:
-            copy = os.path.join(folder, "bundle")
-            _copy(action, bundle, copy)
-            if [name for name, *dummy in files] == [""]:
-                landings.put_right(copy, root, *files[0])
-                return
-            with open(copy, "rb") as stream:
-                for file in files:
-                    landings.put_some(stream, root, *file)
+def collect(action, bundle, root):
+    """Have what is in a bundle on the VM host, as the module makes it, take its place below a path of the controller."""
+    # First to a name of ours: connections take $ and ~ in a path for more than letters.
+    with told(root), tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as folder:
+        copy = os.path.join(folder, "bundle")
+        _copy(action, bundle, copy)
+        with open(copy, "rb") as stream:
+            for name, found in json.loads(stream.readline()).items():
+                if found:
+                    landings.put_some(stream, root, name, *found)
+                else:
+                    landings.make_folder(root, name)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ RULES = ("include", "exclude")
 
 
 def fill(plugin, path, may_use_cache, sources):
-    """Put the VMs of the sources, or of the cache, into the inventory of a plugin whose options are read. sources: a callable that returns them."""
+    """Put the VMs of the sources, or of the cache, into the inventory of a plugin whose options are read. sources: as _vm_sources.all_sources."""
     found = _found(plugin, path, may_use_cache, sources)
     told = plugin.display.vvv if max(plugin.display.verbosity, plugin.display.log_verbosity) >= 3 else None
     if told:
@@ -58,7 +58,7 @@ def _found(plugin, path, may_use_cache, sources):
             return json.loads(plugin.cache[key]["found"])
         except (KeyError, TypeError, ValueError):  # not there, or not ours
             pass
-    found, is_whole = _vm_sources.ask(plugin, sources(plugin))
+    found, is_whole = _vm_sources.ask(plugin, sources(plugin, path))
     for sentence in found["problems"]:
         plugin.display.warning(sentence)
     if key and is_whole:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.utils.path import unfrackpath
 from ansible_collections.vmlab.vix.plugins.module_utils import _session, _worker
 from ansible_collections.vmlab.vix.plugins.module_utils._state import listed
 
@@ -41,6 +42,11 @@ FORM = 1  # of what is cached
 
 # name: how the source is called in messages; host: the name of the host that its VMs are of; work: for _worker.run_all, with one part.
 Source = namedtuple("Source", "name host work seconds")
+
+
+def all_sources(plugin, path):
+    """Return the Sources that the options of a plugin name. path: of the inventory file, whose folder relative paths are below."""
+    return hosts(plugin) + files(plugin, path)
 
 
 def hosts(plugin):
@@ -88,15 +94,16 @@ def _bare(hostname):
     return urlsplit(hostname if "//" in hostname else f"//{hostname}").hostname or hostname
 
 
-def files(plugin):
-    """Return a Source for what this machine's files tell, where a plugin is to look at them: a list of one, or none."""
+def files(plugin, path):
+    """Return a Source for what this machine's files tell, where a plugin is to look at them: a list of one, or none. path: likewise."""
     sources = [source for source in plugin.get_option("sources") if source in BY_FILES]
     if not sources:
         return []
     look = SimpleNamespace(
         sources=sources,
         home=os.path.expanduser("~"),
-        **{name: plugin.get_option(name) for name in ("scan_folders", "scan_depth", "scan_patterns", "scan_exclude")},
+        scan_folders=[unfrackpath(folder, follow=False, basedir=os.path.dirname(path)) for folder in plugin.get_option("scan_folders")],
+        **{name: plugin.get_option(name) for name in ("scan_depth", "scan_patterns", "scan_exclude")},
         **_told(plugin),
     )
     return [Source("this machine's files", _here(plugin), partial(_read_files, look), plugin.get_option("timeout"))]
@@ -128,8 +135,8 @@ def key(plugin, path):
 def ask(plugin, sources):
     """Ask all sources at the same time; return what they answered together, as listed.Findings.told(), and whether each did.
 
-    Each VM is there once, with its host and all the sources that list it. Raises AnsibleError when one does not answer and on_unreachable is error,
-    or when none does.
+    Each VM is there once, with its host and all the sources that list it. They are in the order of the hosts, this machine first, and of their names.
+    Raises AnsibleError when one does not answer and on_unreachable is error, or when none does.
     """
     outcomes = _worker.run_all([(source.work, 1, source.seconds) for source in sources])
     answers, silent = [], []
@@ -158,4 +165,5 @@ def _together(answers, here):
                 vms[place] = {**vm, "host": here if vm["real"] else source.host}
     others = {kind: [each for source, found in answers for each in found[kind]] for kind in ("left_out", "problems", "notes")}
     others["problems"] = list(dict.fromkeys(others["problems"]))  # two sources may have read the same file
-    return {"vms": list(vms.values()), **others}
+    order = {host: number for number, host in reversed(list(enumerate([here, *(source.host for source, found in answers)])))}
+    return {"vms": sorted(vms.values(), key=lambda vm: (order[vm["host"]], vm["name"].lower(), vm["path"])), **others}

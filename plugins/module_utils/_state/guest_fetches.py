@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from functools import partial
@@ -23,12 +24,13 @@ ODD = "its name has characters that a file here should not have"
 class Here:
     """A place of this machine where fetched things go."""
 
-    folders = ()  # that another machine has to make
-
     def __init__(self, path):
         self.path = path
         with landings.told(path):
             self.known = landings.content_of(path)
+
+    def begin(self, new):
+        """Nothing: what is new is taken or made one after the other."""
 
     def make(self, name):
         with landings.told(self.path):
@@ -40,20 +42,25 @@ class Here:
 
 
 class Elsewhere:
-    """A place of another machine, which has this content, and to which new files go in one: each after the other, in the file bundle of this machine.
+    """A place of another machine, which has this content, and to which what is new goes in one file of this machine, the bundle: a line of JSON that tells
+    its content, and then the bytes of each file.
 
-    folders: those that it has to make.
+    It is told there, since in the result of the module Ansible puts asterisks in the place of what is in a password too.
     """
 
     def __init__(self, path, known, bundle):
-        self.path, self.known, self._bundle, self.folders = path, known, bundle, []
+        self.path, self.known, self._bundle = path, known, bundle
+
+    def begin(self, new):
+        with landings.told(self._bundle), open(self._bundle, "xb", opener=_for_nobody_else) as bundle:
+            bundle.write(json.dumps(new).encode() + b"\n")
 
     def make(self, name):
-        self.folders.append(name)
+        """Nothing: the line of JSON tells of it."""
 
     def take(self, name, copy):
         with landings.told(self._bundle):
-            with open(copy, "rb") as file, open(self._bundle, "ab", opener=_for_nobody_else) as bundle:
+            with open(copy, "rb") as file, open(self._bundle, "ab") as bundle:
                 shutil.copyfileobj(file, bundle, landings.BLOCK)
             os.unlink(copy)
 
@@ -89,8 +96,7 @@ class Fetch:
         alone = {"checksum": files[0]["checksum"], "size": files[0]["size"]} if self.content.get("") else {}
         left = [f"{len(self.skipped)} things in the folder were left out: {_some(self.skipped)}"] if self.skipped else []
         msg = {"msg": self._missing} if self._missing else {}
-        folders = {"_folders": self.store.folders} if self.store.folders else {}
-        return {"saved": self.store.path, "files": files, "skipped_paths": self.skipped, "warnings": left, **alone, **msg, **folders}
+        return {"saved": self.store.path, "files": files, "skipped_paths": self.skipped, "warnings": left, **alone, **msg}
 
 
 def fetch(guest, guest_family, source, store, workdir, needed=True):
@@ -113,11 +119,11 @@ def fetch(guest, guest_family, source, store, workdir, needed=True):
     else:
         content = {"": _content_of_file(guest, family, source, info["size"], store.known.get(""), copies, workdir)}
     _must_fit(content, store, doing)
-    steps = []
-    for name, found in content.items():
-        if store.known.get(name, "absent") != found:
-            path = family.join(source, *name.split("/")) if name else source
-            steps.append(partial(_take, guest, path, store, name, found, copies.get(name), workdir) if found else partial(store.make, name))
+    new = {name: found for name, found in content.items() if store.known.get(name, "absent") != found}
+    steps = [partial(store.begin, new)] if new else []
+    for name, found in new.items():
+        path = family.join(source, *name.split("/")) if name else source
+        steps.append(partial(_take, guest, path, store, name, found, copies.get(name), workdir) if found else partial(store.make, name))
     after = picture(store.path, content)
     return Fetch(content, store, skipped, Plan(picture(store.path, store.known, content), after, steps, lambda: after))
 

@@ -105,24 +105,14 @@ def part_beside(root, name):
 
 
 def put_some(stream, root, name, checksum, size):
-    """Have the next bytes of a stream, of that checksum, take their place as put() does."""
+    """Have the next bytes of a stream, of that checksum, take their place as put() does; raise VixError if they are others."""
     with part_beside(root, name) as part:
         with open(part, "wb") as file:
-            left = size
-            while left:
-                block = stream.read(min(left, BLOCK))
-                if not block:
-                    break
-                file.write(block)
-                left -= len(block)
-        put_right(part, root, name, checksum, size)
-
-
-def put_right(copy, root, name, checksum, size):
-    """Have a file take its place as put() does, if it is of that checksum; raise VixError if it is not."""
-    if sum_of(copy) != [checksum, size]:
-        raise VixError(DAMAGED, doing=f"fetching to {os.path.join(root, name) if name else root}")
-    put(copy, root, name)
+            for start in range(0, size, BLOCK):
+                file.write(stream.read(min(BLOCK, size - start)))
+        if sum_of(part) != [checksum, size]:
+            raise VixError(DAMAGED, doing=f"fetching to {os.path.join(root, name) if name else root}")
+        put(part, root, name)
 
 
 def _within(root, name):

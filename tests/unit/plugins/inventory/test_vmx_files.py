@@ -125,6 +125,14 @@ def test_files_that_take_too_long_end_with_a_sentence(inventory, home):
     assert found.hosts["web"]["vix_error"].endswith("web.vmx: it is not a file")
 
 
+@pytest.mark.parametrize("folder", ["vms", "./home/../vms", "~/../vms", "$HOME/../vms"])
+def test_a_folder_may_be_named_from_the_inventory_file_or_the_home_on(inventory, place_vm, monkeypatch, folder):
+    web = place_vm("vms/web/web.vmx")
+    monkeypatch.chdir("/")
+
+    assert inventory(f"sources: [scan]\nscan_folders: ['{folder}']\n", plugin="vmx_files").hosts["web"]["vix_path"] == web
+
+
 def test_without_a_single_vm_there_is_an_inventory_all_the_same(inventory, home):
     found = inventory(plugin="vmx_files", verbosity=3)
 

@@ -370,7 +370,7 @@ def test_a_guest_that_goes_down_in_the_middle_is_told_and_the_program_not_run_ag
 
     task = threading.Thread(target=run)
     task.start()
-    wait_until(lambda: (openvix.disk(web) / "srv/runs").exists())
+    wait_until((openvix.disk(web) / "srv/runs").exists)
     assert run_module("vm_restart", vm=web, stop="hard")["changed"]
     task.join()
 
@@ -397,7 +397,7 @@ def test_a_program_whose_task_dies_is_ended_all_the_same_and_its_folder_later(op
 
     task = threading.Thread(target=run)
     task.start()
-    wait_until(lambda: (openvix.disk(web) / "srv/pid").exists())
+    wait_until((openvix.disk(web) / "srv/pid").exists)
     os.kill(openvix.calls("VixVM_RunScriptInGuest")[0]["client"], signal.SIGKILL)
     task.join()
     assert results[0]["error"] == "LibraryCrashed"

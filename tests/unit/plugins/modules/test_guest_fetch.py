@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 import threading
@@ -352,11 +353,22 @@ def test_another_machine_gets_what_it_does_not_have_in_one_file(run_module, web,
     assert not (tmp_path / "bundle").exists()
     done = run_module("guest_fetch", vm=web, src="/srv/site", dest="x", _place=place, **LOGIN)
 
-    changed = [file for file in done["files"] if file["changed"]]
-    content = (tmp_path / "bundle").read_bytes()
-    assert [file["name"] for file in changed] == ["a", 'sub/it\'s "b" zwölf', "sub/deep/empty"]
-    assert content == b"A" + b"B" * 100000
+    content, names = (tmp_path / "bundle").read_bytes(), ["hollow", "a", "sub/deep", 'sub/it\'s "b" zwölf', "sub/deep/empty"]
+    new = json.loads(content.partition(b"\n")[0])
+    assert sorted(new) == sorted(names)
+    assert [file["name"] for file in done["files"] if file["changed"]] == [name for name in new if new[name]]
+    assert (new["hollow"], new["a"], new["sub/deep/empty"]) == (None, [sum_of(b"A"), 1], [sum_of(b""), 0])
+    assert content.partition(b"\n")[2] == b"A" + b"B" * 100000
     assert stat.S_IMODE((tmp_path / "bundle").stat().st_mode) == 0o600
-    assert done.pop("_folders") == ["hollow", "sub/deep"]
     assert foretold == done
     assert done["saved"] == "/home/me/site"
+
+
+def test_names_with_the_password_in_them_reach_another_machine_as_they_are(run_module, web, srv, tmp_path):
+    (srv / "site").mkdir()
+    (srv / "site" / "my s3cret-lab file").write_bytes(b"x")
+    place = {"path": "/home/me/site", "known": {}, "bundle": str(tmp_path / "bundle")}
+
+    run_module("guest_fetch", vm=web, src="/srv/site", dest="x", _place=place, secrets=["s3cret-lab"], **LOGIN)
+
+    assert set(json.loads((tmp_path / "bundle").read_bytes().partition(b"\n")[0])) == {"", "my s3cret-lab file"}

@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
             with _delivery.told():
                 description = sources.describe(source, self._task.args.get("compare") or "checksum", self._is_enough(source))
             answer = self._execute(description, task_vars)
-            if answer.get("failed") or not answer["changed"] or self._is_enough(source):
+            if answer.get("failed") or not answer.get("changed") or self._is_enough(source):
                 return answer
         send = _delivery.send_folder if source.is_folder else _delivery.send_file
         return self._execute(sources.brought(source, send(self, path, decrypt)), task_vars)
@@ -66,6 +66,8 @@ class ActionModule(ActionBase):
         return self._task.check_mode and not (source.is_folder and self._task.diff)
 
     def _execute(self, source, task_vars, **others):
-        """Run the module with what an option of its own tells of the source."""
+        """Run the module with what an option of its own tells of the source, and which nobody wants to read in its result."""
         source = {**source, "label": self.label} if self.label else source
-        return self._execute_module(module_name=MODULE, module_args={**self._task.args, **others, "_source": source}, task_vars=task_vars)
+        answer = self._execute_module(module_name=MODULE, module_args={**self._task.args, **others, "_source": source}, task_vars=task_vars)
+        answer.get("invocation", {}).get("module_args", {}).pop("_source", None)
+        return answer

@@ -24,6 +24,7 @@ from .linux_copies import Arrival
 METHODS = ("checksum", "size_and_time", "existence")
 PRESERVE = "preserve"
 SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")  # which a validating program may go by
+WORD = re.compile(r"([0-9]{1,9}) ([a-z]+)")  # a line of what a guest's script writes
 ROOM = LONGEST_SCRIPT - 1024  # bytes of a script to which others are added
 MOST_WORDS = 1000  # bytes of what a guest says
 SENTENCES = {
@@ -99,13 +100,16 @@ def differences(guest, manner, copies, folders, workdir, doing):
         answer = ask(guest, manner, copies, folders, workdir, doing)
     except (FileNotFound, NotSupported):  # no such shell, or no programs at all
         return None
-    if answer is None:
-        return None
-    *lines, end = answer.decode("ascii", "replace").split("\n") if answer else [""]
-    found = dict(line.strip().split(" ", 1) for line in lines if " " in line)
-    if end.strip() or not lines or lines[-1].strip() != linux_copies.END or not all(map(str.isdigit, found)):
+    return None if answer is None else read_differences(answer, doing)
+
+
+def read_differences(answer, doing):
+    """What a guest's script wrote of its files, a word by number from 0; raise VixError for what is not whole."""
+    lines = answer.decode("ascii", "replace").splitlines()
+    found = [WORD.fullmatch(line) for line in lines[:-1]]
+    if lines[-1:] != [linux_copies.END] or not all(found):
         raise VixError("what the guest wrote of its files cannot be read: its disk may be full", doing=doing)
-    return {int(number) - 1: word for number, word in found.items()}
+    return {int(match.group(1)) - 1: match.group(2) for match in found}
 
 
 def _ask_linux(guest, manner, copies, folders, workdir, doing):
@@ -142,7 +146,7 @@ def _ask_windows(guest, manner, copies, folders, workdir, doing):
         if code:
             raise VixError(f"PowerShell could not compare the files (it ended with {code})", doing=doing)
         with contents.copied_out(guest, answer, workdir) as copy, open(copy, "rb") as file:
-            return file.read().replace(b"\r\n", b"\n")
+            return file.read()
     finally:
         with suppress(VixError):
             guest.delete_directory(folder)
@@ -238,7 +242,7 @@ def _copy_in(guest, content, place, workdir):
 def _validate(guest, manner, path, target, workdir):
     """Raise unless the user's command succeeds with the file that has arrived."""
     doing = f"validating what is to be {target} in {guest.label} as {guest.user}"
-    words = [word.replace("%s", path) for word in _split(manner.validate, manner.family)]
+    words = [word.replace("%s", path) for word in split(manner.validate, manner.family)]
     program = programs.Program(f"{manner.validate}", words[:1], words[1:], max_output=MOST_WORDS)
     outcome = programs.run(guest, manner.family, program, workdir)
     if outcome.late:
@@ -248,7 +252,7 @@ def _validate(guest, manner, path, target, workdir):
         raise VixError(f"{manner.validate} ended with {outcome.rc}, and nothing was replaced{': ' if said else ''}{said}", doing=doing)
 
 
-def _split(command, family):
+def split(command, family):
     """The words of a command, as Ansible splits them; in those of Windows a backslash is one."""
     try:
         lexer = shlex.shlex(command, posix=True, punctuation_chars="")

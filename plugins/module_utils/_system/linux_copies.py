@@ -20,10 +20,10 @@ HASH = """\
 set -f
 LC_ALL=C
 export LC_ALL
-if command -v sha256sum > /dev/null; then tool=sha256sum
-elif command -v shasum > /dev/null; then tool='shasum -a 256'
-elif command -v sha256 > /dev/null; then tool='sha256 -r'
-else tool=; fi
+tool=
+for each in sha256sum 'shasum -a 256' 'sha256 -r'; do
+  echo | $each > /dev/null 2>&1 && tool=$each && break
+done
 # Of each file its checksum; a name that some tools write with a mark before the line does not matter.
 sums() { $tool "$@" | sed 's/^\\\\//; s/ .*//'; }
 sum() { s=$($tool < "$1") && echo "${s%% *}"; }

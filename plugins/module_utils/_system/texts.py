@@ -22,7 +22,7 @@ def difference(guest, copy, size, workdir):
         _tell(diff, "before", "dst_binary", contents.fetched(guest, copy.target, workdir, LARGEST)[1])
     if copy.item.size > LARGEST:
         diff["src_larger"] = LARGEST
-    elif copy.item.path is not None:
+    else:
         _tell(diff, "after", "src_binary", b"".join(copy.item.blocks()))
     return diff
 

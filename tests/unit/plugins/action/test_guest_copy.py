@@ -79,19 +79,21 @@ def test_what_is_encrypted_arrives_decrypted_and_nothing_of_that_stays(openvix, 
     play.vault(play.write("files/key", "s3cret-key\n"))
     play.vault(play.write("files/keys/inner/key", "s3cret-key\n"))
     play.write("files/keys/plain", "plain\n")
+    play.vault(play.write("variables.yml", "secret: s3cret-key\n"))
 
     results = play(
         task("guest_copy", src="key", dest="/root/key", mode="0600", diff=False),
         task("guest_copy", src="keys", dest="/root", diff=False),
         task("guest_copy", src="key", dest="/root/encrypted", decrypt=False, diff=False),
-        arguments=["-vvv"],
+        task("guest_copy", content="{{ secret }}", dest="/root/text", diff=False),
+        arguments=["-vvv", "-e", "@variables.yml"],
         secrets=["s3cret-key", "s3cret-lab"],
     )
 
     assert [result.get("msg") for result in results if result.get("failed")] == []
     root = openvix.disk(web) / "root"
     assert tree(root / "keys") == {"inner": None, "inner/key": b"s3cret-key\n", "plain": b"plain\n"}
-    assert (root / "key").read_text() == "s3cret-key\n"
+    assert ((root / "key").read_text(), (root / "text").read_text()) == ("s3cret-key\n", "s3cret-key")
     assert (root / "encrypted").read_text().startswith("$ANSIBLE_VAULT;")
     assert files_with(play.folder, "s3cret-key") == []
 
@@ -110,6 +112,7 @@ def test_content_is_in_no_output_and_no_file(play, task):
     results = play(task("guest_copy", content="s3cret-text\n", dest="/root/key", diff=False), arguments=["-vvv"], secrets=["s3cret-lab"])
 
     assert "s3cret-text" not in str(results)
+    assert "_source" not in str(results)
     assert files_with(play.folder / "remote", "s3cret-text") == []
     assert [path for path in (play.folder / "local").rglob("*") if path.is_file()] == []
 

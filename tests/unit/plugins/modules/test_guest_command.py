@@ -361,6 +361,16 @@ def test_a_password_that_a_program_says_is_masked(command):
     assert PASSWORD not in str(command("echo", PASSWORD, environment={"KEY": PASSWORD}))
 
 
+def test_an_output_that_arrives_in_part_is_not_taken_for_whole(openvix, command, tmp_path):
+    """The lesson of ansible/ansible issue 40112: a copy that was cut is told as one."""
+    openvix.fault(call="VixVM_CopyFileFromGuestToHost", from_=2, cut=3)
+
+    result = command("echo", "a whole line", stdout_dest=str(tmp_path / "out"))
+
+    assert result["msg"].endswith(": 3 of the 13 bytes of its stdout arrived")
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_guest_that_goes_down_in_the_middle_is_told_and_the_program_not_run_again(openvix, run_module, command, web):
     """The lesson of ansible/ansible pull 60473: Tools are said to run while the guest restarts."""
     results = []
@@ -374,7 +384,7 @@ def test_a_guest_that_goes_down_in_the_middle_is_told_and_the_program_not_run_ag
     assert run_module("vm_restart", vm=web, stop="hard")["changed"]
     task.join()
 
-    assert results[0]["vix_code"] == 3006
+    assert (results[0]["error"], results[0]["vix_code"]) == ("NotRunning", 3006)
     assert (
         "the guest went down or was restarted in the middle; what the program had done by then is not known (VIX_E_VM_NOT_RUNNING, 3006)" in results[0]["msg"]
     )

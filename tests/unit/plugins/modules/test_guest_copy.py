@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import threading
 import time
@@ -136,29 +137,39 @@ def test_where_no_program_can_compare_the_file_is_fetched(openvix, ladder, web, 
     assert leftovers(openvix, web) == []
 
 
-def test_where_no_program_knows_checksums_the_file_is_fetched(openvix, ladder, web, motd):
-    """A guest whose sha256sum does not work is one that has none."""
-    tools = openvix.disk(web) / "usr" / "local" / "bin"
-    tools.mkdir(parents=True, exist_ok=True)
-    for name in ("sha256sum", "shasum", "sha256"):
-        (tools / name).write_text("#!/bin/sh\nexit 1\n")
-        (tools / name).chmod(0o755)
-
-    ladder("guest_copy", motd.read_text, vm=web, content="Goodbye\n", dest="/etc/motd", **LOGIN)
-
-    assert motd.read_text() == "Goodbye\n"
-    assert len(openvix.calls("VixVM_CopyFileFromGuestToHost")) > 0
+@pytest.fixture
+def no_checksums(openvix, run_module, web):
+    """Take from the guest the programs that know checksums: one is there and does not work."""
+    tools = openvix.disk(web) / "srv" / "tools"
+    tools.mkdir()
+    for name in ("sed", "stat", "chmod", "chown", "mv", "cp", "rm", "sync", "mkdir", "grep"):
+        (tools / name).symlink_to(shutil.which(name))
+    (tools / "sha256sum").write_text("#!/bin/sh\nexit 1\n")
+    (tools / "sha256sum").chmod(0o755)
+    run_module("vm_variable", vm=web, kind="guest_environment", name="PATH", value="/srv/tools", **LOGIN)
 
 
-@pytest.mark.parametrize("shell", [True, False])
+@pytest.mark.usefixtures("no_checksums")
+def test_where_no_program_knows_checksums_the_file_is_fetched(openvix, ladder, copy, web, motd):
+    ladder("guest_copy", motd.read_text, vm=web, content="Goodbye\n", dest="/etc/motd", mode="0600", **LOGIN)
+
+    assert (motd.read_text(), mode_of(motd)) == ("Goodbye\n", 0o600)
+    before = len(openvix.calls("VixVM_CopyFileFromGuestToHost"))
+    assert not copy(content="Goodbye\n", diff=False)["changed"]
+    assert len(openvix.calls("VixVM_CopyFileFromGuestToHost")) == before + 1
+
+
+@pytest.mark.parametrize("shell", ["shell", "no checksums", "no shell"])
 @pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 100), lambda path: path.write_bytes(b"x" * path.stat().st_size)])
-def test_a_copy_that_arrives_damaged_replaces_nothing(openvix, copy, web, motd, tmp_path, shell, damage):
+def test_a_copy_that_arrives_damaged_replaces_nothing(request, openvix, copy, web, motd, tmp_path, shell, damage):
     """The lesson of ansible/ansible issues 40112, 40377 and 44264: partial copies were reported as fine."""
     source = tmp_path / "source"
     source.write_bytes(os.urandom(100000))
-    if not shell:
+    if shell == "no checksums":
+        request.getfixturevalue("no_checksums")
+    elif shell == "no shell":
         openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
-    openvix.fault(call="VixVM_RunScriptInGuest", delay=3, **({} if shell else {"error": 3003}))
+    openvix.fault(call="VixVM_RunScriptInGuest", delay=3, **({"error": 3003} if shell == "no shell" else {}))
     damaged, ended = [], threading.Event()
 
     def work():
@@ -294,6 +305,14 @@ def test_a_folder_that_is_asked_for_by_a_slash_is_made(openvix, ladder, web, tmp
     assert leftovers(openvix, web) == []
     if shell:
         assert (mode_of(folder.parent), mode_of(folder), mode_of(folder / "issue")) == (0o755, 0o755, 0o644)
+
+
+def test_a_copy_that_fails_makes_no_folder(openvix, copy, web, tmp_path):
+    (tmp_path / "issue").write_text("Hello\n")
+    openvix.fault(call="VixVM_CopyFileFromHostToGuest", error=8)
+
+    assert copy(src=str(tmp_path / "issue"), dest="/srv/a/b/")["vix_code"] == 8
+    assert list((openvix.disk(web) / "srv").iterdir()) == []
 
 
 def test_a_folder_that_is_made_has_the_mode_that_is_asked_for(openvix, copy, web, tmp_path):

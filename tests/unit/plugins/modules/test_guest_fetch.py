@@ -369,6 +369,6 @@ def test_names_with_the_password_in_them_reach_another_machine_as_they_are(run_m
     (srv / "site" / "my s3cret-lab file").write_bytes(b"x")
     place = {"path": "/home/me/site", "known": {}, "bundle": str(tmp_path / "bundle")}
 
-    run_module("guest_fetch", vm=web, src="/srv/site", dest="x", _place=place, secrets=["s3cret-lab"], **LOGIN)
+    run_module("guest_fetch", vm=web, src="/srv/site", dest="x", _place=place, **LOGIN)
 
     assert set(json.loads((tmp_path / "bundle").read_bytes().partition(b"\n")[0])) == {"", "my s3cret-lab file"}

@@ -48,9 +48,9 @@ def test_the_first_template_that_makes_a_name_counts(files, place_vm):
 
     named = files('hostnames: ["vix_guestinfo.fqdn", "vix_guestinfo.empty", vix_nothing, "lab-{{ vix_name }}"]\n')
 
-    assert list(named.hosts) == ["lab-web", "lab-db"]
-    assert list(files("hostnames: [\"vix_name ~ '.example.com'\"]\n").hosts) == ["web.example.com", "db.example.com"]
-    assert list(files("hostnames: [vix_memory, vix_name]\n").hosts) == ["web", "db"]
+    assert list(named.hosts) == ["lab-db", "lab-web"]
+    assert list(files("hostnames: [\"vix_name ~ '.example.com'\"]\n").hosts) == ["db.example.com", "web.example.com"]
+    assert list(files("hostnames: [vix_memory, vix_name]\n").hosts) == ["db", "web"]
 
 
 def test_a_number_is_a_name_as_well(files, place_vm):
@@ -99,10 +99,10 @@ def test_a_name_of_blanks_gives_way_to_that_of_the_file(files, place_vm):
     place_vm("vms/a/a.vmx", displayName="")
     place_vm("vms/b/b.vmx", displayName="   ")
 
-    first, second = files().hosts
+    blank, named = files().hosts
 
-    assert first == "a"
-    assert re.fullmatch("[0-9a-f]{8}", second)
+    assert named == "a"
+    assert re.fullmatch("[0-9a-f]{8}", blank)
 
 
 def test_vms_of_one_name_have_a_part_of_their_own_that_stays(files, place_vm):
@@ -167,6 +167,13 @@ def test_a_host_of_another_inventory_is_the_same_one(files, place_vm, tmp_path):
     found = files("compose: {shown: colour ~ inventory_hostname}\n", beside=[str(tmp_path / "static.ini")])
 
     assert (found.hosts["web"]["colour"], found.hosts["web"]["vix_name"], found.hosts["web"]["shown"]) == ("blue", "web", "blueweb")
+
+
+def test_hosts_are_in_the_order_of_their_names(files, place_vm):
+    for name in ("c", "A", "b"):
+        place_vm(f"vms/{name}/{name}.vmx")
+
+    assert list(files().hosts) == ["A", "b", "c"]
 
 
 # -- filters

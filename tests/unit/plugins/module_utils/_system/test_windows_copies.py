@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from ansible_collections.vmlab.vix.plugins.module_utils._system import contents, copies, linux, windows, windows_copies
+from ansible_collections.vmlab.vix.plugins.module_utils._system import contents, windows_copies
 from ansible_collections.vmlab.vix.plugins.module_utils._system.linux_copies import Arrival
 
 SUM = "9a2f" * 16
@@ -92,9 +92,3 @@ def test_the_scripts_fit_a_command_line_of_windows():
 
 def test_certutil_is_asked_by_an_exit_code():
     assert contents.certutil_line(r"C:\a b\c", "9a2f") == '/d /c "certutil -hashfile "C:\\a b\\c" SHA256 | findstr /i /c:"9a2f" /c:"9a 2f""'
-
-
-def test_a_command_is_split_as_the_guest_writes_paths():
-    assert copies._split(r"C:\nginx\nginx.exe -t -c '%s x'", windows) == [r"C:\nginx\nginx.exe", "-t", "-c", "%s x"]
-    assert copies._split(r'"C:\Program Files\x.exe" %s', windows) == [r"C:\Program Files\x.exe", "%s"]
-    assert copies._split(r"sh -c 'a \b' a\ b#c %s", linux) == ["sh", "-c", r"a \b", "a b#c", "%s"]

@@ -48,7 +48,7 @@ HOST_PROPERTIES = {
 VM_PROPERTIES = {
     facts.VIX_PROPERTY_VM_NUM_VCPUS: lambda vm: vm.number("numvcpus", 1),
     facts.VIX_PROPERTY_VM_VMX_PATHNAME: lambda vm: vm.host.plays.said(vm.host.directory, vm.path),
-    facts.VIX_PROPERTY_VM_VMTEAM_PATHNAME: lambda vm: "",
+    facts.VIX_PROPERTY_VM_VMTEAM_PATHNAME: lambda vm: None,  # a text may be NULL
     facts.VIX_PROPERTY_VM_MEMORY_SIZE: lambda vm: vm.number("memsize", 4),
     facts.VIX_PROPERTY_VM_READ_ONLY: lambda vm: 0,
     facts.VIX_PROPERTY_VM_NAME: lambda vm: vm.config().get("displayName", vm.name),

@@ -64,8 +64,14 @@ def _tools(vm) -> str:
     return {facts.VIX_TOOLSSTATE_RUNNING: "running", facts.VIX_TOOLSSTATE_NOT_INSTALLED: "not_installed"}.get(vm.tools_state(), "unknown")
 
 
-def calls(world, _) -> list[dict]:
-    return [{"client": pid, "call": function, "vm": path, "error": error} for pid, function, path, error in list(world.calls)]
+def calls(world, said) -> list[dict]:
+    """Return the calls in the order in which they began; with {"since": n} those from number n on, each with its number."""
+    first, records = world.calls.kept()
+    rows = [{"client": pid, "call": function, "vm": path, "error": error} for pid, function, path, error in records]
+    if said is None:
+        return rows
+    since = worldfile.table(said, {"since": (0, worldfile.NUMBER)}, "a question for calls")["since"]
+    return [{"number": number, **row} for number, row in enumerate(rows, start=first) if number >= since]
 
 
 def handles(world, _) -> list[dict]:

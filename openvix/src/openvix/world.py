@@ -37,6 +37,24 @@ CALLS = 100_000
 SETTLERS, LEAVERS = 8, 32
 
 
+class Calls:
+    """The latest calls of all clients, each a list that changes when the call ends."""
+
+    def __init__(self):
+        self._lock, self._made = threading.Lock(), 0
+        self._records: collections.deque[list] = collections.deque(maxlen=CALLS)
+
+    def append(self, record: list):
+        with self._lock:
+            self._records.append(record)
+            self._made += 1
+
+    def kept(self) -> tuple[int, list[list]]:
+        """Return the number of the first one that is remembered, counted from 0, and all from there on."""
+        with self._lock:
+            return self._made - len(self._records), list(self._records)
+
+
 class World:
     """What the daemon of one directory serves; its lock is held."""
 
@@ -47,7 +65,7 @@ class World:
         self.faults = Faults(said["fault"])
         self.ledgers = Ledgers(self.directory / "run" / "clients")
         # [client's process id, function, .vmx or None, code or None while it runs]
-        self.calls: collections.deque[list] = collections.deque(maxlen=CALLS)
+        self.calls = Calls()
         self.closing = threading.Event()
         self.clock = SteppedClock(self.directory / "clock.json") if self.settings["clock"] == "stepped" else RealClock()
         self.inventory = Inventory(self.directory)

@@ -285,7 +285,7 @@ def _snapshot(value: object, what: str) -> dict:
     return table(value, SNAPSHOT, what)
 
 
-COUNT = _whole(0, 99_999)
+COUNT, NUMBER = _whole(0, 99_999), _whole(0, 1 << 62)
 WORLD = {
     "product": ("workstation", _one_of(*products.TITLES)),
     "version": ("", _version),

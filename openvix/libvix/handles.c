@@ -346,6 +346,9 @@ VixHandleType Vix_GetHandleType(VixHandle handle)
     library_lock();
     struct object *object = look_up(handle);
     VixHandleType type = is_usable(object) ? object->type : VIX_HANDLETYPE_NONE;
+    if (type == VIX_HANDLETYPE_JOB && ((struct job *)object)->is_pseudo) {
+        type = VIX_HANDLETYPE_NONE;
+    }
     library_leave();
     return type;
 }

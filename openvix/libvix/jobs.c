@@ -68,15 +68,24 @@ static void keep_result(struct job *job)
     object_hold(job->result);
 }
 
+/* Before it has loaded a product the wrapper answers by itself, inside the call. */
+static bool is_the_wrappers(const struct job *job)
+{
+    VixError code = VIX_ERROR_CODE(job->error);
+    return strcmp(job->function, "VixHost_Connect") == 0 && code >= VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED && code <= VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED
+           && job->request.inside && !job->request.accepted;
+}
+
 void job_end(struct job *job, VixError error, struct frame *frame, const struct value *items)
 {
     job->error = error;
+    job->is_pseudo = is_the_wrappers(job);
     job->frame = frame;
     job->items = items;
     if (error == VIX_OK) {
         keep_result(job);
     }
-    if (job->callback != NULL && !job->object.closed) {
+    if (job->callback != NULL && !job->object.closed && !job->is_pseudo) {
         callbacks_add(job, VIX_EVENTTYPE_JOB_COMPLETED, NULL, NULL);
     } else {
         job_finish(job);

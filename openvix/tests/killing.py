@@ -57,6 +57,6 @@ def served(directory):
     """Return the world of a directory, as a daemon that has just begun finds it."""
     place.prepare(directory)
     world = World(directory)
-    for machine in world.machines.values():
+    for machine in world.machines.awake():
         machine.settled()
     return world

@@ -10,12 +10,13 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from wire_client import Client
 
-from openvix import cli, control, place
+from openvix import cli, control, facts, ledger, place
 
 LAB = """
 [world]
@@ -181,9 +182,202 @@ def test_library_prints_the_path_of_the_library(openvix_library):
     assert Path(openvix_library).is_file()
 
 
-@pytest.mark.parametrize("command", [[], ["library"], ["start"], ["status"], ["stop"]])
+@pytest.mark.parametrize("command", [[], ["library"], ["start"], ["status"], ["calls"], ["handles"], ["change"], ["advance"], ["fault"], ["stop"]])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([*command, "--help"])
     assert ended.value.code == 0
     assert "usage: openvix" in capsys.readouterr().out
+
+
+def vmware(folder, name, config="", metadata=None):
+    """A VM as VMware leaves it."""
+    place = folder / name
+    place.mkdir(parents=True)
+    path = place / f"{name}.vmx"
+    path.write_text(
+        f'.encoding = "UTF-8"\nconfig.version = "8"\nvirtualHW.version = "19"\ndisplayName = "{name} of mine"\nguestOS = "ubuntu-64"\nmemsize = "4096"\n'
+        f'numvcpus = "2"\nscsi0:0.fileName = "Virtual Disk.vmdk"\ntools.syncTime = "FALSE"\n{config}',
+        encoding="utf-8",
+    )
+    (place / "Virtual Disk.vmdk").write_text("# Disk DescriptorFile\n")
+    (place / "Virtual Disk-s001.vmdk").write_bytes(bytes(300_000))
+    if metadata is not None:
+        (place / f"{name}.vmsd").write_text(metadata, encoding="utf-8")
+    return path
+
+
+SNAPSHOTS = """.encoding = "UTF-8"
+snapshot.lastUID = "4"
+snapshot.current = "4"
+snapshot0.uid = "1"
+snapshot0.filename = "web-Snapshot1.vmsn"
+snapshot0.displayName = "base"
+snapshot0.description = "as installed"
+snapshot0.createTimeHigh = "387853"
+snapshot0.createTimeLow = "-1201725728"
+snapshot0.numDisks = "1"
+snapshot0.disk0.fileName = "Virtual Disk.vmdk"
+snapshot0.disk0.node = "scsi0:0"
+snapshot1.uid = "4"
+snapshot1.filename = "web-Snapshot4.vmsn"
+snapshot1.parent = "1"
+snapshot1.displayName = "running"
+snapshot1.type = "1"
+snapshot1.createTimeHigh = "387853"
+snapshot1.createTimeLow = "1201725728"
+snapshot1.numDisks = "1"
+snapshot.numSnapshots = "2"
+"""
+
+
+def tree_of(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "vmware"
+    vmware(place, "web", metadata=SNAPSHOTS)
+    vmware(place / "old", "db", config='checkpoint.vmState = "db-1234.vmss"\n', metadata="")
+    vmware(place, "plain")
+    yield place
+    for world in tmp_path.glob("**/run/serve"):
+        control.end(world.parents[1])
+
+
+def test_vms_of_vmware_are_taken_as_they_are_and_their_folder_is_only_read(folder, tmp_path):
+    before = tree_of(folder)
+    started = run("start", folder)
+    assert (started.returncode, started.stderr) == (0, "")
+    world = tmp_path / "vmware.world"
+    told = json.loads(run("status", "--json", folder).stdout)["vms"]
+    assert [(vm["name"], vm["power"], vm["snapshots"]) for vm in told] == [("db", "suspended", 0), ("plain", "powered_off", 0), ("web", "powered_off", 2)]
+    web = str(world / "vms/web/web.vmx")
+    assert Path(web).read_bytes() == (folder / "web/web.vmx").read_bytes()
+    with Client(world) as client:
+        assert client.get(web, facts.VIX_PROPERTY_VM_NAME) == "web of mine"
+        assert client.get(web, facts.VIX_PROPERTY_VM_MEMORY_SIZE) == 4096
+        running = client.one("VixVM_GetNamedSnapshot", web, "base/running")
+        assert client.one("VixVM_GetCurrentSnapshot", web) == running
+        # The second was taken with its memory: the VM runs again.
+        assert client.revert(web, running) == 0
+        assert client.power(web) & facts.VIX_POWERSTATE_POWERED_ON
+        taken = client.take(web, "mine")
+        assert taken.endswith("#5")
+        db = str(world / "vms/db/db.vmx")
+        client.items("VixVM_PowerOn", db, 0, [])
+        client.log_in(db)
+    assert run("stop", folder).returncode == 0
+    vmware(folder, "new")
+    assert run("start", folder).returncode == 0
+    assert states(world) == {"db": "powered_on", "new": "powered_off", "plain": "powered_off", "web": "powered_on"}
+    after = tree_of(folder)
+    assert {name: after.get(name) for name in before} == before
+
+
+def test_what_vmware_left_and_cannot_be_taken_is_told(folder, tmp_path):
+    vmware(folder / "more", "web")
+    told = run("start", folder, "--directory", tmp_path / "w")
+    assert (told.returncode, "same name" in told.stderr, told.stderr.count("\n")) == (1, True, 1)
+
+
+def test_many_vms_come_by_count(tmp_path, lab):
+    world = tmp_path / "many"
+    assert run("start", "--vms", "200", "--running", "2", world).returncode == 0
+    told = states(world)
+    assert list(told) == [f"vm{number:05}" for number in range(1, 201)]
+    assert [name for name, power in told.items() if power == "powered_on"] == ["vm00001", "vm00002"]
+    assert world.stat().st_mode & 0o777 == 0o700
+
+
+def test_faults_are_added_listed_and_cleared(lab):
+    run("start", lab)
+    world = lab.with_suffix(".world")
+    assert run("fault", "add", "call=VixVM_PowerOff", "vm=web", "error=3008", "junk=0xAB", "times=1", "--world", lab).returncode == 0
+    assert run("fault", "add", "from=99", "question=Moved or copied?", "--world", lab).returncode == 0
+    with Client(world) as client:
+        assert client.code("VixVM_PowerOff", str(world / "vms/web/web.vmx"), 0) == 3008 | 0xAB << 16
+    listed = run("fault", "list", OPENVIX_WORLD=str(world)).stdout.splitlines()
+    assert [line.split("  ")[1:] for line in listed[1:]] == [
+        ["call=VixVM_PowerOff vm=web times=1 error=3008 junk=171", "(matched 1, struck 1)"],
+        ["call=* from=99 question='Moved or copied?'", "(matched 2, struck 0)"],
+    ]
+    assert run("fault", "clear", "1", "--world", lab).returncode == 0
+    assert len(run("fault", "list", "--world", lab).stdout.splitlines()) == 2
+    assert run("fault", "clear", "--world", lab).returncode == 0
+    assert run("fault", "list", "--world", lab).stdout == ""
+    for arguments, sentence in (
+        (("add",), "KEY=VALUE"),
+        (("add", "error"), "KEY=VALUE"),
+        (("add", "error=many"), "whole number"),
+        (("add", "colour=red"), "does not know the key 'colour'"),
+        (("clear", "9"), "no fault 9"),
+        (("clear", "x"), "number"),
+    ):
+        told = run("fault", *arguments, "--world", lab)
+        assert (told.returncode, told.stderr.count("\n"), sentence in told.stderr) == (1, 1, True), told.stderr
+
+
+def test_calls_and_handles_are_shown(lab):
+    run("start", lab)
+    world = lab.with_suffix(".world")
+    with Client(world) as client:
+        client.code("VixVM_PowerOn", str(world / "vms/web/web.vmx"), 0, [])
+    lines = run("calls", lab).stdout.splitlines()
+    assert [line.split()[1:3] for line in lines] == [["VixHost_Connect", "VIX_OK"], ["VixVM_PowerOn", "VIX_E_VM_IS_RUNNING"]]
+    assert lines[1].endswith("vms/web/web.vmx")
+    assert [json.loads(line)["error"] for line in run("calls", "--json", lab).stdout.splitlines()] == [0, facts.VIX_E_VM_IS_RUNNING]
+    assert run("handles", lab).stdout == "no client has anything open\n"
+    (world / "run/clients/1-x.ledger").write_bytes(ledger.HEAD.pack(ledger.MAGIC, 2, 1, 1, 3) + ledger.SLOT.pack(4711, 3, 2, 0))
+    with control.Connection(place.dial(world), "1-x.ledger"):
+        pass
+    end = time.monotonic() + 30
+    while "4711" not in (told := run("handles", lab).stdout) and time.monotonic() < end:
+        pass
+    assert told.splitlines() == [
+        "process 1 has ended and left 2 buffers and 1 handles, and released 3 times what was not its own",
+        "  handle 4711 (vm), 2 references",
+    ]
+    assert json.loads(run("handles", "--json", lab).stdout)[0]["buffers"] == 2
+
+
+def test_calls_are_followed_until_the_world_is_stopped(lab):
+    run("start", lab)
+    world = lab.with_suffix(".world")
+    follower = subprocess.Popen([sys.executable, "-P", "-m", "openvix.cli", "calls", "--follow", str(lab)], stdout=subprocess.PIPE, text=True)
+    with Client(world) as client:
+        openvix_fault = run("fault", "add", "call=VixVM_PowerOff", "hang=true", "where=job", "--world", lab)
+        assert openvix_fault.returncode == 0
+        client.connection.begin("VixVM_PowerOff", str(world / "vms/web/web.vmx"), 0)
+        shown = [follower.stdout.readline().split()[1:3] for _ in range(2)]
+        client.code("VixVM_Suspend", str(world / "vms/web/web.vmx"), 0)
+        shown += [follower.stdout.readline().split()[1:3] for _ in range(1)]
+    assert shown == [["VixHost_Connect", "VIX_OK"], ["VixVM_PowerOff", "runs"], ["VixVM_Suspend", "VIX_OK"]]
+    run("stop", lab)
+    assert follower.wait(timeout=60) == 0
+    follower.stdout.close()
+
+
+def test_settings_of_a_vm_change_and_time_moves_on(lab):
+    lab.write_text(LAB.replace("[world]", '[world]\nclock = "stepped"'), encoding="utf-8")
+    run("start", lab)
+    world = lab.with_suffix(".world")
+    assert run("change", "db", "boot_seconds=10", "extra_power_bits=0x1000", "--world", lab).returncode == 0
+    with Client(world) as client:
+        db = str(world / "vms/db/db.vmx")
+        run("fault", "clear", "--world", lab)
+        client.items("VixVM_PowerOn", db, 0, [])
+        assert client.power(db) == facts.VIX_POWERSTATE_POWERED_ON | 0x1000
+        assert run("advance", "10", "--world", lab).returncode == 0
+        assert client.power(db) == facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_TOOLS_RUNNING | 0x1000
+    assert "no VM of this world is 'x'" in run("change", "x", "ip=1", "--world", lab).stderr
+    assert "does not know the key" in run("change", "db", "memory=4", "--world", lab).stderr
+
+
+def test_a_world_that_is_not_served_tells_so(lab):
+    run("start", lab)
+    run("stop", lab)
+    for command in (("calls", lab), ("handles", lab), ("fault", "list", "--world", lab)):
+        told = run(*command)
+        assert (told.returncode, "is stopped" in told.stderr) == (1, True)

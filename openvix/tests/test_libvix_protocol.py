@@ -408,6 +408,19 @@ def test_a_daemon_of_another_protocol_says_what_is_wrong(scripted):
     assert list((scripted.world / "run" / "clients").iterdir()) == []
 
 
+def test_what_vmwares_wrapper_would_answer_is_no_job(scripted):
+    """Many a client waits for ever for a callback that does not come, or takes the handle for a job."""
+    scripted.answers["VixHost_Connect"] = lambda *_: (facts.VIX_E_WRAPPER_PLAYER_NOT_INSTALLED, [])
+
+    def answer(connection, number, function, arguments):
+        done = wire.encode(number, wire.DONE, *scripted.outcome(function, arguments), "")
+        connection.sendall(done + wire.encode(number, wire.ACCEPTED, ""))
+
+    scripted.answer = answer
+    assert passed(scripted.run("connection", "wrapper"))
+    assert books(scripted.world) == []
+
+
 def test_a_world_is_found_without_being_named(scripted):
     state = scripted.world.parent
     (state / "openvix").mkdir()

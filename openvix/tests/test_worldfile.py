@@ -32,7 +32,7 @@ def test_an_empty_file_is_a_world_without_vms(tmp_path):
         ("[vm.web\n", "line 1"),
         ("[vm.web]\n[vm.web]\n", "line 2"),
         ("[vm.web]\ncolour = 1\n", r"\[vm.web\] does not know the key 'colour'; it knows guest_os, memory, .*power"),
-        ("[wolrd]\n", "a world file does not know the key 'wolrd'; it knows world, defaults, vm, fault"),
+        ("[wolrd]\n", "a world file does not know the key 'wolrd'; it knows world, host, defaults, vm, fault"),
         ('[vm.web]\npower = "on"\n', "power in \\[vm.web\\] must be one of powered_off, powered_on, suspended, paused, not 'on'"),
         ("[vm.web]\nmemory = true\n", "memory in \\[vm.web\\] must be a whole number"),
         ("[defaults]\nboot_seconds = -1\n", "boot_seconds in \\[defaults\\] must be a number of seconds"),

@@ -11,9 +11,10 @@ import json
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
-from openvix import __version__, control, install, place, worldfile
+from openvix import __version__, adoption, control, facts, install, place, worldfile
 from openvix.worldfile import Mistake
 
 COLUMNS = ("name", "power", "tools", "snapshots", "vmx")
@@ -23,23 +24,54 @@ OpenVIX: an independent implementation of the VIX C API, with simulated machines
 A world is a directory with VMs in it. While it is started, every program that speaks VIX can drive them:
 
     eval "$(openvix start lab.toml)"        # VIX_LIBRARY and OPENVIX_WORLD, for this shell
+    openvix status                          # which VMs there are, and how they are
     ansible localhost -m vmlab.vix.vm_info  # or any other VIX client
-    openvix status
+    openvix fault add call=VixVM_PowerOn vm=web error=3008 times=1
+    openvix calls                           # what clients have called, and how it ended
+    openvix handles                         # which clients have handles or buffers open
     openvix stop
+
+Commands without WORLD are about $OPENVIX_WORLD, else about the default world. "openvix COMMAND --help" tells more.
 """
 WORLD_FILE = """\
-A world file is TOML; everything in it may be left out:
+WORLD is one of these:
 
-    [world]
-    product = "workstation"          # or "fusion", "player", "vi_server", ...
-    [vm.web]
-    power = "powered_on"             # powered_off (default), suspended, paused
-    processes = [ { name = "apache2", owner = "www-data" } ]
-    files = { "/etc/motd" = "Welcome" }
-    snapshots = [ { name = "base" } ]
+  * a world file (TOML): its world lives in NAME.world beside it, or in --directory. Everything in it may be left out:
 
-README.md and PROTOCOL.md of OpenVIX tell all keys. VMs that the directory has already are left as they are.
+        [world]
+        product = "workstation"          # or "fusion", "player", "vi_server", ...
+        [vm.web]
+        power = "powered_on"             # powered_off (default), suspended, paused
+        processes = [ { name = "apache2", owner = "www-data" } ]
+        files = { "/etc/motd" = "Welcome" }
+        snapshots = [ { name = "base" } ]
+
+  * a folder in which VMware has VMs: each .vmx, with its snapshots in .vmsd, is copied into a world in NAME.world beside the folder, or in
+    --directory. The folder itself is only read, and no disk is copied: the guests are simulated.
+  * the directory of a world; an empty directory becomes a world, and so does one that is not there with --vms.
+
+VMs that the world has already are left as they are. README.md and PROTOCOL.md of OpenVIX tell all keys.
+
+    openvix start --vms 10000 --running 100 /tmp/large    # vm00001 to vm10000, the first hundred of them running
 """
+FAULTS = """\
+A rule says which calls it strikes, and what befalls them:
+
+    openvix fault add call=VixVM_PowerOn vm=web error=3008 times=1   # the next power-on of web fails
+    openvix fault add from=5 per=client times=1 error=11             # the fifth call of each client fails, whatever it is
+    openvix fault add call=VixVM_Clone kill=true step=7              # the daemon dies before the seventh change of a file
+    openvix fault add vm=web question='Moved or copied?'             # calls see web with a question pending
+    openvix fault list
+    openvix fault clear 2                                            # the second of the list; without a number all
+
+Which:  call (a function of vix.h, or *), vm (name or path), client (process id), from, times, per (world, client, vm: what they are counted by)
+What:   error, junk (bits above bit 15), delay (seconds), hang, crash, abort, exit, lost (the connection), kill (the daemon; with step=N in the
+        middle), disk_full (bytes that fit), cut (bytes of a copied file that arrive), tools, question, locked, extra_power_bits (how the VM is seen)
+Where:  where=call (default), job (once the call has returned) or after (lost, kill: when the work is done)
+
+Only calls that reach the daemon count: nothing of handles, jobs and buffers does.
+"""
+LOOK_SECONDS = 0.2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,13 +103,29 @@ def parser() -> argparse.ArgumentParser:
     installing = command("install", lay_out, "Lay libvix.so out as an installed product, for VMware's wrapper library and for clients that load no other.")
     installing.add_argument("--libdir", metavar="DIR", type=Path, required=True, help="where to: the directory that vix.libdir of VMware's configuration names")
     starting = command("start", start, "Start a world and print the variables that a shell needs.", epilog=WORLD_FILE)
-    starting.add_argument("world", metavar="WORLD", type=Path, help="a world file (TOML), or the directory of a world; an empty one becomes a world")
-    starting.add_argument("--directory", metavar="DIR", type=Path, help="where the world of a world file lives (default: NAME.world beside it)")
+    starting.add_argument("world", metavar="WORLD", type=Path, nargs="?", help="a world file, a folder of VMs, or a world; left out: as for status")
+    starting.add_argument("--directory", metavar="DIR", type=Path, help="where the world of a world file or of a folder lives (default: NAME.world beside it)")
+    starting.add_argument("--vms", metavar="N", type=int, default=0, help="have this many VMs, named vm00001 and so on (at most 99999)")
+    starting.add_argument("--running", metavar="M", type=int, default=0, help="how many of them begin running")
     asking = command("status", status, "Show the VMs of a world.")
-    asking.add_argument("--json", action="store_true", help="print one JSON object")
+    listing = command("calls", calls, "Show what clients have called: process, function, VM and the error it ended with.")
+    listing.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until the world is stopped or Ctrl-C")
+    leaking = command("handles", handles, "Show which clients have handles and buffers open, those that ended without releasing them included.")
+    for each in (asking, listing, leaking):
+        each.add_argument("--json", action="store_true", help="print one JSON " + ("object for each call" if each is listing else "value"))
+    changing = command("change", change, "Change settings of a VM while it is served.", epilog=f"KEY is one of {', '.join(worldfile.LIVE)}.")
+    changing.add_argument("vm", metavar="VM", help="its name, or the path of its .vmx")
+    changing.add_argument("settings", metavar="KEY=VALUE", nargs="+")
+    moving = command("advance", advance, 'Move the time of a world on whose file says clock = "stepped" in [world].')
+    moving.add_argument("seconds", metavar="SECONDS", type=float)
+    faulting = command("fault", fault, "Add, list and clear faults: what befalls calls by rule.", epilog=FAULTS)
+    faulting.add_argument("action", choices=("add", "list", "clear"))
+    faulting.add_argument("rule", metavar="KEY=VALUE", nargs="*", help="of a rule to add; the number of the one to clear")
     stopping = command("stop", stop, "Stop a world: no process of it is left, and clients do not start it again. VMs stay as they are for the next start.")
-    for each in (asking, stopping):
+    for each in (asking, listing, leaking, stopping):
         each.add_argument("world", metavar="WORLD", type=Path, nargs="?", help="as for start (default: $OPENVIX_WORLD, else the default world)")
+    for each in (changing, moving, faulting):
+        each.add_argument("--world", metavar="WORLD", type=Path, help="as for start (default: $OPENVIX_WORLD, else the default world)")
     return whole
 
 
@@ -106,52 +154,85 @@ def lay_out(said):
 
 
 def start(said):
-    path, content = said.world, None
+    path, content, vms = said.world or place.named(), None, []
     if path.is_dir():
-        if said.directory:
-            raise Mistake("--directory says where the world of a world file lives, and WORLD is a directory already")
         directory = path
-        if not place.is_world(directory) and any(directory.iterdir()):
-            raise Mistake(f"{directory} is no world: it is a directory with other things in it")
+        if not place.is_world(path) and any(path.iterdir()):
+            vms = adoption.found(path)
+            if not vms:
+                more = ", whatever --directory says" if said.directory else ""
+                raise Mistake(f"{path} is no world{more}, and there is no .vmx in it: it is a directory with other things in it")
+            directory = said.directory or beside(path)
+        elif said.directory:
+            raise Mistake("--directory says where the world of a world file lives, and WORLD is a world already")
+    elif not path.exists() and (said.vms or said.world is None):
+        directory = path
     else:
         content = worldfile.load(path)
         directory = said.directory or beside(path)
-    begin(directory, content)
+    begin(directory, content, vms, {"count": said.vms, "running": said.running} if said.vms else None)
     exports = {"VIX_LIBRARY": library(), "OPENVIX_WORLD": str(directory.absolute())}
     print("export", *(f"{name}={shlex.quote(value)}" for name, value in exports.items()))
 
 
 def beside(path: Path) -> Path:
-    """Return where the world of a world file lives."""
-    return path.with_name(f"{path.stem}.world")
+    """Return where the world of a world file, or of a folder of VMs, lives."""
+    return path.absolute().with_name(f"{path.absolute().stem}.world")
 
 
-def begin(directory: Path, content: dict | None):
-    """Serve a world and give it the VMs of its world file that it does not have yet."""
+def begin(directory: Path, content: dict | None, vms: list[Path], herd: dict | None):
+    """Serve a world and give it the VMs that it does not have yet: those of its world file, those at these paths, and so many more."""
     connection = control.connect(directory)
     if connection is None:
         try:
             place.prepare(directory)
+            adoption.adopt(vms, directory)
         except OSError as error:
             raise Mistake(f"{error.filename}: {error.strerror}") from None
         place.stopped(directory).unlink(missing_ok=True)
         if content:
             worldfile.keep(directory, content)
         connection, _ = control.start(directory)
+    elif any(not (directory / "vms" / path.stem).exists() for path in vms):
+        connection.close()
+        raise Mistake(f"{directory} is served and cannot take new VMs from a folder: stop it first")
     with connection:
-        there = {vm["name"] for vm in connection.ask("OpenVIX_Status")["vms"]}
-        for name, settings in (content["vm"] if content else {}).items():
-            if name not in there:
-                connection.ask("OpenVIX_AddVM", {"name": name, **settings})
+        if content:
+            add(connection, content)
+        if herd:
+            connection.ask("OpenVIX_AddHerd", herd)
+
+
+def add(connection: control.Connection, content: dict):
+    """Have a served world make the VMs of its world file that it does not have."""
+    there = {(vm.get("host"), vm["name"]) for vm in connection.ask("OpenVIX_Status")["vms"]}
+    wanted = [(None, content["vm"]), *((f"{host['name'].lower()}:{host['port']}", host["vm"]) for host in content["host"])]
+    for host, vms in wanted:
+        for name, settings in vms.items():
+            if (host, name) not in there:
+                connection.ask("OpenVIX_AddVM", {"name": name, "host": host, **settings})
 
 
 def meant(said) -> Path:
     """Return the directory of the world that a command is about."""
     path = said.world or place.named()
-    directory = beside(path) if path.is_file() else path
+    directory = path if place.is_world(path) or not path.exists() else beside(path)
     if not place.is_world(directory):
         raise Mistake(f"{directory} is no world: start one with 'openvix start WORLD', and name it or set OPENVIX_WORLD")
     return directory.absolute()
+
+
+def served(said) -> control.Connection:
+    """Return a connection to the world that a command is about, which must be served."""
+    directory = meant(said)
+    connection = control.connect(directory)
+    if connection is None:
+        raise Mistake(f"{directory} is {unserved(directory)}")
+    return connection
+
+
+def unserved(directory: Path) -> str:
+    return "stopped" if place.stopped(directory).exists() else "not served; the next client starts it"
 
 
 def status(said):
@@ -165,13 +246,118 @@ def status(said):
     if said.json:
         print(json.dumps(told, indent=2))
     elif connection is None:
-        print(f"{directory} is {'stopped' if place.stopped(directory).exists() else 'not served; the next client starts it'}")
+        print(f"{directory} is {unserved(directory)}")
     else:
         print(f"{told['world']} ({told['product']}), served by process {told['pid']}")
-        rows = [[str(vm[column]) for column in COLUMNS] for vm in told["vms"]]
-        widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
-        for row in (COLUMNS, *rows) if rows else ():
-            print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+        columns = ("host", *COLUMNS) if any("host" in vm for vm in told["vms"]) else COLUMNS
+        print_table(columns, [[str(vm.get(column, "")) for column in columns] for vm in told["vms"]])
+
+
+def print_table(columns: tuple[str, ...], rows: list[list[str]]):
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows) if rows else ():
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def calls(said):
+    with served(said) as connection:
+        following, running = 0, set()
+        try:
+            while True:
+                for call in connection.ask("OpenVIX_Calls", {"since": min(running, default=following)}):
+                    number, runs = call["number"], call["error"] is None
+                    # One that runs is shown twice: now, and when it has ended.
+                    if number >= following or (number in running and not runs):
+                        print(json.dumps(call) if said.json else call_line(call), flush=said.follow)
+                        running = running | {number} if runs else running - {number}
+                    following = max(following, number + 1)
+                if not said.follow:
+                    return
+                time.sleep(LOOK_SECONDS)
+        except (KeyboardInterrupt, control.Unserved, ConnectionError):
+            return
+
+
+def call_line(call: dict) -> str:
+    ended = "runs" if call["error"] is None else ERRORS.get(call["error"] & 0xFFFF, str(call["error"]))
+    return f"{call['client']:>7}  {call['call']:<32}  {ended:<32}  {call['vm'] or ''}".rstrip()
+
+
+# Names of vix.h for the errors; the last of a number is the one that is told.
+ERRORS = {value: name for name, value in vars(facts).items() if name.startswith("VIX_E_")} | {0: "VIX_OK"}
+KINDS = {value: name.removeprefix("VIX_HANDLETYPE_").lower() for name, value in vars(facts).items() if name.startswith("VIX_HANDLETYPE_")}
+
+
+def handles(said):
+    with served(said) as connection:
+        told = connection.ask("OpenVIX_Handles")
+    if said.json:
+        print(json.dumps(told, indent=2))
+    elif not told:
+        print("no client has anything open")
+    for row in [] if said.json else told:
+        often = f", and released {row['too_often']} times what was not its own" if row.get("too_often") else ""
+        state = "has ended and left" if row["ended"] else "runs and has"
+        print(f"process {row['client']} {state} {row['buffers']} buffers and {len(row['open'])} handles{often}")
+        for each in row["open"]:
+            print(f"  handle {each['handle']} ({KINDS.get(each['type'], each['type'])}), {each['references']} references")
+
+
+def change(said):
+    with served(said) as connection:
+        vms = connection.ask("OpenVIX_Status")["vms"]
+        paths = [vm["vmx"] for vm in vms if said.vm in (vm["vmx"], vm["name"])]
+        if len(paths) != 1:
+            raise Mistake(f"{'no' if not paths else 'more than one'} VM of this world is {said.vm!r}; 'openvix status' lists them with the paths of their .vmx")
+        connection.ask("OpenVIX_ChangeVM", {"vmx": paths[0], **settings(said.settings)})
+
+
+def advance(said):
+    with served(said) as connection:
+        connection.ask("OpenVIX_Advance", said.seconds)
+
+
+def fault(said):
+    with served(said) as connection:
+        if said.action == "add":
+            if not said.rule:
+                raise Mistake("a fault is added by KEY=VALUE: see 'openvix fault --help'")
+            connection.ask("OpenVIX_AddFault", {"call": "*", **settings(said.rule)})
+        elif said.action == "clear":
+            if len(said.rule) > 1 or not all(number.isdigit() for number in said.rule):
+                raise Mistake("what is cleared is the fault of one number in 'openvix fault list', or without a number all")
+            connection.ask("OpenVIX_ClearFaults", int(said.rule[0]) if said.rule else None)
+        else:
+            for number, rule in enumerate(connection.ask("OpenVIX_Faults"), start=1):
+                counted = f"matched {rule.pop('matched')}, struck {rule.pop('struck')}"
+                print(f"{number}  {' '.join(f'{key}={_word(value)}' for key, value in rule.items())}  ({counted})")
+
+
+def _word(value: object) -> str:
+    """Return a value of a rule as a shell would be given it."""
+    return value if value == "*" else shlex.quote(value) if isinstance(value, str) else json.dumps(value)
+
+
+def settings(said: list[str]) -> dict:
+    """Return what KEY=VALUE say: a number or true and false as such, with 0x in front too, and anything else as a text."""
+    found = {}
+    for each in said:
+        key, equals, value = each.partition("=")
+        if not equals or not key:
+            raise Mistake(f"{each!r} is not KEY=VALUE")
+        found[key] = _value(value)
+    return found
+
+
+def _value(text: str) -> object:
+    if text in ("true", "false"):
+        return text == "true"
+    for read in (lambda: int(text, 0), lambda: float(text)):
+        try:
+            return read()
+        except ValueError:
+            continue
+    return text
 
 
 def stop(said):

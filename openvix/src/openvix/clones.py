@@ -43,7 +43,7 @@ def clone(world, vm: Machine, call, uid: int | None, linked: bool, target: str) 
                 uid = snapshots.take(vm, "Clone").uid
             disk = vm.state["disk"] if uid is None else vm.state["snapshots"][str(uid)]["disk"]
             fill(vm, path, disk, uid if linked else None)
-        made = world.take_in(path)
+        made = world.take_in(path, vm.host)
         if linked:
             adopt(vm, uid, str(path))
     made.settle()

@@ -16,6 +16,7 @@ from pathlib import Path
 from openvix import facts, place, wire, worldfile
 from openvix.clock import SteppedClock
 from openvix.failure import Failure
+from openvix.machines import Asleep
 
 # How long a daemon may take to answer for the first time.
 START_SECONDS = 10.0
@@ -45,18 +46,32 @@ def answer(client, number: int, function: str, arguments: list):
 
 def status(world, _) -> dict:
     vms = [
-        {"name": vm.name, "vmx": vm.path, "power": vm.power, "tools": _tools(vm), "snapshots": len(vm.tree.snapshots)}
+        {"name": vm.name, "vmx": vm.path, "power": vm.power, "tools": _tools(vm), "snapshots": _snapshots(vm)} | _host(vm)
         for vm in sorted(world.machines.values(), key=lambda vm: vm.name)
     ]
     return {"pid": os.getpid(), "world": str(world.directory), "product": world.product, "vms": vms}
+
+
+def _snapshots(vm) -> int:
+    return vm.snapshots if isinstance(vm, Asleep) else len(vm.tree.snapshots)
+
+
+def _host(vm) -> dict:
+    return {"host": f"{vm.host.name}:{vm.host.port}"} if vm.host.name else {}
 
 
 def _tools(vm) -> str:
     return {facts.VIX_TOOLSSTATE_RUNNING: "running", facts.VIX_TOOLSSTATE_NOT_INSTALLED: "not_installed"}.get(vm.tools_state(), "unknown")
 
 
-def calls(world, _) -> list[dict]:
-    return [{"client": pid, "call": function, "vm": path, "error": error} for pid, function, path, error in list(world.calls)]
+def calls(world, said) -> list[dict]:
+    """Return the calls in the order in which they began; with {"since": n} those from number n on, each with its number."""
+    first, records = world.calls.kept()
+    rows = [{"client": pid, "call": function, "vm": path, "error": error} for pid, function, path, error in records]
+    if said is None:
+        return rows
+    since = worldfile.table(said, {"since": (0, worldfile.NUMBER)}, "a question for calls")["since"]
+    return [{"number": number, **row} for number, row in enumerate(rows, start=first) if number >= since]
 
 
 def handles(world, _) -> list[dict]:
@@ -70,8 +85,22 @@ def forget_handles(world, _):
 def add_vm(world, said) -> str:
     if not isinstance(said, dict):
         raise worldfile.Mistake("a VM must be a table with its name")
-    settings = {key: value for key, value in said.items() if key != "name"}
-    return world.add(said.get("name"), worldfile.vm(said.get("name"), settings, world.defaults)).path
+    settings = {key: value for key, value in said.items() if key not in ("name", "host")}
+    return world.add(said.get("name"), worldfile.vm(said.get("name"), settings, world.defaults), world.host(said.get("host"))).path
+
+
+def add_herd(world, said):
+    """Make many VMs at once."""
+    said = worldfile.table(said, {"count": (0, worldfile.COUNT), "running": (0, worldfile.COUNT)}, "a herd")
+    world.add_herd(said["count"], said["running"])
+
+
+def add_host(world, said):
+    """Have one more host that is reached by name; its VMs come one by one."""
+    host = worldfile.host(said, world.defaults)
+    if host["vm"]:
+        raise worldfile.Mistake("the VMs of a host are added one by one")
+    world.add_host(host)
 
 
 def change_vm(world, said):
@@ -116,6 +145,8 @@ TABLE = {
     "OpenVIX_Handles": handles,
     "OpenVIX_ForgetHandles": forget_handles,
     "OpenVIX_AddVM": add_vm,
+    "OpenVIX_AddHerd": add_herd,
+    "OpenVIX_AddHost": add_host,
     "OpenVIX_ChangeVM": change_vm,
     "OpenVIX_AddFault": add_fault,
     "OpenVIX_Faults": faults,

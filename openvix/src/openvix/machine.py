@@ -21,6 +21,7 @@ from openvix.clock import RealClock, SteppedClock
 from openvix.failure import Failure
 from openvix.guest import disks
 from openvix.guest.system import Guest
+from openvix.hosts import Host
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 POWER_BITS = {
@@ -31,6 +32,7 @@ POWER_BITS = {
 }
 # Kept as long as the VM is on (semantics.md section 21); an operation that lasts does not bring back what they were when it began.
 VARIABLES = ("runtime", "environment")
+SUSPENDED_STATE = b"OpenVIX: a suspended VM\n"
 # What lies in NAME.vmx.lck while OpenVIX runs the VM.
 LOCK, OURS = "M00001.lck", "openvix "
 
@@ -38,7 +40,7 @@ LOCK, OURS = "M00001.lck", "openvix "
 class Machine:
     """A VM in its directory. What changes is replaced, never altered: readers need no lock."""
 
-    def __init__(self, path: Path, closing: threading.Event, clock: RealClock | SteppedClock):
+    def __init__(self, path: Path, host: Host, closing: threading.Event, clock: RealClock | SteppedClock):
         """Read the VM with this .vmx; raise OSError, ValueError or KeyError when its files are not those of a VM. Ends an interrupted change."""
         self.folder, self.name, self.own = path.parent, path.stem, path.parent / "openvix"
         folder, self.path = self.folder, str(path)
@@ -47,7 +49,7 @@ class Machine:
         self.state = json.loads((self.own / "state.json").read_bytes())
         self.tree = vmsd.read((folder / f"{self.name}.vmsd").read_bytes())
         self.changed = threading.Condition()
-        self.closing, self.clock = closing, clock
+        self.host, self.closing, self.clock = host, closing, clock
         self.doing = 0
         self.run = self.session = object()
         self.times_off = 0
@@ -373,4 +375,4 @@ def suspended_files(path: Path, config: vmx.Settings, suspended: bool) -> dict[P
     """Return the files that change when the VM with this .vmx becomes suspended or ceases to be."""
     state_file = path.with_suffix(".vmss")
     config.set("checkpoint.vmState", state_file.name if suspended else "")
-    return {path: config.write(), state_file: b"OpenVIX: a suspended VM\n" if suspended else None}
+    return {path: config.write(), state_file: SUSPENDED_STATE if suspended else None}

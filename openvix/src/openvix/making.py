@@ -12,26 +12,21 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from openvix import encryption, machine, vmsd, vmx
+from openvix import encryption, journal, machine, vmsd, vmx
 from openvix.guest import disks
 
 
 def make(folder: Path, name: str, settings: dict):
     """Write the files of a new VM into an empty folder that is not its own yet; settings as worldfile.vm() returns them."""
-    own = folder / "openvix"
-    (own / "disks").mkdir(mode=0o700, parents=True)
-    hostname = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63] or "vm"
-    disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"])
     tree = planted(vmsd.Tree(), settings["snapshots"])
-    disk = 2 if tree.snapshots else 1
-    if tree.snapshots:
-        disks.copy(own / "disks" / "1", own / "disks" / "2")
-    # The disk was the same when each of them was taken: they share one.
-    kept = {str(snapshot.uid): {"disk": 1, "power": machine.OFF, "ran": 0.0} for snapshot in tree.snapshots}
-    suspended = settings["power"] == machine.SUSPENDED
-    # A VM that is to be on has no guest yet: Machine.settle() boots it.
-    state = {"power": settings["power"], "booted": time.monotonic(), "ran": 0.0, "disk": disk, "captured": False, "snapshots": kept}
-    config = vmx.new(
+    (folder / f"{name}.vmsd").write_bytes(vmsd.write(tree, name))
+    (folder / f"{name}.vmx").write_bytes(config(name, settings))
+    complete(folder, name, settings)
+
+
+def config(name: str, settings: dict) -> bytes:
+    """Return the .vmx of a new VM."""
+    return vmx.new(
         {
             "config.version": "8",
             "virtualHW.version": str(settings["hardware"]),
@@ -45,21 +40,46 @@ def make(folder: Path, name: str, settings: dict):
             "scsi0:0.fileName": f"{name}.vmdk",
             **({} if settings["guest_operations"] else {"guest.commands.enabled": "FALSE"}),
             **(encryption.keys(settings["password"]) if settings["password"] else {}),
+            **({"checkpoint.vmState": f"{name}.vmss"} if settings["power"] == machine.SUSPENDED else {}),
         }
-    )
+    ).write()
+
+
+def is_bare(folder: Path) -> bool:
+    """Return whether this folder has a .vmx of its name and nothing that OpenVIX needs beside it yet."""
+    return not (folder / "openvix" / "state.json").exists() and (folder / f"{folder.name}.vmx").exists()
+
+
+def complete(folder: Path, name: str, settings: dict):
+    """Write what OpenVIX has of a VM whose .vmx and .vmsd are there; its snapshots and whether it is suspended are taken from them."""
+    own, metadata = folder / "openvix", folder / f"{name}.vmsd"
+    # What a killed daemon began.
+    machine.remove_own(own)
+    (own / "disks").mkdir(mode=0o700, parents=True)
+    tree = vmsd.read(metadata.read_bytes()) if metadata.exists() else vmsd.Tree()
+    suspended = bool(vmx.read((folder / f"{name}.vmx").read_bytes()).get("checkpoint.vmState"))
+    hostname = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63] or "vm"
+    disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"])
+    disk = 2 if tree.snapshots else 1
+    if tree.snapshots:
+        disks.copy(own / "disks" / "1", own / "disks" / "2")
+    # The disk was the same when each of them was taken: they share one.
+    kept = {str(each.uid): {"disk": 1, "power": machine.ON if each.memory else machine.OFF, "ran": 0.0} for each in tree.snapshots}
+    # A VM that is to be on has no guest yet: Machine.settle() boots it.
+    power = machine.SUSPENDED if suspended else settings["power"]
+    state = {"power": power, "booted": time.monotonic(), "ran": 0.0, "disk": disk, "captured": False, "snapshots": kept}
     files = {
-        folder / f"{name}.vmx": config.write(),
-        folder / f"{name}.vmsd": vmsd.write(tree, name),
+        metadata: vmsd.write(tree, name),
         folder / f"{name}.vmdk": DISK.encode(),
+        **{folder / vmsd.state_file(name, snapshot.uid): snapshot_state(snapshot) for snapshot in tree.snapshots},
+        **({folder / f"{name}.vmss": machine.SUSPENDED_STATE} if suspended else {}),
         # The password itself is kept nowhere: the .vmx tells whether one is right.
         own / "machine.json": json.dumps({**settings, "password": ""}).encode(),
-        own / "state.json": json.dumps(state).encode(),
-        **{folder / vmsd.state_file(name, snapshot.uid): snapshot_state(snapshot) for snapshot in tree.snapshots},
     }
-    if suspended:
-        files.update(machine.suspended_files(folder / f"{name}.vmx", config, True))
     for path, content in files.items():
-        path.write_bytes(content)
+        if not path.exists():
+            path.write_bytes(content)
+    journal.replace(own / "state.json", json.dumps(state).encode())
 
 
 def planted(tree: vmsd.Tree, wanted: list[dict], parent: int = 0) -> vmsd.Tree:

@@ -107,7 +107,7 @@ def sandboxed(folder: Path) -> set[int]:
     # As the kernel writes paths in mountinfo.
     homes = [folder.absolute(), *inventory.folders(folder)]
     marks = tuple(b"".join(b"\\%03o" % byte if byte in b" \t\n\\" else bytes([byte]) for byte in os.fsencode(home)) + b"/" for home in homes)
-    roots = {_identity(path) for path in (*folder.glob("vms/*/openvix/disks/*"), *folder.glob("*/disk"))}
+    roots = {_identity(path) for path in (*folder.glob("vms/*/openvix/disks/*"), *folder.glob("hosts/*/vms/*/openvix/disks/*"), *folder.glob("*/disk"))}
     roots.update(_identity(path) for home in homes[1:] for path in home.glob("openvix/disks/*"))
     ours, found = os.readlink("/proc/self/ns/mnt"), set()
     for pid in _running():

@@ -39,6 +39,14 @@ class ServedWorld:
         """Make a VM with the keys of a VM in the world file; return the path of its .vmx."""
         return self._ask("OpenVIX_AddVM", {"name": name, **settings})
 
+    def add_vms(self, count: int, running: int = 0):
+        """Have many VMs, named vm00001 and so on, the first ones running."""
+        self._ask("OpenVIX_AddHerd", {"count": count, "running": running})
+
+    def add_host(self, name: str, users: dict[str, str], **settings: object):
+        """Have one more host, reached as https://NAME[:port]/sdk by these users with these passwords; its VMs are made by add_vm(name, host=...)."""
+        self._ask("OpenVIX_AddHost", {"name": name, "users": [{"name": user, "password": password} for user, password in users.items()], **settings})
+
     def change_vm(self, path: str, **settings: object):
         """Change some of the settings of the VM with this .vmx while it runs: see "A VM changes" in the README."""
         self._ask("OpenVIX_ChangeVM", {"vmx": path, **settings})

@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 
 from openvix import control, facts, place, wire
+from openvix.hosts import Host
 from openvix.jobs import Call
 from openvix.ledger import NAME
 from openvix.world import World, note
@@ -33,7 +34,7 @@ class Client:
     def __init__(self, world: World, connection: socket.socket, stop):
         self.world, self.stop = world, stop
         self.pid, self.gone = 0, False
-        self.hosts: set[str] = set()
+        self.hosts: dict[str, Host] = {}
         self.logins: dict[str, tuple] = {}
         self._opened: dict[str, str] = {}
         self._connection, self._sending = connection, threading.Lock()
@@ -49,9 +50,9 @@ class Client:
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
-    def new_host(self) -> str:
-        reference = f"host-{next(self.world.hosts)}"
-        self.hosts.add(reference)
+    def new_host(self, host: Host) -> str:
+        reference = f"host-{next(self.world.host_numbers)}"
+        self.hosts[reference] = host
         return reference
 
     def opened(self, machine, host: str | None):
@@ -116,7 +117,7 @@ class Client:
 
     def _disconnect(self, host: str):
         self.world.calls.append([self.pid, "VixHost_Disconnect", None, facts.VIX_OK])
-        self.hosts.discard(host)
+        self.hosts.pop(host, None)
         for path in [path for path, opener in self._opened.items() if opener == host]:
             del self._opened[path]
             self.logins.pop(path, None)
@@ -127,7 +128,7 @@ class Client:
             self.world.ledgers.end(ledger)
         self._connection.close()
         # What waits on a VM for this client need not wait any longer.
-        for machine in list(self.world.machines.values()):
+        for machine in self.world.machines.awake():
             with machine.changed:
                 machine.changed.notify_all()
 

@@ -7,25 +7,52 @@
 from __future__ import annotations
 
 import collections
+import concurrent.futures
+import contextlib
 import itertools
+import json
 import os
+import queue
 import shutil
 import sys
 import threading
 import time
 from pathlib import Path
 
-from openvix import clones, deletion, place, products, snapshots, worldfile
+from openvix import clones, deletion, hosts, journal, making, place, snapshots, vmsd, vmx, worldfile
 from openvix.clock import RealClock, SteppedClock
+from openvix.failure import Failure
 from openvix.faults import Faults
 from openvix.guest import disks
+from openvix.herd import Herd
+from openvix.hosts import Host
 from openvix.inventory import Inventory
 from openvix.ledger import Ledgers
-from openvix.machine import Machine, remove_own
-from openvix.making import make
+from openvix.machine import OFF, SUSPENDED, Machine, remove_own
+from openvix.machines import Asleep, Machines
 
 # How many calls a world remembers.
 CALLS = 100_000
+# How many threads bring VMs to life, and to rest.
+SETTLERS, LEAVERS = 8, 32
+
+
+class Calls:
+    """The latest calls of all clients, each a list that changes when the call ends."""
+
+    def __init__(self):
+        self._lock, self._made = threading.Lock(), 0
+        self._records: collections.deque[list] = collections.deque(maxlen=CALLS)
+
+    def append(self, record: list):
+        with self._lock:
+            self._records.append(record)
+            self._made += 1
+
+    def kept(self) -> tuple[int, list[list]]:
+        """Return the number of the first one that is remembered, counted from 0, and all from there on."""
+        with self._lock:
+            return self._made - len(self._records), list(self._records)
 
 
 class World:
@@ -38,15 +65,20 @@ class World:
         self.faults = Faults(said["fault"])
         self.ledgers = Ledgers(self.directory / "run" / "clients")
         # [client's process id, function, .vmx or None, code or None while it runs]
-        self.calls: collections.deque[list] = collections.deque(maxlen=CALLS)
+        self.calls = Calls()
         self.closing = threading.Event()
         self.clock = SteppedClock(self.directory / "clock.json") if self.settings["clock"] == "stepped" else RealClock()
-        self.plays = products.of(self.settings["product"], self.settings["version"])
         self.inventory = Inventory(self.directory)
-        self.machines: dict[str, Machine] = {}
+        self.local = hosts.local(self.directory, self.settings)
+        self.remote: dict[tuple[str, int], Host] = {}
+        self._said = said
+        for each in said["host"]:
+            self._know(each)
+        self.herd = Herd(self.directory)
+        self.machines = Machines(self._wake)
         # The paths of those that clients still have handles of.
         self.deleted: set[str] = set()
-        self.hosts = itertools.count(1)
+        self.host_numbers = itertools.count(1)
         self._adding = threading.Lock()
         clear_scratch(directory)
         self._load()
@@ -55,25 +87,92 @@ class World:
     def product(self) -> str:
         return self.settings["product"]
 
+    def _know(self, said: dict) -> Host:
+        host = hosts.remote(self.directory, said)
+        (host.directory / "vms").mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.remote[host.name, host.port] = host
+        return host
+
     def _load(self):
         self._finish()
-        paths = [Path(path) for path in self.inventory.elsewhere]
-        listed = {path.parent for path in paths}
-        for folder in sorted((self.directory / "vms").iterdir()):
-            if folder.name.startswith(".new."):
-                _clear(folder)
-            elif folder not in listed and (folder / "openvix" / "state.json").exists():
-                paths.append(folder / f"{folder.name}.vmx")
-        for path in paths:
-            try:
-                machine = Machine(path, self.closing, self.clock)
-            except (OSError, ValueError, KeyError) as error:
-                note(f"{path} is no VM that can be read: {error!r}")
-            else:
-                self.machines[machine.path] = machine
+        listed = {os.path.dirname(path) for path in self.inventory.elsewhere}
+        found = [(path, self.local) for path in self.inventory.elsewhere]
+        for host in (self.local, *self.remote.values()):
+            with os.scandir(host.directory / "vms") as folders:
+                for folder in sorted(folders, key=lambda each: each.name):
+                    if folder.name.startswith(".new."):
+                        _clear(Path(folder.path))
+                    elif folder.path not in listed:
+                        found.append((f"{folder.path}/{folder.name}.vmx", host))
+        for path, host in found:
+            asleep = self._asleep(path, host)
+            if asleep:
+                self.machines.lay(asleep)
+            elif os.path.exists(f"{os.path.dirname(path)}/openvix/state.json"):
+                self._read(path, host)
         self._tie()
-        for machine in self.machines.values():
-            threading.Thread(target=machine.settle, daemon=True).start()
+        settling = queue.SimpleQueue()
+        for machine in self.machines.awake():
+            settling.put(machine)
+        for _ in range(min(SETTLERS, len(self.machines.awake()))):
+            threading.Thread(target=_settle, args=(settling,), daemon=True).start()
+
+    def _read(self, path: str, host: Host):
+        try:
+            machine = Machine(Path(path), host, self.closing, self.clock)
+        except (OSError, ValueError, KeyError) as error:
+            note(f"{path} is no VM that can be read: {error!r}")
+        else:
+            self.machines[machine.path] = machine
+
+    def _asleep(self, path: str, host: Host) -> Asleep | None:
+        """Return a VM that need not be looked at before somebody asks for it: nothing of it runs, nothing is half done, and no other VM depends on it."""
+        folder, name = os.path.dirname(path), os.path.basename(path)[: -len(".vmx")]
+        own = f"{folder}/openvix"
+        try:
+            with open(f"{own}/state.json", "rb") as file:
+                state = json.load(file)
+        except (OSError, ValueError):
+            if not os.path.exists(f"{own}/state.json") and os.path.exists(path):
+                return Asleep(path, name, host, *self._bare(path, host))
+            return None
+        quiet = state.get("power") in (OFF, SUSPENDED) and "base" not in state and not os.path.exists(f"{own}/guest/guest.json")
+        if quiet and not os.path.exists(f"{own}/{journal.NAME}"):
+            return Asleep(path, name, host, state["power"], len(state["snapshots"]))
+        return None
+
+    def _bare(self, path: str, host: Host) -> tuple[str, int]:
+        """Return the power state that a VM without a state of its own begins in, and how many snapshots it has."""
+        folder, name = os.path.split(path[: -len(".vmx")])
+        if host is self.local and (power := self.herd.power(name)):
+            return power, 0
+        try:
+            snapshots = len(vmsd.read(Path(f"{folder}/{name}.vmsd").read_bytes()).snapshots)
+        except (OSError, ValueError):
+            snapshots = 0
+        try:
+            suspended = bool(vmx.read(Path(path).read_bytes()).get("checkpoint.vmState"))
+        except (OSError, ValueError):
+            suspended = False
+        return SUSPENDED if suspended else OFF, snapshots
+
+    def _wake(self, asleep: Asleep) -> Machine | None:
+        """Return the machine of a VM that was asleep, None when its files cannot be read."""
+        path = Path(asleep.path)
+        try:
+            if making.is_bare(path.parent):
+                settings = worldfile.vm(asleep.name, {"power": asleep.power}, self.defaults)
+                making.complete(path.parent, asleep.name, self._whole(settings, asleep.host))
+            machine = Machine(path, asleep.host, self.closing, self.clock)
+            clones.disown(machine, _gone(machine))
+        except (OSError, ValueError, KeyError, Failure) as error:
+            note(f"{path} is no VM that can be read: {error!r}")
+            return None
+        _settle_one(machine)
+        return machine
+
+    def _whole(self, settings: dict, host: Host) -> dict:
+        return {**settings, "hardware": settings["hardware"] or host.plays.hardware}
 
     def _finish(self):
         """Take back or end what a killed daemon was at."""
@@ -96,15 +195,15 @@ class World:
             if base in self.machines:
                 snapshots.drop(self.machines[base], {uid})
             self.inventory.end_making(path, False)
-        for machine in list(self.machines.values()):
-            clones.disown(machine, {path for snapshot in machine.tree.snapshots for path in snapshot.clones if not Path(path).exists()})
+        for machine in self.machines.awake():
+            clones.disown(machine, _gone(machine))
             base = machine.state.get("base", {})
             if base.get("vmx") in self.machines:
                 clones.adopt(self.machines[base["vmx"]], base["uid"], machine.path)
 
-    def take_in(self, path: Path) -> Machine:
-        """Return the VM with this .vmx as one of this world; it must be settled."""
-        machine = Machine(path, self.closing, self.clock)
+    def take_in(self, path: Path, host: Host) -> Machine:
+        """Return the VM with this .vmx as one of this host; it must be settled."""
+        machine = Machine(path, host, self.closing, self.clock)
         self.deleted.discard(machine.path)
         self.machines[machine.path] = machine
         return machine
@@ -117,19 +216,57 @@ class World:
             machine.is_deleted = True
             machine.changed.notify_all()
 
-    def add(self, name: str, settings: dict) -> Machine:
-        """Make a VM with settings as worldfile.vm() returns them, or raise Mistake when there is one of this name."""
+    def add(self, name: str, settings: dict, host: Host | None = None) -> Machine:
+        """Make a VM with settings as worldfile.vm() returns them, or raise Mistake when there is one of this name on the host."""
+        host = host or self.local
         with self._adding:
-            folder = self.directory / "vms" / name
+            folder = host.directory / "vms" / name
             if folder.exists():
                 raise worldfile.Mistake(f"there is a VM named {name!r} already")
             beside = folder.with_name(f".new.{name}")
             beside.mkdir(mode=0o700)
-            make(beside, name, {**settings, "hardware": settings["hardware"] or self.plays.hardware})
+            making.make(beside, name, self._whole(settings, host))
             beside.rename(folder)
-            machine = self.take_in(folder / f"{name}.vmx")
+            machine = self.take_in(folder / f"{name}.vmx", host)
         machine.settle()
         return machine
+
+    def add_herd(self, count: int, running: int):
+        """Have so many VMs with names that tell their numbers, the first ones running; those that are there stay as they are."""
+        with self._adding:
+            self.herd.grow(count, running)
+            stand_in = "\1"
+            settings = worldfile.vm("x", {}, self.defaults)
+            config = making.config(stand_in, self._whole(settings, self.local)).replace(b"|01", stand_in.encode())
+            for name in self.herd.names(count):
+                folder = f"{self.directory}/vms/{name}"
+                path = f"{folder}/{name}.vmx"
+                if path in self.machines:
+                    continue
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(folder, 0o700)
+                # Without its .vmx a folder is no VM: what a killed daemon left of it is made good here.
+                if not os.path.exists(path):
+                    _write(path, config.replace(stand_in.encode(), name.encode()))
+                    self.machines.lay(Asleep(path, name, self.local, *self._bare(path, self.local), self.defaults["tools"]))
+
+    def add_host(self, said: dict):
+        """Have one more host, as worldfile.host() describes it; its VMs are added one by one."""
+        with self._adding:
+            if (said["name"].lower(), said["port"]) in self.remote:
+                raise worldfile.Mistake(f"there is a host {said['name']!r} already")
+            self._said = {**self._said, "host": [*self._said["host"], said]}
+            worldfile.keep(self.directory, self._said)
+            self._know(said)
+
+    def host(self, name: str | None) -> Host:
+        """Return the host of this name, as NAME or NAME:PORT; the world itself for None."""
+        if name is None:
+            return self.local
+        found = self.remote.get(hosts.address(name) or ("", 0))
+        if found is None:
+            raise worldfile.Mistake(f"the world has no host {name!r}")
+        return found
 
     def find(self, path: str) -> Machine | None:
         """Return the VM with this .vmx, however the path to it is written."""
@@ -138,11 +275,38 @@ class World:
     def close(self):
         """End the guests' processes; VMs stay as they are."""
         self.closing.set()
-        threads = [threading.Thread(target=machine.leave) for machine in self.machines.values()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with concurrent.futures.ThreadPoolExecutor(LEAVERS) as leaving:
+            for machine in self.machines.awake():
+                leaving.submit(machine.leave)
+
+
+def _settle(waiting: queue.SimpleQueue):
+    """Settle one machine after the other until none waits."""
+    while True:
+        try:
+            machine = waiting.get_nowait()
+        except queue.Empty:
+            return
+        _settle_one(machine)
+
+
+def _settle_one(machine: Machine):
+    try:
+        machine.settle()
+    except (OSError, Failure) as error:
+        note(f"{machine.path} does not settle: {error!r}")
+
+
+def _gone(machine: Machine) -> set[str]:
+    """Return the linked clones that the snapshots of a VM name and that are no longer there."""
+    return {path for snapshot in machine.tree.snapshots for path in snapshot.clones if not Path(path).exists()}
+
+
+def _write(path: str, content: bytes):
+    file = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.write(file, content)
+    os.close(file)
+    os.rename(f"{path}.new", path)
 
 
 def clear_scratch(directory: Path):

@@ -59,18 +59,29 @@ def load(path: Path) -> dict:
 
 def keep(directory: Path, said: dict):
     """Keep in a world's directory what check() says of the world itself."""
-    journal.replace(directory / KEPT, json.dumps({key: said[key] for key in ("world", "defaults", "fault")}, indent=2).encode())
+    hosts = [{key: value for key, value in each.items() if key != "vm"} for each in said["host"]]
+    # It may hold the passwords of users: nobody else may read it, as the directory is for its owner only.
+    journal.replace(directory / KEPT, json.dumps({**{key: said[key] for key in ("world", "defaults", "fault")}, "host": hosts}, indent=2).encode())
 
 
 def kept(directory: Path) -> dict:
     """Return what keep() kept; a world that was made without a world file is one of defaults."""
     path = directory / KEPT
-    return json.loads(path.read_bytes()) if path.exists() else check({})
+    if not path.exists():
+        return check({})
+    said = json.loads(path.read_bytes())
+    # An older OpenVIX did not know all of it.
+    return {
+        "world": {**{key: default for key, (default, _) in WORLD.items()}, **said["world"]},
+        "host": said.get("host", []),
+        "defaults": complete(said["defaults"]),
+        "fault": [{**{key: default for key, (default, _) in FAULT.items()}, **rule} for rule in said["fault"]],
+    }
 
 
 def check(said: dict) -> dict:
     """Return a whole world file checked, with everything in it that was left out."""
-    _known(said, ("world", "defaults", "vm", "fault"), "a world file")
+    _known(said, ("world", "host", "defaults", "vm", "fault"), "a world file")
     defaults = table(said.get("defaults", {}), VM, "[defaults]")
     vms = said.get("vm", {})
     if not isinstance(vms, dict):
@@ -79,12 +90,34 @@ def check(said: dict) -> dict:
     if not isinstance(faults, list):
         raise Mistake("fault must be an array of tables: [[fault]]")
     world = table(said.get("world", {}), WORLD, "[world]")
+    hosts = said.get("host", [])
+    if not isinstance(hosts, list):
+        raise Mistake("host must be an array of tables: [[host]]")
+    hosts = [host(each, defaults) for each in hosts]
+    places = [(each["name"].lower(), each["port"]) for each in hosts]
+    if len({*places}) < len(places):
+        raise Mistake("two [[host]] have the same name and port")
     return {
         "world": {**world, "version": world["version"] or products.VERSIONS[world["product"]]},
+        "host": hosts,
         "defaults": defaults,
         "vm": {name: vm(name, settings, defaults) for name, settings in vms.items()},
         "fault": [fault(rule) for rule in faults],
     }
+
+
+def host(said: object, defaults: dict) -> dict:
+    """Return a host that is reached by name, checked, with its VMs."""
+    found = table(said, HOST, "[[host]]")
+    if not found["name"]:
+        raise Mistake("[[host]] must say by which name it is reached: name")
+    where = f"[[host]] {found['name']}"
+    if not found["users"]:
+        raise Mistake(f"{where} must say who may connect: users")
+    if not isinstance(found["vm"], dict):
+        raise Mistake(f"vm in {where} must be tables like [host.vm.web]")
+    vms = {name: vm(name, settings, defaults) for name, settings in found["vm"].items()}
+    return {**found, "version": found["version"] or products.VERSIONS[found["product"]], "vm": vms}
 
 
 def vm(name: object, said: dict, defaults: dict) -> dict:
@@ -186,6 +219,10 @@ def _seconds(value: object, what: str) -> float:
     return float(value)
 
 
+def _seconds_or_none(value: object, what: str) -> float | None:
+    return None if value is None else _seconds(value, what)
+
+
 def _one_of(*choices: str):
     def asked(value: object, what: str) -> str:
         if value not in choices:
@@ -248,12 +285,39 @@ def _snapshot(value: object, what: str) -> dict:
     return table(value, SNAPSHOT, what)
 
 
+COUNT, NUMBER = _whole(0, 99_999), _whole(0, 1 << 62)
 WORLD = {
     "product": ("workstation", _one_of(*products.TITLES)),
     "version": ("", _version),
     "needs_host_option": (0, _whole(0, 0x7FFFFFFF)),
     "display": (False, _truth),
     "clock": ("real", _one_of("real", "stepped")),
+}
+
+
+def _host_name(value: object, what: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,200}[A-Za-z0-9_])?|[0-9A-Fa-f:.]+", _text(value, what)):
+        raise Mistake(f"{what} must be the name or the address of a host, without scheme, port and path, not {value!r}")
+    return value
+
+
+def _user(value: object, what: str) -> dict:
+    user = table(value, USER, what)
+    if not user["name"]:
+        raise Mistake(f"{what} needs a name")
+    return user
+
+
+USER = {"name": ("", _name), "password": ("", _secret)}
+HOST = {
+    "name": ("", _host_name),
+    "port": (443, _whole(1, 65535)),
+    "product": ("vi_server", _one_of("vi_server", "workstation_shared", "server")),
+    "version": ("", _version),
+    "needs_host_option": (0, _whole(0, 0x7FFFFFFF)),
+    "display": (False, _truth),
+    "users": ([], _each(_user)),
+    "vm": ({}, lambda value, what: value),
 }
 ACCOUNT = {"name": ("", _name), "password": ("", _secret), "administrator": (False, _truth), "home": (None, _path)}
 PROCESS = {"name": ("", _name), "command": ("", _text), "owner": ("root", _name)}
@@ -277,7 +341,7 @@ VM = {
     "soft_stop": ("obeyed", _one_of("obeyed", "ignored")),
     "stop_seconds": (0.0, _seconds),
     "operation_seconds": (0.0, _seconds),
-    "snapshot_seconds": (None, _seconds),
+    "snapshot_seconds": (None, _seconds_or_none),
     "copy_speed": (0, _whole(0, 1 << 40)),
     "guest_operations": (True, _truth),
     "accounts": ([{"name": "lab", "password": "lab", "administrator": True}], _accounts),

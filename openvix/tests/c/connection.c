@@ -166,6 +166,27 @@ static void without_a_daemon_the_job_says_so(void)
     CODE(VIX_E_HOST_NOT_CONNECTED, outcome(job));
 }
 
+static void count_calls(VixHandle job, VixEventType type, VixHandle info, void *data)
+{
+    (void)job;
+    (void)type;
+    (void)info;
+    ++*(int *)data;
+}
+
+/* The daemon has nothing for this provider, and says so before it accepts. */
+static void what_the_wrapper_answers_is_no_job(void)
+{
+    int calls = 0;
+    VixHandle job = VixHost_Connect(VIX_API_VERSION, VIX_SERVICEPROVIDER_VMWARE_PLAYER, NULL, 0, NULL, NULL, 0, VIX_INVALID_HANDLE, count_calls, &calls);
+    CHECK(job != VIX_INVALID_HANDLE && Vix_GetHandleType(job) != VIX_HANDLETYPE_JOB);
+    CODE(VIX_E_WRAPPER_PLAYER_NOT_INSTALLED, VixJob_GetError(job));
+    CODE(VIX_E_WRAPPER_PLAYER_NOT_INSTALLED, outcome(job));
+    await_callback();
+    CHECK(calls == 0);
+    CODE(VIX_E_INVALID_HANDLE, VixJob_GetError(job));
+}
+
 /* Everything that is open or runs belongs to the library, but for what was there before. */
 static void the_process_is_left_as_it_was(void)
 {
@@ -334,6 +355,7 @@ int main(int count, char **arguments)
         {"lost", everything_that_waits_ends_when_the_connection_breaks},
         {"fork", a_fork_before_and_after_connecting_is_survived},
         {"nobody", without_a_daemon_the_job_says_so},
+        {"wrapper", what_the_wrapper_answers_is_no_job},
         {"process", the_process_is_left_as_it_was},
         {"password", no_password_is_left_in_memory},
         {"threads", many_threads_share_a_connection},

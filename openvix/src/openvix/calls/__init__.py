@@ -17,10 +17,15 @@ def understand(client, function: str, arguments: list):
     """Return what answers this call, its arguments with objects in the place of references, and the VM that it is about (None: none)."""
     world = client.world
     entry = TABLE.get(function)
-    if entry is None or function in world.plays.lacks:
-        first = arguments[0] if arguments and isinstance(arguments[0], str) else ""
+    first = arguments[0] if arguments and isinstance(arguments[0], str) else ""
+    if entry is None:
         return Refusal(facts.VIX_E_NOT_SUPPORTED), (), world.machines.get(first)
     answer, signature = entry
+    if signature[0] in "hvp":
+        machine = world.machines.get(first.rpartition("#")[0] if signature[0] == "p" else first)
+        host = machine.host if machine else client.hosts.get(first, world.local)
+        if function in host.plays.lacks:
+            return Refusal(facts.VIX_E_NOT_SUPPORTED), (), machine
     if len(arguments) != len(signature):
         raise Breach(f"{function} with {len(arguments)} arguments")
     meant = None
@@ -43,7 +48,7 @@ def understand(client, function: str, arguments: list):
             answer = Refusal(facts.VIX_E_INVALID_HANDLE)
         understood.append(value)
     if function in NAMES and understood[1]:
-        meant = named(world, understood[1])
+        meant = named(world, client.hosts.get(understood[0], world.local), understood[1])
     elif function == "Vix_GetProperties":
         kept = snapshot_of(world, understood[1])
         meant = kept[0] if kept else world.machines.get(understood[1])

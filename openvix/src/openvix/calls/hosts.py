@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 import os
-import re
 
-from openvix import facts
+from openvix import facts, hosts
 from openvix.calls.table import job, named, require, require_bits
 from openvix.failure import Failure
 from openvix.machine import OFF
@@ -22,29 +21,27 @@ HOST_OPTIONS = facts.VIX_HOSTOPTION_VERIFY_SSL_CERT | 0x200
 def connect(call, api_version, provider, host_name, port, user_name, password, options, properties):
     require(api_version == facts.VIX_API_VERSION and not properties)
     require_bits(options, HOST_OPTIONS)
-    world = call.world
-    plays = world.plays
+    called = called_host(call.world, provider, host_name)
+    plays = called.plays
     if provider != plays.provider and (provider != facts.VIX_SERVICEPROVIDER_DEFAULT or plays.is_remote):
         if provider in REMOTE:
             raise Failure(facts.VIX_E_NOT_SUPPORTED if host_name else facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
         raise Failure(MISSING_PROVIDERS.get(provider, facts.VIX_E_WRAPPER_SERVICEPROVIDER_NOT_FOUND))
     if plays.is_remote:
-        if not URL.fullmatch(host_name or ""):
+        if hosts.address(host_name or "") is None:
             raise Failure(facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
         # VMware's library would hang without them.
-        if not user_name or password is None:
+        if not user_name or password is None or not called.knows(user_name, password):
             raise Failure(facts.VIX_E_AUTHENTICATION_FAIL)
     elif host_name and plays.name != "server":
         raise Failure(facts.VIX_E_NOT_FOR_REMOTE_HOST)
-    needed = world.settings["needs_host_option"]
+    needed = called.settings["needs_host_option"]
     if options & needed != needed:
         raise Failure(facts.VIX_E_LICENSE)
-    return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, call.client.new_host()]]
+    return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, call.client.new_host(called)]]
 
 
 REMOTE = (facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED)
-# Scheme and path may be left out (semantics.md section 9).
-URL = re.compile(r"(https://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)(:\d{1,5})?(/sdk)?")
 MISSING_PROVIDERS = {
     facts.VIX_SERVICEPROVIDER_VMWARE_SERVER: facts.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED,
     facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION: facts.VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED,
@@ -52,28 +49,44 @@ MISSING_PROVIDERS = {
 }
 
 
+def called_host(world, provider, name):
+    """Return the host that a client calls: one of those that the world names, or the one that it is."""
+    if not name or not world.remote or provider in LOCAL:
+        return world.local
+    address = hosts.address(name)
+    if address is None:
+        raise Failure(facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
+    if address not in world.remote:
+        raise Failure(facts.VIX_E_CANNOT_CONNECT_TO_HOST, f"connecting to {address[0]}")
+    return world.remote[address]
+
+
+LOCAL = (facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, facts.VIX_SERVICEPROVIDER_VMWARE_PLAYER)
+
+
 @job("VixHost_FindItems", "hili")
 def find_items(call, host, kind, criteria, timeout):
     require(timeout == -1 and not criteria)
-    world = call.world
-    machines = list(world.machines.values())
+    world, place = call.world, call.client.hosts[host]
+    machines = [machine for machine in world.machines.values() if machine.host is place]
     if kind == facts.VIX_FIND_REGISTERED_VMS:
-        if not world.plays.has_inventory:
+        if not place.plays.has_inventory:
             raise Failure(facts.VIX_E_NOT_SUPPORTED)
         found = [machine for machine in machines if machine.path not in world.inventory.unregistered]
     else:
         require(kind == facts.VIX_FIND_RUNNING_VMS)
         found = [machine for machine in machines if machine.is_on]
-    return [[facts.VIX_PROPERTY_FOUND_ITEM_LOCATION, world.plays.said(world.directory, machine.path)] for machine in found]
+    return [[facts.VIX_PROPERTY_FOUND_ITEM_LOCATION, place.plays.said(place.directory, machine.path)] for machine in found]
 
 
 @job("VixHost_RegisterVM", "hs")
 def register_vm(call, host, path):
     require(path)
-    world, machine = call.world, named(call.world, path)
-    if machine is None and not (not world.plays.is_remote and os.path.isfile(path)):
+    world, place = call.world, call.client.hosts[host]
+    machine = named(world, place, path)
+    if machine is None and not (not place.plays.is_remote and os.path.isfile(path)):
         raise Failure(facts.VIX_E_NOT_FOUND)
-    if world.plays.has_inventory and machine:
+    if place.plays.has_inventory and machine:
         world.inventory.register(machine.path, True)
     return []
 
@@ -81,8 +94,9 @@ def register_vm(call, host, path):
 @job("VixHost_UnregisterVM", "hs")
 def unregister_vm(call, host, path):
     require(path)
-    world, machine = call.world, named(call.world, path)
-    if world.plays.has_inventory and machine:
+    world, place = call.world, call.client.hosts[host]
+    machine = named(world, place, path)
+    if place.plays.has_inventory and machine:
         if machine.power != OFF:
             raise Failure(facts.VIX_E_VM_IS_RUNNING)
         world.inventory.register(machine.path, False)

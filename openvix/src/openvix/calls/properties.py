@@ -22,47 +22,47 @@ def get_properties(call, kind, text, wanted):
         (machine, uid), known = snapshot_of(world, text), SNAPSHOT_PROPERTIES
         subject = (machine, snapshots.find(machine, uid))
     elif kind == facts.VIX_HANDLETYPE_HOST and text in call.client.hosts:
-        subject, known = world, HOST_PROPERTIES
+        subject, known = call.client.hosts[text], HOST_PROPERTIES
     else:
         raise Failure(facts.VIX_E_VM_NOT_FOUND if text in world.deleted else facts.VIX_E_INVALID_HANDLE)
     for key in wanted:
         tell = known.get(key)
         if tell is None:
             raise Failure(facts.VIX_E_UNRECOGNIZED_PROPERTY)
-        item += key, tell(world, subject)
+        item += key, tell(subject)
     return [item]
 
 
-def shares_path(world, vm):
+def shares_path(vm):
     """Return where the guest has shared folders; without Tools nobody knows."""
-    if not vm.tools_run() or "VixVM_AddSharedFolder" in world.plays.lacks:
+    if not vm.tools_run() or "VixVM_AddSharedFolder" in vm.host.plays.lacks:
         raise Failure(facts.VIX_E_UNRECOGNIZED_PROPERTY)
     return folders.PLACE
 
 
 HOST_PROPERTIES = {
-    facts.VIX_PROPERTY_HOST_HOSTTYPE: lambda world, _: world.plays.provider,
-    facts.VIX_PROPERTY_HOST_API_VERSION: lambda world, _: API_VERSION,
-    facts.VIX_PROPERTY_HOST_SOFTWARE_VERSION: lambda world, _: f"{world.plays.title} {world.plays.version} (OpenVIX)",
+    facts.VIX_PROPERTY_HOST_HOSTTYPE: lambda host: host.plays.provider,
+    facts.VIX_PROPERTY_HOST_API_VERSION: lambda host: API_VERSION,
+    facts.VIX_PROPERTY_HOST_SOFTWARE_VERSION: lambda host: f"{host.plays.title} {host.plays.version} (OpenVIX)",
 }
 VM_PROPERTIES = {
-    facts.VIX_PROPERTY_VM_NUM_VCPUS: lambda world, vm: vm.number("numvcpus", 1),
-    facts.VIX_PROPERTY_VM_VMX_PATHNAME: lambda world, vm: world.plays.said(world.directory, vm.path),
-    facts.VIX_PROPERTY_VM_VMTEAM_PATHNAME: lambda world, vm: "",
-    facts.VIX_PROPERTY_VM_MEMORY_SIZE: lambda world, vm: vm.number("memsize", 4),
-    facts.VIX_PROPERTY_VM_READ_ONLY: lambda world, vm: 0,
-    facts.VIX_PROPERTY_VM_NAME: lambda world, vm: vm.config().get("displayName", vm.name),
-    facts.VIX_PROPERTY_VM_GUESTOS: lambda world, vm: vm.config().get("guestOS", "other"),
-    facts.VIX_PROPERTY_VM_IN_VMTEAM: lambda world, vm: 0,
-    facts.VIX_PROPERTY_VM_POWER_STATE: lambda world, vm: vm.power_bits(),
-    facts.VIX_PROPERTY_VM_TOOLS_STATE: lambda world, vm: vm.tools_state(),
-    facts.VIX_PROPERTY_VM_IS_RUNNING: lambda world, vm: int(vm.is_on),
-    facts.VIX_PROPERTY_VM_SUPPORTED_FEATURES: lambda world, vm: world.plays.features,
-    facts.VIX_PROPERTY_VM_SSL_ERROR: lambda world, vm: 0,
-    facts.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH: lambda world, vm: shares_path(world, vm),
+    facts.VIX_PROPERTY_VM_NUM_VCPUS: lambda vm: vm.number("numvcpus", 1),
+    facts.VIX_PROPERTY_VM_VMX_PATHNAME: lambda vm: vm.host.plays.said(vm.host.directory, vm.path),
+    facts.VIX_PROPERTY_VM_VMTEAM_PATHNAME: lambda vm: None,  # a text may be NULL
+    facts.VIX_PROPERTY_VM_MEMORY_SIZE: lambda vm: vm.number("memsize", 4),
+    facts.VIX_PROPERTY_VM_READ_ONLY: lambda vm: 0,
+    facts.VIX_PROPERTY_VM_NAME: lambda vm: vm.config().get("displayName", vm.name),
+    facts.VIX_PROPERTY_VM_GUESTOS: lambda vm: vm.config().get("guestOS", "other"),
+    facts.VIX_PROPERTY_VM_IN_VMTEAM: lambda vm: 0,
+    facts.VIX_PROPERTY_VM_POWER_STATE: lambda vm: vm.power_bits(),
+    facts.VIX_PROPERTY_VM_TOOLS_STATE: lambda vm: vm.tools_state(),
+    facts.VIX_PROPERTY_VM_IS_RUNNING: lambda vm: int(vm.is_on),
+    facts.VIX_PROPERTY_VM_SUPPORTED_FEATURES: lambda vm: vm.host.plays.features,
+    facts.VIX_PROPERTY_VM_SSL_ERROR: lambda vm: 0,
+    facts.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH: shares_path,
 }
 SNAPSHOT_PROPERTIES = {
-    facts.VIX_PROPERTY_SNAPSHOT_DISPLAYNAME: lambda world, found: found[1].name,
-    facts.VIX_PROPERTY_SNAPSHOT_DESCRIPTION: lambda world, found: found[1].description,
-    facts.VIX_PROPERTY_SNAPSHOT_POWERSTATE: lambda world, found: snapshots.power_bits(found[0], found[1].uid),
+    facts.VIX_PROPERTY_SNAPSHOT_DISPLAYNAME: lambda found: found[1].name,
+    facts.VIX_PROPERTY_SNAPSHOT_DESCRIPTION: lambda found: found[1].description,
+    facts.VIX_PROPERTY_SNAPSHOT_POWERSTATE: lambda found: snapshots.power_bits(found[0], found[1].uid),
 }

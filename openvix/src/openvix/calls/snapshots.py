@@ -56,7 +56,7 @@ def get_parent(call, child):
 def create_snapshot(call, machine, name, description, options, properties):
     require_bits(options, facts.VIX_SNAPSHOT_INCLUDE_MEMORY)
     require(not properties)
-    snapshot = snapshots.create(machine, call, name or "", description or "", memory=bool(options), only=call.world.plays.keeps_one_snapshot)
+    snapshot = snapshots.create(machine, call, name or "", description or "", memory=bool(options), only=machine.host.plays.keeps_one_snapshot)
     return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, reference(machine, snapshot.uid)]]
 
 

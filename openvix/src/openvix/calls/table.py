@@ -50,10 +50,11 @@ class Refusal:
         raise Failure(self.code)
 
 
-def named(world, text: str) -> Machine | None:
-    """Return the VM whose .vmx has this path in the notation of the product."""
-    path = world.plays.meant(world.directory, text)
-    return path and world.find(path)
+def named(world, host, text: str) -> Machine | None:
+    """Return the VM of a host whose .vmx has this path in the notation of its product."""
+    path = host.plays.meant(host.directory, text)
+    found = path and world.find(path)
+    return found if found and found.host is host else None
 
 
 def reference(machine: Machine, uid: int) -> str:
@@ -85,7 +86,7 @@ def require_path(*paths):
 def require_display(call, machine, options):
     if options & facts.VIX_VMPOWEROP_LAUNCH_GUI and encryption.is_encrypted(machine.config()):
         raise Failure(facts.VIX_E_NOT_SUPPORTED)
-    if options & facts.VIX_VMPOWEROP_LAUNCH_GUI and not call.world.settings["display"]:
+    if options & facts.VIX_VMPOWEROP_LAUNCH_GUI and not machine.host.settings["display"]:
         raise Failure(facts.VIX_E_NO_DISPLAY_SERVER)
 
 

@@ -43,7 +43,7 @@ def install_tools(call, machine, options, command_line):
     require_bits(options, upgrade | at_once)
     require(command_line is None)
     # ESX returns as soon as the image is there, whatever it is told.
-    mounts = call.world.plays.name == "vi_server" and not options & upgrade
+    mounts = machine.host.plays.name == "vi_server" and not options & upgrade
     upgrades.install_tools(machine, call, upgrade=bool(options & upgrade), at_once=bool(options & at_once) or mounts)
     return []
 

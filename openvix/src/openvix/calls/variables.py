@@ -31,7 +31,7 @@ def write_variable(call, machine, kind, name, value, options):
         variables.write_guest(machine, name, value)
     elif kind == facts.VIX_VM_CONFIG_RUNTIME_ONLY:
         # Not on ESX (semantics.md section 21).
-        if call.world.plays.name == "vi_server":
+        if machine.host.plays.name == "vi_server":
             raise Failure(facts.VIX_E_NOT_SUPPORTED)
         variables.write_config(machine, name, value)
     else:

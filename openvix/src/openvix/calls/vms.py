@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from openvix import clones, deletion, encryption, facts, upgrades
-from openvix.calls.table import job, require, require_bits
+from openvix.calls.table import job, named, require, require_bits
 from openvix.failure import Failure
 
 
@@ -31,14 +31,15 @@ def open_(call, host, path):
 def opened(call, host, text, password):
     """Open a VM by the path that a client writes, and return its handle."""
     world = call.world
-    path = world.plays.meant(world.directory, text or "")
+    place = call.client.hosts[host]
+    path = place.plays.meant(place.directory, text or "")
     require(path)
-    machine = world.find(path)
-    unlisted = machine and world.plays.has_inventory and machine.path in world.inventory.unregistered
+    machine = named(world, place, text)
+    unlisted = machine and place.plays.has_inventory and machine.path in world.inventory.unregistered
     if not os.path.isfile(path) or unlisted:
         raise Failure(facts.VIX_E_VM_NOT_FOUND)
     if machine is None:
-        broken = not path.endswith(".vmx") or os.path.realpath(path).startswith(f"{world.directory}/vms/")
+        broken = not path.endswith(".vmx") or os.path.realpath(path).startswith(f"{place.directory}/vms/")
         raise Failure(facts.VIX_E_CANNOT_READ_VM_CONFIG if broken else facts.VIX_E_VM_NOT_FOUND)
     encryption.require_password(machine.config(), password)
     call.client.opened(machine, host)
@@ -49,7 +50,7 @@ def opened(call, host, text, password):
 def delete(call, machine, options):
     require_bits(options, facts.VIX_VMDELETE_DISK_FILES)
     # Servers keep no disk without its VM (semantics.md section 13).
-    require(options or call.world.plays.name not in ("vi_server", "server"))
+    require(options or machine.host.plays.name not in ("vi_server", "server"))
     deletion.delete(call.world, machine, call, with_disks=bool(options))
     return []
 
@@ -67,5 +68,5 @@ def clone(call, machine, snapshot, kind, target, options, properties):
 @job("VixVM_UpgradeVirtualHardware", "vi")
 def upgrade_virtual_hardware(call, machine, options):
     require(not options)
-    upgrades.upgrade_hardware(machine, call, call.world.plays.hardware)
+    upgrades.upgrade_hardware(machine, call, machine.host.plays.hardware)
     return []

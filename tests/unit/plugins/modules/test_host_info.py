@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from openvix import install, library
+
 
 def test_a_host_that_answers_is_described(openvix, run_module):
     openvix.add_vm("web", power="powered_on")
@@ -55,3 +57,23 @@ def test_a_host_that_refuses_is_told_with_what_to_do_next(openvix, run_module, c
 
     assert (found["_rc"], found["connected"]) == (0, False)
     assert f", {code}); " in found["error"]
+
+
+def test_an_installed_product_is_found_and_explained(openvix, run_module, monkeypatch, tmp_path):
+    """As VMware's own, OpenVIX is named by vix.libdir, with lines for the wrapper beside it."""
+    openvix.add_vm("web", power="powered_on")
+    install.install(library.build(), tmp_path / "libdir")
+    (tmp_path / ".vmware").mkdir()
+    (tmp_path / ".vmware" / "config").write_text(f'vix.libdir = "{tmp_path}/libdir"\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("VIX_LIBRARY")
+
+    found = run_module("host_info")
+
+    assert {"path": f"{tmp_path}/libdir/libvixAllProducts.so", "why": "vix.libdir of ~/.vmware/config", "found": True} in found["places"]
+    if found["library"] == f"{tmp_path}/libdir/libvixAllProducts.so":  # on a machine with VMware its own comes first
+        assert (found["connected"], found["running_vms"]) == (True, 1)
+        assert [(line["provider"], line["folder"], line["problem"]) for line in found["wrapper"]["lines"]] == [
+            (product, install.FOLDER, None) for product in ("ws", "player", "viserver", "esx")
+        ]
+        assert found["wrapper"]["problems"] == []

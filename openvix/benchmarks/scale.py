@@ -1,0 +1,120 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How OpenVIX bears ten thousand VMs, and how long a property takes: "python openvix/benchmarks/scale.py [NUMBER]". Figures are printed, nothing is judged."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from openvix import cli, control, facts, library
+
+ROUNDS = 5000
+
+
+def timed(act) -> tuple[float, object]:
+    began = time.perf_counter()
+    result = act()
+    return time.perf_counter() - began, result
+
+
+def waited(vix, job: int, *wanted) -> None:
+    error = vix.VixJob_Wait(job, *wanted, ctypes.c_int(0))
+    vix.Vix_ReleaseHandle(job)
+    assert not error, error
+
+
+def handle_of(vix, job: int) -> ctypes.c_int:
+    handle = ctypes.c_int()
+    waited(vix, job, ctypes.c_int(facts.VIX_PROPERTY_JOB_RESULT_HANDLE), ctypes.byref(handle))
+    return handle
+
+
+FIND = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
+
+
+def found(vix, host) -> int:
+    count = 0
+
+    @FIND
+    def one(job, event, info, data):
+        nonlocal count
+        count += event == facts.VIX_EVENTTYPE_FIND_ITEM
+
+    waited(vix, vix.VixHost_FindItems(host, facts.VIX_FIND_RUNNING_VMS, 0, -1, one, None))
+    return count
+
+
+def property_times(vix, vm) -> list[float]:
+    state, times = ctypes.c_int(), []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        vix.Vix_GetProperties(vm, ctypes.c_int(facts.VIX_PROPERTY_VM_POWER_STATE), ctypes.byref(state), ctypes.c_int(0))
+        times.append(time.perf_counter() - began)
+    assert state.value & facts.VIX_POWERSTATE_POWERED_ON
+    return times
+
+
+def memory(pid: int) -> float:
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def tell(what: str, value: float, unit: str, wish: str):
+    wished = f"(wished: under {wish})" if wish else ""
+    print(f"{what:<46} {value:>9.2f} {unit:<3} {wished}".rstrip(), flush=True)
+
+
+def run(number: int, world: Path):
+    def begin(herd):
+        return timed(lambda: cli.begin(world, None, [], herd))[0]
+
+    tell(f"first start of {number} VMs, all running", begin({"count": number, "running": number}), "s", "5 s")
+    os.environ["OPENVIX_WORLD"] = str(world)
+    vix = ctypes.CDLL(str(library.build()))
+    vix.VixJob_Wait.restype = ctypes.c_uint64
+    host = handle_of(vix, vix.VixHost_Connect(-1, facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, None, 0, None, None, 0, 0, None, None))
+    seconds, count = timed(lambda: found(vix, host))
+    assert count == number
+    tell("finding those that run", seconds, "s", "1 s")
+    vm = handle_of(vix, vix.VixHost_OpenVM(host, str(world / "vms/vm00001/vm00001.vmx").encode(), 0, 0, None, None))
+    times = property_times(vix, vm)
+    tell("reading a property, median", statistics.median(times) * 1e6, "us", "100 us")
+    tell("reading a property, 99 of 100", statistics.quantiles(times, n=100)[98] * 1e6, "us", "")
+    with control.connect(world) as connection:
+        tell("memory of the daemon", memory(connection.ask("OpenVIX_Status")["pid"]), "MB", "500 MB")
+    seconds, _ = timed(lambda: [vix.Vix_ReleaseHandle(handle_of(vix, job)) for job in opening(vix, host, world, min(number, 1000))])
+    tell("opening a VM for the first time, mean of 1000", seconds / min(number, 1000) * 1e3, "ms", "")
+    with control.connect(world) as connection:
+        tell("memory with 1000 of them awake", memory(connection.ask("OpenVIX_Status")["pid"]), "MB", "500 MB")
+    for handle in (vm, host):
+        vix.Vix_ReleaseHandle(handle)
+    tell("stop", timed(lambda: control.end(world))[0], "s", "")
+    tell("start of the world as it was", begin(None), "s", "5 s")
+
+
+def opening(vix, host, world: Path, number: int):
+    for each in range(1, number + 1):
+        yield vix.VixHost_OpenVM(host, str(world / f"vms/vm{each:05}/vm{each:05}.vmx").encode(), 0, 0, None, None)
+
+
+def main():
+    folder = Path(tempfile.mkdtemp(prefix="openvix-scale-"))
+    try:
+        run(int(sys.argv[1]) if sys.argv[1:] else 10_000, folder / "world")
+    finally:
+        if (folder / "world/run/serve").exists():
+            control.end(folder / "world")
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

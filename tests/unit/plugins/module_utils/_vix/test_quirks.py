@@ -1,0 +1,325 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Mistakes in the use of VIX that no other test would notice; tests/contract/quirks.toml says which test is for which."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import pathlib
+import sys
+import threading
+import time
+
+import pytest
+from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+from ansible_collections.vmlab.vix.plugins.module_utils._system import captured, linux
+from ansible_collections.vmlab.vix.plugins.module_utils._vix import capi
+from ansible_collections.vmlab.vix.plugins.module_utils._vix import constants as vix
+from ansible_collections.vmlab.vix.plugins.module_utils._vix.deadline import Deadline
+from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import AlreadyExists, TimedOut, VixError
+from ansible_collections.vmlab.vix.plugins.module_utils._vix.guest import LONGEST_SCRIPT
+
+from openvix import install, library
+
+ROOT = pathlib.Path(__file__).resolve().parents[5]
+ACCOUNTS = [{"name": "lab", "password": "secret", "administrator": True}]
+SIZES = {
+    vix.VIX_PROPERTYTYPE_INTEGER: [4],
+    vix.VIX_PROPERTYTYPE_STRING: [8],
+    vix.VIX_PROPERTYTYPE_BOOL: [1],
+    vix.VIX_PROPERTYTYPE_HANDLE: [4],
+    vix.VIX_PROPERTYTYPE_INT64: [8],
+    vix.VIX_PROPERTYTYPE_BLOB: [4, 8],
+}
+
+
+@pytest.fixture
+def in_guest(openvix, on_host):
+    """Do some work in the guest of a running VM, logged in, and return the result."""
+    web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS)
+
+    def run(work):
+        def on(host):
+            with host.open_vm(web) as vm, vm.log_in("lab", "secret") as guest:
+                return work(guest)
+
+        return on_host(on)
+
+    run.vm = web
+    return run
+
+
+# -- types and calling
+
+
+def test_each_property_has_a_cell_of_its_size():
+    assert {kind: [ctypes.sizeof(cell) for cell in cells] for kind, cells in capi.CELLS.items()} == SIZES
+
+
+def test_an_error_is_one_though_its_code_is_zero():
+    with pytest.raises(VixError) as caught:
+        capi.no_error(capi.Library(str(library.build()), lambda *call: None), 1 << 40, None, ())
+    assert (caught.value.code, caught.value.raw) == (0, 1 << 40)
+
+
+def test_what_a_job_was_given_lives_as_long_as_the_job(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on")
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            name = "role".join(["", ""]).encode()
+            before = sys.getrefcount(name)
+            with vm.start("VixVM_ReadVariable", "reading", vix.VIX_VM_GUEST_VARIABLE, name, 0) as job:
+                during = sys.getrefcount(name)
+                job.wait()
+            return during > before
+
+    assert on_host(work)
+
+
+def test_python_goes_on_while_the_library_is_busy(openvix, on_host):
+    """A library that keeps Python's lock would stand still with the callback that it waits for."""
+    web = openvix.add_vm("web")
+    openvix.fault(call="Vix_GetProperties", delay=1)
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            read, ticks = threading.Thread(target=lambda: vm.name), 0
+            read.start()
+            while read.is_alive():
+                read.join(0.01)
+                ticks += 1
+            return ticks > 10
+
+    assert on_host(work)
+
+
+# -- properties
+
+
+def test_a_size_beyond_32_bits_comes_whole(openvix, in_guest):
+    with open(openvix.disk(in_guest.vm) / "tmp" / "large", "wb") as file:
+        file.truncate((5 << 32) + 7)
+
+    assert in_guest(lambda guest: guest.file_info("/tmp/large")["size"]) == (5 << 32) + 7
+
+
+def test_a_time_is_in_utc_wherever_the_host_is(openvix, in_guest, monkeypatch):
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    place = openvix.disk(in_guest.vm) / "tmp" / "dated"
+    place.touch()
+    os.utime(str(place), (86400, 86400))
+
+    try:
+        assert in_guest(lambda guest: guest.file_info("/tmp/dated")["modified"]) == 86400
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+
+def test_a_text_that_is_null_is_empty(openvix, on_host):
+    """VIX may leave a string out: here the path of the team that a VM is not in."""
+    web = openvix.add_vm("web")
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            return vm.read(vix.VIX_PROPERTY_VM_VMTEAM_PATHNAME, "reading")
+
+    assert on_host(work) == ""
+
+
+def test_bits_of_the_power_state_that_nobody_knows_do_not_hide_it(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on", extra_power_bits=0x1400)
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            return vm.power, vm.power_bits & 0x1400
+
+    assert on_host(work) == ["powered_on", 0x1400]
+
+
+# -- handles
+
+
+@pytest.fixture
+def wrapper(tmp_path, monkeypatch):
+    """A library that does what VMware's wrapper does, and where it looks for the product."""
+    install.install(library.build(), tmp_path / "libdir")
+    (tmp_path / ".vmware").mkdir()
+    (tmp_path / ".vmware" / "config").write_text('vix.libdir = "{}"\n'.format(tmp_path / "libdir"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return str(library.compile_wrapper(ROOT / "openvix" / "tests" / "c" / "wrapper.c")), tmp_path / "libdir"
+
+
+def test_a_product_is_driven_through_a_wrapper(openvix, on_host, wrapper):
+    web = openvix.add_vm("web", power="powered_on", snapshots=[{"name": "base", "children": [{"name": "leaf"}]}])
+
+    def work(host):
+        with host.open_vm(web) as vm:
+            return host.running(), vm.name, [node.path for node in vm.snapshot_tree()[0].children]
+
+    assert on_host(work, library=wrapper[0]) == [[web], "web", ["base/leaf"]]
+
+
+def test_what_a_wrapper_gives_for_a_job_is_not_taken_for_one(openvix, on_host, wrapper):
+    (wrapper[1] / install.FOLDER / "64bit" / "libvix.so").unlink()
+
+    with pytest.raises(_worker.Failure) as caught:
+        on_host(lambda host: None, library=wrapper[0])
+    assert caught.value.code == 22005
+
+
+def test_no_handle_is_no_job(openvix, on_host):
+    """The library has a limited number of handles; when all are in use it starts nothing."""
+    openvix.forgive_leaks("so many handles are not given back one by one")
+
+    def work(host):
+        for _each in range(1 << 17):
+            try:
+                capi.alloc_text_property(host._library, host, vix.VIX_PROPERTY_VM_NAME, "")
+            except VixError:
+                break
+        return host.running()
+
+    with pytest.raises(_worker.Failure, match=r"^listing the running VMs: the library returned no handle$"):
+        on_host(work)
+
+
+# -- callbacks
+
+
+def test_a_callback_lives_as_long_as_the_library_may_call_it(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixHost_FindItems", delay=1, times=1)
+
+    def work(host):
+        hasty = type(host)(host._library, host._number, Deadline(0.05))
+        with pytest.raises(TimedOut):
+            hasty.running()
+        gc.collect()
+        # This search begins when the callback of the other one has still to come.
+        found = host.running()
+        while len(openvix_calls()) < 2 or None in openvix_calls():
+            time.sleep(0.02)
+        return found + host.running()
+
+    def openvix_calls():
+        return [call["error"] for call in openvix.calls("VixHost_FindItems")]
+
+    assert on_host(work) == [web, web]
+
+
+def test_a_search_that_never_ends_is_given_up_though_its_callback_never_comes(openvix, on_host):
+    openvix.fault(call="VixHost_FindItems", hang=True, where="job")
+
+    with pytest.raises(_worker.Failure, match=r"^listing the running VMs: not done after 1 s"):
+        on_host(lambda host: host.running(), timeout=1)
+
+
+# -- connecting
+
+
+REMOTE = {"provider": "vi_server", "hostname": "https://esx.example.com/sdk", "username": "root", "password": "s3cret"}
+
+
+@pytest.mark.openvix(product="vi_server", needs_host_option=0x4000)
+def test_the_certificate_of_a_remote_host_is_looked_at_unless_told_otherwise(openvix, on_host):
+    assert on_host(lambda host: host.describe()["provider"], **REMOTE) == "vi_server"
+    with pytest.raises(_worker.Failure):
+        on_host(lambda host: None, validate_certs=False, **REMOTE)
+
+
+@pytest.mark.openvix(product="vi_server")
+@pytest.mark.parametrize("missing", ["username", "password"])
+def test_a_remote_host_without_credentials_is_a_failure(openvix, on_host, missing):
+    """VMware's library would hang, and so would be ended at the deadline."""
+    with pytest.raises(_worker.Failure) as caught:
+        on_host(lambda host: None, **{**REMOTE, missing: None})
+    assert caught.value.code == 35
+
+
+@pytest.mark.openvix(product="vi_server")
+def test_an_empty_password_is_one(openvix, on_host):
+    assert on_host(lambda host: host.describe()["provider"], **{**REMOTE, "password": ""}) == "vi_server"
+
+
+@pytest.mark.openvix(product="fusion", needs_host_option=0x200)
+def test_fusion_gets_the_option_that_it_wants(openvix, on_host):
+    assert on_host(lambda host: host.running()) == []
+
+
+# -- the guest
+
+
+def test_a_guest_that_still_boots_is_waited_for_before_the_login(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on", boot_seconds=1.0, accounts=ACCOUNTS)
+
+    assert run_module("guest_process_info", vm=web, guest_username="lab", guest_password="secret")["_rc"] == 0
+
+
+ARGUMENTS = ["two words", "it's", 'say "x"', "$HOME", "a;b", "*", ""]
+
+
+def test_arguments_reach_a_program_as_they_are(in_guest):
+    checks = " && ".join(f'[ "${number + 1}" = {linux.quote(text)} ]' for number, text in enumerate(ARGUMENTS))
+
+    assert in_guest(lambda guest: guest.run(linux.SHELL, linux.line(["-c", checks, "sh", *ARGUMENTS]))) == 0
+
+
+def test_what_a_program_says_is_fetched(in_guest, tmp_path):
+    def work(guest):
+        code, said = captured.run(guest, "echo said; exit 3", str(tmp_path), "running a script in")
+        return code, said.decode()
+
+    assert in_guest(work) == [3, "said\n"]
+
+
+def test_a_program_that_is_started_is_not_waited_for(in_guest):
+    def work(guest):
+        pid = guest.start("/bin/sleep", "1000")
+        there = pid in [process["pid"] for process in guest.processes()]
+        guest.kill(pid)
+        return there
+
+    assert in_guest(work)
+
+
+def script_of(length):
+    """A script that succeeds and has, together with the path of its interpreter, so many bytes."""
+    begin = "exit 0\n#"
+    return begin + "x" * (length - len(linux.SHELL) - len(begin))
+
+
+def test_a_script_is_as_long_as_may_be(in_guest):
+    assert in_guest(lambda guest: guest.run_script(linux.SHELL, script_of(LONGEST_SCRIPT))) == 0
+
+
+def test_a_script_that_is_longer_is_a_failure(in_guest):
+    with pytest.raises(_worker.Failure) as caught:
+        in_guest(lambda guest: guest.run_script(linux.SHELL, script_of(LONGEST_SCRIPT + 1)))
+    assert caught.value.code == 44
+
+
+def test_where_a_file_is_no_directory_is_made_and_that_is_told(in_guest):
+    def work(guest):
+        with pytest.raises(AlreadyExists):
+            guest.create_directory("/etc/passwd")
+        return guest.directory_exists("/etc/passwd")
+
+    assert in_guest(work) is False
+
+
+def test_nothing_is_renamed_into_a_directory_by_surprise(in_guest):
+    def work(guest):
+        guest.create_directory("/tmp/a")
+        guest.create_directory("/tmp/b")
+        with pytest.raises(AlreadyExists):
+            guest.rename("/tmp/a", "/tmp/b")
+        return guest.directory_exists("/tmp/b/a"), guest.directory_exists("/tmp/a")
+
+    assert in_guest(work) == [False, True]

@@ -57,7 +57,7 @@ def collect(action, bundle, root):
         copy = os.path.join(folder, "bundle")
         _copy(action, bundle, copy)
         with open(copy, "rb") as stream:
-            for name, found in json.loads(stream.readline()).items():
+            for name, found in _content(stream.readline(), root).items():
                 if found:
                     landings.put_some(stream, root, name, *found)
                 else:
@@ -85,6 +85,14 @@ def _copy(action, path, target):
             command = f"dd if={shlex.quote(path)} bs={BLOCK} skip={file.tell() // BLOCK} count={BLOCKS} 2>/dev/null | base64"
             block = _decoded(action._low_level_execute_command(command))
             file.write(block)
+
+
+def _content(line, root):
+    """What the first line of a bundle tells that is in it."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise VixError(landings.DAMAGED, doing=f"fetching to {root}") from None
 
 
 def _decoded(answer):

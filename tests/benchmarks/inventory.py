@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import yaml
 from measure import ROOT, bench, table
 
 SIZES = [int(size) for size in os.environ.get("BENCH_VMS", "100,1000,10000").split(",")]
@@ -170,9 +171,6 @@ class Made:
             entries.append(f'vmlist{number}.config = "{path}"\nvmlist{number}.DisplayName = "{variables["vix_name"]}"\n')
             every[variables["vix_name"]] = variables
         vms.with_suffix(".vmls").write_text("".join(entries))
-        # Every JSON text of this kind is a YAML one; the way in which people write it takes even longer to read.
-        import yaml
-
         with open(vms.with_suffix(".yml"), "w", encoding="utf-8") as file:
             yaml.dump({"all": {"hosts": every}}, file, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
 

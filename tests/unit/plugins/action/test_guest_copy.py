@@ -79,11 +79,12 @@ def test_what_is_encrypted_arrives_decrypted_and_nothing_of_that_stays(openvix, 
     play.vault(play.write("files/key", "s3cret-key\n"))
     play.vault(play.write("files/keys/inner/key", "s3cret-key\n"))
     play.write("files/keys/plain", "plain\n")
+    (play.folder / "files/keys/inner/key").chmod(0o640)
     play.vault(play.write("variables.yml", "secret: s3cret-key\n"))
 
     results = play(
         task("guest_copy", src="key", dest="/root/key", mode="0600", diff=False),
-        task("guest_copy", src="keys", dest="/root", diff=False),
+        task("guest_copy", src="keys", dest="/root", mode="preserve", diff=False),
         task("guest_copy", src="key", dest="/root/encrypted", decrypt=False, diff=False),
         task("guest_copy", content="{{ secret }}", dest="/root/text", diff=False),
         arguments=["-vvv", "-e", "@variables.yml"],
@@ -94,6 +95,7 @@ def test_what_is_encrypted_arrives_decrypted_and_nothing_of_that_stays(openvix, 
     root = openvix.disk(web) / "root"
     assert tree(root / "keys") == {"inner": None, "inner/key": b"s3cret-key\n", "plain": b"plain\n"}
     assert ((root / "key").read_text(), (root / "text").read_text()) == ("s3cret-key\n", "s3cret-key")
+    assert stat.S_IMODE((root / "keys/inner/key").stat().st_mode) == 0o640
     assert (root / "encrypted").read_text().startswith("$ANSIBLE_VAULT;")
     assert files_with(play.folder, "s3cret-key") == []
 

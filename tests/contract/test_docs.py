@@ -20,7 +20,7 @@ MARK = "---- the end of a block"
 def test_the_tutorial_of_the_inventory_shows_what_happens(tmp_path, openvix_library):
     blocks = BLOCK.findall((DOCS / "inventory.md").read_text(encoding="utf-8"))
     commands = [text for kind, text in blocks if kind == "sh"]
-    expected = [after[1] if after[0] == "" else None for (kind, _), after in zip(blocks, [*blocks[1:], ("sh", "")], strict=True) if kind == "sh"]
+    expected = [after[1] if after[0] == "" else None for (kind, dummy), after in zip(blocks, [*blocks[1:], ("sh", "")], strict=True) if kind == "sh"]
     path = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "HOME": str(tmp_path), "ANSIBLE_LOCALHOST_WARNING": "0"}
     script = "\n".join(["trap 'openvix stop lab.world' EXIT", *(f"{text}echo '{MARK}'" for text in commands)])

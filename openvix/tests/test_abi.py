@@ -133,3 +133,12 @@ def test_every_property_has_its_type(openvix, loaded):
     loaded.VixHost_Disconnect(host)
     defined = set(FACTS["enums"]["VixPropertyID"].values())
     assert told == {each["id"]: getattr(facts, f"VIX_PROPERTYTYPE_{SPELT[each['type']]}") for each in FACTS["properties"] if each["id"] in defined}
+
+
+def test_the_readme_tells_of_every_function_in_the_order_of_the_header():
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("| function | simulated |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1:-1] for line in table.splitlines()[2:]]
+
+    assert [row[0].strip(" `") for row in rows] == [each["name"] for each in FACTS["functions"]]
+    assert all(len(row) == 3 and row[1].strip() for row in rows)

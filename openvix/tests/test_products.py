@@ -180,3 +180,18 @@ def test_esx_does_not_change_the_configuration_that_runs(openvix):
     with connected(openvix, "vi_server") as client:
         assert client.code("VixVM_WriteVariable", vm, facts.VIX_VM_CONFIG_RUNTIME_ONLY, "a", "b", 0) == NOT_SUPPORTED
         assert client.code("VixVM_WriteVariable", vm, facts.VIX_VM_GUEST_VARIABLE, "a", "b", 0) == 0
+
+
+@pytest.mark.openvix(product="server", version="1.0.10")
+def test_server_1_may_keep_a_disk(openvix):
+    vm = openvix.add_vm("web")
+    with Client(openvix.directory, provider=facts.VIX_SERVICEPROVIDER_VMWARE_SERVER) as client:
+        assert client.code("VixVM_Delete", vm, 0) == 0
+    assert Path(vm).with_suffix(".vmdk").exists()
+
+
+@pytest.mark.openvix(product="fusion", version="26.0.1")
+def test_fusion_26_wants_an_option_that_no_header_has(openvix):
+    with Client(openvix.directory, options=0x200) as client:
+        assert client.code("VixHost_Connect", -1, facts.VIX_SERVICEPROVIDER_DEFAULT, None, 0, None, None, 0, []) == facts.VIX_E_LICENSE
+    assert products.of("fusion", "13.6.0").wanted_option == 0

@@ -82,6 +82,9 @@ FEATURES = {
     "VixVM_UpgradeVirtualHardware": facts.VIX_VM_SUPPORT_HARDWARE_UPGRADE,
 }
 
+# It is in no header, yet Fusion wants it from this version on (semantics.md section 2.2).
+FUSION_OPTION, FROM_FUSION = 0x200, (26, 0)
+
 
 @dataclass(frozen=True)
 class Product:
@@ -114,6 +117,11 @@ class Product:
     @property
     def keeps_one_snapshot(self) -> bool:
         return self.name == "server"
+
+    @property
+    def wanted_option(self) -> int:
+        """Return the bits without which VixHost_Connect ends in VIX_E_LICENSE."""
+        return FUSION_OPTION if self.name == "fusion" and _number(self.version) >= FROM_FUSION else 0
 
     @property
     def features(self) -> int:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 
-from openvix import facts, hosts
+from openvix import facts, hosts, products
 from openvix.calls.table import job, named, require, require_bits
 from openvix.failure import Failure
 from openvix.machine import OFF
 
-# One of them is in no header, yet Fusion 26 wants it (semantics.md section 2.2).
-HOST_OPTIONS = facts.VIX_HOSTOPTION_VERIFY_SSL_CERT | 0x200
+HOST_OPTIONS = facts.VIX_HOSTOPTION_VERIFY_SSL_CERT | products.FUSION_OPTION
 
 
 @job("VixHost_Connect", "iisissil")
@@ -35,7 +34,7 @@ def connect(call, api_version, provider, host_name, port, user_name, password, o
             raise Failure(facts.VIX_E_AUTHENTICATION_FAIL)
     elif host_name and plays.name != "server":
         raise Failure(facts.VIX_E_NOT_FOR_REMOTE_HOST)
-    needed = called.settings["needs_host_option"]
+    needed = called.settings["needs_host_option"] | plays.wanted_option
     if options & needed != needed:
         raise Failure(facts.VIX_E_LICENSE)
     return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, call.client.new_host(called)]]

@@ -49,8 +49,8 @@ def opened(call, host, text, password):
 @job("VixVM_Delete", "vi")
 def delete(call, machine, options):
     require_bits(options, facts.VIX_VMDELETE_DISK_FILES)
-    # Servers keep no disk without its VM (semantics.md section 13).
-    require(options or machine.host.plays.name not in ("vi_server", "server"))
+    # vSphere and Server 2 keep no disk without its VM (semantics.md section 13).
+    require(options or machine.host.plays.provider != facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER)
     deletion.delete(call.world, machine, call, with_disks=bool(options))
     return []
 

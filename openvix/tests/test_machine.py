@@ -309,6 +309,7 @@ def test_a_vm_is_before_or_after_an_operation_during_which_the_daemon_is_killed(
         now = openvix.vms[vm]
         path = Path(vm)
         assert now in (state, outcomes[state])
+        wake(openvix, vm)
         # The next daemon clears up while it answers already.
         eventually(lambda path=path, now=now: path.with_name("web.vmx.lck").exists() == (now in (ON, PAUSED)))
         assert path.with_name("web.vmss").exists() == (now == SUSPENDED)
@@ -327,10 +328,17 @@ def test_a_lock_that_a_killed_daemon_half_made_is_made_or_cleared_by_the_next(op
         lock.mkdir()
 
     openvix.status()
+    wake(openvix, vm)
 
     eventually(lambda: (lock / "M00001.lck").exists() if state == ON else not lock.exists())
     back(openvix, vm, state, OFF)
     assert not lock.exists()
+
+
+def wake(openvix, vm):
+    """Ask for a VM: one that is off sleeps until somebody does, and what was left half done waits as long."""
+    with Client(openvix.directory) as client:
+        client.power(vm)
 
 
 def back(openvix, vm, now, wanted):

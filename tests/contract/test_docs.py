@@ -25,7 +25,7 @@ def test_the_tutorial_of_the_inventory_shows_what_happens(tmp_path, openvix_libr
     environment = {**os.environ, "PATH": path, "HOME": str(tmp_path), "ANSIBLE_LOCALHOST_WARNING": "0"}
     script = "\n".join(["trap 'openvix stop lab.world' EXIT", *(f"{text}echo '{MARK}'" for text in commands)])
 
-    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
     shown = done.stdout.split(f"{MARK}\n")

@@ -85,7 +85,7 @@ class Play:
         names = {"ANSIBLE_CONNECTION_PLUGINS": "connection", "ANSIBLE_LOCAL_TEMP": "local", "ANSIBLE_REMOTE_TMP": str(self.folder / "remote")}
         variables = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0", **names, **environment}
         program = str(pathlib.Path(sys.executable).with_name(command[0]))
-        done = subprocess.run([program, *command[1:]], cwd=self.folder, env=variables, capture_output=True, text=True, timeout=110, check=False)
+        done = subprocess.run([program, *command[1:]], cwd=self.folder, env=variables, capture_output=True, text=True, timeout=280, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 

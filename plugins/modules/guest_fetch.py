@@ -38,7 +38,7 @@ options:
     description:
       - Folder of the controller for what is fetched. There, it gets the path C(HOST/VM/SRC), where C(HOST) is the host of the play (which runs VMware, and
         may have many VMs), C(VM) is O(vm) without folders and C(.vmx), and C(SRC) is O(src).
-      - So that C(/etc/motd) of C(/vms/web/web.vmx) on C(lab1) comes to C(DEST/lab1/web/etc/motd), and C(C:\\Users\\lab\\note.txt) of it
+      - So that C(/etc/motd) of C(/vms/web/web.vmx) on C(lab1) comes to C(DEST/lab1/web/etc/motd), and C(C:\Users\lab\note.txt) of it
         to C(DEST/lab1/web/C:/Users/lab/note.txt).
       - With O(flat) or O(remote_dest), the full name for what is fetched, or where it ends with a slash the folder in which it keeps its own name.
       - Folders that are missing are made.

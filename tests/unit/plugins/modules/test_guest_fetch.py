@@ -226,6 +226,7 @@ def test_a_link_in_the_place_of_a_file_is_replaced_and_what_it_leads_to_is_not(r
     ],
 )
 def test_what_does_not_fit_is_told_and_leaves_all_as_it_is(run_module, web, srv, fetched, src, dest, words, check_mode):
+    """The lesson of ansible/ansible issue 40377: a folder as the destination was mishandled."""
     (srv / "site" / "sub").mkdir(parents=True)
     os.mkfifo(srv / "pipe")
     (fetched / "taken").write_text("x")
@@ -271,7 +272,7 @@ def test_a_file_has_the_permissions_that_the_user_wants_of_new_ones(run_module, 
 
 @pytest.mark.parametrize("src", ["/srv/log", "/srv"])
 def test_a_file_that_changes_while_it_is_fetched_is_not_taken_for_right(openvix, run_module, web, srv, fetched, src):
-    """The lesson of ansible/ansible issue 40377: what was transferred is verified."""
+    """The lesson of ansible/ansible issue 40112: what was transferred is verified."""
     (srv / "log").write_bytes(b"one")
     (fetched / "srv").mkdir()
     (fetched / "srv" / "log").write_bytes(b"old")

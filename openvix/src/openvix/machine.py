@@ -141,6 +141,10 @@ class Machine:
 
     # Who may work on it
 
+    @property
+    def is_settled(self) -> bool:
+        return self._settled.is_set()
+
     def settled(self):
         """Return once the daemon that has just begun knows the state of its guest."""
         self._settled.wait()

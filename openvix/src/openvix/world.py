@@ -137,7 +137,7 @@ class World:
                 return Asleep(path, name, host, *self._bare(path, host))
             return None
         quiet = state.get("power") in (OFF, SUSPENDED) and "base" not in state and not os.path.exists(f"{own}/guest/guest.json")
-        if quiet and not os.path.exists(f"{own}/{journal.NAME}"):
+        if quiet and not any(map(os.path.exists, (f"{own}/{journal.NAME}", f"{path}.lck"))):
             return Asleep(path, name, host, state["power"], len(state["snapshots"]))
         return None
 

@@ -120,6 +120,8 @@ class World:
     def _read(self, path: str, host: Host):
         try:
             machine = Machine(Path(path), host, self.closing, self.clock)
+            # Whoever asks a world that has begun sees it as it is; only guests take longer.
+            machine.mark_lock()
         except (OSError, ValueError, KeyError) as error:
             note(f"{path} is no VM that can be read: {error!r}")
         else:

@@ -137,3 +137,14 @@ def test_rules_are_listed_as_they_were_said_and_cleared_one_by_one(openvix):
     assert [rule["call"] for rule in openvix.faults()] == ["*"]
     with pytest.raises(Exception, match="there is no fault 2"):
         openvix.clear_faults(2)
+
+
+def test_no_daemon_that_died_by_a_fault_stays_as_a_dead_child(openvix):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="VixVM_PowerOn", kill=True)
+    with Client(openvix.directory) as client, pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_PowerOn", vm, 0, [])
+    assert openvix.vms == {vm: OFF}
+    both = list(openvix._daemons)
+    openvix.end()
+    assert (len(both), [pid for pid in both if os.path.exists(f"/proc/{pid}")]) == (2, [])

@@ -9,7 +9,8 @@ from __future__ import annotations
 import pytest
 from wire_client import Client
 
-from openvix import facts
+from openvix import facts, machine
+from openvix.world import World
 
 OFF, ON, SUSPENDED = "powered_off", "powered_on", "suspended"
 
@@ -54,3 +55,17 @@ def test_a_herd_can_have_more_vms_later(openvix):
     openvix.add_vms(2)
     openvix.add_vms(4)
     assert len(openvix.vms) == 4
+
+
+def test_a_vm_that_wakes_while_its_world_is_read_settles_once(openvix, tmp_path, monkeypatch):
+    vm = openvix.add_vm("web")
+    with Client(openvix.directory) as client:
+        client.items("VixVM_Clone", vm, None, facts.VIX_CLONETYPE_LINKED, str(tmp_path / "copy/copy.vmx"), 0, [])
+    openvix.kill_daemon()
+    settled = []
+    settle = machine.Machine.settle
+    monkeypatch.setattr(machine.Machine, "settle", lambda self: (settled.append(self.name), settle(self)))
+    world = World(openvix.directory)
+    for each in world.machines.awake():
+        each.settled()
+    assert sorted(settled) == ["copy", "web"]

@@ -27,10 +27,11 @@ NOBODY = 65534
 def second(tmp_path):
     directory = tmp_path / "second"
     place.prepare(directory)
-    connection, _ = control.start(directory)
+    connection, pid = control.start(directory)
     yield connection, directory
     connection.close()
     control.end(directory)
+    os.waitpid(pid, 0)
 
 
 def test_two_worlds_have_nothing_in_common(openvix, second):
@@ -90,9 +91,10 @@ def test_another_version_serves_its_own_world_and_restarts_it_itself(openvix, tm
         lock = place.lock_within(world, 60)
         os.close(lock)
         # What starts it again is what the world itself says.
-        connection, _ = control.start(world)
+        connection, pid = control.start(world)
         with connection:
             assert str(other) in Path(f"/proc/{connection.ask('OpenVIX_Status')['pid']}/cmdline").read_text()
         assert str(other) not in Path(f"/proc/{openvix.status()['pid']}/cmdline").read_text()
     finally:
         control.end(world)
+    os.waitpid(pid, 0)

@@ -141,6 +141,10 @@ class Machine:
 
     # Who may work on it
 
+    @property
+    def is_settled(self) -> bool:
+        return self._settled.is_set()
+
     def settled(self):
         """Return once the daemon that has just begun knows the state of its guest."""
         self._settled.wait()
@@ -273,7 +277,7 @@ class Machine:
         """Change the state, the snapshot tree and other files of the VM at once; lost are the kinds of variables that are forgotten."""
         with self._files_lock:
             self._save({**state, **{kind: {} if kind in lost else self.variables(kind) for kind in VARIABLES}}, tree, files)
-        self._mark_lock()
+        self.mark_lock()
 
     def _save(self, state: dict, tree: vmsd.Tree | None, files: dict[str, bytes | None] | None):
         changes = {self.own / "state.json": json.dumps(state).encode()}
@@ -301,7 +305,8 @@ class Machine:
             self.state = state
             self.guest.environment = self.variables("environment")
 
-    def _mark_lock(self):
+    def mark_lock(self):
+        """Have our lock beside the .vmx as long as the VM is on."""
         lock = self.folder / f"{self.name}.vmx.lck"
         ours = lock / LOCK
         if self.is_on and not ours.exists():
@@ -334,7 +339,7 @@ class Machine:
             self.drop_disks()
             for beside in (*self.folder.glob(f".{glob.escape(self.name)}*.new"), *self.own.glob(".*.new")):
                 beside.unlink()
-            self._mark_lock()
+            self.mark_lock()
         finally:
             self._settled.set()
 

@@ -125,7 +125,7 @@ class ServedWorld:
         """Stop everything; return a line for each process that would not end, which is killed."""
         self._connection.close()
         control.end(self.directory)
-        for pid in self._daemons:
+        for pid in [*self._daemons]:
             self._reap(pid)
         left = place.processes(self.directory)
         for pid in left:

@@ -12,7 +12,6 @@ import contextlib
 import itertools
 import json
 import os
-import queue
 import shutil
 import sys
 import threading
@@ -111,15 +110,18 @@ class World:
             elif os.path.exists(f"{os.path.dirname(path)}/openvix/state.json"):
                 self._read(path, host)
         self._tie()
-        settling = queue.SimpleQueue()
+        settling = concurrent.futures.ThreadPoolExecutor(SETTLERS)
         for machine in self.machines.awake():
-            settling.put(machine)
-        for _ in range(min(SETTLERS, len(self.machines.awake()))):
-            threading.Thread(target=_settle, args=(settling,), daemon=True).start()
+            # One that was woken on the way has settled.
+            if not machine.is_settled:
+                settling.submit(_settle, machine).add_done_callback(_tell)
+        settling.shutdown(wait=False)
 
     def _read(self, path: str, host: Host):
         try:
             machine = Machine(Path(path), host, self.closing, self.clock)
+            # Whoever asks a world that has begun sees it as it is; only guests take longer.
+            machine.mark_lock()
         except (OSError, ValueError, KeyError) as error:
             note(f"{path} is no VM that can be read: {error!r}")
         else:
@@ -137,7 +139,7 @@ class World:
                 return Asleep(path, name, host, *self._bare(path, host))
             return None
         quiet = state.get("power") in (OFF, SUSPENDED) and "base" not in state and not os.path.exists(f"{own}/guest/guest.json")
-        if quiet and not os.path.exists(f"{own}/{journal.NAME}"):
+        if quiet and not any(map(os.path.exists, (f"{own}/{journal.NAME}", f"{path}.lck"))):
             return Asleep(path, name, host, state["power"], len(state["snapshots"]))
         return None
 
@@ -168,7 +170,7 @@ class World:
         except (OSError, ValueError, KeyError, Failure) as error:
             note(f"{path} is no VM that can be read: {error!r}")
             return None
-        _settle_one(machine)
+        _settle(machine)
         return machine
 
     def _whole(self, settings: dict, host: Host) -> dict:
@@ -280,21 +282,16 @@ class World:
                 leaving.submit(machine.leave)
 
 
-def _settle(waiting: queue.SimpleQueue):
-    """Settle one machine after the other until none waits."""
-    while True:
-        try:
-            machine = waiting.get_nowait()
-        except queue.Empty:
-            return
-        _settle_one(machine)
-
-
-def _settle_one(machine: Machine):
+def _settle(machine: Machine):
     try:
         machine.settle()
     except (OSError, Failure) as error:
         note(f"{machine.path} does not settle: {error!r}")
+
+
+def _tell(settling: concurrent.futures.Future):
+    if settling.exception():
+        note(f"a bug while a VM settled: {settling.exception()!r}")
 
 
 def _gone(machine: Machine) -> set[str]:

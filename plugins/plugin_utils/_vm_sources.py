@@ -51,7 +51,7 @@ def all_sources(plugin, path):
 
 def hosts(plugin):
     """Return a Source for each host that the options of a plugin name, this machine where they name none."""
-    inherited = {name: plugin.templar.template(plugin.get_option(name)) for name in CONNECTION}
+    inherited = {name: _said(plugin, name) for name in CONNECTION}
     entries = plugin.get_option("hosts")
     if not entries:
         found = [_host(plugin, {"hostname": inherited["hostname"]}, inherited)]
@@ -62,6 +62,12 @@ def hosts(plugin):
         if names.count(name) > 1:
             raise AnsibleParserError(f"two of the hosts are called {name}: give each a name of its own")
     return [source for source in found if source.work]
+
+
+def _said(plugin, name):
+    """The value of an option, of which a file may make a template. What the environment has is taken to the letter, as a password with braces in it."""
+    value, origin = plugin.get_option_and_origin(name)
+    return value if str(origin).startswith("env:") else plugin.templar.template(value)
 
 
 def _checked(plugin, number, entry):

@@ -232,8 +232,8 @@ def _side_by_side(describe, silent, items, concurrency, deadline):
                 number = todo.get_nowait()
             except queue.Empty:
                 return
-            limits[number] = deadline()
             try:
+                limits[number] = deadline()
                 done.put((number, describe(items[number])))
             except BaseException as error:  # a bug of ours, which is the parent's to see
                 done.put((number, error))

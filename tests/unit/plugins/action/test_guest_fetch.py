@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import shutil
 import stat
+import tempfile
 
 import pytest
 
@@ -36,13 +38,20 @@ def become(request):
     return {} if request.param == "user" else BECOME
 
 
-def left_on_the_vm_host(play):
+@pytest.fixture
+def temporary():
+    """A folder for TMPDIR, with a short path: Ansible makes a socket in it, whose path can have 107 bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield pathlib.Path(folder)
+
+
+def left_on_the_vm_host(play, temporary):
     """What tasks that are over have left in the places of tasks."""
-    found = [path for name in ("remote", "local", "temporary") for path in (play.folder / name).rglob("*")]
+    found = [path for place in (play.folder / "remote", play.folder / "local", temporary) for path in place.rglob("*")]
     return [str(path) for path in found if path.is_file() or path.name.startswith("vmlab.vix-")]
 
 
-def test_what_is_in_the_guest_arrives_on_the_controller(openvix, play, task, disk, become):
+def test_what_is_in_the_guest_arrives_on_the_controller(play, temporary, task, disk, become):
     """Below the names of the VM host and the VM, since a host has many VMs; with "flat" where it is said to go."""
     fetches = [
         {**task("guest_fetch", **options), **become}
@@ -57,9 +66,7 @@ def test_what_is_in_the_guest_arrives_on_the_controller(openvix, play, task, dis
         )
     ]
 
-    (play.folder / "temporary").mkdir()
-
-    results = play(*fetches, *fetches[:3], TMPDIR=str(play.folder / "temporary"))
+    results = play(*fetches, *fetches[:3], TMPDIR=str(temporary))
 
     first, again = results[: len(fetches)], results[len(fetches) :]
     assert [result.get("msg") for result in results if result.get("failed")] == []
@@ -75,7 +82,7 @@ def test_what_is_in_the_guest_arrives_on_the_controller(openvix, play, task, dis
     os.umask(umask)
     assert stat.S_IMODE((play.folder / "flat/named").stat().st_mode) == 0o666 & ~umask
     assert "no such file in the guest" in first[-1]["msg"]
-    assert left_on_the_vm_host(play) == []
+    assert left_on_the_vm_host(play, temporary) == []
 
 
 @pytest.mark.parametrize("src", ["/etc/motd", "/srv/site"])
@@ -144,7 +151,7 @@ def test_what_is_in_the_way_is_told_and_nothing_is_lost(play, task, disk, option
     assert list(play.folder.rglob("*.part")) == []
 
 
-def test_what_arrives_damaged_takes_no_place(openvix, elsewhere, task, disk):
+def test_what_arrives_damaged_takes_no_place(elsewhere, temporary, task, disk):
     """The lesson of ansible/ansible issue 40112, for the way from the VM host to the controller: at its beginning, at its end, or cut off."""
     plugin = elsewhere.folder / "connection" / "elsewhere.py"
     plugin.write_text(
@@ -165,12 +172,12 @@ def test_what_arrives_damaged_takes_no_place(openvix, elsewhere, task, disk):
     fetches = [task("guest_fetch", src="/etc/motd", dest="logs/", flat=True), task("guest_fetch", src="/srv/site/css", dest="css", flat=True)]
     for at in ("-1", "1", "0"):
         elsewhere.write("damage", at)
-        for result in elsewhere(*fetches):
+        for result in elsewhere(*fetches, TMPDIR=str(temporary)):
             assert result["msg"].endswith(": what arrived is not what is in the guest: it was changed meanwhile, or damaged on the way")
 
     assert tree(elsewhere.folder / "logs") == {"motd": b"old"}
     assert not (elsewhere.folder / 'css/it\'s "a" sheet').exists()
-    assert left_on_the_vm_host(elsewhere) == []
+    assert left_on_the_vm_host(elsewhere, temporary) == []
 
 
 @pytest.mark.parametrize(("vm", "folder"), [("display", "The web; it's"), ("path", "web")])

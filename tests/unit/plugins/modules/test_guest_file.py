@@ -109,7 +109,8 @@ def test_a_path_that_is_not_absolute_is_refused(openvix, run_module, web, path, 
 
 
 def test_a_nul_in_a_path_does_not_cut_it(run_module, web, srv):
-    result = run_module("guest_file", vm=web, path="/srv/folder\0/b", state="absent", **LOGIN)
+    # Newer Pythons do not let Ansible log it, and then Ansible fails before our code is asked.
+    result = run_module("guest_file", vm=web, path="/srv/folder\0/b", state="absent", _ansible_no_log=True, **LOGIN)
 
     assert "a path cannot contain a NUL character" in result["msg"]
     assert (srv / "folder" / "b").exists()

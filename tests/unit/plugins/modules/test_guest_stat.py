@@ -179,7 +179,8 @@ def test_little_is_asked(openvix, stat, options, asked):
 
 @pytest.mark.parametrize("path", ["data", "", "C:\\data", "/da\0ta"])
 def test_what_is_no_path_is_told(run_module, web, path):
-    result = run_module("guest_stat", vm=web, path=path, **LOGIN)
+    # Newer Pythons do not let Ansible log a NUL, and then Ansible fails before our code is asked.
+    result = run_module("guest_stat", vm=web, path=path, _ansible_no_log="\0" in path, **LOGIN)
 
     assert result["error"] == "Refused"
     assert result["msg"].startswith(f"looking at {path} in the guest of {web}: ")

@@ -133,6 +133,21 @@ def test_what_has_ended_is_left_out(known):
     assert known({}, now=NOW + 1).addresses == {}
 
 
+@pytest.fixture
+def _elsewhere(monkeypatch):
+    """The time of a zone that is not UTC."""
+    monkeypatch.setenv("TZ", "NST-5:30")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_elsewhere")
+def test_times_are_in_utc_wherever_the_machine_is(known):
+    assert known({"etc/vmware/vmnet8/dhcpd/dhcpd.leases": WORKSTATION}).addresses == {WEB: [("192.168.8.128", "lease")]}
+
+
 def test_a_renewed_lease_is_one_and_one_that_was_given_back_is_none(known):
     assert known({"var/db/vmware/vmnet-dhcpd-vmnet8.leases": FUSION}).addresses == {WEB: [("192.168.8.131", "lease")]}
 

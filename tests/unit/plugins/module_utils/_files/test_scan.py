@@ -87,7 +87,8 @@ def test_links_are_followed_and_circles_end(vms):
 
 
 def test_a_folder_within_another_is_searched_as_deep_as_it_says(vms):
-    assert sorted(set(vms(2, folders=["", "b/deep"])[0])) == ["b/deep/er/old.vmx", "top.vmx"]
+    assert vms(3)[0] == ["top.vmx", "a/db/db.vmx", "a/web/web.vmx"]
+    assert vms(3, folders=["", "b/deep"])[0] == ["top.vmx", "a/db/db.vmx", "a/web/web.vmx", "b/deep/er/old.vmx"]
 
 
 def test_a_folder_that_is_not_there_is_a_problem_and_no_end(vms):

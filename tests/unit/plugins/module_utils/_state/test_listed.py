@@ -135,6 +135,18 @@ def test_a_vm_whose_properties_cannot_be_read_is_stale(openvix, on_host_listed):
     assert "reading the properties of" in on_host_listed()["vms"][0]["error"]
 
 
+def test_a_vm_that_vix_can_open_is_not_stale_although_its_file_is_broken(openvix, on_host_listed):
+    web = openvix.add_vm("web", power="powered_on")
+    with open(web, "a") as file:
+        file.write("no line of a dictionary\n")
+
+    found = on_host_listed()
+
+    assert [(vm["name"], vm["power"], vm["stale"], vm["error"]) for vm in found["vms"]] == [("web", "powered_on", False, None)]
+    [problem] = found["problems"]
+    assert problem.startswith(f"{web}: line ")
+
+
 def test_an_encrypted_vm_is_flagged_and_not_stale(openvix, on_host_listed):
     openvix.add_vm("secret", power="powered_on", password="s3cret-vm")
 
@@ -283,6 +295,7 @@ def test_the_library_and_folders_are_put_together_each_vm_once(in_files, place_v
 def test_a_vm_by_two_ways_in_one_folder_is_one(in_files, place_vm, tmp_path):
     place_vm("vms/web/web.vmx")
     os.symlink("web", str(tmp_path / "vms" / "again"))
+    os.symlink("web.vmx", str(tmp_path / "vms" / "web" / "zweb.vmx"))
 
     [vm] = in_files(folders=[tmp_path / "vms"])["vms"]
 

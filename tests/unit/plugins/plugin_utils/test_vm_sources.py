@@ -1,0 +1,121 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""With what each host is asked, and under which key its answer is cached: what no answer of a simulated host shows."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import inventory_loader
+from ansible.template import trust_as_template
+from ansible_collections.vmlab.vix.plugins.plugin_utils import _vm_sources
+
+
+@pytest.fixture
+def plugin(monkeypatch):
+    """The plugin with some options, and with nothing of it in the environment."""
+    for name in ("LIBRARY", "PROVIDER", "HOSTNAME", "USERNAME", "PASSWORD"):
+        monkeypatch.delenv(f"VIX_{name}", raising=False)
+
+    def load(**options):
+        loaded = inventory_loader.get("vmlab.vix.vms")
+        loaded.loader = DataLoader()
+        loaded.set_options(direct={"plugin": "vmlab.vix.vms", **options})
+        return loaded
+
+    return load
+
+
+def connections(plugin):
+    """What VIX is connected with, by the name of the host, without what is as ever."""
+    ordinary = {"provider": "default", "port": 0, "validate_certs": True, "timeout": 300}
+    found = {}
+    for source in _vm_sources.hosts(plugin):
+        options = source.work.args[1]
+        found[source.host] = {name: value for name, value in options.items() if value is not None and ordinary.get(name) != value}
+    return found
+
+
+def test_without_hosts_the_options_name_the_one(plugin):
+    options = {
+        "hostname": "https://upstairs/sdk",
+        "provider": "vi_server",
+        "username": "lab",
+        "password": "s3cret",
+        "port": 902,
+        "validate_certs": False,
+        "timeout": 5,
+    }
+
+    assert connections(plugin(**options)) == {"upstairs": options}
+    assert connections(plugin(library="/opt/libvix.so")) == {"localhost": {"library": "/opt/libvix.so"}}
+
+
+def test_what_an_entry_does_not_say_is_as_in_the_options(plugin):
+    entries = [{"hostname": "one", "timeout": 7}, {"hostname": "two", "username": "other", "password": "too", "library": "/opt/other.so"}]
+    options = {"provider": "workstation_shared", "username": "lab", "password": "s3cret", "timeout": 5, "library": "/opt/libvix.so"}
+
+    assert connections(plugin(hosts=entries, **options)) == {
+        "one": {**options, "hostname": "one", "timeout": 7},
+        "two": {**options, "hostname": "two", "username": "other", "password": "too", "library": "/opt/other.so"},
+    }
+
+
+def test_this_machine_is_connected_to_without_name_and_credentials(plugin):
+    found = connections(plugin(hosts=[{"name": "here"}], hostname="https://upstairs/sdk", username="lab", password="s3cret"))
+
+    assert found == {"here": {}}
+
+
+def test_values_may_be_templates(plugin, monkeypatch):
+    monkeypatch.setenv("LAB_PASSWORD", "s3cret")
+    template = trust_as_template("{{ lookup('ansible.builtin.env', 'LAB_PASSWORD') }}")
+
+    assert connections(plugin(hosts=[{"hostname": "one", "password": template}]))["one"]["password"] == "s3cret"
+    assert connections(plugin(hostname="one", password=template))["one"]["password"] == "s3cret"
+
+
+def test_a_value_of_the_environment_is_no_template(plugin, monkeypatch):
+    loaded = plugin()
+    monkeypatch.setenv("VIX_PASSWORD", "{{ 6 * 7 }}")
+    monkeypatch.setenv("VIX_HOSTNAME", "one")
+    loaded.set_options(direct={"plugin": "vmlab.vix.vms"})
+
+    assert connections(loaded)["one"]["password"] == "{{ 6 * 7 }}"
+
+
+@pytest.mark.parametrize(
+    ("hostname", "name"),
+    [("https://one.example.com:8443/sdk", "one.example.com"), ("one:443", "one"), ("one", "one"), ("https://[2001:db8::1]/sdk", "2001:db8::1")],
+)
+def test_a_host_is_called_by_its_name_alone(plugin, hostname, name):
+    assert list(connections(plugin(hosts=[{"hostname": hostname}]))) == [name]
+
+
+def test_a_host_that_is_asked_for_nothing_is_not_asked(plugin):
+    assert connections(plugin(sources=["library"])) == {}
+    assert list(connections(plugin(sources=["library"], hosts=[{"name": "one", "hostname": "one", "sources": ["running"]}, {"name": "here"}]))) == ["one"]
+
+
+def test_passwords_have_no_part_in_the_key_of_the_cache_and_questions_have(plugin):
+    def key(**options):
+        return _vm_sources.key(plugin(**options), "/lab.vix.yml")
+
+    assert key(password="one") == key(password="two") == key()
+    assert key(hosts=[{"name": "a", "password": "one"}]) == key(hosts=[{"name": "a", "password": "two"}])
+    assert key(hostnames=["x"], filters=[{"exclude": True}], set_ansible_host=True, address_sources=["vmx"]) == key()
+    different = [
+        key(),
+        key(hostname="one"),
+        key(username="lab"),
+        key(sources=["library"]),
+        key(gather=[]),
+        key(guestinfo_exclude=[]),
+        key(scan_folders=["/vms"]),
+        key(scan_depth=2),
+        key(scan_exclude=["old"]),
+        key(hosts=[{"name": "a"}]),
+    ]
+    assert len(set(different)) == len(different)

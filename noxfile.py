@@ -204,7 +204,7 @@ def compiler_package():
 
 def pytest(session, *arguments):
     """Run pytest, with three workers for each core since most tests wait rather than work; a test that hangs is ended with the traceback of every thread."""
-    session.run("pytest", f"--numprocesses={3 * (os.cpu_count() or 1)}", "--timeout=300", *arguments, *session.posargs)
+    session.run("pytest", f"--numprocesses={3 * (os.cpu_count() or 1)}", "--dist=worksteal", "--timeout=300", *arguments, *session.posargs)
 
 
 def watched(session, **environment):

@@ -233,10 +233,10 @@ def serve(world: Path) -> int:
     return os.posix_spawn(arguments[0], arguments, os.environ, file_actions=nothing, setsid=True)
 
 
-def start(world: Path) -> tuple[Connection, int | None]:
-    """Start the daemon of a prepared world, or raise Unserved.
+def start(world: Path, serve=serve) -> tuple[Connection, int | None]:
+    """Start the daemon of a prepared world, by serve() or by another that does the same, or raise Unserved.
 
-    Returns a connection and the process id of the new child that serves, None when another daemon was quicker.
+    Returns a connection and the process id of the new daemon, None when another was quicker.
     """
     pid = serve(world)
     end = time.monotonic() + START_SECONDS
@@ -247,10 +247,18 @@ def start(world: Path) -> tuple[Connection, int | None]:
         if connection:
             return connection, pid if ended is None else None
         if ended is None:
-            gone, code = os.waitpid(pid, os.WNOHANG)
-            ended = code if gone else None
+            ended = exit_code(pid)
         time.sleep(0.002)
     raise Unserved(f"no daemon answers for {world}; {world / 'run' / 'log'} may tell why")
+
+
+def exit_code(pid: int) -> int | None:
+    """Return the wait status of a daemon that has ended, 0 for one that is not our child, and None while it runs."""
+    try:
+        gone, code = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None if Path("/proc", str(pid)).exists() else 0
+    return code if gone else None
 
 
 def end(directory: Path):

@@ -19,7 +19,7 @@ from pathlib import Path
 from openvix import inventory
 
 # The daemon is started by whoever needs it, from any environment: it finds its package without the help of that environment.
-START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from openvix.server import main; sys.exit(main())"
+START = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
 
 # How long a killed process may take to be gone.
 END_SECONDS = 5.0
@@ -45,8 +45,13 @@ def prepare(world: Path):
 
 def server(world: Path) -> list[str]:
     """Return the argument vector of the daemon of this world."""
+    return [*python("from openvix.server import main; sys.exit(main())"), os.path.abspath(world)]
+
+
+def python(code: str) -> list[str]:
+    """Return the argument vector of a Python that runs code of this package and needs nothing else; sys is imported."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return [sys.executable, "-I", "-S", "-c", START, package, os.path.abspath(world)]
+    return [sys.executable, "-I", "-S", "-c", START + code, package]
 
 
 def is_world(world: Path) -> bool:
@@ -92,14 +97,23 @@ def holder(world: Path) -> int | None:
 def processes(world: Path) -> dict[int, str]:
     """Return the process ids and command lines of those that serve a world, have its path as an argument, or run in its guests, whoever started them."""
     mark, found = os.fsencode(world.absolute()), {}
-    inside = sandboxed(world)
+    known = {*sandboxed(world), _serving(world)}
     for pid in _running():
         # A process may end, or belong to somebody else.
         with contextlib.suppress(OSError):
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if pid in inside or mark in command.split(b"\0"):
+            if pid in known or mark in command.split(b"\0"):
                 found[pid] = command.replace(b"\0", b" ").decode(errors="replace").strip()
     return found
+
+
+def _serving(world: Path) -> int | None:
+    """Return the process id of the daemon of a world, whose lock it has open, whatever its command line is."""
+    with contextlib.suppress(OSError):
+        pid, lock = holder(world), os.stat(world / "run" / "lock")
+        if any(os.path.samestat(os.stat(each), lock) for each in Path(f"/proc/{pid}/fd").iterdir()):
+            return pid
+    return None
 
 
 def sandboxed(folder: Path) -> set[int]:

@@ -18,16 +18,17 @@ import pytest
 
 from openvix import control, place, worldfile
 from openvix.ledger import Ledgers
+from openvix.nursery import Nursery
 
-# How long the end of a client may take to arrive at the daemon.
+# How long the end of a client may take to arrive at the daemon, and a daemon to be gone.
 BOOK_SECONDS = 5.0
 
 
 class ServedWorld:
     """A world that a daemon of its own serves; directory is where it lies, environment what a client needs to find it."""
 
-    def __init__(self, directory: Path, library: str, settings: dict):
-        self.directory = directory
+    def __init__(self, directory: Path, library: str, settings: dict, serve=control.serve):
+        self.directory, self._serve = directory, serve
         self.environment = {"VIX_LIBRARY": library, "OPENVIX_WORLD": str(directory)}
         self._forgiven = False
         self._daemons: list[int] = []
@@ -149,13 +150,15 @@ class ServedWorld:
             return self._connection.ask(function, argument)
 
     def _start(self) -> control.Connection:
-        connection, pid = control.start(self.directory)
+        connection, pid = control.start(self.directory, self._serve)
         self._daemons += [pid] if pid else []
         return connection
 
     def _reap(self, pid: int):
         if pid in self._daemons:
-            os.waitpid(pid, 0)
+            end = time.monotonic() + BOOK_SECONDS
+            while control.exit_code(pid) is None and time.monotonic() < end:
+                time.sleep(0.001)
             self._daemons.remove(pid)
 
 
@@ -171,11 +174,18 @@ def openvix_library() -> str:
     return str(build())
 
 
+@pytest.fixture(scope="session")
+def openvix_nursery():
+    """What starts the daemons of worlds quickly."""
+    with Nursery() as nursery:
+        yield nursery
+
+
 @pytest.fixture
-def openvix(request, tmp_path_factory, monkeypatch, openvix_library):
+def openvix(request, tmp_path_factory, monkeypatch, openvix_library, openvix_nursery):
     """A world of this test alone: see ServedWorld."""
     marked = request.node.get_closest_marker("openvix")
-    world = ServedWorld(tmp_path_factory.mktemp("openvix") / "world", openvix_library, marked.kwargs if marked else {})
+    world = ServedWorld(tmp_path_factory.mktemp("openvix") / "world", openvix_library, marked.kwargs if marked else {}, openvix_nursery.serve)
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     leaks = []

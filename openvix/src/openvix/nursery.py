@@ -1,0 +1,52 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A process that has the daemon's code in memory and forks daemons, for tests, each of which has one of its own: most of a daemon's start is its imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from openvix import place
+
+
+class Nursery:
+    """Starts daemons of worlds; they live on when it is closed."""
+
+    def __init__(self):
+        command = place.python("from openvix.nursery import main; main()")
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Nursery:
+        return self
+
+    def __exit__(self, *_):
+        self._process.communicate()
+
+    def serve(self, world: Path) -> int:
+        """As control.serve(): start the daemon of a prepared world and return its process id. It is no child of the caller."""
+        print(json.dumps([os.path.abspath(world), dict(os.environ)]), file=self._process.stdin, flush=True)
+        return int(self._process.stdout.readline())
+
+
+def main():
+    """Fork a daemon for each line of JSON in standard input, [world, environment], and answer with its process id."""
+    from openvix import server
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the daemons
+    for line in sys.stdin:
+        directory, environment = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.environ.clear()
+            os.environ.update(environment)
+            sys.argv = ["", directory]
+            sys.exit(server.main())
+        print(pid, flush=True)

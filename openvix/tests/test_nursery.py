@@ -1,0 +1,52 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from openvix import control, place
+from openvix.nursery import Nursery
+from waiting import eventually
+
+
+@pytest.fixture
+def world(tmp_path):
+    place.prepare(tmp_path / "world")
+    yield tmp_path / "world"
+    control.end(tmp_path / "world")
+
+
+def test_a_daemon_of_a_nursery_outlives_it_and_is_known_as_what_serves_its_world(world):
+    with Nursery() as nursery:
+        connection, pid = control.start(world, nursery.serve)
+    with connection:
+        assert connection.ask("OpenVIX_Status")["pid"] == pid
+    assert pid in place.processes(world)
+    assert os.getsid(pid) == pid
+
+    control.end(world)
+
+    assert place.processes(world) == {}
+
+
+def test_a_daemon_of_a_nursery_has_the_environment_of_who_asked_for_it(world, monkeypatch):
+    with Nursery() as nursery:
+        monkeypatch.setenv("OPENVIX_SANDBOX", "none")
+        connection, _ = control.start(world, nursery.serve)
+    with connection:
+        vm = connection.ask("OpenVIX_AddVM", {"name": "web", "power": "powered_on", "processes": [{"name": "apache2"}]})
+    assert Path(vm).exists()
+    assert [pid for pid in place.processes(world) if pid != place.holder(world)] == []
+
+
+def test_of_two_daemons_of_a_nursery_the_second_leaves_the_world_to_the_first(world):
+    with Nursery() as nursery:
+        first, pid = control.start(world, nursery.serve)
+        second, none = control.start(world, nursery.serve)
+        with first, second:
+            assert second.ask("OpenVIX_Status")["pid"] == pid
+        eventually(lambda: none is None or control.exit_code(none) == 0)

@@ -8,9 +8,10 @@ import os
 from pathlib import Path
 
 import pytest
+from waiting import eventually
+
 from openvix import control, place
 from openvix.nursery import Nursery
-from waiting import eventually
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@
 
 NOX := .venv/bin/python -m nox
 
-.PHONY: help demo test units lint sanity build bench clean moved
+.PHONY: help demo test units lint docs sanity build bench clean moved
 
 help:
 	@echo 'make demo     three simulated machines, driven by a playbook'
 	@echo 'make test     every check; the last lines say what this machine could not run'
 	@echo 'make units    the unit tests alone; ARGS="-k power" goes to pytest'
 	@echo 'make lint     ruff, yamllint, ansible-lint, the changelog, the documentation, licences, facts, C warnings'
+	@echo 'make docs     the documentation site, in build/site/'
 	@echo 'make sanity   ansible-test sanity on every supported ansible-core whose Python is here'
 	@echo 'make build    the Galaxy artefact, in build/'
 	@echo 'make bench    measurements: VIX calls, time beside other tools, memory; ARGS="guests" is one of them'
@@ -29,6 +30,9 @@ units: .venv/ready
 
 lint: .venv/ready
 	@$(NOX) -s lint
+
+docs: .venv/ready
+	@$(NOX) -s docs
 
 sanity: .venv/ready
 	@$(NOX) -s sanity

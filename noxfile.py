@@ -102,21 +102,16 @@ def has_sanitizers():
         return bool(built) and built.returncode == 0 and subprocess.run([program], capture_output=True, check=False).returncode == 0
 
 
-SANITIZED = not sys.argv[1:] and has_sanitizers()
-
-nox.options.sessions = [
-    "lint",
-    "docs",
-    *(["sanitizers"] if SANITIZED else []),
-    f"units({RUN[0]})",
-    *(f"controller({core})" for core in RUN[1:]),
-    *(f"integration({core})" for core in RUN[-1:] if INTEGRATION),
-    *(f"sanity({core})" for core in ENDS),
-    "build",
-]
+# "nox" alone runs all of these, one after another; "make test" and "make check" run theirs, what mostly keeps one processor busy beside the rest.
+nox.options.tags = ["test", "test-beside", "check", "check-beside", "left-out"]
 
 
-def left_out():
+def on(cores, tag):
+    """Give a session an ansible-core that runs here, each in turn; what is run with the tag is those that are named."""
+    return nox.parametrize("python,version", [nox.param(FOUND[core], core, id=core, tags=[tag] if core in cores else []) for core in RUN])
+
+
+def sentences_left_out():
     """Say what a run of everything could not do on this machine, one sentence each."""
     for core, python in FOUND.items():
         if not python:
@@ -132,24 +127,14 @@ def left_out():
     for python in OLDEST.values():
         if python not in PYTHONS:
             yield f"modules on a VM host's Python {python}, for want of it"
-    if not SANITIZED:
+    if not has_sanitizers():
         yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
     yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"
-    if not INTEGRATION:
-        yield "integration: there are no targets yet"
 
 
-def closing_lines():
+def print_left_out(sentences):
     """The last words, after nox's own list of what passed and what failed."""
-    sentences = list(left_out())
-    print("Not run:" if sentences else "Nothing was left out.")
-    for sentence in sentences:
-        print(f"- {sentence}")
-    sys.stdout.flush()
-
-
-if not sys.argv[1:]:  # a run of everything
-    atexit.register(closing_lines)
+    print("Not run:", *(f"- {sentence}" for sentence in sentences), sep="\n", flush=True)
 
 
 def tree(session):
@@ -224,9 +209,11 @@ def watched(session, **environment):
         pytest(session, *WATCHED_TESTS)
 
 
-@nox.session
+@nox.session(tags=["check-beside"])
 def sanitizers(session):
     """Run the C library's tests with AddressSanitizer, its search for leaks, and UBSan built into the library and its clients."""
+    if not has_sanitizers():
+        session.skip("no compiler here has them")
     watched(session, OPENVIX_CFLAGS=SANITIZE)
 
 
@@ -244,11 +231,8 @@ def valgrind(session):
     watched(session, OPENVIX_RUNNER=runner)
 
 
-MATRIX = nox.parametrize("python,version", [(FOUND[core], core) for core in RUN], ids=RUN)
-
-
 @nox.session
-@MATRIX
+@on(RUN[:1], "test")
 def units(session, version):
     """Run the unit tests, OpenVIX's own with the oldest ansible-core only."""
     session.install(f"ansible-core~={version}.0", *TESTERS)
@@ -258,7 +242,7 @@ def units(session, version):
 
 
 @nox.session
-@MATRIX
+@on(RUN[1:], "check")
 def controller(session, version):
     """Run the unit tests of what runs on the controller."""
     session.install(f"ansible-core~={version}.0", *TESTERS)
@@ -267,7 +251,7 @@ def controller(session, version):
 
 
 @nox.session
-@MATRIX
+@on(ENDS, "check-beside")
 def sanity(session, version):
     """Run ansible-test sanity on the collection; OpenVIX is a package of its own, for newer Pythons, and has ruff and its tests."""
     session.install(f"ansible-core~={version}.0")
@@ -278,7 +262,7 @@ def sanity(session, version):
 
 
 @nox.session
-@MATRIX
+@on(RUN[-1:], "test-beside")
 def integration(session, version):
     """Run each integration target, on a world of its own."""
     session.install(f"ansible-core~={version}.0")
@@ -304,7 +288,7 @@ def world(session, place, target):
             session.run("openvix", "stop", folder, silent=True)
 
 
-@nox.session
+@nox.session(tags=["check-beside"])
 def lint(session):
     """Look at everything without running it, to the end, whatever fails on the way."""
     session.install("ansible-core>=2.19,<2.22", *LINTERS, *compiler_package())
@@ -335,7 +319,7 @@ def lint(session):
         session.error("these found something:\n" + "\n".join(failed))
 
 
-@nox.session
+@nox.session(tags=["check"])
 def docs(session):
     """Build the documentation site into build/site, with no network: the guides, a page for each plugin and role. A warning is an error."""
     session.install("ansible-core>=2.19,<2.22", *WRITERS)
@@ -379,7 +363,7 @@ def documented():
     return found
 
 
-@nox.session
+@nox.session(tags=["check"])
 def build(session):
     """Build the Galaxy artefact into build/, look at it as Galaxy does, install it and read the documentation of every plugin in it."""
     session.install("ansible-core>=2.19,<2.22", IMPORTER)
@@ -402,3 +386,10 @@ def build(session):
         session.run(
             "python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{installed}/python", f"{installed}/ansible_collections/vmlab/vix/openvix"
         )
+
+
+@nox.session(tags=["left-out"], venv_backend="none")
+def left_out(session):
+    """Say in the last lines what this machine could not run, and after "make test" what that leaves to "make check"."""
+    rest = ["lint, the documentation, sanity, the Galaxy artefact, the other ansible-cores and the sanitizers: make check"] if session.posargs else []
+    atexit.register(print_left_out, [*rest, *sentences_left_out()])

@@ -81,7 +81,7 @@ def _run_prepared(prepare, work, wanted):
         begin = time.monotonic()
         wanted["prepared"] = prepare(SimpleNamespace(**wanted))
         wanted["timeout"] = max(1, wanted["timeout"] - int(time.monotonic() - begin))
-        with connect() as host:
+        with connect() as host, _session.explained(host):
             return work(host)
 
     return _session.run_unconnected(prepared, wanted)

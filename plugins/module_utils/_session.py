@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from . import _worker
+from ._vix.errors import NotSupported, VixError
 
 CONNECTION = ("provider", "hostname", "port", "username", "password", "validate_certs")
 
@@ -43,15 +45,34 @@ def _with_host_answered(work, options, crumb, part):
         part(0, lambda: found)
 
 
+@contextmanager
+def explained(host):
+    """Have it said which product it was that does not support what the "with" asks of it."""
+    try:
+        yield
+    except NotSupported as error:
+        if error.advice is None:
+            from ._vix import products
+
+            with suppress(VixError):
+                error.advice = products.lack(host.describe()["provider"], error.call)
+        raise
+
+
 def _with_host(work, options, crumb):
-    with _connect(options, crumb) as host:
+    with _connect(options, crumb) as host, explained(host):
         return work(host)
 
 
 def _with_host_for_each(work, items, concurrency, options, crumb, part):
     with _connect(options, crumb) as host, ThreadPoolExecutor(concurrency) as pool:
         for number, item in enumerate(items):
-            pool.submit(part, number, partial(work, host, item))
+            pool.submit(part, number, partial(_explained, work, host, item))
+
+
+def _explained(work, host, item):
+    with explained(host):
+        return work(host, item)
 
 
 def _connect(options, crumb):

@@ -96,10 +96,17 @@ software_version:
   returned: when connected
   type: str
   sample: VMware Workstation 17.6.0
+lacks:
+  description:
+    - What this kind of product does not have, as the last manual tells of its newest version there.
+      What newer versions have learnt is not known to it, so a task may still try.
+  returned: when connected
+  type: list
+  elements: str
+  sample: [snapshots, clones]
 unsupported:
   description:
-    - The functions of VIX that this kind of product does not have, as the last manual tells of its newest version there.
-      What newer versions have learnt is not known to it, so a task may still try.
+    - The functions of VIX that are missing with it.
   returned: when connected
   type: list
   elements: str

@@ -36,7 +36,7 @@ options:
     default: [snapshots, shared_folders, addresses]
   address_timeout:
     description:
-      - Seconds to wait until the guest of each running VM has told an address. V(0) asks once.
+      - Seconds to wait until VMware Tools of each running VM have told an address. V(0) asks once.
     type: int
     default: 0
 seealso:
@@ -57,7 +57,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vms:
-  description: The VMs, in the order asked for. One that VMware lists and that cannot be opened has only RV(vms[].path) and RV(vms[].error).
+  description:
+    - The VMs, in the order asked for.
+    - One that VMware lists and that cannot be opened has only RV(vms[].path) and RV(vms[].error), and
+      RV(vms[].name) and RV(vms[].encrypted) where its C(.vmx) can be read.
   returned: success
   type: list
   elements: dict
@@ -128,7 +131,10 @@ vms:
       sample:
         - {name: src, path: /home/lab/src, writable: false}
     addresses:
-      description: The guest's addresses, each with its source. V(tools) is what VMware Tools report, V(vmx) is C(guestinfo.ip) of the C(.vmx).
+      description:
+        - The guest's addresses, each with its source, the best first. V(tools) is what VMware Tools report. V(lease) is what the DHCP server of one of
+          VMware's networks on this machine has given one of the VM's network cards, and V(reservation) what its configuration keeps for one.
+        - V(vmx) is C(guestinfo.ip) of the C(.vmx).
       type: list
       elements: dict
       sample:
@@ -174,17 +180,19 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_modul
 def work(host, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import vms
 
+    look = vms.Look(wanted.gather, wanted.address_timeout, wanted.vm_password)
     if wanted.vm:
-        found = [vms.describe(host, wanted.vm, wanted.vm_password, wanted.gather, wanted.address_timeout)]
+        found = [vms.describe(host, wanted.vm, look)]
     elif wanted.which == "known":
-        found = vms.known(host, wanted.home, wanted.gather, wanted.address_timeout)
+        found = vms.known(host, wanted.home, look)
     else:
-        found = vms.running(host, wanted.gather, wanted.address_timeout)
-    return {"changed": False, "vms": found}
+        found = vms.running(host, look)
+    return {"changed": False, "vms": found, "warnings": look.problems()}
 
 
 def together(results):
-    return {"vms": [vm for result in results for vm in result.pop("vms", [])]}
+    warnings = dict.fromkeys(sentence for result in results for sentence in result.pop("warnings", ()))
+    return {"vms": [vm for result in results for vm in result.pop("vms", [])], "warnings": list(warnings)}
 
 
 def main():

@@ -19,7 +19,7 @@ UTILS = "plugins/module_utils"
 # The binding, from the ground up: a file may import what stands above it in this list, nothing beside it and nothing below.
 BINDING = (
     ("constants", "error_names", "advice", "support"),
-    ("errors",),
+    ("errors", "products"),
     ("deadline", "locate", "capi", "states"),
     ("handle",),
     ("guest", "snapshot"),

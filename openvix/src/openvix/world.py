@@ -219,7 +219,7 @@ class World:
             machine.changed.notify_all()
 
     def add(self, name: str, settings: dict, host: Host | None = None) -> Machine:
-        """Make a VM with settings as worldfile.vm() returns them, or raise Mistake when there is one of this name on the host."""
+        """Make a VM with settings as worldfile.vm() returns them, or raise Mistake when it cannot be made, as there is one of this name on the host."""
         host = host or self.local
         with self._adding:
             folder = host.directory / "vms" / name
@@ -227,7 +227,11 @@ class World:
                 raise worldfile.Mistake(f"there is a VM named {name!r} already")
             beside = folder.with_name(f".new.{name}")
             beside.mkdir(mode=0o700)
-            making.make(beside, name, self._whole(settings, host))
+            try:
+                making.make(beside, name, self._whole(settings, host))
+            except (OSError, Failure) as error:
+                _clear(beside)
+                raise worldfile.Mistake(f"[vm.{name}] cannot be made: {error}") from None
             beside.rename(folder)
             machine = self.take_in(folder / f"{name}.vmx", host)
         machine.settle()

@@ -128,7 +128,7 @@ def _left(copy, doing):
 def _require_product(host, doing):
     product = CANNOT.get(host.describe()["provider"])
     if product:
-        raise NotSupported(f"{product} cannot clone VMs, VMware Workstation can", code=6, doing=doing)
+        raise NotSupported(f"{product} cannot clone VMs, VMware Workstation can", code=6, doing=doing, advice="")
 
 
 def _base(vm, copy, find, doing):
@@ -149,7 +149,7 @@ def _base(vm, copy, find, doing):
         node = find(roots, copy.snapshot)
         if not node:
             known = ", ".join(sorted(each.path for each in flat(roots))) or "none"
-            raise SnapshotNotFound(f"there is no snapshot {copy.snapshot}; there are: {known}", code=13003, doing=doing)
+            raise SnapshotNotFound(f"there is no snapshot {copy.snapshot}; there are: {known}", code=13003, advice="", doing=doing)
     if node.power not in ("powered_off", None):
         raise Refused(f"snapshot {node.path} was taken of the VM when it was {node.power}, and only those taken when it was off can be cloned", doing=doing)
     return node
@@ -164,7 +164,7 @@ def _clone(vm, copy, node, doing):
         raise TimedOut(f"{error.text}; {way}", doing=doing) from error
     except VixError as error:
         left = f"; what there is of the clone lies in {copy.folder}: remove it before the next try" if _left(copy, doing) else ""
-        raise type(error)(f"{error.text}{left}", code=error.code, raw=error.raw, doing=doing) from error
+        raise type(error)(f"{error.text}{left}", code=error.code, raw=error.raw, doing=doing, advice=error.advice) from error
 
 
 def _write(copy, values, doing):

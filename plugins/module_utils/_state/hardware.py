@@ -61,7 +61,7 @@ def _plan(vm, product, stop):
         latest = {"hardware": "latest", "power": power}
         return Plan(latest, latest, [], None)
     if "hardware_upgrade" not in vm.features:
-        raise NotSupported(f"{product} cannot upgrade the virtual hardware of this VM: VMware Workstation and Fusion can", code=6, doing=doing)
+        raise NotSupported(f"{product} cannot upgrade the virtual hardware of this VM: VMware Workstation and Fusion can", code=6, doing=doing, advice="")
     if power == "suspended":
         raise Refused("the VM is suspended, and its hardware cannot change below its memory: power it on and off first (vmlab.vix.vm_power)", doing=doing)
     runs = power != "powered_off"

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .._files import wrapper
-from .._vix import locate, support
+from .._vix import locate, products, support
 from .._vix.errors import VixError
 
 VMWARE_CONFIG = "/etc/vmware/config"
@@ -34,7 +34,8 @@ def _connected(connect):
     try:
         with connect() as host:
             described = host.describe()
-            unsupported = list(support.LACKS.get(described["provider"], ()))
-            return {"connected": True, "error": None, **described, "unsupported": unsupported, "running_vms": len(host.running())}
+            provider = described["provider"]
+            lacks = {"lacks": products.lacks(provider), "unsupported": list(support.LACKS.get(provider, ()))}
+            return {"connected": True, "error": None, **described, **lacks, "running_vms": len(host.running())}
     except VixError as error:
         return {"connected": False, "error": str(error)}

@@ -87,7 +87,7 @@ def _listed(vm):
         return [{**folder, "path": _plain(folder["path"])} for folder in vm.shared_folders]
     except NotSupported as error:
         text = "this product has no shared folders, which VMware Workstation, Player and Fusion have: copy files with guest_copy"
-        raise NotSupported(text, code=error.code, raw=error.raw, doing=error.doing) from error
+        raise NotSupported(text, code=error.code, raw=error.raw, doing=error.doing, advice="") from error
 
 
 def _plain(path):

@@ -53,7 +53,7 @@ def reverted(vm, name, reverting):
     before, node = _picture(roots), find(vm, roots, name)
     if not node:
         known = ", ".join(before["snapshots"]) or "none"
-        raise SnapshotNotFound(f"there is no such snapshot; there are: {known}", code=13003, doing=f"reverting to snapshot {name} of {vm.label}")
+        raise SnapshotNotFound(f"there is no such snapshot; there are: {known}", code=13003, advice="", doing=f"reverting to snapshot {name} of {vm.label}")
     return Plan(before, {**before, "current": node.path}, [partial(_revert, vm, node, reverting)], partial(_look, vm))
 
 
@@ -107,8 +107,9 @@ def _with(vm, before, name):
     above, own_name = name.lstrip(SEPARATOR).rpartition(SEPARATOR)[::2]
     current = before["current"]
     if SEPARATOR in name and above != current:
+        advice = f"revert to snapshot {above} first" if above else "one at the root can only be taken of a VM without snapshots"
         raise Refused(
-            f"a new snapshot goes below the current one ({current or 'there is none'}): revert to {above or 'the state before all snapshots'} first",
+            f"a new snapshot goes below the current one ({current or 'there is none'}): {advice}",
             doing=f"taking snapshot {name} of {vm.label}",
         )
     path = f"{current}{SEPARATOR}{own_name}" if current else own_name
@@ -125,7 +126,8 @@ def find(vm, roots, wanted):
         found = [node for node in flat(roots) if node.name == wanted]
     if len(found) > 1:
         places = ", ".join(f"{SEPARATOR}{node.path}" for node in found)
-        raise Refused(f"{len(found)} snapshots are called so: {places}; name one by its path", code=13017, doing=f"finding snapshot {wanted} of {vm.label}")
+        text, advice = f"{len(found)} snapshots are called so: {places}", "name one by its path"
+        raise Refused(text, code=13017, advice=advice, doing=f"finding snapshot {wanted} of {vm.label}")
     return found[0] if found else None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from .._vix.errors import AlreadyCurrent, NoToolsInGuest
+from .._vix.errors import AlreadyCurrent
 from .plan import Plan
 
 STATES = ("running", "mounted", "upgraded")
@@ -25,9 +25,8 @@ class _Upgrade(Plan):
 
 def plan(vm, wanted, tools_timeout):
     """Return the plan that waits for Tools, mounts their installer in the guest, or upgrades them, each time in at most tools_timeout seconds of waiting."""
-    power = vm.power
-    if power != "powered_on":
-        raise NoToolsInGuest(f"the VM is {power}", doing=f"{DOING[wanted]} {vm.label}")
+    if vm.power != "powered_on":
+        raise vm.no_tools(f"{DOING[wanted]} {vm.label}")
     wait = partial(vm.wait_for_tools, tools_timeout)
     if wanted == "running":
         return Plan({"tools": vm.tools}, {"tools": "running"}, [], None, waits=[wait])

@@ -167,7 +167,11 @@ class Library:
     def _call(self, name, function, *arguments):
         doing, job = getattr(self._thread, "during", ("", ""))
         self._crumb(f"{name} after {job}" if job else name, doing)
-        return function(*arguments)
+        try:
+            return function(*arguments)
+        except VixError as error:
+            error.call = job or name
+            raise
 
     def error_text(self, raw):
         """VIX's English text for an error; a constant of the library's, never to be freed."""

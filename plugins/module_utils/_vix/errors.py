@@ -14,19 +14,22 @@ class VixError(Exception):
 
     doing: what was being done and to what, as in "powering on /vms/web/web.vmx"; filled in by whoever knows it.
     code: VIX's number in its low 16 bits, or None when VIX was not the one that refused; raw: all 64 bits of it.
+    advice: what to do next, None for what is usual with that code, empty where the text says all; call: the function of VIX's that failed.
     """
 
-    def __init__(self, text, code=None, raw=None, doing=None):
+    call = ""
+
+    def __init__(self, text, code=None, raw=None, doing=None, advice=None):
         super().__init__(text)
-        self.text, self.code, self.raw, self.doing = text, code, raw, doing
+        self.text, self.code, self.raw, self.doing, self.advice = text, code, raw, doing, advice
 
     def __str__(self):
         from .advice import ADVICE
         from .error_names import NAMES
 
         number = f" ({NAMES.get(self.code, 'unknown to this version')}, {self.code})" if self.code else ""
-        advice = f"; {ADVICE[self.code]}" if self.code in ADVICE else ""
-        return f"{self.doing + ': ' if self.doing else ''}{self.text}{number}{advice}"
+        advice = ADVICE.get(self.code) if self.advice is None else self.advice
+        return f"{self.doing + ': ' if self.doing else ''}{self.text}{number}{'; ' + advice if advice else ''}"
 
 
 class LibraryNotFound(VixError):

@@ -147,7 +147,7 @@ class VM(Handle):
         """Wait until VMware Tools run in the guest; raise NoToolsInGuest after so many seconds, saying why as far as it can be known."""
         doing = f"waiting for VMware Tools in {self.label}"
         if self.power != "powered_on":
-            raise NoToolsInGuest(self._why_no_tools(), doing=doing)
+            raise self.no_tools(doing)
         # 0 or less would wait for ever, and some versions outstay the limit (semantics.md, section 16): ours stands beside it.
         whole = max(1, round(seconds))
         with self.start("VixVM_WaitForToolsInGuest", doing, whole) as job:
@@ -155,15 +155,20 @@ class VM(Handle):
             try:
                 job.wait()
             except (NoToolsInGuest, TimedOut) as error:
-                raise NoToolsInGuest(f"they did not come up within {whole} s; {self._why_no_tools()}", code=error.code, doing=doing) from error
+                raise self.no_tools(doing, f"they did not come up within {whole} s; ", error.code) from error
 
-    def _why_no_tools(self):
+    def no_tools(self, doing, begin="", code=None):
+        """The NoToolsInGuest that says why VMware Tools do not run, as far as it can be known, and what to do about it."""
         bits, power = self.power_bits, self.power
         if bits & vix.VIX_POWERSTATE_BLOCKED_ON_MSG:
-            return "the VM waits for an answer to a question"
-        if power != "powered_on":
-            return f"the VM is {power}"
-        return "they are not installed" if self.tools == "not_installed" else "the VM is powered on, and its guest may still boot"
+            why, advice = "the VM waits for an answer to a question", "open it in VMware and answer it"
+        elif power != "powered_on":
+            why, advice = f"the VM is {power}", "bring it to powered_on first (vmlab.vix.vm_power)"
+        elif self.tools == "not_installed":
+            why, advice = "they are not installed", "install them in the guest (or open-vm-tools)"
+        else:
+            why, advice = "the VM is powered on, and its guest may still boot", "raise tools_timeout, or look at the VM's screen"
+        return NoToolsInGuest(f"{begin}{why}", code=code, doing=doing, advice=advice)
 
     # -- the machine
 

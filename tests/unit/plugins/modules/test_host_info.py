@@ -21,6 +21,7 @@ def test_a_host_that_answers_is_described(openvix, run_module):
     assert found["software_version"]
     assert found["wrapper"] == {"lines": [], "problems": []}
     assert "VixVM_CreateSnapshot" not in found["unsupported"]
+    assert found["lacks"] == ["inventory of VMs"]
 
 
 @pytest.mark.openvix(product="player")
@@ -32,6 +33,7 @@ def test_what_the_product_lacks_is_told_and_true(openvix, run_module):
 
     assert found["provider"] == "player"
     assert {"VixVM_CreateSnapshot", "VixVM_Clone", "VixVM_Pause"} <= set(found["unsupported"])
+    assert found["lacks"] == ["snapshots", "clones", "paused VMs", "upgrades of virtual hardware", "inventory of VMs"]
     assert run_module("vm_power", vm=web, state="paused")["vix_code"] == 6
 
 

@@ -114,13 +114,32 @@ def test_what_could_lock_an_account_is_not_tried_again(openvix, run_module, code
 
 
 @pytest.mark.openvix(product="player")
-@pytest.mark.parametrize(("module", "options"), [("vm_snapshot", {"name": "clean"}), ("vm_snapshot_info", {}), ("vm_power", {"state": "paused"})])
-def test_what_player_cannot_do_is_one_sentence(openvix, run_module, module, options):
+@pytest.mark.parametrize(
+    ("module", "options", "lack"),
+    [("vm_snapshot", {"name": "clean"}, "snapshots"), ("vm_snapshot_info", {}, "snapshots"), ("vm_power", {"state": "paused"}, "paused VMs")],
+)
+def test_what_player_cannot_do_is_one_sentence(openvix, run_module, module, options, lack):
     """The lesson of hashicorp/vagrant-vmware-desktop issue 91: snapshots refused, and nobody told that it was Player."""
     web = openvix.add_vm("web", power="powered_on")
 
     result = run_module(module, vm=web, **options)
 
     assert (result["error"], result["vix_code"]) == ("NotSupported", 6)
-    assert "; the product or this kind of VM does not offer it" in result["msg"]
+    assert result["msg"].endswith(f" (VIX_E_NOT_SUPPORTED, 6); VMware Player has no {lack}, as VMware Workstation has")
     assert "\n" not in result["msg"]
+
+
+@pytest.mark.openvix(product="player")
+def test_each_of_several_vms_is_told_what_its_product_cannot_do(openvix, run_module):
+    vms = [openvix.add_vm(name, power="powered_on") for name in ("web", "db")]
+
+    result = run_module("vm_snapshot", vms=vms, name="clean")
+
+    assert result["msg"].count("; VMware Player has no snapshots, as VMware Workstation has") == 2
+
+
+def test_what_is_refused_for_another_reason_than_the_manual_s_does_not_speak_of_it(openvix, run_module):
+    web = openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixVM_Pause", error=6)
+
+    assert run_module("vm_power", vm=web, state="paused")["msg"].endswith("6); VMware Workstation does not offer it, or not for this kind of VM")

@@ -122,7 +122,10 @@ def test_no_tools(openvix, run_module, name):
 def test_a_guest_that_does_not_run_is_not_waited_for(openvix, run_module, name, power):
     vm = openvix.add_vm("bare", power=power, accounts=ACCOUNTS)
 
-    assert the_sentence(run_module(name, vm=vm, secrets=[SECRET], **OPTIONS[name])) == f"waiting for VMware Tools in {vm}: the VM is {power}"
+    assert (
+        the_sentence(run_module(name, vm=vm, secrets=[SECRET], **OPTIONS[name]))
+        == f"waiting for VMware Tools in {vm}: the VM is {power}; bring it to powered_on first (vmlab.vix.vm_power)"
+    )
     assert openvix.calls("VixVM_WaitForToolsInGuest") == []
 
 

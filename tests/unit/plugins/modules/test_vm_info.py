@@ -19,7 +19,20 @@ def test_one_vm_is_told_of_whatever_its_state(openvix, run_module, power):
     [vm] = result["vms"]
     assert not result["changed"]
     assert vm.pop("tools") in ("running", "unknown")
-    assert vm == {"path": web, "name": "web", "power": power, "guest_os": "debian12-64", "cpus": 2, "memory": 2048}
+    assert vm.pop("power_details") in ([], ["tools_running"])
+    assert vm == {
+        "path": web,
+        "name": "web",
+        "power": power,
+        "power_unknown_bits": 0,
+        "question_pending": False,
+        "guest_os": "debian12-64",
+        "cpus": 2,
+        "memory": 2048,
+        "features": ["shared_folders", "multiple_snapshots", "tools_install", "hardware_upgrade"],
+        "encrypted": False,
+        "locked": power in ("powered_on", "paused"),
+    }
 
 
 def test_several_are_told_of_in_the_order_asked_for(openvix, run_module):
@@ -45,8 +58,21 @@ def test_one_that_is_listed_and_dead_does_not_hide_the_others(openvix, run_modul
     vms = {vm["path"]: vm for vm in run_module("vm_info")["vms"]}
 
     assert vms[web]["power"] == "powered_on"
-    assert set(vms[dead]) == {"path", "error"}
-    assert vms[dead]["error"].startswith(f"opening {dead}: ")
+    assert vms[dead].pop("error").startswith(f"opening {dead}: ")
+    assert vms[dead] == {"path": dead, "name": "dead", "encrypted": False}
+
+
+def test_a_running_one_that_is_encrypted_is_told_as_such_and_with_its_password_in_full(openvix, run_module):
+    """The lesson of hashicorp/vagrant-vmware-desktop issue 101: encrypted VMs are VMs like others."""
+    web = openvix.add_vm("web", power="powered_on")
+    desk = openvix.add_vm("desk", power="powered_on", password="s3cret-vm")
+
+    without = {vm["path"]: vm for vm in run_module("vm_info")["vms"]}
+    known = {vm["path"]: vm for vm in run_module("vm_info", vm_password="s3cret-vm", secrets=["s3cret-vm"])["vms"]}
+
+    assert "; the VM is encrypted: give its password as vm_password" in without[desk].pop("error")
+    assert without[desk] == {"path": desk, "name": "desk", "encrypted": True}
+    assert (known[desk]["power"], known[desk]["encrypted"], known[web]["encrypted"]) == ("powered_on", True, False)
 
 
 def test_tools_are_told_of_when_they_run(openvix, run_module):

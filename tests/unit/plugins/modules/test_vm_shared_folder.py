@@ -242,7 +242,8 @@ def test_a_vm_that_does_not_run_has_no_shared_folders(openvix, run_module, power
     vm = openvix.add_vm("db", power=power)
 
     assert (
-        run_module("vm_shared_folder", vm=vm, name="tmp", path="/tmp", check_mode=check_mode)["msg"] == f"waiting for VMware Tools in {vm}: the VM is {power}"
+        run_module("vm_shared_folder", vm=vm, name="tmp", path="/tmp", check_mode=check_mode)["msg"]
+        == f"waiting for VMware Tools in {vm}: the VM is {power}; bring it to powered_on first (vmlab.vix.vm_power)"
     )
 
 

@@ -47,7 +47,7 @@ def test_a_new_snapshot_elsewhere_is_refused_with_the_way_to_get_there(run_modul
     result = run_module("vm_snapshot", vm=web, name="base/patched/next")
 
     assert result["msg"] == (
-        f"taking snapshot base/patched/next of {web}: a new snapshot goes below the current one (base/broken): revert to base/patched first"
+        f"taking snapshot base/patched/next of {web}: a new snapshot goes below the current one (base/broken): revert to snapshot base/patched first"
     )
     assert paths(run_module, web) == ALL
 
@@ -120,7 +120,9 @@ def test_a_name_that_several_bear_is_refused_with_all_of_them(openvix, run_modul
     result = run_module("vm_snapshot", vm=web, name="clean", state=state)
 
     assert result["vix_code"] == 13017
-    assert "2 snapshots are called so: /base/clean, /other/clean; name one by its path" in result["msg"]
+    assert result["msg"] == (
+        f"finding snapshot clean of {web}: 2 snapshots are called so: /base/clean, /other/clean (VIX_E_SNAPSHOT_NONUNIQUE_NAME, 13017); name one by its path"
+    )
     assert run_module("vm_snapshot", vm=web, name="other/clean", state="absent")["snapshots"] == ["base", "base/clean", "other"]
 
 

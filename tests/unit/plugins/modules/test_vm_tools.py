@@ -43,26 +43,26 @@ def test_a_vm_that_does_not_run_is_not_waited_for(openvix, run_module, power, ch
 
     result = run_module("vm_tools", vm=web, state=state, check_mode=check_mode)
 
-    assert result["msg"] == f"{doing} {web}: the VM is {power}"
+    assert result["msg"] == f"{doing} {web}: the VM is {power}; bring it to powered_on first (vmlab.vix.vm_power)"
     assert result["error"] == "NoToolsInGuest"
     assert openvix.calls("VixVM_WaitForToolsInGuest") == openvix.calls("VixVM_InstallTools") == []
 
 
 @pytest.mark.parametrize(
-    ("settings", "reason"),
+    ("settings", "reason", "advice"),
     [
-        ({"tools": "not_installed"}, "they are not installed"),
-        ({"question": "Did you move or copy this VM?"}, "the VM waits for an answer to a question"),
-        ({"boot_seconds": 60.0}, "the VM is powered on, and its guest may still boot"),
+        ({"tools": "not_installed"}, "they are not installed", "install them in the guest (or open-vm-tools)"),
+        ({"question": "Did you move or copy this VM?"}, "the VM waits for an answer to a question", "open it in VMware and answer it"),
+        ({"boot_seconds": 60.0}, "the VM is powered on, and its guest may still boot", "raise tools_timeout, or look at the VM's screen"),
     ],
 )
-def test_the_error_says_why_tools_do_not_come(openvix, run_module, settings, reason):
+def test_the_error_says_why_tools_do_not_come_and_what_helps_against_that(openvix, run_module, settings, reason, advice):
     """The lesson of dblock/vmwaretasks issue 20: a wait for Tools needs an upper bound and a reason."""
     web = openvix.add_vm("web", power="powered_on", **settings)
 
     result = run_module("vm_tools", vm=web, tools_timeout=1, seconds=20)
 
-    assert result["msg"].startswith(f"waiting for VMware Tools in {web}: they did not come up within 1 s; {reason} (VIX_E_TIMEOUT_WAITING_FOR_TOOLS, 3000)")
+    assert result["msg"] == (f"waiting for VMware Tools in {web}: they did not come up within 1 s; {reason} (VIX_E_TIMEOUT_WAITING_FOR_TOOLS, 3000); {advice}")
 
 
 def test_the_installer_is_mounted_each_time_and_not_waited_for(openvix, run_module):
@@ -151,4 +151,4 @@ def test_several_are_waited_for_at_once_and_one_that_fails_does_not_hide_the_oth
     one, two, three = result["results"]
     assert (one["tools"], three["tools"]) == ("running", "running")
     assert two["failed"]
-    assert result["msg"] == f"1 of 3 VMs failed: waiting for VMware Tools in {vms[1]}: the VM is powered_off"
+    assert result["msg"] == f"1 of 3 VMs failed: waiting for VMware Tools in {vms[1]}: the VM is powered_off; bring it to powered_on first (vmlab.vix.vm_power)"

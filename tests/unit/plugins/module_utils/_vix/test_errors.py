@@ -25,6 +25,17 @@ def test_the_sentence_tells_what_was_done_what_vix_said_its_name_and_number_and_
     )
 
 
+@pytest.mark.parametrize(("advice", "end"), [("try another", "(VIX_E_SNAPSHOT_NOTFOUND, 13003); try another"), ("", "(VIX_E_SNAPSHOT_NOTFOUND, 13003)")])
+def test_who_knows_better_what_to_do_next_says_so(advice, end):
+    assert str(errors.SnapshotNotFound("there is none", code=13003, advice=advice)) == f"there is none {end}"
+
+
+@pytest.mark.parametrize("code", advice.ADVICE)
+def test_advice_says_what_to_do_and_is_no_sentence_of_its_own(code):
+    assert not advice.ADVICE[code].endswith(".")
+    assert advice.ADVICE[code][0].islower() or advice.ADVICE[code].startswith("VM")
+
+
 def test_a_code_that_no_header_knows_is_told_as_such():
     assert str(errors.error_for(64999, "odd")) == "odd (unknown to this version, 64999)"
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -340,6 +341,20 @@ def docs(session):
     session.run("antsibull-docs", *config, "collection", *choices, "vmlab.vix", env=found, silent=True)
     session.run("sphinx-build", "-q", "-E", "-W", "--keep-going", "--jobs", "auto", "-c", str(place / "docs" / "site"), str(source), str(site))
     session.log(f"The site begins at {site / 'index.html'}.")
+
+
+@nox.session(tags=["check-beside"])
+def newcomer(session):
+    """Run the commands of the README, from nothing to a file in a guest, as they stand; beside it lies nothing that is installed already."""
+    place = tree(session)
+    shutil.rmtree(place.parent / "first", ignore_errors=True)
+    section = (place / "README.md").read_text(encoding="utf-8").partition("\n## From nothing to a file in a guest\n")[2].partition("\n## ")[0]
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+    for package in compiler_package():  # as the README says of a machine that has no compiler
+        commands = commands.replace("./openvix\n", f"./openvix {package}\n")
+    with tempfile.TemporaryDirectory(prefix="home-") as home, session.chdir(place):
+        own = {"ANSIBLE_HOME": home, "ANSIBLE_COLLECTIONS_PATH": f"{home}/collections", "ANSIBLE_REMOTE_TMP": f"{home}/tmp"}
+        session.run("bash", "-euxc", f"trap 'openvix stop lab.world 2>/dev/null || true' EXIT\n{commands}test -s fetched/motd\n", env=own, external=True)
 
 
 @nox.session

@@ -49,6 +49,7 @@ LINTERS = (
 # What draws the site: furo is its look, mermaidx runs mermaid's own code to draw pictures, with no browser.
 WRITERS = ("antsibull-docs~=2.28", "sphinx>=9.0,<10", "myst-parser~=5.2", "furo==2025.12.19", "mermaidx~=0.10.1")
 IMPORTER = "galaxy-importer~=0.4.44"
+BUILDER = "ansible-builder~=3.2"
 
 # What ansible-test would download from a server of its own, to have pip in the environments that it makes without it.
 BOOTSTRAP = """\
@@ -381,7 +382,7 @@ def documented():
 @nox.session(tags=["check"])
 def build(session):
     """Build the Galaxy artefact into build/, look at it as Galaxy does, install it and read the documentation of every plugin in it."""
-    session.install("ansible-core>=2.19,<2.22", IMPORTER)
+    session.install("ansible-core>=2.19,<2.22", IMPORTER, BUILDER)
     place = tree(session)
     for old in BUILD.glob("*.tar.gz"):
         old.unlink()
@@ -398,6 +399,9 @@ def build(session):
         session.run("ansible-galaxy", "collection", "install", "--offline", "--collections-path", installed, str(artefact))
         for kind, names in documented().items():
             session.run("ansible-doc", "--type", kind, "--json", *names, env={"ANSIBLE_COLLECTIONS_PATH": installed}, silent=True)
+        needed = session.run("ansible-builder", "introspect", installed, silent=True)
+        if "openssh-clients" not in needed or "python: []" not in needed:
+            session.error(f"this is not what an execution environment needs:\n{needed}")
         session.run(
             "python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{installed}/python", f"{installed}/ansible_collections/vmlab/vix/openvix"
         )

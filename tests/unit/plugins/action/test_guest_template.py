@@ -75,7 +75,7 @@ def test_a_vaulted_template_is_decrypted_and_nothing_of_it_stays(openvix, play, 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"src": "none.j2"}, "none.j2"),
+        ({"src": "none.j2"}, "finding src: the controller has no file or folder none.j2; looked for "),
         ({}, "src and dest are required"),
         ({"src": "motd", "content": "x"}, "content is no option of guest_template"),
         ({"src": "motd", "remote_src": True}, "remote_src is no option of guest_template"),
@@ -92,6 +92,7 @@ def test_what_is_wrong_with_a_task_is_told(openvix, local, task, options, words)
 
     assert result["failed"]
     assert words in result["msg"]
+    assert "Searched in" not in result["msg"]
     assert openvix.calls() == []
 
 

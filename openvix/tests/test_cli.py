@@ -413,6 +413,20 @@ def test_settings_of_a_vm_change_and_time_moves_on(lab):
     assert "does not know the key" in run("change", "db", "memory=4", "--world", lab).stderr
 
 
+def test_what_befell_a_daemon_can_be_read_after_it_died(lab):
+    run("start", lab)
+    world = lab.with_suffix(".world")
+    run("fault", "add", "--world", lab, "call=VixVM_Suspend", "kill=true", "times=1")
+    with Client(world) as client, pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_Suspend", str(world / "vms/web/web.vmx"), 0)
+    assert "not served" in run("status", lab).stdout
+    assert [line.split()[1:3] for line in run("calls", lab).stdout.splitlines()] == [
+        ["VixHost_Connect", "VIX_OK"],
+        ["VixVM_Suspend", "VIX_E_HOST_CONNECTION_LOST"],
+    ]
+    assert "kill=true  (matched 1, struck 1)" in run("fault", "list", "--world", lab).stdout
+
+
 def test_a_world_that_is_not_served_tells_so(lab):
     run("start", lab)
     run("stop", lab)

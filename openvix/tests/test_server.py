@@ -9,6 +9,7 @@ import os
 import select
 import shutil
 import socket
+import subprocess
 import time
 
 import pytest
@@ -165,6 +166,12 @@ def test_a_daemon_that_cannot_start_is_told_at_once(tmp_path):
     with pytest.raises(control.Unserved, match="log may tell why"):
         control.start(tmp_path / "world")
     assert time.monotonic() - began < 5
+
+
+def test_a_start_costs_no_imports_that_most_worlds_do_not_need():
+    program = place.python("import openvix.server; print(*sys.modules)")
+    loaded = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
+    assert {"inspect", "logging", "hashlib", "urllib.parse", "shutil", "tempfile", "tomllib"} & {*loaded} == set()
 
 
 def test_an_output_that_the_daemon_inherits_is_not_kept_open(tmp_path):

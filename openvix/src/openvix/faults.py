@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openvix import worldfile
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """What befalls one call.
 
     An error code (0: its own) with junk above bit 15, seconds of delay, a directive for the client and where it strikes; the end of the connection ("lost")

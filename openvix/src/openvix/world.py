@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import contextlib
 import itertools
 import json
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -23,7 +21,7 @@ from openvix import clones, deletion, facts, hosts, journal, making, place, snap
 from openvix.clock import RealClock, SteppedClock
 from openvix.failure import Failure
 from openvix.faults import Faults
-from openvix.guest import disks
+from openvix.guest import disks, trees
 from openvix.herd import Herd
 from openvix.hosts import Host
 from openvix.inventory import Inventory
@@ -113,12 +111,13 @@ class World:
             elif os.path.exists(f"{os.path.dirname(path)}/openvix/state.json"):
                 self._read(path, host)
         self._tie()
-        settling = concurrent.futures.ThreadPoolExecutor(SETTLERS)
-        for machine in self.machines.awake():
-            # One that was woken on the way has settled.
-            if not machine.is_settled:
+        # One that was woken on the way has settled.
+        unsettled = [machine for machine in self.machines.awake() if not machine.is_settled]
+        if unsettled:
+            settling = _pool(SETTLERS)
+            for machine in unsettled:
                 settling.submit(_settle, machine).add_done_callback(_tell)
-        settling.shutdown(wait=False)
+            settling.shutdown(wait=False)
 
     def _read(self, path: str, host: Host):
         try:
@@ -293,7 +292,7 @@ class World:
     def close(self):
         """End the guests' processes; VMs stay as they are."""
         self.closing.set()
-        with concurrent.futures.ThreadPoolExecutor(LEAVERS) as leaving:
+        with _pool(LEAVERS) as leaving:
             for machine in self.machines.awake():
                 leaving.submit(machine.leave)
 
@@ -316,7 +315,13 @@ def _settle(machine: Machine):
         note(f"{machine.path} does not settle: {error!r}")
 
 
-def _tell(settling: concurrent.futures.Future):
+def _pool(threads: int):
+    from concurrent.futures import ThreadPoolExecutor  # a tenth of a daemon's start, which a world without a running guest does not need
+
+    return ThreadPoolExecutor(threads)
+
+
+def _tell(settling):
     if settling.exception():
         note(f"a bug while a VM settled: {settling.exception()!r}")
 
@@ -345,7 +350,7 @@ def clear_scratch(directory: Path):
 def _clear(folder: Path):
     """Remove what is left of a VM whose making was interrupted."""
     remove_own(folder / "openvix")
-    shutil.rmtree(folder)
+    trees.remove(None, str(folder))
 
 
 def note(text: str):

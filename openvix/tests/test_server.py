@@ -119,18 +119,6 @@ def test_a_job_is_accepted_once_and_done_once(openvix, client):
     assert left == []
 
 
-def test_the_answer_to_a_property_comes_quickly(openvix, client):
-    vm = openvix.add_vm("web", power=ON)
-    best = float("inf")
-    for _ in range(20):
-        began = time.perf_counter()
-        for _ in range(50):
-            client.power(vm)
-        best = min(best, (time.perf_counter() - began) / 50)
-    # Both ends of the round trip are Python here, on a machine that may be busy.
-    assert best < 0.0005
-
-
 # Its life
 
 

@@ -167,6 +167,7 @@ def test_a_mistake_on_the_command_line_is_one_sentence(tmp_path, lab):
     for arguments, sentence in (
         (("start", tmp_path / "none.toml"), "No such file or directory"),
         (("start", tmp_path / "full"), "other things in it"),
+        (("start", tmp_path / "web.vmx"), "give the folder that it lies in"),
         (("start", tmp_path, "--directory", tmp_path), "--directory"),
         (("start", lab, "--directory", "/dev/null/x"), "Not a directory"),
         (("start", "--running", "1", tmp_path / "none"), "--vms is a number from 0 to 99999, and --running says how many of those"),

@@ -185,6 +185,8 @@ def start(said):
             raise Mistake("--directory says where the world of a world file lives, and WORLD is a world already")
     elif not path.exists() and (said.vms or said.world is None):
         directory = path
+    elif path.suffix == ".vmx":
+        raise Mistake(f"{path} is a VM and no world file: give the folder that it lies in")
     else:
         content = worldfile.load(path)
         directory = said.directory or beside(path)

@@ -85,7 +85,7 @@ RUN = [core for core, python in FOUND.items() if python]
 if not RUN:
     sys.exit("No supported ansible-core runs on the Pythons of this machine: please install Python 3.11, 3.12 or 3.13.")
 ENDS = list(dict.fromkeys((RUN[0], RUN[-1])))
-BENCHMARKS = sorted(path.stem for path in ROOT.glob("tests/benchmarks/*.py") if path.stem != "measure")
+BENCHMARKS = {path.stem: path for folder in ("tests", "openvix") for path in sorted(ROOT.glob(f"{folder}/benchmarks/*.py")) if path.stem != "measure"}
 INTEGRATION = sorted(path.parent.parent.name for path in ROOT.glob("tests/integration/targets/*/tasks/main.yml"))
 
 # Built with a sanitizer or run under valgrind: the C library, by the tests that drive it from programs of its own.
@@ -364,7 +364,7 @@ def bench(session):
     session.install("ansible-core>=2.19,<2.22")
     install_openvix(session)
     for name in session.posargs or BENCHMARKS:
-        session.run("python", f"tests/benchmarks/{name}.py")
+        session.run("python", str(BENCHMARKS[name]))
 
 
 def documented():

@@ -12,7 +12,7 @@ AT_ONCE := $(MAKE) --no-print-directory --jobs=2 --keep-going
 help:
 	@echo 'make demo     three simulated machines, driven by a playbook'
 	@echo 'make test     every test; the last lines say what this machine could not run'
-	@echo 'make check    the rest: lint, docs, sanity, build, the other ansible-cores, the C library with sanitizers'
+	@echo 'make check    the rest: lint, docs, the README, sanity, build, the other ansible-cores, the C library with sanitizers'
 	@echo 'make units    the unit tests alone; ARGS="-k power" goes to pytest'
 	@echo 'make lint     ruff, yamllint, ansible-lint, the changelog, the documentation, licences, facts, C warnings'
 	@echo 'make docs     the documentation site, in build/site/'

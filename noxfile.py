@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -48,6 +49,7 @@ LINTERS = (
 # What draws the site: furo is its look, mermaidx runs mermaid's own code to draw pictures, with no browser.
 WRITERS = ("antsibull-docs~=2.28", "sphinx>=9.0,<10", "myst-parser~=5.2", "furo==2025.12.19", "mermaidx~=0.10.1")
 IMPORTER = "galaxy-importer~=0.4.44"
+BUILDER = "ansible-builder~=3.2"
 
 # What ansible-test would download from a server of its own, to have pip in the environments that it makes without it.
 BOOTSTRAP = """\
@@ -83,7 +85,7 @@ RUN = [core for core, python in FOUND.items() if python]
 if not RUN:
     sys.exit("No supported ansible-core runs on the Pythons of this machine: please install Python 3.11, 3.12 or 3.13.")
 ENDS = list(dict.fromkeys((RUN[0], RUN[-1])))
-BENCHMARKS = sorted(path.stem for path in ROOT.glob("tests/benchmarks/*.py") if path.stem != "measure")
+BENCHMARKS = {path.stem: path for folder in ("tests", "openvix") for path in sorted(ROOT.glob(f"{folder}/benchmarks/*.py")) if path.stem != "measure"}
 INTEGRATION = sorted(path.parent.parent.name for path in ROOT.glob("tests/integration/targets/*/tasks/main.yml"))
 
 # Built with a sanitizer or run under valgrind: the C library, by the tests that drive it from programs of its own.
@@ -342,13 +344,27 @@ def docs(session):
     session.log(f"The site begins at {site / 'index.html'}.")
 
 
+@nox.session(tags=["check-beside"])
+def newcomer(session):
+    """Run the commands of the README, from nothing to a file in a guest, as they stand; beside it lies nothing that is installed already."""
+    place = tree(session)
+    shutil.rmtree(place.parent / "first", ignore_errors=True)
+    section = (place / "README.md").read_text(encoding="utf-8").partition("\n## From nothing to a file in a guest\n")[2].partition("\n## ")[0]
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+    for package in compiler_package():  # as the README says of a machine that has no compiler
+        commands = commands.replace("./openvix\n", f"./openvix {package}\n")
+    with tempfile.TemporaryDirectory(prefix="home-") as home, session.chdir(place):
+        own = {"ANSIBLE_HOME": home, "ANSIBLE_COLLECTIONS_PATH": f"{home}/collections", "ANSIBLE_REMOTE_TMP": f"{home}/tmp"}
+        session.run("bash", "-euxc", f"trap 'openvix stop lab.world 2>/dev/null || true' EXIT\n{commands}test -s fetched/motd\n", env=own, external=True)
+
+
 @nox.session
 def bench(session):
     """Measure: each benchmark, or those that are named. Nothing is decided by it but by what a benchmark itself finds wrong."""
     session.install("ansible-core>=2.19,<2.22")
     install_openvix(session)
     for name in session.posargs or BENCHMARKS:
-        session.run("python", f"tests/benchmarks/{name}.py")
+        session.run("python", str(BENCHMARKS[name]))
 
 
 def documented():
@@ -366,7 +382,7 @@ def documented():
 @nox.session(tags=["check"])
 def build(session):
     """Build the Galaxy artefact into build/, look at it as Galaxy does, install it and read the documentation of every plugin in it."""
-    session.install("ansible-core>=2.19,<2.22", IMPORTER)
+    session.install("ansible-core>=2.19,<2.22", IMPORTER, BUILDER)
     place = tree(session)
     for old in BUILD.glob("*.tar.gz"):
         old.unlink()
@@ -383,6 +399,9 @@ def build(session):
         session.run("ansible-galaxy", "collection", "install", "--offline", "--collections-path", installed, str(artefact))
         for kind, names in documented().items():
             session.run("ansible-doc", "--type", kind, "--json", *names, env={"ANSIBLE_COLLECTIONS_PATH": installed}, silent=True)
+        needed = session.run("ansible-builder", "introspect", installed, silent=True)
+        if "openssh-clients" not in needed or "python: []" not in needed:
+            session.error(f"this is not what an execution environment needs:\n{needed}")
         session.run(
             "python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{installed}/python", f"{installed}/ansible_collections/vmlab/vix/openvix"
         )

@@ -372,6 +372,14 @@ def test_a_long_script_is_too_big(openvix, client):
     assert client.code("VixVM_RunScriptInGuest", vm, "/bin/sh", "#" * (60536 - 6), 0, []) == facts.VIX_E_ARGUMENT_TOO_BIG
 
 
+def test_old_tools_list_processes_without_their_command_lines(openvix, client):
+    vm = openvix.add_vm("web", power=ON, processes=[{"name": "cron", "command": "/usr/sbin/cron -f"}], process_commands=False)
+    client.log_in(vm)
+    items = client.items("VixVM_ListProcessesInGuest", vm, 0)
+    assert any("cron" in item for item in items)
+    assert not any(facts.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND in item or "/usr/sbin/cron -f" in item for item in items)
+
+
 def test_a_long_list_of_processes_is_cut_silently(openvix, client):
     wordy = [{"name": f"p{number}", "command": f"/bin/p{number} {'x' * 2000}"} for number in range(40)]
     vm = openvix.add_vm("web", power=ON, processes=wordy)

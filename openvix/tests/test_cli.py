@@ -167,6 +167,7 @@ def test_a_mistake_on_the_command_line_is_one_sentence(tmp_path, lab):
     for arguments, sentence in (
         (("start", tmp_path / "none.toml"), "No such file or directory"),
         (("start", tmp_path / "full"), "other things in it"),
+        (("start", tmp_path / "web.vmx"), "give the folder that it lies in"),
         (("start", tmp_path, "--directory", tmp_path), "--directory"),
         (("start", lab, "--directory", "/dev/null/x"), "Not a directory"),
         (("start", "--running", "1", tmp_path / "none"), "--vms is a number from 0 to 99999, and --running says how many of those"),
@@ -411,6 +412,20 @@ def test_settings_of_a_vm_change_and_time_moves_on(lab):
     assert run("change", "db", "--world", lab).stdout.startswith("tools=installed tools_image=true ip='' question='' extra_power_bits=0x1000 ")
     assert "no VM of this world is 'x'" in run("change", "x", "ip=1", "--world", lab).stderr
     assert "does not know the key" in run("change", "db", "memory=4", "--world", lab).stderr
+
+
+def test_what_befell_a_daemon_can_be_read_after_it_died(lab):
+    run("start", lab)
+    world = lab.with_suffix(".world")
+    run("fault", "add", "--world", lab, "call=VixVM_Suspend", "kill=true", "times=1")
+    with Client(world) as client, pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_Suspend", str(world / "vms/web/web.vmx"), 0)
+    assert "not served" in run("status", lab).stdout
+    assert [line.split()[1:3] for line in run("calls", lab).stdout.splitlines()] == [
+        ["VixHost_Connect", "VIX_OK"],
+        ["VixVM_Suspend", "VIX_E_HOST_CONNECTION_LOST"],
+    ]
+    assert "kill=true  (matched 1, struck 1)" in run("fault", "list", "--world", lab).stdout
 
 
 def test_a_world_that_is_not_served_tells_so(lab):

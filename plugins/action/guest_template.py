@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action.template import ActionModule as TemplateAction
+from ansible_collections.vmlab.vix.plugins.plugin_utils import _delivery
 
 COPY = "vmlab.vix.guest_copy"
 # Options of ansible.builtin.copy and guest_copy that a template has no use for.
@@ -19,6 +20,8 @@ class ActionModule(TemplateAction):
         for name in FOREIGN:
             if name in self._task.args:
                 raise AnsibleActionFail(f"{name} is no option of guest_template")
+        if isinstance(self._task.args.get("src"), str):
+            _delivery.find(self, self._task.args["src"], within="templates")  # says in one sentence where it looked
         self._shared_loader_obj = _Loaders(self._shared_loader_obj, self._task.args.get("src"))
         return super().run(tmp, task_vars)
 

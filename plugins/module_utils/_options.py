@@ -44,6 +44,9 @@ GUEST = {
     "guest_interactive": {"type": "bool", "default": False},
     "tools_timeout": {"type": "int", "default": 60},
 }
+# Likewise, of modules that can do without a login.
+GUEST_OPTIONAL = {**GUEST, "guest_username": {}, "guest_password": {"no_log": True}}
+WHOLE_LOGIN = {"required_together": [("guest_username", "guest_password")]}
 # What a guest is told, and how, hangs on its operating system.
 GUEST_FAMILY = {
     "guest_family": {"choices": ["auto", "linux", "windows"], "default": "auto"},

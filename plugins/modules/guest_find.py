@@ -28,7 +28,8 @@ extends_documentation_fragment:
 options:
   paths:
     description:
-      - Full names of the folders to look in, in the guest's own notation.
+      - Full names of the folders to look in, in the guest's own notation. One that is not there, or that cannot be read, is among RV(skipped_paths),
+        and a warning tells of it.
     type: list
     elements: str
     required: true

@@ -130,7 +130,7 @@ found:
       type: str
       sample: www-data
     command:
-      description: Command line, its words joined by spaces.
+      description: Command line, its words joined by spaces. Where old VMware Tools do not tell it, the name.
       type: str
       sample: /usr/sbin/apache2 -k start
     start_time:

@@ -79,6 +79,12 @@ power:
   returned: when O(vm) is given
   type: str
   sample: powered_on
+way:
+  description: The states that the VM went through, or in check mode would, from the one that it was in. It is one alone where nothing had to be done.
+  returned: when O(vm) is given
+  type: list
+  elements: str
+  sample: [suspended, powered_on, powered_off]
 stopped:
   description: How the VM was stopped in the end, V(soft) or V(hard).
   returned: when a run stopped the VM
@@ -125,7 +131,7 @@ def work(host, wanted):
     with host.open_vm(wanted.vm, wanted.vm_password) as vm:
         result = power.plan(vm, wanted.state, how, wanted.tools_timeout).carry_out(wanted.check_mode)
     stopped = {"stopped": how.stopped} if how.stopped else {}
-    return {**result, **stopped, "vm": wanted.vm, "power": result["diff"]["after"]["power"]}
+    return {**result, **stopped, "vm": wanted.vm, "power": result["diff"]["after"]["power"], "way": how.way}
 
 
 def main():

@@ -90,29 +90,27 @@ height:
   sample: 800
 """
 
-from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
-def work(host, wanted):
-    from ansible_collections.vmlab.vix.plugins.module_utils._state import guests, screens
+def prepare(wanted):
+    """Where the picture goes, looked at before a guest is."""
+    from ansible_collections.vmlab.vix.plugins.module_utils._state import screens
 
-    path, mode = screens.checked(wanted.dest, wanted.mode)
-    login = (wanted.guest_username, wanted.guest_password, wanted.guest_interactive, wanted.tools_timeout)
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm, guests.logged_in(vm, *login) as guest:
-        result = screens.plan(guest, path, mode).carry_out(wanted.check_mode)
+    return screens.checked(wanted.dest, wanted.mode)
+
+
+def work(guest, wanted):
+    from ansible_collections.vmlab.vix.plugins.module_utils._state import screens
+
+    result = screens.plan(guest, *wanted.prepared).carry_out(wanted.check_mode)
     after = result["diff"]["after"]
     # Not "dest", "path" or "mode": Ansible would add what it finds at that path, or take them for its own.
-    return {**result, "vm": wanted.vm, **{name: after[name] for name in ("size", "checksum", "width", "height") if name in after}}
+    return {**result, **{name: after[name] for name in ("size", "checksum", "width", "height") if name in after}}
 
 
 def main():
-    run_module(
-        work,
-        _options.VM,
-        _options.GUEST,
-        options={"dest": {"type": "path", "required": True}, "mode": {"type": "raw", "default": "0600"}},
-    )
+    run_in_guest(work, options={"dest": {"type": "path", "required": True}, "mode": {"type": "raw", "default": "0600"}}, prepare=prepare)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ description:
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
-  - vmlab.vix._guest
+  - vmlab.vix._guest_optional
   - vmlab.vix._attributes
   - vmlab.vix._attributes.actiongroup_guest
 options:
@@ -67,16 +67,6 @@ options:
       - Whether V(present) shares all other folders no longer.
     type: bool
     default: false
-  guest_username:
-    description:
-      - User to log in as in the guest operating system, for the wait that O(guest_timeout) bounds. A domain user of Windows is written V(domain\\user).
-    type: str
-    required: false
-  guest_password:
-    description:
-      - Password of that user.
-    type: str
-    required: false
   guest_timeout:
     description:
       - Seconds to wait until O(guest_username) sees the folders in the guest, which lags behind. V(0) does not wait.
@@ -178,20 +168,18 @@ def main():
     run_module(
         work,
         _options.VM,
-        _options.GUEST,
+        _options.GUEST_OPTIONAL,
         options={
             "folders": {"type": "list", "elements": "dict", "options": {"name": {"required": True}, **one}},
             "name": {},
             **one,
             "state": {"choices": ["present", "absent"], "default": "present"},
             "exclusive": {"type": "bool", "default": False},
-            "guest_username": {},
-            "guest_password": {"no_log": True},
             "guest_timeout": {"type": "int", "default": 30},
         },
         mutually_exclusive=[("folders", "name"), ("folders", "path"), ("folders", "writable")],
         required_one_of=[("folders", "name")],
-        required_together=[("guest_username", "guest_password")],
+        **_options.WHOLE_LOGIN,
     )
 
 

@@ -18,7 +18,7 @@ description:
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
-  - vmlab.vix._guest
+  - vmlab.vix._guest_optional
   - vmlab.vix._attributes
   - vmlab.vix._attributes.actiongroup_guest
 options:
@@ -28,7 +28,7 @@ options:
         It lasts until the VM is powered off. The address that VMware Tools report is the variable V(ip).
       - V(runtime_config) is an entry of the VM's configuration. One that is set lasts until the VM is powered off, and is not written to the C(.vmx).
         What is read is the entry in the C(.vmx) all the same, so that it does not show what was set.
-      - V(guest_environment) is an environment variable of O(guest_username), who must be an administrator to set it.
+      - V(guest_environment) is an environment variable of O(guest_username), which it needs, and who must be an administrator to set it.
         In Windows it lasts and every user sees it, in Linux only what VMware Tools start does.
     type: str
     choices: [guest_variable, runtime_config, guest_environment]
@@ -58,16 +58,6 @@ options:
     description:
       - Names and values of several variables, for O(state=present). A value is a text or a number.
     type: dict
-  guest_username:
-    description:
-      - User to log in as in the guest operating system, which O(kind=guest_environment) needs. A domain user of Windows is written V(domain\\user).
-    type: str
-    required: false
-  guest_password:
-    description:
-      - Password of that user.
-    type: str
-    required: false
 attributes:
   check_mode:
     support: full
@@ -165,7 +155,7 @@ def main():
     run_module(
         work,
         _options.VM,
-        _options.GUEST,
+        _options.GUEST_OPTIONAL,
         options={
             "kind": {"choices": ["guest_variable", "runtime_config", "guest_environment"], "default": "guest_variable"},
             "state": {"choices": ["present", "absent", "read"], "default": "present"},
@@ -173,8 +163,6 @@ def main():
             "value": {},
             "names": {"type": "list", "elements": "str"},
             "variables": {"type": "dict"},
-            "guest_username": {},
-            "guest_password": {"no_log": True},
         },
         mutually_exclusive=[("name", "names", "variables"), ("value", "names"), ("value", "variables")],
         required_if=[
@@ -184,7 +172,7 @@ def main():
             ("kind", "guest_environment", ["guest_username", "guest_password"]),
         ],
         required_by={"value": "name"},
-        required_together=[("guest_username", "guest_password")],
+        **_options.WHOLE_LOGIN,
     )
 
 

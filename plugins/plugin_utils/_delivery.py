@@ -39,7 +39,7 @@ def find(action, source, within="files"):
     try:
         path = action._find_needle(within, source).rstrip("/") or "/"
     except AnsibleFileNotFound as error:
-        places = f"; looked for {', '.join(error.paths)}" if error.paths else ""
+        places = f"; looked for {', '.join(dict.fromkeys(error.paths))}" if error.paths else ""
         raise AnsibleActionFail(f"finding src: the controller has no file or folder {source}{places}") from None
     return os.path.join(path, "") if source.endswith("/") else path
 

@@ -181,13 +181,14 @@ def faults_of_inventory(inventory):
     return [f"{plugin}: {fault}" for fault in faults_of_options(inventory, spec, {})]
 
 
-def faults_of_yaml(text):
-    """What is wrong with one block of YAML of the documentation."""
-    found = []
+def faults_of_yaml(text, defaults=None):
+    """What is wrong with one block of YAML of the documentation. defaults: module_defaults of the page's plays so far, in which its tasks are meant to be."""
+    found, defaults = [], {} if defaults is None else defaults
     for document in yaml.safe_load_all(text):
         if isinstance(document, list) and all(isinstance(each, dict) for each in document):
             plays = "hosts" in document[0] or "ansible.builtin.import_playbook" in document[0]
-            found += [fault for each in document for fault in (faults_of_play(each) if plays else faults_of_task(each, {}))]
+            found += [fault for each in document for fault in (faults_of_play(each) if plays else faults_of_task(each, defaults))]
+            defaults.update(*[each.get("module_defaults", {}) for each in document if plays][-1:])
         elif isinstance(document, dict) and not any({*map(str, document)} <= keys | {"True"} for keys in FOREIGN):
             found += faults_of_inventory(document)
         elif not isinstance(document, dict):
@@ -196,7 +197,8 @@ def faults_of_yaml(text):
 
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-HEREDOC = re.compile(r"^cat >>? *\S+\.yml <<'END'\n(.*?)^END$", re.MULTILINE | re.DOTALL)
+HEREDOC = re.compile(r"^cat >>? *(\S+)\.yml <<'END'\n(.*?)^END$", re.MULTILINE | re.DOTALL)
+VARIABLES = ("secrets", "extra")  # files of variables, which may be called as one likes
 SPAN = re.compile(r"`(\w+): ([^`\n]+=[^`\n]*)`")
 
 
@@ -223,9 +225,10 @@ def faults_of_span(module, text):
 def faults_of_page(text):
     blocks = BLOCK.findall(text)
     shell = [block for kind, block in blocks if kind == "sh"]
-    written = [document for block in shell for document in HEREDOC.findall(block)]
+    written = [document for block in shell for name, document in HEREDOC.findall(block) if name not in VARIABLES]
     lines = [line for block in shell for line in HEREDOC.sub("", block).splitlines() if line.startswith("ansible ")]
-    found = [faults_of_yaml(block) for block in [*(block for kind, block in blocks if kind == "yaml"), *written]]
+    defaults = {}
+    found = [faults_of_yaml(block, defaults) for block in [*(block for kind, block in blocks if kind == "yaml"), *written]]
     found += [faults_of_command(line) for line in lines]
     found += [faults_of_span(*span) for span in SPAN.findall(BLOCK.sub("", text))]
     return list(itertools.chain(*found))
@@ -298,6 +301,8 @@ def test_the_check_of_yaml_sees_what_is_wrong(text, fault):
         ("```sh\nansible localhost -m vmlab.vix.vm_info -a vms=web\n```", None),
         ("```sh\nansible localhost -m vmlab.vix.vm_info -a host=web\n```", "host. Supported"),
         ("```sh\ncat > x.vix.yml <<'END'\nplugin: vmlab.vix.vms\nsource: []\nEND\n```", "source. Supported"),
+        ("```yaml\n- hosts: x\n  module_defaults: {vmlab.vix.vm: {state: absent}}\n```\n```yaml\n- vmlab.vix.vm: {vm: x}\n```", None),
+        ("```yaml\n- vmlab.vix.vm: {vm: x}\n```", "missing required arguments: state"),
         ("so `vm_power: state=paused` it is", None),
         ("so `vm_power: state=asleep` it is", "value of state must be one of"),
         ("so `vm_powder: state=paused` it is", "is no module"),

@@ -185,6 +185,8 @@ def start(said):
             raise Mistake("--directory says where the world of a world file lives, and WORLD is a world already")
     elif not path.exists() and (said.vms or said.world is None):
         directory = path
+    elif path.suffix == ".vmx":
+        raise Mistake(f"{path} is a VM and no world file: give the folder that it lies in")
     else:
         content = worldfile.load(path)
         directory = said.directory or beside(path)
@@ -208,6 +210,7 @@ def begin(directory: Path, content: dict | None, vms: list[Path], herd: dict | N
         except OSError as error:
             raise Mistake(f"{error.filename}: {error.strerror}") from None
         place.stopped(directory).unlink(missing_ok=True)
+        place.books(directory).unlink(missing_ok=True)
         if content:
             worldfile.keep(directory, content)
         connection, _ = control.start(directory)
@@ -243,12 +246,12 @@ def meant(said) -> Path:
 
 
 def served(said) -> control.Connection:
-    """Return a connection to the world that a command is about, which must be served."""
+    """Return a connection to the world that a command is about, which must not be stopped."""
     directory = meant(said)
-    connection = control.connect(directory)
-    if connection is None:
+    if place.stopped(directory).exists():
         raise Mistake(f"{directory} is {unserved(directory)}")
-    return connection
+    # As any client, it starts the daemon where that was killed.
+    return control.connect(directory) or control.start(directory)[0]
 
 
 def unserved(directory: Path) -> str:

@@ -19,7 +19,7 @@ from openvix.failure import Failure
 from openvix.machines import Asleep
 
 # How long a daemon may take to answer for the first time.
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 # How long an orderly end may take before the daemon is killed.
 STOP_SECONDS = 15.0
 

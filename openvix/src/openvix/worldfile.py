@@ -370,6 +370,7 @@ VM = {
     "snapshot_seconds": (None, _seconds_or_none),
     "copy_speed": (0, _whole(0, 1 << 40)),
     "guest_operations": (True, _truth),
+    "process_commands": (True, _truth),
     "accounts": ([{"name": "lab", "password": "lab", "administrator": True}], _accounts),
     "processes": ([], _each(_process)),
     "files": ({}, _files),

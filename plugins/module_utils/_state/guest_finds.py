@@ -76,6 +76,7 @@ def find(guest, guest_family, folders, depth, limit, workdir, **wish):
             skipped[place] = str(FileNotFound("no such folder in the guest", code=error.code))
         except (Inaccessible, NotADirectory) as error:
             skipped[place] = str(VixError(error.text, code=error.code))
+    warnings = [f"{place} of {guest.label} could not be looked in as {guest.user}: {why}" for place, why in skipped.items()]
     told = trees.by_shell(guest, list(first), depth, workdir) if first and family.NAME == linux.NAME and _needs_shell(first, wish, depth) else None
     grown, now = told or ({}, time.time())
     files, examined = [], 0
@@ -93,7 +94,7 @@ def find(guest, guest_family, folders, depth, limit, workdir, **wish):
                     break
         skipped.update({**tree.closed, **tree.avoided})
     clock = {} if wish.age is None else {"clock": "guest" if told else "host"}
-    return {"files": files, "matched": len(files), "examined": examined, "skipped_paths": skipped, **clock}
+    return {"files": files, "matched": len(files), "examined": examined, "skipped_paths": skipped, "warnings": warnings, **clock}
 
 
 def _needs_shell(first, wish, depth):

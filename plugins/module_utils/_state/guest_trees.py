@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from .._system import contents, copies, family, linux, paths, texts, windows_copies
+from .._system import contents, copies, family, linux, paths, texts
 from .._vix.errors import NotSupported, Refused
 from .plan import Plan
 
@@ -27,6 +27,7 @@ def plan(guest, source, dest, guest_family, workdir, diffs=None, **manner):
     root = system.join(root, source.name) if source.is_whole else root
     doing = f"copying {source.label} to {root} in {guest.label} as {guest.user}"
     wanted = [copies.Copy(item, _target(system, root, item.name, doing), manner) for item in source.items]
+    _require_distinct(system, wanted, doing)
     wanted.sort(key=lambda copy: copy.attributes.told().get("mode", "") if copy.attributes else "")  # those of one mode are compared together
     folders = [*_above(system, root), root, *(_target(system, root, name, doing) for name in source.folders)]
     manner.directory_attributes(root)
@@ -54,9 +55,18 @@ def plan(guest, source, dest, guest_family, workdir, diffs=None, **manner):
 
 def _target(system, root, name, doing):
     """The path in the guest of something whose path from the source's folder is name."""
-    if system is not linux and windows_copies.is_illegal(name):
+    if system is not linux and any(map(system.is_illegal, name.split("/"))):
         raise Refused(f"no file of a Windows guest can be called {name}", doing=doing)
     return system.join(root, *name.split("/"))
+
+
+def _require_distinct(system, wanted, doing):
+    """Raise Refused for files that Windows takes for one, since their names differ in capitals only."""
+    seen = {}
+    for copy in wanted if system is not linux else ():
+        other = seen.setdefault(copy.target.lower(), copy)
+        if other is not copy:
+            raise Refused(f"{other.item.name} and {copy.item.name} are the same file for a Windows guest", doing=doing)
 
 
 def _above(system, path):

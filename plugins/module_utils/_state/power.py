@@ -57,13 +57,6 @@ def unpause(vm, how):
     vm.unpause()
 
 
-def stop_paused(vm, how):
-    """A guest whose processors stand still cannot shut itself down."""
-    if how.stop != "hard":
-        vm.unpause()
-    stop(vm, how)
-
-
 ROUTES = {
     ("powered_off", "powered_on"): [turn_on],
     ("powered_off", "suspended"): [turn_on, suspend],
@@ -76,8 +69,17 @@ ROUTES = {
     ("suspended", "powered_off"): [turn_on, stop],
     ("suspended", "paused"): [turn_on, pause],
     ("paused", "powered_on"): [unpause],
-    ("paused", "powered_off"): [stop_paused],
+    ("paused", "powered_off"): [unpause, stop],  # a guest whose processors stand still cannot shut itself down
     ("paused", "suspended"): [suspend],
+}
+# The state that each step of a route ends in.
+ENDS = {
+    turn_on: "powered_on",
+    turn_on_paused: "paused",
+    unpause: "powered_on",
+    stop: "powered_off",
+    suspend: "suspended",
+    pause: "paused",
 }
 RESTARTS = ("powered_on", "paused")
 WAKING = {("suspended", "powered_off"), ("suspended", "paused")}
@@ -86,11 +88,12 @@ WAKING = {("suspended", "powered_off"), ("suspended", "paused")}
 class How:
     """The manner of going: stop (one of STOPS), soft_timeout in seconds, gui, and whether a suspended VM may be woken on the way.
 
-    stopped: how a run had to stop the VM in the end, soft or hard; None when it did not.
+    stopped: how a run had to stop the VM in the end, soft or hard; None when it did not. way: the states that the plan leads through, from first to last.
     """
 
     def __init__(self, stop="soft_then_hard", soft_timeout=60, gui=False, wake_suspended=False):
-        self.stop, self.soft_timeout, self.gui, self.wake_suspended, self.stopped = stop, soft_timeout, gui, wake_suspended, None
+        self.stop, self.soft_timeout, self.gui, self.wake_suspended = stop, soft_timeout, gui, wake_suspended
+        self.stopped, self.way = None, []
 
 
 def plan(vm, wanted, how, tools_timeout=0):
@@ -100,13 +103,21 @@ def plan(vm, wanted, how, tools_timeout=0):
         raise NoRoute(f"a VM that is {now} cannot be brought to {wanted}", doing=f"planning the power state of {vm.label}")
     if (now, wanted) in WAKING and not how.wake_suspended:
         raise Refused("the VM is suspended and would have to wake first: set wake_suspended to allow it", doing=f"bringing {vm.label} to {wanted}")
+    route = _route(now, wanted, how)
+    how.way = [now, *(ENDS[step] for step in route)]
     return Plan(
         before={"power": now},
         after={"power": wanted},
-        steps=[partial(step, vm, how) for step in ROUTES.get((now, wanted), [])],
+        steps=[partial(step, vm, how) for step in route],
         observe=lambda: _settled(vm),
         waits=[partial(vm.wait_for_tools, tools_timeout)] if tools_timeout and wanted == "powered_on" else [],
     )
+
+
+def _route(now, wanted, how):
+    """The steps between two states. To pull the plug of a VM that is paused, nobody has to wake it."""
+    route = ROUTES.get((now, wanted), [])
+    return [stop] if route == [unpause, stop] and how.stop == "hard" else route
 
 
 def _settled(vm):
@@ -124,7 +135,7 @@ def restart(vm, how, tools_timeout):
     return Plan(
         before={"power": now},
         after={"power": "powered_on"},
-        steps=[partial(step, vm, how) for step in (*ROUTES[now, "powered_off"], turn_on)],
+        steps=[partial(step, vm, how) for step in (*_route(now, "powered_off", how), turn_on)],
         observe=lambda: {"power": vm.power},
         waits=[partial(vm.wait_for_tools, tools_timeout)] if tools_timeout else [],
     )

@@ -15,7 +15,10 @@ VERBATIM, SHARE = "\\\\?\\", "UNC\\"  # what begins a path that Windows takes to
 
 
 def plain(path, family, doing):
-    """Return an absolute path without empty parts, "." and ".." (resolved by the text alone, links or no links); raise Refused for another."""
+    """Return an absolute path without empty parts, "." and ".." (resolved by the text alone, links or no links); raise Refused for another.
+
+    Windows would take a name that no file of it can have for another, for a part of a file or for a device, and say nothing.
+    """
     if "\0" in path:
         raise Refused("a path cannot contain a NUL character", doing=doing)
     if not family.is_absolute(path):
@@ -25,7 +28,11 @@ def plain(path, family, doing):
         if path.startswith(VERBATIM):
             path = path[len(VERBATIM) :]
             path = f"\\\\{path[len(SHARE) :]}" if path.upper().startswith(SHARE) else path
-        return ntpath.normpath(path)
+        path = ntpath.normpath(path)
+        for name in filter(None, ntpath.splitdrive(path)[1].split("\\")):
+            if family.is_illegal(name):
+                raise Refused(f"no file of a Windows guest can be called {name}", doing=doing)
+        return path
     parts = []
     for part in path.split("/"):
         if part == "..":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import ntpath
+import re
 import subprocess
 
 NAME = "windows"
@@ -15,6 +16,8 @@ SHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
 OPTIONS = "-NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass"
 SAME, OTHER = 0, 1  # exit codes of the comparison of checksums; any other: it could not be made
 QUOTES = "'\u2018\u2019\u201a\u201b"  # all of these end a text of PowerShell's
+ILLEGAL = frozenset('<>:"|?*\\/') | {chr(code) for code in range(32)}
+DEVICE = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9]) *(\.|$)", re.IGNORECASE)
 
 join, parent, base_name = ntpath.join, ntpath.dirname, ntpath.basename
 
@@ -23,6 +26,11 @@ def is_absolute(path):
     """Whether a path begins with a drive or a share and leaves nothing to the current directory."""
     drive, rest = ntpath.splitdrive(path)
     return bool(drive) and rest.startswith(("\\", "/"))
+
+
+def is_illegal(name):
+    """Whether no file of Windows can be called so: it would be another file's, a part of one or a device."""
+    return not name or bool(set(name) & ILLEGAL) or name[-1] in " ." or bool(DEVICE.match(name))
 
 
 def quote(text):

@@ -13,7 +13,6 @@ from .windows import quote
 
 DAMAGED, NOT_PLACED = 21, 26  # exit codes
 END = "end"
-ILLEGAL = frozenset('<>:"|?*\\') | {chr(code) for code in range(32)}
 
 HASH = """\
 $ErrorActionPreference = 'Stop'
@@ -76,11 +75,6 @@ foreach ($line in $lines) {{
 }}
 exit 0
 """
-
-
-def is_illegal(name):
-    """Whether no file of Windows can be called so; name: a path from some folder, with slashes."""
-    return any(not part or set(part) & ILLEGAL or part[-1] in " ." for part in name.split("/"))
 
 
 def comparison_list(files, folders):

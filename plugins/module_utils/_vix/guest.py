@@ -54,21 +54,25 @@ class Guest:
             self._do("VixVM_LogoutFromGuest", "logging out of")
 
     def processes(self):
-        """Return every process as a dictionary of pid, name, owner, command and start_time (seconds since 1970)."""
-        keys = ("name", "pid", "owner", "command", "start_time")
+        """Return every process as a dictionary of pid, name, owner, command and start_time (seconds since 1970).
+
+        What old VMware Tools do not tell of the last three is empty or 0.
+        """
         items = self._vm.do_for_items(
             "VixVM_ListProcessesInGuest",
             self._doing("listing the processes in"),
             0,
-            wanted=(
-                vix.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
-                vix.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,
+            wanted=(vix.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, vix.VIX_PROPERTY_JOB_RESULT_PROCESS_ID),
+            optional=(
                 vix.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER,
                 vix.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND,
                 vix.VIX_PROPERTY_JOB_RESULT_PROCESS_START_TIME,
             ),
         )
-        return [dict(zip(keys, item)) for item in items]
+        return [
+            {"name": name, "pid": pid, "owner": owner or "", "command": command or "", "start_time": start_time or 0}
+            for name, pid, owner, command, start_time in items
+        ]
 
     def kill(self, pid):
         """Kill a process at once."""

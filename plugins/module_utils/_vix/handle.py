@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from . import capi
 from . import constants as vix
-from .errors import TryAgain
+from .errors import TryAgain, UnknownProperty
 
 PATIENCE, RETRY_POLL = 10, 0.25  # seconds in all, seconds between two tries
 FIRST_POLL, LONGEST_POLL, SLOWER = 0.001, 0.1, 1.5  # seconds, seconds, factor
@@ -66,9 +68,9 @@ class Handle:
         """Carry an operation out on the object, wait for its end, and return the wanted results."""
         return self._finish(function, doing, arguments, lambda job: job.wait(*wanted))
 
-    def do_for_items(self, function, doing, *arguments, wanted):
-        """Carry an operation out and return the wanted results of each thing it found."""
-        return self._finish(function, doing, arguments, lambda job: job.wait() or job.items(*wanted))
+    def do_for_items(self, function, doing, *arguments, wanted, optional=()):
+        """Carry an operation out and return of each thing it found the wanted results, and after them the optional ones, None where VIX has none."""
+        return self._finish(function, doing, arguments, lambda job: job.wait() or job.items(*wanted, optional=optional))
 
     def _finish(self, function, doing, arguments, read):
         """Return read(job) of an operation; one that VIX did not begin, since something else was in the way, is asked for again a while."""
@@ -105,11 +107,25 @@ class Job(Handle):
         """Give the job a deadline of its own, sooner than that of the whole run."""
         self._deadline = deadline
 
-    def items(self, *wanted):
-        """The wanted results of each thing that a finished job found; the first must be one that every thing has."""
+    def items(self, *wanted, optional=()):
+        """The wanted and the optional results of each thing that a finished job found; the first must be one that every thing has."""
         with self._library.during(self._doing, job=self._function):
             count = self._library.VixJob_GetNumProperties(self, wanted[0])
-            return [
-                capi.fetch(self._library, self._library.VixJob_GetNthProperties, self, index, wanted=wanted)
-                for index in range(max(0, count))  # VI hosts have answered negative numbers
-            ]
+            return [self._item(index, wanted, optional) for index in range(max(0, count))]  # VI hosts have answered negative numbers
+
+    def _item(self, index, wanted, optional):
+        fetch = partial(capi.fetch, self._library, self._library.VixJob_GetNthProperties, self, index)
+        try:
+            return fetch(wanted=(*wanted, *optional))
+        except UnknownProperty:
+            if not optional:
+                raise
+        # One that is not there spoils all that are asked for with it.
+        return [*fetch(wanted=wanted), *(self._optional(fetch, number) for number in optional)]
+
+    @staticmethod
+    def _optional(fetch, number):
+        try:
+            return fetch(wanted=(number,))[0]
+        except UnknownProperty:
+            return None

@@ -55,7 +55,7 @@ def ran(machine, wait, run, *arguments):
 def list_processes_in_guest(call, machine, options):
     require(not options)
     account_of(call, machine)
-    items, room = [], MESSAGE
+    items, room, has_commands = [], MESSAGE, machine.settings["process_commands"]
     for process in machine.guest.processes():
         room -= PROCESS + sum(len(text.encode("utf-8", "replace")) for text in (process.name, process.owner, process.command))
         if room < 0:
@@ -69,8 +69,7 @@ def list_processes_in_guest(call, machine, options):
                 process.pid,
                 facts.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER,
                 process.owner,
-                facts.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND,
-                process.command,
+                *((facts.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND, process.command) if has_commands else ()),
                 facts.VIX_PROPERTY_JOB_RESULT_PROCESS_BEING_DEBUGGED,
                 0,
                 facts.VIX_PROPERTY_JOB_RESULT_PROCESS_START_TIME,

@@ -200,4 +200,6 @@ def test_what_is_wrong_with_a_task_is_told(openvix, play, task):
     for words, result in zip(wrong, results, strict=True):
         assert result["failed"]
         assert words in result["msg"]
+        places = result["msg"].partition("; looked for ")[2].split(", ")
+        assert len(places) == len(set(places))
     assert openvix.calls() == []

@@ -74,7 +74,7 @@ def test_what_is_wrong_with_a_task_is_told(openvix, local, task):
     local.write("templates/motd", "Hello\n")
     local.write("templates/wrong", "{{ nobody_said_this }}\n")
     wrong = {
-        "none.j2": {"src": "none.j2"},
+        "finding src: the controller has no file or folder none.j2; looked for ": {"src": "none.j2"},
         "src and dest are required": {},
         "content is no option of guest_template": {"src": "motd", "content": "x"},
         "remote_src is no option of guest_template": {"src": "motd", "remote_src": True},
@@ -88,6 +88,7 @@ def test_what_is_wrong_with_a_task_is_told(openvix, local, task):
     for words, result in zip(wrong, results, strict=True):
         assert result["failed"]
         assert words in result["msg"]
+        assert "Searched in" not in result["msg"]
     assert openvix.calls() == []
 
 

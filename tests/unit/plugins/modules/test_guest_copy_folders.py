@@ -354,3 +354,14 @@ def test_a_diff_of_many_files_has_an_end(copy, site):
     diff = copy(check_mode=True)["diff"]
 
     assert (len(diff), diff[-1]) == (1 + 20 + 1, {"prepared": "15 more files are copied, of which no text is shown\n"})
+
+
+def test_names_that_windows_takes_for_one_are_refused(openvix, copy, tmp_path):
+    (tmp_path / "other").mkdir()
+    for name in ("README", "Readme", "straße", "strasse"):
+        (tmp_path / "other" / name).write_text(name)
+
+    result = copy(src=f"{tmp_path}/other/", dest="C:\\www", guest_family="windows")
+
+    assert result["msg"].endswith(": README and Readme are the same file for a Windows guest")
+    assert openvix.calls("VixVM_CopyFileFromHostToGuest") == []

@@ -168,6 +168,9 @@ def test_what_cannot_be_looked_in_is_told_and_fails_nothing(openvix, run_module,
         "/root": "Permission to the file was refused (VIX_E_FILE_ACCESS_ERROR, 13",
         "/data/a.log": "Guest path exists but is not a directory (VIX_E_NOT_A_DIRECTORY, 20002",
     }
+    assert len(result["warnings"]) == 3
+    for path, reason in result["skipped_paths"].items():  # Ansible's own versions differ in how they wrap a warning
+        assert f"{path} of the guest of {web} could not be looked in as visitor: {reason}" in str(result["warnings"])
 
 
 def test_an_unreadable_folder_in_a_folder_is_told(openvix, run_module, web, data):

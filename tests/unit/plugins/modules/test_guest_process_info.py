@@ -94,3 +94,12 @@ def test_a_list_that_is_cut_is_warned_of(openvix, run_module):
     assert len(result["warnings"]) == 1
     assert f"the guest of {web} may have more processes: VMware Tools leave out what exceeds 65536 bytes" in str(result["warnings"])
     assert "deprecations" not in result
+
+
+def test_a_process_without_a_command_line_is_told_by_its_name(openvix, run_module):
+    """As old VMware Tools tell it, which the whole list must not fail for."""
+    web = openvix.add_vm("old", power="powered_on", accounts=ACCOUNTS, processes=[{"name": "cron", "command": "/usr/sbin/cron -f"}], process_commands=False)
+
+    (cron,) = run_module("guest_process_info", vm=web, name="cron", **LOGIN)["processes"]
+
+    assert (cron["name"], cron["command"], cron["owner"]) == ("cron", "cron", "root")

@@ -22,7 +22,26 @@ def test_every_state_is_reached_from_every_other(openvix, ladder, now, wanted):
 
     assert done["diff"] == {"before": {"power": now}, "after": {"power": wanted}}
     assert (done["vm"], done["power"]) == (web, wanted)
+    assert (done["way"][0], done["way"][-1]) == (now, wanted)
     assert openvix.vms[web] == wanted
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted", "stop", "way"),
+    [
+        ("powered_off", "suspended", "soft", ["powered_off", "powered_on", "suspended"]),
+        ("powered_off", "paused", "soft", ["powered_off", "paused"]),
+        ("suspended", "powered_off", "hard", ["suspended", "powered_on", "powered_off"]),
+        ("paused", "powered_off", "soft", ["paused", "powered_on", "powered_off"]),
+        ("paused", "powered_off", "hard", ["paused", "powered_off"]),
+        ("powered_on", "powered_on", "soft", ["powered_on"]),
+    ],
+)
+def test_the_way_that_it_took_is_told(openvix, run_module, now, wanted, stop, way):
+    web = openvix.add_vm("web", power=now)
+
+    assert run_module("vm_power", vm=web, state=wanted, stop=stop, wake_suspended=True)["way"] == way
+    assert len(openvix.calls("VixVM_Unpause")) == (1 if now == "paused" and stop == "soft" else 0)
 
 
 @pytest.mark.parametrize("wanted", ["powered_off", "paused"])
@@ -37,10 +56,12 @@ def test_a_suspended_vm_is_not_woken_by_surprise(openvix, run_module, wanted, ch
 
 
 def test_a_guest_that_obeys_is_shut_down_and_not_cut_off(openvix, run_module):
-    web = openvix.add_vm("web", power="powered_on")
+    """The lesson of ansible/ansible issue 28498 and vmware.vmware issue 224: a shutdown was told as done while the guest was still at it."""
+    web = openvix.add_vm("web", power="powered_on", stop_seconds=1.0)
 
     result = run_module("vm_power", vm=web, state="powered_off")
 
+    assert openvix.vms[web] == "powered_off"
     assert (result["power"], result["stopped"]) == ("powered_off", "soft")
     assert len(openvix.calls("VixVM_PowerOff")) == 1
 

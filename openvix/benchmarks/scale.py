@@ -12,6 +12,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -42,14 +43,18 @@ FIND = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c
 
 
 def found(vix, host) -> int:
-    count = 0
+    count, completed = 0, threading.Event()
 
     @FIND
     def one(job, event, info, data):
         nonlocal count
         count += event == facts.VIX_EVENTTYPE_FIND_ITEM
+        if event == facts.VIX_EVENTTYPE_JOB_COMPLETED:
+            completed.set()
 
     waited(vix, vix.VixHost_FindItems(host, facts.VIX_FIND_RUNNING_VMS, 0, -1, one, None))
+    # Until then the library may call it, also once the job has been waited for.
+    completed.wait()
     return count
 
 

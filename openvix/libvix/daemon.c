@@ -30,6 +30,7 @@
 enum {
     PATIENCE_SECONDS = 10,
     PAUSE_MILLISECONDS = 20,
+    SERVE_AGAIN_MILLISECONDS = 1500,
     ARGUMENTS_LIMIT = 64 << 10,
 };
 
@@ -189,10 +190,13 @@ int daemon_reach(struct daemon *daemon)
         if (faccessat(daemon->run, "stopped", F_OK, 0) == 0 || now() > daemon->give_up) {
             return -1;
         }
-        if (!daemon->started && !serve(daemon->run)) {
-            return -1;
+        /* One that is killed while it starts is started again; a second one finds the lock of the first and leaves. */
+        if (now() >= daemon->serve_at) {
+            if (!serve(daemon->run)) {
+                return -1;
+            }
+            daemon->serve_at = now() + SERVE_AGAIN_MILLISECONDS;
         }
-        daemon->started = true;
         daemon_pause();
     }
 }

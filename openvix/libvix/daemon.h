@@ -14,7 +14,7 @@
 
 struct daemon {
     int run;          /* the open directory WORLD/run */
-    bool started;     /* by us */
+    int64_t serve_at; /* when it is to be started by us, once more where it did not come; the same */
     int64_t give_up;  /* when waiting for it is over, in milliseconds of the monotonic clock */
 };
 

@@ -167,14 +167,45 @@ def test_a_mistake_on_the_command_line_is_one_sentence(tmp_path, lab):
     for arguments, sentence in (
         (("start", tmp_path / "none.toml"), "No such file or directory"),
         (("start", tmp_path / "full"), "other things in it"),
+        (("start", tmp_path / "web.vmx"), "give the folder that it lies in"),
         (("start", tmp_path, "--directory", tmp_path), "--directory"),
         (("start", lab, "--directory", "/dev/null/x"), "Not a directory"),
+        (("start", "--running", "1", tmp_path / "none"), "--vms is a number from 0 to 99999, and --running says how many of those"),
+        (("start", "--vms", "-1", tmp_path / "none"), "--vms is a number"),
+        (("start", "--vms", "100000", tmp_path / "none"), "--vms is a number"),
         (("status", tmp_path / "none"), "is no world"),
         (("stop", tmp_path / "full"), "is no world"),
     ):
         told = run(*arguments)
         assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1), told.stderr
         assert sentence in told.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_vm_that_cannot_be_made_is_told_and_can_be_once_its_mistake_is_mended(lab):
+    lab.write_text('[vm.web]\nfiles = { "/etc/hostname/x" = "" }\n')
+    told = run("start", lab)
+    assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1)
+    assert told.stderr.startswith("openvix: [vm.web] cannot be made: ")
+    assert "/etc/hostname/x" in told.stderr
+    assert list((lab.with_suffix(".world") / "vms").iterdir()) == []
+    lab.write_text('[vm.web]\nfiles = { "/etc/x" = "" }\n')
+    assert run("start", lab).returncode == 0
+    assert states(lab) == {"web": "powered_off"}
+
+
+def test_what_a_world_file_says_of_a_world_that_is_served_is_told_to_count_later(lab):
+    run("start", lab)
+    lab.write_text(LAB + "[vm.new]\n", encoding="utf-8")
+    assert run("start", lab).stderr == ""
+    assert list(states(lab)) == ["db", "new", "web"]
+    lab.write_text(LAB.replace("3008", "5"), encoding="utf-8")
+    again = run("start", lab)
+    assert (again.returncode, again.stderr.count("\n"), "when it is stopped and started again" in again.stderr) == (0, 1, True)
+    assert "error=VIX_E_CANNOT_CONNECT_TO_VM " in run("fault", "list", "--world", lab).stdout
+    run("stop", lab)
+    assert run("start", lab).stderr == ""
+    assert "error=VIX_E_OBJECT_IS_BUSY " in run("fault", "list", "--world", lab).stdout
 
 
 def test_library_prints_the_path_of_the_library(openvix_library):
@@ -182,10 +213,10 @@ def test_library_prints_the_path_of_the_library(openvix_library):
     assert Path(openvix_library).is_file()
 
 
-@pytest.mark.parametrize("command", [[], ["library"], ["start"], ["status"], ["calls"], ["handles"], ["change"], ["advance"], ["fault"], ["stop"]])
+@pytest.mark.parametrize("command", ["", "library", "install", "start", "status", "calls", "handles", "change", "advance", "fault", "fault add", "stop"])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
-        cli.main([*command, "--help"])
+        cli.main([*command.split(), "--help"])
     assert ended.value.code == 0
     assert "usage: openvix" in capsys.readouterr().out
 
@@ -294,29 +325,36 @@ def test_many_vms_come_by_count(tmp_path, lab):
 def test_faults_are_added_listed_and_cleared(lab):
     run("start", lab)
     world = lab.with_suffix(".world")
-    assert run("fault", "add", "call=VixVM_PowerOff", "vm=web", "error=3008", "junk=0xAB", "times=1", "--world", lab).returncode == 0
+    added = run("fault", "add", "--world", lab, "call=VixVM_PowerOff", "vm=web", "error=VIX_E_CANNOT_CONNECT_TO_VM", "junk=0xAB", "times=1")
+    assert (added.returncode, added.stdout, added.stderr) == (0, "", "")
     assert run("fault", "add", "from=99", "question=Moved or copied?", "--world", lab).returncode == 0
     with Client(world) as client:
         assert client.code("VixVM_PowerOff", str(world / "vms/web/web.vmx"), 0) == 3008 | 0xAB << 16
     listed = run("fault", "list", OPENVIX_WORLD=str(world)).stdout.splitlines()
     assert [line.split("  ")[1:] for line in listed[1:]] == [
-        ["call=VixVM_PowerOff vm=web times=1 error=3008 junk=171", "(matched 1, struck 1)"],
+        ["call=VixVM_PowerOff vm=web times=1 error=VIX_E_CANNOT_CONNECT_TO_VM junk=0xab", "(matched 1, struck 1)"],
         ["call=* from=99 question='Moved or copied?'", "(matched 2, struck 0)"],
     ]
-    assert run("fault", "clear", "1", "--world", lab).returncode == 0
+    assert run("fault", "--world", lab, "clear", "1").returncode == 0
     assert len(run("fault", "list", "--world", lab).stdout.splitlines()) == 2
     assert run("fault", "clear", "--world", lab).returncode == 0
     assert run("fault", "list", "--world", lab).stdout == ""
     for arguments, sentence in (
         (("add",), "KEY=VALUE"),
         (("add", "error"), "KEY=VALUE"),
-        (("add", "error=many"), "whole number"),
+        (("add", "error=many"), "name or the number of an error of vix.h, not 'many'"),
+        (("add", "error=VIX_E_NONE"), "not 'VIX_E_NONE'"),
+        (("add", "error=65536"), "whole number"),
+        (("add", "error=5", "call=VixVM_PowerOnn"), "not 'VixVM_PowerOnn': is VixVM_PowerOn meant?"),
+        (("add", "error=5", "call=VixJob_Wait"), "that reaches the daemon"),
         (("add", "colour=red"), "does not know the key 'colour'"),
         (("clear", "9"), "no fault 9"),
         (("clear", "x"), "number"),
     ):
         told = run("fault", *arguments, "--world", lab)
         assert (told.returncode, told.stderr.count("\n"), sentence in told.stderr) == (1, 1, True), told.stderr
+    later = run("fault", "add", "vm=later", "error=5", "--world", lab)
+    assert (later.returncode, later.stderr) == (0, "openvix: the fault is added, and no VM is called 'later' yet\n")
 
 
 def test_calls_and_handles_are_shown(lab):
@@ -371,8 +409,23 @@ def test_settings_of_a_vm_change_and_time_moves_on(lab):
         assert client.power(db) == facts.VIX_POWERSTATE_POWERED_ON | 0x1000
         assert run("advance", "10", "--world", lab).returncode == 0
         assert client.power(db) == facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_TOOLS_RUNNING | 0x1000
+    assert run("change", "db", "--world", lab).stdout.startswith("tools=installed tools_image=true ip='' question='' extra_power_bits=0x1000 ")
     assert "no VM of this world is 'x'" in run("change", "x", "ip=1", "--world", lab).stderr
     assert "does not know the key" in run("change", "db", "memory=4", "--world", lab).stderr
+
+
+def test_what_befell_a_daemon_can_be_read_after_it_died(lab):
+    run("start", lab)
+    world = lab.with_suffix(".world")
+    run("fault", "add", "--world", lab, "call=VixVM_Suspend", "kill=true", "times=1")
+    with Client(world) as client, pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_Suspend", str(world / "vms/web/web.vmx"), 0)
+    assert "not served" in run("status", lab).stdout
+    assert [line.split()[1:3] for line in run("calls", lab).stdout.splitlines()] == [
+        ["VixHost_Connect", "VIX_OK"],
+        ["VixVM_Suspend", "VIX_E_HOST_CONNECTION_LOST"],
+    ]
+    assert "kill=true  (matched 1, struck 1)" in run("fault", "list", "--world", lab).stdout
 
 
 def test_a_world_that_is_not_served_tells_so(lab):

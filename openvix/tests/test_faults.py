@@ -11,7 +11,7 @@ import os
 import pytest
 from wire_client import Client
 
-from openvix import control, facts
+from openvix import cli, control, facts
 
 OFF, ON = "powered_off", "powered_on"
 BLOCKED = facts.VIX_POWERSTATE_BLOCKED_ON_MSG
@@ -137,6 +137,34 @@ def test_rules_are_listed_as_they_were_said_and_cleared_one_by_one(openvix):
     assert [rule["call"] for rule in openvix.faults()] == ["*"]
     with pytest.raises(Exception, match="there is no fault 2"):
         openvix.clear_faults(2)
+
+
+@pytest.mark.parametrize("how", [{}, {"where": "after"}, {"step": 2}])
+def test_a_daemon_that_dies_by_a_fault_does_so_as_often_as_the_rule_says_and_what_was_called_is_not_forgotten(openvix, client, how):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="VixVM_PowerOff", error=3008, per="vm", from_=2)
+    openvix.fault(call="VixVM_PowerOn", kill=True, from_=2, times=1, **how)
+    assert client.code("VixVM_PowerOn", vm, 0, []) == 0
+    assert client.code("VixVM_PowerOff", vm, 0) == 0
+    with pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_PowerOn", vm, 0, [])
+    assert openvix.vms
+    with Client(openvix.directory) as again:
+        # The work of the one that was struck is done already where it dies after it.
+        assert again.code("VixVM_PowerOn", vm, 0, []) == (facts.VIX_E_VM_IS_RUNNING if "where" in how else 0)
+        assert again.code("VixVM_PowerOff", vm, 0) == 3008
+    assert [(rule["matched"], rule["struck"]) for rule in openvix.faults()] == [(2, 1), (3, 1)]
+    assert [call["error"] for call in openvix.calls("VixVM_PowerOn")][:2] == [0, 0 if "where" in how else facts.VIX_E_HOST_CONNECTION_LOST]
+    assert [call["number"] for call in openvix._ask("OpenVIX_Calls", {"since": 5})] == [5, 6]
+
+
+def test_a_world_that_is_started_by_its_user_forgets_what_befell_the_last_daemon(openvix, client):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="VixVM_PowerOn", kill=True, times=1)
+    with pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_PowerOn", vm, 0, [])
+    cli.begin(openvix.directory, None, [], None)
+    assert openvix.faults() == openvix.calls() == []
 
 
 def test_no_daemon_that_died_by_a_fault_stays_as_a_dead_child(openvix):

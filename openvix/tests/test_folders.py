@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import facts, vmx
+from openvix import facts, place, vmx
 
 ON = "powered_on"
 WRITE, INVALID = facts.VIX_SHAREDFOLDER_WRITE_ACCESS, facts.VIX_E_INVALID_ARG
@@ -164,3 +164,17 @@ def test_folders_are_there_again_after_the_vm_was_off_and_after_the_daemon_was_k
 def test_nobody_knows_where_folders_are_without_tools(openvix, client):
     booting = openvix.add_vm("booting", power=ON, boot_seconds=60)
     assert client.code("Vix_GetProperties", facts.VIX_HANDLETYPE_VM, booting, [PLACE]) == facts.VIX_E_UNRECOGNIZED_PROPERTY
+
+
+def test_what_a_vmx_says_wrongly_of_folders_is_told_and_starts_nothing(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    settings = vmx.read(Path(vm).read_bytes())
+    settings.set("isolation.tools.hgfs.disable", "FALSE")
+    settings.set("sharedFolder.maxNum", "many")
+    Path(vm).write_bytes(settings.write())
+    assert client.code("VixVM_GetNumSharedFolders", vm) == facts.VIX_E_CANNOT_READ_VM_CONFIG
+    assert client.code("VixVM_PowerOff", vm, 0) == 0
+    guests = place.sandboxed(openvix.directory)
+    assert client.code("VixVM_PowerOn", vm, 0, []) == facts.VIX_E_CANNOT_READ_VM_CONFIG
+    assert openvix.vms == {vm: "powered_off"}
+    assert place.sandboxed(openvix.directory) == guests == set()

@@ -202,6 +202,16 @@ def test_a_killed_daemon_is_a_lost_connection_and_the_next_client_starts_another
     assert openvix.vms[db] == "powered_on"
 
 
+def test_a_daemon_that_is_killed_while_it_starts_is_started_again_by_the_same_client(openvix):
+    openvix.kill_daemon()
+    serve = openvix.directory / "run" / "serve"
+    once = ["/bin/sh", "-c", 'mkdir "$0/killed" 2>/dev/null && kill -9 $$; exec "$@"', str(openvix.directory / "run")]
+    serve.write_bytes(b"".join(each.encode() + b"\0" for each in once) + serve.read_bytes())
+
+    assert drive(openvix, "connect", "disconnect") == ["connect 0"]
+    assert (openvix.directory / "run" / "killed").is_dir()
+
+
 def test_a_daemon_that_a_client_starts_holds_nothing_of_the_client(openvix):
     """communicate() reads to the end of the output: a daemon that held it would keep it open."""
     openvix.kill_daemon()

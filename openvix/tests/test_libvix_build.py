@@ -46,7 +46,7 @@ def test_other_sources_or_flags_are_another_library(cache, monkeypatch):
 
 def test_two_that_build_at_once_get_the_same_library(cache):
     builders = [subprocess.Popen([sys.executable, "-c", BUILD], stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    paths = {builder.communicate(timeout=60)[0].strip() for builder in builders}
+    paths = {builder.communicate(timeout=240)[0].strip() for builder in builders}
 
     assert {builder.returncode for builder in builders} == {0}
     (path,) = paths

@@ -39,7 +39,7 @@ def outcome(pytester, monkeypatch):
 
     def run(test):
         pytester.makepyfile(CLIENT + test)
-        result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
+        result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=240)
         return result, result.parseoutcomes()
 
     return run

@@ -46,6 +46,9 @@ def test_an_empty_file_is_a_world_without_vms(tmp_path):
         ("[vm.web]\nfiles = { '/../motd' = '' }\n", "not the absolute path of a file"),
         ("[[fault]]\nerror = 3\n", "which call"),
         ("[[fault]]\ncall = '*'\n", "must do something"),
+        ("[[fault]]\ncall = 'VixVM_PowerOf'\nerror = 3\n", "not 'VixVM_PowerOf': is VixVM_PowerOff meant"),
+        ("[[fault]]\ncall = 'Vix_FreeBuffer'\nerror = 3\n", "reaches the daemon, not 'Vix_FreeBuffer'"),
+        ("[[fault]]\ncall = '*'\nerror = 'VIX_OK'\n", "name or the number of an error of vix.h, not 'VIX_OK'"),
         ("[[fault]]\ncall = '*'\nhang = true\ncrash = true\n", "only one of"),
         ("[[fault]]\ncall = '*'\nerror = 3\nwhere = 'job'\n", "must be one of hang"),
         ("vm = 3\n", "tables like"),
@@ -97,6 +100,10 @@ def test_only_calls_that_match_are_counted():
 
 def test_the_first_rule_in_force_strikes_and_every_rule_counts():
     assert struck(faults({"call": "*", "error": 1, "times": 1}, {"call": "*", "error": 2, "from": 2, "times": 2})) == [1, 2, 2, None]
+
+
+def test_an_error_has_a_name_or_a_number():
+    assert struck(faults({"call": "*", "error": "VIX_E_OBJECT_IS_BUSY"}), times=1) == [5]
 
 
 def test_a_rule_says_all_that_befalls_a_call():

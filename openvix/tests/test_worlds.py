@@ -51,7 +51,7 @@ def test_two_worlds_have_nothing_in_common(openvix, second):
 def test_the_directories_of_a_world_are_for_its_owner_only(openvix):
     openvix.add_host("esx", {"root": "x"})
     vms = [openvix.add_vm("web", power=ON), openvix.add_vm("web", host="esx")]
-    folders = [openvix.directory, *(openvix.directory / name for name in ("run", "run/clients", "run/tmp", "vms", "hosts"))]
+    folders = [openvix.directory, *(openvix.directory / name for name in ("run", "run/clients", "run/tmp", "run/socket", "vms", "hosts"))]
     folders += [folder for vm in vms for folder in (Path(vm).parent, Path(vm).parent / "openvix", Path(vm).parent / "openvix/disks")]
     assert {str(folder): oct(folder.stat().st_mode & 0o777) for folder in folders} == dict.fromkeys(map(str, folders), "0o700")
 

@@ -111,6 +111,25 @@ def sources(folder):
     return sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py"))
 
 
+def picture():
+    """ROOMS for mermaid: an arrow goes from each room to those that it may import."""
+    rooms = {room: pathlib.PurePosixPath(room).name for room in ROOMS if any(path.startswith(room) for path in sources("plugins"))}
+    utils = [room for room in rooms if room.startswith(UTILS)]
+    yield from ("flowchart TD", "    subgraph module_utils", *(f"        {rooms[room]}" for room in utils), "    end")
+    for room, name in rooms.items():
+        known = ROOMS[room][0]
+        everything = f"{UTILS}/_" in known
+        others = [] if everything else [rooms[other] for other in utils if any(path.startswith(other.rstrip("/")) for path in known)]
+        beside = [other for path, other in rooms.items() if path in known and path not in utils]
+        yield from (f"    {name} --> {other}" for other in [*(["module_utils"] if everything else []), *others, *beside] if other != name)
+    yield '    _vix -. "vix.h" .-> libvix["libvix, of VMware or of OpenVIX"]'
+
+
+def test_the_picture_of_the_architecture_is_that_of_the_rule():
+    drawn = "\n".join(["```mermaid", *picture(), "```"])
+    assert drawn in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), f"docs/architecture.md has to have this picture:\n{drawn}"
+
+
 @pytest.mark.parametrize("path", sources("plugins"))
 def test_a_file_keeps_to_its_room(path):
     assert faults(path, (ROOT / path).read_text(encoding="utf-8")) == []

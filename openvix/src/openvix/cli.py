@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command line: openvix library, install, start, status, stop."""
+"""The command line: openvix start, status, calls, fault and so on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ A world is a directory with VMs in it. While it is started, every program that s
     eval "$(openvix start lab.toml)"        # VIX_LIBRARY and OPENVIX_WORLD, for this shell
     openvix status                          # which VMs there are, and how they are
     ansible localhost -m vmlab.vix.vm_info  # or any other VIX client
-    openvix fault add call=VixVM_PowerOn vm=web error=3008 times=1
+    openvix fault add call=VixVM_PowerOn vm=web error=VIX_E_CANNOT_CONNECT_TO_VM times=1
     openvix calls                           # what clients have called, and how it ended
     openvix handles                         # which clients have handles or buffers open
     openvix stop
@@ -50,27 +50,30 @@ WORLD is one of these:
     --directory. The folder itself is only read, and no disk is copied: the guests are simulated.
   * the directory of a world; an empty directory becomes a world, and so does one that is not there with --vms.
 
-VMs that the world has already are left as they are. README.md and PROTOCOL.md of OpenVIX tell all keys.
+VMs that the world has already are left as they are. To begin anew: stop the world, and remove its directory.
+README.md of OpenVIX tells all keys.
 
     openvix start --vms 10000 --running 100 /tmp/large    # vm00001 to vm10000, the first hundred of them running
 """
 FAULTS = """\
 A rule says which calls it strikes, and what befalls them:
 
-    openvix fault add call=VixVM_PowerOn vm=web error=3008 times=1   # the next power-on of web fails
-    openvix fault add from=5 per=client times=1 error=11             # the fifth call of each client fails, whatever it is
-    openvix fault add call=VixVM_Clone kill=true step=7              # the daemon dies before the seventh change of a file
-    openvix fault add vm=web question='Moved or copied?'             # calls see web with a question pending
+    openvix fault add call=VixVM_PowerOn vm=web error=VIX_E_CANNOT_CONNECT_TO_VM times=1   # the next power-on of web fails
+    openvix fault add from=5 per=client times=1 error=11               # the fifth call of each client fails, whatever it is
+    openvix fault add call=VixVM_Clone kill=true step=7 times=1        # the daemon dies before the seventh change of a file
+    openvix fault add vm=web question='Moved or copied?'               # calls see web with a question pending
     openvix fault list
-    openvix fault clear 2                                            # the second of the list; without a number all
+    openvix fault clear 2                                              # the second of the list; without a number all
 
 Which:  call (a function of vix.h, or *), vm (name or path), client (process id), from, times, per (world, client, vm: what they are counted by)
-What:   error, junk (bits above bit 15), delay (seconds), hang, crash, abort, exit, lost (the connection), kill (the daemon; with step=N in the
+What:   error (name or number), junk (bits above bit 15), delay (seconds), hang, crash, abort, exit, lost (the connection), kill (the daemon; with step=N in the
         middle), disk_full (bytes that fit), cut (bytes of a copied file that arrive), tools, question, locked, extra_power_bits (how the VM is seen)
 Where:  where=call (default), job (once the call has returned) or after (lost, kill: when the work is done)
 
 Only calls that reach the daemon count: nothing of handles, jobs and buffers does.
 """
+DEFAULT = "(default: $OPENVIX_WORLD, else the default world)"
+WHICH = f"the world, or its world file or folder {DEFAULT}"
 LOOK_SECONDS = 0.2
 
 
@@ -99,33 +102,46 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(command=function)
         return added
 
+    def about(added, **more):
+        added.add_argument("--world", metavar="WORLD", type=Path, help=WHICH, **more)
+
     command("library", print_library, "Print the path of libvix.so, built if need be.")
     installing = command("install", lay_out, "Lay libvix.so out as an installed product, for VMware's wrapper library and for clients that load no other.")
     installing.add_argument("--libdir", metavar="DIR", type=Path, required=True, help="where to: the directory that vix.libdir of VMware's configuration names")
     starting = command("start", start, "Start a world and print the variables that a shell needs.", epilog=WORLD_FILE)
-    starting.add_argument("world", metavar="WORLD", type=Path, nargs="?", help="a world file, a folder of VMs, or a world; left out: as for status")
+    starting.add_argument("world", metavar="WORLD", type=Path, nargs="?", help=f"a world file, a folder of VMs, or a world {DEFAULT}")
     starting.add_argument("--directory", metavar="DIR", type=Path, help="where the world of a world file or of a folder lives (default: NAME.world beside it)")
     starting.add_argument("--vms", metavar="N", type=int, default=0, help="have this many VMs, named vm00001 and so on (at most 99999)")
-    starting.add_argument("--running", metavar="M", type=int, default=0, help="how many of them begin running")
+    starting.add_argument("--running", metavar="M", type=int, default=0, help="how many of those begin running")
     asking = command("status", status, "Show the VMs of a world.")
     listing = command("calls", calls, "Show what clients have called: process, function, VM and the error it ended with.")
     listing.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until the world is stopped or Ctrl-C")
     leaking = command("handles", handles, "Show which clients have handles and buffers open, those that ended without releasing them included.")
     for each in (asking, listing, leaking):
         each.add_argument("--json", action="store_true", help="print one JSON " + ("object for each call" if each is listing else "value"))
-    changing = command("change", change, "Change settings of a VM while it is served.", epilog=f"KEY is one of {', '.join(worldfile.LIVE)}.")
+    brief = "Change settings of a VM while it is served, or show them."
+    changing = command("change", change, brief, epilog=f"KEY is one of {', '.join(worldfile.LIVE)}. Without any, the settings are shown.")
     changing.add_argument("vm", metavar="VM", help="its name, or the path of its .vmx")
-    changing.add_argument("settings", metavar="KEY=VALUE", nargs="+")
-    moving = command("advance", advance, 'Move the time of a world on whose file says clock = "stepped" in [world].')
+    changing.add_argument("settings", metavar="KEY=VALUE", nargs="*")
+    moving = command("advance", advance, 'Move the time on in a world whose file says clock = "stepped" in [world].')
     moving.add_argument("seconds", metavar="SECONDS", type=float)
-    faulting = command("fault", fault, "Add, list and clear faults: what befalls calls by rule.", epilog=FAULTS)
-    faulting.add_argument("action", choices=("add", "list", "clear"))
-    faulting.add_argument("rule", metavar="KEY=VALUE", nargs="*", help="of a rule to add; the number of the one to clear")
+    faulting = command("fault", None, "Add, list and clear faults: what befalls calls by rule.", epilog=FAULTS)
+    actions = faulting.add_subparsers(title="actions", required=True, metavar="ACTION")
+    for name, function, brief, rest, many in (
+        ("add", add_fault, "Add a rule.", "KEY=VALUE", "*"),
+        ("list", list_faults, "Number the rules in force, and say how many calls each has matched and struck.", None, None),
+        ("clear", clear_faults, "Remove the rule of this number in the list, or all.", "NUMBER", "?"),
+    ):
+        added = actions.add_parser(name, help=brief, description=brief, epilog=FAULTS, formatter_class=argparse.RawDescriptionHelpFormatter)
+        added.set_defaults(command=function)
+        if rest:
+            added.add_argument("rule", metavar=rest, nargs=many)
+        about(added, default=argparse.SUPPRESS)
     stopping = command("stop", stop, "Stop a world: no process of it is left, and clients do not start it again. VMs stay as they are for the next start.")
     for each in (asking, listing, leaking, stopping):
-        each.add_argument("world", metavar="WORLD", type=Path, nargs="?", help="as for start (default: $OPENVIX_WORLD, else the default world)")
+        each.add_argument("world", metavar="WORLD", type=Path, nargs="?", help=WHICH)
     for each in (changing, moving, faulting):
-        each.add_argument("--world", metavar="WORLD", type=Path, help="as for start (default: $OPENVIX_WORLD, else the default world)")
+        about(each)
     return whole
 
 
@@ -155,6 +171,8 @@ def lay_out(said):
 
 def start(said):
     path, content, vms = said.world or place.named(), None, []
+    if not 0 <= said.running <= said.vms <= worldfile.MOST:
+        raise Mistake(f"--vms is a number from 0 to {worldfile.MOST}, and --running says how many of those begin running")
     if path.is_dir():
         directory = path
         if not place.is_world(path) and any(path.iterdir()):
@@ -167,6 +185,8 @@ def start(said):
             raise Mistake("--directory says where the world of a world file lives, and WORLD is a world already")
     elif not path.exists() and (said.vms or said.world is None):
         directory = path
+    elif path.suffix == ".vmx":
+        raise Mistake(f"{path} is a VM and no world file: give the folder that it lies in")
     else:
         content = worldfile.load(path)
         directory = said.directory or beside(path)
@@ -190,12 +210,15 @@ def begin(directory: Path, content: dict | None, vms: list[Path], herd: dict | N
         except OSError as error:
             raise Mistake(f"{error.filename}: {error.strerror}") from None
         place.stopped(directory).unlink(missing_ok=True)
+        place.books(directory).unlink(missing_ok=True)
         if content:
             worldfile.keep(directory, content)
         connection, _ = control.start(directory)
     elif any(not (directory / "vms" / path.stem).exists() for path in vms):
         connection.close()
         raise Mistake(f"{directory} is served and cannot take new VMs from a folder: stop it first")
+    elif content and worldfile.of_world(content) != worldfile.kept(directory):
+        print(f"openvix: {directory} is served: what its world file says beside [vm...] counts when it is stopped and started again", file=sys.stderr)
     with connection:
         if content:
             add(connection, content)
@@ -223,12 +246,12 @@ def meant(said) -> Path:
 
 
 def served(said) -> control.Connection:
-    """Return a connection to the world that a command is about, which must be served."""
+    """Return a connection to the world that a command is about, which must not be stopped."""
     directory = meant(said)
-    connection = control.connect(directory)
-    if connection is None:
+    if place.stopped(directory).exists():
         raise Mistake(f"{directory} is {unserved(directory)}")
-    return connection
+    # As any client, it starts the daemon where that was killed.
+    return control.connect(directory) or control.start(directory)[0]
 
 
 def unserved(directory: Path) -> str:
@@ -285,6 +308,7 @@ def call_line(call: dict) -> str:
 
 # Names of vix.h for the errors; the last of a number is the one that is told.
 ERRORS = {value: name for name, value in vars(facts).items() if name.startswith("VIX_E_")} | {0: "VIX_OK"}
+BITS = ("junk", "extra_power_bits")
 KINDS = {value: name.removeprefix("VIX_HANDLETYPE_").lower() for name, value in vars(facts).items() if name.startswith("VIX_HANDLETYPE_")}
 
 
@@ -309,7 +333,9 @@ def change(said):
         paths = [vm["vmx"] for vm in vms if said.vm in (vm["vmx"], vm["name"])]
         if len(paths) != 1:
             raise Mistake(f"{'no' if not paths else 'more than one'} VM of this world is {said.vm!r}; 'openvix status' lists them with the paths of their .vmx")
-        connection.ask("OpenVIX_ChangeVM", {"vmx": paths[0], **settings(said.settings)})
+        told = connection.ask("OpenVIX_ChangeVM", {"vmx": paths[0], **settings(said.settings)})
+    if not said.settings:
+        print(" ".join(f"{key}={_word(key, value)}" for key, value in told.items() if value is not None))
 
 
 def advance(said):
@@ -317,24 +343,38 @@ def advance(said):
         connection.ask("OpenVIX_Advance", said.seconds)
 
 
-def fault(said):
+def add_fault(said):
+    if not said.rule:
+        raise Mistake("a fault is added by KEY=VALUE: see 'openvix fault --help'")
+    rule = {"call": "*", **settings(said.rule)}
     with served(said) as connection:
-        if said.action == "add":
-            if not said.rule:
-                raise Mistake("a fault is added by KEY=VALUE: see 'openvix fault --help'")
-            connection.ask("OpenVIX_AddFault", {"call": "*", **settings(said.rule)})
-        elif said.action == "clear":
-            if len(said.rule) > 1 or not all(number.isdigit() for number in said.rule):
-                raise Mistake("what is cleared is the fault of one number in 'openvix fault list', or without a number all")
-            connection.ask("OpenVIX_ClearFaults", int(said.rule[0]) if said.rule else None)
-        else:
-            for number, rule in enumerate(connection.ask("OpenVIX_Faults"), start=1):
-                counted = f"matched {rule.pop('matched')}, struck {rule.pop('struck')}"
-                print(f"{number}  {' '.join(f'{key}={_word(value)}' for key, value in rule.items())}  ({counted})")
+        connection.ask("OpenVIX_AddFault", rule)
+        vm = rule.get("vm")
+        if vm and not any(vm in (each["vmx"], each["name"]) for each in connection.ask("OpenVIX_Status")["vms"]):
+            print(f"openvix: the fault is added, and no VM is called {vm!r} yet", file=sys.stderr)
 
 
-def _word(value: object) -> str:
-    """Return a value of a rule as a shell would be given it."""
+def list_faults(said):
+    with served(said) as connection:
+        rules = connection.ask("OpenVIX_Faults")
+    for number, rule in enumerate(rules, start=1):
+        counted = f"matched {rule.pop('matched')}, struck {rule.pop('struck')}"
+        print(f"{number}  {' '.join(f'{key}={_word(key, value)}' for key, value in rule.items())}  ({counted})")
+
+
+def clear_faults(said):
+    if said.rule and not said.rule.isdigit():
+        raise Mistake("what is cleared is the fault of one number in 'openvix fault list', or without a number all")
+    with served(said) as connection:
+        connection.ask("OpenVIX_ClearFaults", int(said.rule) if said.rule else None)
+
+
+def _word(key: str, value: object) -> str:
+    """Return the value of a key as it can be given to a shell."""
+    if key == "error":
+        return ERRORS.get(value, str(value))
+    if key in BITS:
+        return hex(value)
     return value if value == "*" else shlex.quote(value) if isinstance(value, str) else json.dumps(value)
 
 

@@ -19,7 +19,7 @@ from openvix.failure import Failure
 from openvix.machines import Asleep
 
 # How long a daemon may take to answer for the first time.
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 # How long an orderly end may take before the daemon is killed.
 STOP_SECONDS = 15.0
 
@@ -103,11 +103,13 @@ def add_host(world, said):
     world.add_host(host)
 
 
-def change_vm(world, said):
-    """Change settings of a VM, named by the path of its .vmx."""
+def change_vm(world, said) -> dict:
+    """Change settings of a VM, named by the path of its .vmx; return all that can be changed, as they are now."""
     if not isinstance(said, dict) or said.get("vmx") not in world.machines:
         raise worldfile.Mistake("a change must say of which VM of this world: vmx")
-    world.machines[said["vmx"]].change_settings(worldfile.changes({key: value for key, value in said.items() if key != "vmx"}))
+    vm = world.machines[said["vmx"]]
+    vm.change_settings(worldfile.changes({key: value for key, value in said.items() if key != "vmx"}))
+    return {key: vm.settings[key] for key in worldfile.LIVE}
 
 
 def add_fault(world, said):

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openvix import worldfile
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """What befalls one call.
 
     An error code (0: its own) with junk above bit 15, seconds of delay, a directive for the client and where it strikes; the end of the connection ("lost")
@@ -37,11 +36,11 @@ class Fault:
 class Rule:
     """A rule of the world, and how many calls have matched it and were struck by it."""
 
-    def __init__(self, said: dict):
+    def __init__(self, said: dict, matched: int = 0, struck: int = 0, counted: list[tuple[object, int]] = ()):
         self.said = said
-        self.matched, self.struck = 0, 0
+        self.matched, self.struck = matched, struck
         self.first, self.end = said["from"], said["from"] + said["times"] if said["times"] else None
-        self._of: dict[object, int] = {}
+        self._of: dict[object, int] = dict(counted)
         self.fault = Fault(
             said["error"],
             said["junk"],
@@ -62,15 +61,22 @@ class Rule:
         self._of[of] = count = self._of.get(of, 0) + 1
         return count >= self.first and (self.end is None or count < self.end)
 
+    def books(self) -> list:
+        """Return what makes the same rule, with the same counts, in another daemon."""
+        return [self.said, self.matched, self.struck, [*self._of.items()]]
+
 
 class Faults:
     """The rules of a world."""
 
-    def __init__(self, rules: list[dict]):
+    def __init__(self, rules: list[dict], books: list[list] | None = None):
+        """rules: as worldfile.fault() returns them; books: of an earlier daemon, whose rules count instead."""
         self._lock = threading.Lock()
-        self._rules: list[Rule] = []
-        for rule in rules:
-            self.add(rule)
+        self._rules = [Rule(*each) for each in ([[rule] for rule in rules] if books is None else books)]
+
+    def books(self) -> list[list]:
+        with self._lock:
+            return [rule.books() for rule in self._rules]
 
     def add(self, rule: dict):
         """Add a rule as worldfile.fault() returns it."""

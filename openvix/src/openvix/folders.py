@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openvix import facts, vmx
 from openvix.failure import Failure
@@ -18,8 +18,7 @@ PLACE = "/mnt/hgfs"
 KEYS = ("present", "enabled", "readAccess", "writeAccess", "hostPath", "guestName", "expiration")
 
 
-@dataclass(frozen=True)
-class Folder:
+class Folder(NamedTuple):
     """A directory of the host that a guest sees under a name."""
 
     name: str
@@ -34,7 +33,7 @@ class Folder:
 def of(config: vmx.Settings) -> list[Folder]:
     """Return the shared folders of a VM in the order of their indices, whether the feature is on or off."""
     found = []
-    for number in range(int(config.get(COUNT, "0"))):
+    for number in range(_count(config)):
         key = f"sharedFolder{number}"
         if _is_true(config.get(f"{key}.present")):
             found.append(Folder(config.get(f"{key}.guestName", ""), config.get(f"{key}.hostPath", ""), _is_true(config.get(f"{key}.writeAccess"))))
@@ -99,7 +98,7 @@ def _change(vm, change):
 
 
 def _write(config: vmx.Settings, folders: list[Folder]):
-    for number in range(int(config.get(COUNT, "0"))):
+    for number in range(_count(config)):
         for key in KEYS if number >= len(folders) else ():
             config.remove(f"sharedFolder{number}.{key}")
     for number, folder in enumerate(folders):
@@ -107,6 +106,13 @@ def _write(config: vmx.Settings, folders: list[Folder]):
         for key, value in zip(KEYS, values, strict=True):
             config.set(f"sharedFolder{number}.{key}", value)
     config.set(COUNT, str(len(folders)))
+
+
+def _count(config: vmx.Settings) -> int:
+    text = config.get(COUNT, "0")
+    if not text.isdecimal() or len(text) > 4:
+        raise Failure(facts.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {COUNT}")
+    return int(text)
 
 
 def _require_directory(path: str):

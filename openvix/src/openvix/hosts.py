@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-import hmac
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from openvix import products
 from openvix.products import Product
@@ -19,8 +18,7 @@ URL = re.compile(r"(?:https://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)(?::(\d{1,5}))?
 PORT = 443
 
 
-@dataclass(frozen=True, eq=False)
-class Host:
+class Host(NamedTuple):
     """One host: the product that it plays, where its VMs lie ("vms" in its directory), and its users with their passwords (None: nobody is refused)."""
 
     name: str
@@ -32,11 +30,8 @@ class Host:
 
     def knows(self, user: str, password: str) -> bool:
         """Return whether a user may connect with this password."""
-        if self.users is None:
-            return True
-        # The comparison takes its time whoever it is.
-        right = hmac.compare_digest(self.users.get(user, "").encode(), password.encode())
-        return right and user in self.users
+        # Whoever can measure how long this takes can read the world file.
+        return self.users is None or self.users.get(user) == password
 
 
 def local(directory: Path, settings: dict) -> Host:

@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import signal
 import threading
 
 from openvix import calls, facts, struck, wire
@@ -94,7 +92,7 @@ class Call:
             elif fault.error:
                 error = fault.error
             else:
-                with struck.by(fault.sees, fault.room, fault.cut, fault.step):
+                with struck.by(fault.sees, fault.room, fault.cut, fault.step, self.world.die):
                     items = self.answer(self, *self.arguments)
                 error = facts.VIX_OK
         except Failure as failure:
@@ -114,5 +112,5 @@ class Call:
     def _end(self, fault: Fault):
         """End the connection of this client, or the daemon."""
         if fault.end == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.world.die()
         self.client.lose()

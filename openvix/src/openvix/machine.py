@@ -11,7 +11,6 @@ import glob
 import json
 import os
 import re
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 from openvix import facts, folders, journal, struck, vmsd, vmx, worldfile
 from openvix.clock import RealClock, SteppedClock
 from openvix.failure import Failure
-from openvix.guest import disks
+from openvix.guest import disks, trees
 from openvix.guest.system import Guest
 from openvix.hosts import Host
 
@@ -221,8 +220,10 @@ class Machine:
         with self._guest_lock:
             if self.closing.is_set():
                 raise Failure(facts.VIX_E_HOST_NOT_CONNECTED)
+            # A .vmx that cannot be read is told before anything runs.
+            shared = folders.visible(self.config())
             self.guest.boot(self.disk(disk))
-            self.show_folders()
+            self.guest.share(shared)
             if frozen:
                 self.guest.freeze()
 
@@ -364,7 +365,7 @@ def remove_own(own: Path, disks_too: bool = True):
             if disks_too:
                 each.rmdir()
         elif each.is_dir():
-            shutil.rmtree(each)
+            trees.remove(None, str(each))
         else:
             each.unlink()
     if disks_too:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openvix import facts
 from openvix.hosts import Host
 from openvix.machine import ON, PAUSED, Machine
 
 
-@dataclass(frozen=True, slots=True)
-class Asleep:
+class Asleep(NamedTuple):
     """What is known of a VM whose files nobody has read yet."""
 
     path: str

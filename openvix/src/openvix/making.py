@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from openvix import encryption, journal, machine, vmsd, vmx
@@ -85,7 +84,7 @@ def complete(folder: Path, name: str, settings: dict):
 def planted(tree: vmsd.Tree, wanted: list[dict], parent: int = 0) -> vmsd.Tree:
     """Return the tree with these snapshots taken one after another, each below its parent."""
     for each in wanted:
-        tree = replace(tree, current=parent).with_new(each["name"], each["description"], time.time_ns() // 1000, False)
+        tree = tree._replace(current=parent).with_new(each["name"], each["description"], time.time_ns() // 1000, False)
         tree = planted(tree, each["children"], tree.current)
     return tree
 

@@ -67,6 +67,11 @@ def stopped(world: Path) -> Path:
     return world / "run" / "stopped"
 
 
+def books(world: Path) -> Path:
+    """Return where a daemon that dies by a fault leaves what the next one is to know."""
+    return world / "run" / "books.json"
+
+
 def lock(world: Path) -> int | None:
     """Take the lock that the daemon holds while it serves; None when another holds it. Closing the descriptor gives it back."""
     descriptor = os.open(world / "run" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

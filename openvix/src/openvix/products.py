@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from openvix import facts
 
@@ -86,8 +86,7 @@ FEATURES = {
 FUSION_OPTION, FROM_FUSION = 0x200, (26, 0)
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(NamedTuple):
     """A product in one version."""
 
     name: str

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from openvix import facts, machine, making, vmsd
 from openvix.failure import Failure
@@ -73,7 +72,7 @@ def take(vm: Machine, name: str, description: str = "", memory: bool = False, on
     # Without its memory a running VM comes back powered off.
     power = vm.power if with_memory or vm.power == SUSPENDED else OFF
     kept = {"disk": vm.copy_disk(vm.state["disk"]), "power": power, "ran": 0.0 if power == OFF else vm.ran()}
-    before = replace(vm.tree, snapshots=(), current=0) if only else vm.tree
+    before = vm.tree._replace(snapshots=(), current=0) if only else vm.tree
     tree = before.with_new(name, description, time.time_ns() // 1000, with_memory)
     snapshot = tree.find(tree.current)
     others = {} if only else vm.state["snapshots"]
@@ -118,7 +117,7 @@ def revert(vm: Machine, call, uid: int, stay_off: bool):
         vm.halt()
         booted = vm.clock.now() - ran if power in (ON, PAUSED) else None
         state = {**vm.state, "power": power, "booted": booted, "ran": ran, "disk": disk, "captured": power == SUSPENDED}
-        vm.save(state, replace(vm.tree, current=uid), lost=machine.VARIABLES)
+        vm.save(state, vm.tree._replace(current=uid), lost=machine.VARIABLES)
         if vm.is_on:
             vm.boot_or_off()
         vm.drop_disks()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ class _Thread(threading.local):
     cut: int | None = None
     pace: Callable[[int], None] | None = None
     steps: int = 0
+    dying: Callable[[], None] | None = None
 
 
 _thread = _Thread()
@@ -36,12 +36,12 @@ _watched = False
 
 
 @contextlib.contextmanager
-def by(sees: dict | None = None, room: int | None = None, cut: int | None = None, step: int = 0) -> Iterator[None]:
-    """Within the block this thread sees each VM with these settings, has room for so many bytes, has so many arrive, and dies before this step."""
+def by(sees: dict | None = None, room: int | None = None, cut: int | None = None, step: int = 0, dying: Callable[[], None] | None = None) -> Iterator[None]:
+    """Within the block this thread sees each VM with these settings, has room for so many bytes, has so many arrive, and calls dying before this step."""
     _thread.sees, _thread.room, _thread.cut = sees, room, cut
     if step:
         _watch()
-    _thread.steps = step
+    _thread.steps, _thread.dying = step, dying
     try:
         yield
     finally:
@@ -96,4 +96,4 @@ def _step(event: str, arguments: tuple):
     if _thread.steps and (event in STEPS or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES)):
         _thread.steps -= 1
         if not _thread.steps:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _thread.dying()

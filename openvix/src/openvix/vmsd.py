@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from openvix import vmx
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """One snapshot; parent is the uid of another, 0 for a root; created is in microseconds since 1970; clones are the .vmx of its linked clones."""
 
     uid: int
@@ -24,8 +23,7 @@ class Snapshot:
     clones: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(NamedTuple):
     """All snapshots of a VM in the order they were taken, the current one (0: none), the last uid given out, and the .vmx of what it is a linked clone of."""
 
     snapshots: tuple[Snapshot, ...] = ()
@@ -50,18 +48,18 @@ class Tree:
     def with_new(self, name: str, description: str, created: int, memory: bool) -> Tree:
         """Return the tree with a new child of the current snapshot, which becomes the current one."""
         snapshot = Snapshot(self.last + 1, self.current, name, description, created, memory)
-        return replace(self, snapshots=(*self.snapshots, snapshot), current=snapshot.uid, last=snapshot.uid)
+        return self._replace(snapshots=(*self.snapshots, snapshot), current=snapshot.uid, last=snapshot.uid)
 
     def without(self, uid: int, children: bool) -> Tree:
         """Return the tree without a snapshot: its children go as well, or move up to its parent."""
         parent = self.find(uid).parent
         gone = self.below(uid) if children else {uid}
-        left = (replace(each, parent=parent) if each.parent == uid else each for each in self.snapshots if each.uid not in gone)
-        return replace(self, snapshots=tuple(left), current=parent if self.current in gone else self.current)
+        left = (each._replace(parent=parent) if each.parent == uid else each for each in self.snapshots if each.uid not in gone)
+        return self._replace(snapshots=tuple(left), current=parent if self.current in gone else self.current)
 
     def with_clones(self, uid: int, clones: tuple[str, ...]) -> Tree:
         """Return the tree with these linked clones of a snapshot."""
-        return replace(self, snapshots=tuple(replace(each, clones=clones) if each.uid == uid else each for each in self.snapshots))
+        return self._replace(snapshots=tuple(each._replace(clones=clones) if each.uid == uid else each for each in self.snapshots))
 
 
 def read(raw: bytes) -> Tree:

@@ -7,22 +7,21 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import contextlib
 import itertools
 import json
 import os
-import shutil
+import signal
 import sys
 import threading
 import time
 from pathlib import Path
 
-from openvix import clones, deletion, hosts, journal, making, place, snapshots, vmsd, vmx, worldfile
+from openvix import clones, deletion, facts, hosts, journal, making, place, snapshots, vmsd, vmx, worldfile
 from openvix.clock import RealClock, SteppedClock
 from openvix.failure import Failure
 from openvix.faults import Faults
-from openvix.guest import disks
+from openvix.guest import disks, trees
 from openvix.herd import Herd
 from openvix.hosts import Host
 from openvix.inventory import Inventory
@@ -39,9 +38,10 @@ SETTLERS, LEAVERS = 8, 32
 class Calls:
     """The latest calls of all clients, each a list that changes when the call ends."""
 
-    def __init__(self):
-        self._lock, self._made = threading.Lock(), 0
-        self._records: collections.deque[list] = collections.deque(maxlen=CALLS)
+    def __init__(self, first: int = 0, records: list[list] = ()):
+        """first, records: as kept() of an earlier daemon returned them."""
+        self._lock, self._made = threading.Lock(), first + len(records)
+        self._records: collections.deque[list] = collections.deque(records, maxlen=CALLS)
 
     def append(self, record: list):
         with self._lock:
@@ -61,10 +61,11 @@ class World:
         self.directory = directory.resolve()
         said = worldfile.kept(directory)
         self.settings, self.defaults = said["world"], said["defaults"]
-        self.faults = Faults(said["fault"])
+        books = taken_books(directory)
+        self.faults = Faults(said["fault"], books.get("faults"))
         self.ledgers = Ledgers(self.directory / "run" / "clients")
         # [client's process id, function, .vmx or None, code or None while it runs]
-        self.calls = Calls()
+        self.calls = Calls(*books.get("calls", ()))
         self.closing = threading.Event()
         self.clock = SteppedClock(self.directory / "clock.json") if self.settings["clock"] == "stepped" else RealClock()
         self.inventory = Inventory(self.directory)
@@ -110,12 +111,13 @@ class World:
             elif os.path.exists(f"{os.path.dirname(path)}/openvix/state.json"):
                 self._read(path, host)
         self._tie()
-        settling = concurrent.futures.ThreadPoolExecutor(SETTLERS)
-        for machine in self.machines.awake():
-            # One that was woken on the way has settled.
-            if not machine.is_settled:
+        # One that was woken on the way has settled.
+        unsettled = [machine for machine in self.machines.awake() if not machine.is_settled]
+        if unsettled:
+            settling = _pool(SETTLERS)
+            for machine in unsettled:
                 settling.submit(_settle, machine).add_done_callback(_tell)
-        settling.shutdown(wait=False)
+            settling.shutdown(wait=False)
 
     def _read(self, path: str, host: Host):
         try:
@@ -219,7 +221,7 @@ class World:
             machine.changed.notify_all()
 
     def add(self, name: str, settings: dict, host: Host | None = None) -> Machine:
-        """Make a VM with settings as worldfile.vm() returns them, or raise Mistake when there is one of this name on the host."""
+        """Make a VM with settings as worldfile.vm() returns them, or raise Mistake when it cannot be made, as there is one of this name on the host."""
         host = host or self.local
         with self._adding:
             folder = host.directory / "vms" / name
@@ -227,7 +229,11 @@ class World:
                 raise worldfile.Mistake(f"there is a VM named {name!r} already")
             beside = folder.with_name(f".new.{name}")
             beside.mkdir(mode=0o700)
-            making.make(beside, name, self._whole(settings, host))
+            try:
+                making.make(beside, name, self._whole(settings, host))
+            except (OSError, Failure) as error:
+                _clear(beside)
+                raise worldfile.Mistake(f"[vm.{name}] cannot be made: {error}") from None
             beside.rename(folder)
             machine = self.take_in(folder / f"{name}.vmx", host)
         machine.settle()
@@ -274,12 +280,32 @@ class World:
         """Return the VM with this .vmx, however the path to it is written."""
         return self.machines.get(path) or self.machines.get(os.path.realpath(path))
 
+    def die(self):
+        """End the daemon by SIGKILL, as a fault wants it; the next one knows what was called, and how often each rule has struck."""
+        first, records = self.calls.kept()
+        calls = [first, [[*record[:3], facts.VIX_E_HOST_CONNECTION_LOST if record[3] is None else record[3]] for record in records]]
+        try:
+            journal.replace(place.books(self.directory), json.dumps({"calls": calls, "faults": self.faults.books()}).encode())
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     def close(self):
         """End the guests' processes; VMs stay as they are."""
         self.closing.set()
-        with concurrent.futures.ThreadPoolExecutor(LEAVERS) as leaving:
+        with _pool(LEAVERS) as leaving:
             for machine in self.machines.awake():
                 leaving.submit(machine.leave)
+
+
+def taken_books(directory: Path) -> dict:
+    """Return what a daemon that died by a fault left, which is gone then."""
+    path = place.books(directory)
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _settle(machine: Machine):
@@ -289,7 +315,13 @@ def _settle(machine: Machine):
         note(f"{machine.path} does not settle: {error!r}")
 
 
-def _tell(settling: concurrent.futures.Future):
+def _pool(threads: int):
+    from concurrent.futures import ThreadPoolExecutor  # a tenth of a daemon's start, which a world without a running guest does not need
+
+    return ThreadPoolExecutor(threads)
+
+
+def _tell(settling):
     if settling.exception():
         note(f"a bug while a VM settled: {settling.exception()!r}")
 
@@ -318,7 +350,7 @@ def clear_scratch(directory: Path):
 def _clear(folder: Path):
     """Remove what is left of a VM whose making was interrupted."""
     remove_own(folder / "openvix")
-    shutil.rmtree(folder)
+    trees.remove(None, str(folder))
 
 
 def note(text: str):

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from pathlib import Path
 
-from openvix import journal, products
+from openvix import facts, journal, products
 
 KEPT = "world.json"
 
@@ -34,6 +35,8 @@ LIVE = (
     "copy_speed",
 )
 DIRECTIVES = ("hang", "crash", "abort", "exit")
+# How many VMs can be made by their number.
+MOST = 99_999
 # What a fault can end instead of the client, and what of a VM it can make a call see.
 ENDS = ("lost", "kill")
 SEEN = ("tools", "question", "extra_power_bits", "locked")
@@ -59,9 +62,14 @@ def load(path: Path) -> dict:
 
 def keep(directory: Path, said: dict):
     """Keep in a world's directory what check() says of the world itself."""
-    hosts = [{key: value for key, value in each.items() if key != "vm"} for each in said["host"]]
     # It may hold the passwords of users: nobody else may read it, as the directory is for its owner only.
-    journal.replace(directory / KEPT, json.dumps({**{key: said[key] for key in ("world", "defaults", "fault")}, "host": hosts}, indent=2).encode())
+    journal.replace(directory / KEPT, json.dumps(of_world(said), indent=2).encode())
+
+
+def of_world(said: dict) -> dict:
+    """Return what check() says of the world itself, and not of its VMs."""
+    hosts = [{key: value for key, value in each.items() if key != "vm"} for each in said["host"]]
+    return {**{key: said[key] for key in ("world", "defaults", "fault")}, "host": hosts}
 
 
 def kept(directory: Path) -> dict:
@@ -179,6 +187,24 @@ def _text(value: object, what: str) -> str:
     return value
 
 
+def _function(value: object, what: str) -> str:
+    from openvix.calls import TABLE  # which knows VMs, and those know this file
+
+    if value != "*" and value not in TABLE:
+        near = difflib.get_close_matches(_text(value, what), TABLE, 1)
+        meant = f": is {near[0]} meant?" if near else ""
+        raise Mistake(f"{what} must be * or a function of vix.h that reaches the daemon, not {value!r}{meant}")
+    return value
+
+
+def _code(value: object, what: str) -> int:
+    if isinstance(value, str) and value.startswith("VIX_E_") and hasattr(facts, value):
+        return getattr(facts, value)
+    if isinstance(value, str):
+        raise Mistake(f"{what} must be the name or the number of an error of vix.h, not {value!r}")
+    return CODE(value, what)
+
+
 def _secret(value: object, what: str) -> str:
     # What was said is not repeated.
     if not isinstance(value, str) or "\0" in value:
@@ -285,7 +311,7 @@ def _snapshot(value: object, what: str) -> dict:
     return table(value, SNAPSHOT, what)
 
 
-COUNT, NUMBER = _whole(0, 99_999), _whole(0, 1 << 62)
+COUNT, NUMBER, CODE = _whole(0, MOST), _whole(0, 1 << 62), _whole(1, 0xFFFF)
 WORLD = {
     "product": ("workstation", _one_of(*products.TITLES)),
     "version": ("", _version),
@@ -351,13 +377,13 @@ VM = {
     "snapshots": ([], _each(_snapshot)),
 }
 FAULT = {
-    "call": (None, _name),
+    "call": (None, _function),
     "vm": (None, _name),
     "client": (None, _whole(1, 1 << 31)),
     "per": ("world", _one_of("world", "client", "vm")),
     "from": (1, _whole(1, 1 << 62)),
     "times": (None, _whole(1, 1 << 62)),
-    "error": (0, _whole(1, 0xFFFF)),
+    "error": (0, _code),
     "junk": (0, _whole(1, (1 << 48) - 1)),
     "delay": (0.0, _seconds),
     **dict.fromkeys((*DIRECTIVES, *ENDS), (False, _truth)),

@@ -10,7 +10,7 @@ A function answers with a list of items, each a list of property id and value in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openvix import encryption, facts
 from openvix.failure import Failure
@@ -40,8 +40,7 @@ def job(name: str, signature: str):
     return enter
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """What answers a call that cannot even begin."""
 
     code: int

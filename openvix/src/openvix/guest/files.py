@@ -13,10 +13,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from openvix import facts
 from openvix.failure import Failure
@@ -25,8 +24,7 @@ from openvix.guest.errors import error
 from openvix.guest.rights import Account
 
 
-@dataclass(frozen=True)
-class FileInfo:
+class FileInfo(NamedTuple):
     """What VIX tells of a file: its name without the directory, size in bytes, VIX_FILE_ATTRIBUTES_ flags, seconds since 1970 of its last change."""
 
     name: str
@@ -147,7 +145,7 @@ def rename(disk: Path, account: Account, old: str, new: str):
 def create_temp_file(disk: Path, account: Account) -> str:
     """Make an empty file that no other has the name of, and return its path."""
     while True:
-        path = f"/tmp/vmware{secrets.randbelow(1 << 31)}"
+        path = f"/tmp/vmware{int.from_bytes(os.urandom(4))}"
         with contextlib.suppress(FileExistsError):
             write_new(disk, account, path, b"")
             return path

@@ -11,8 +11,8 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from openvix.guest.errors import error
 
@@ -29,16 +29,14 @@ DEEPEST = 256
 DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """A disk with directories of the host below SHARES: name: (path, writable)."""
 
     disk: Path
     shares: dict[str, tuple[str, bool]]
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a path leads: a name in an open directory. Nothing needs to be there.
 
     shared: it is the host's and may not be changed; hosted: it is the host's and may.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openvix.guest import sandbox
 from openvix.guest.errors import error
@@ -18,8 +18,7 @@ from openvix.guest.errors import error
 SHORT = 15
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """A process of a guest: its name, its process id there, its owner's name, its command line, and when it started in seconds since 1970."""
 
     name: str
@@ -29,8 +28,7 @@ class Process:
     start_time: int
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(NamedTuple):
     process: Process
     parent: int
     owner: str | None

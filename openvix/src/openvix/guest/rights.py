@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import errno
 import posixpath
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openvix.guest.errors import error
 
 ROOT_ONLY = frozenset({"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-"})
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """A login in effect: the account's name, whether it is an administrator, its home, and the homes it may not look into."""
 
     name: str

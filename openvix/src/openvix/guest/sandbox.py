@@ -14,18 +14,15 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-
-from openvix import library
+from typing import NamedTuple
 
 # Where the agent lies in every sandbox; under another name in this directory it idles as a declared process.
 HIDDEN = "/dev/openvix"
 DEATH_SECONDS = 10
 
 
-@dataclass(frozen=True)
-class Init:
+class Init(NamedTuple):
     """The first process of a sandbox: its process id on the host, and its start time, by which no other process is taken for it."""
 
     pid: int
@@ -37,7 +34,9 @@ class Init:
 
 @functools.cache
 def agent() -> Path:
-    """Return the path of the agent, compiled when it is first needed."""
+    """Return the path of the agent, compiled when it is first needed; raise CannotBuild."""
+    from openvix import library  # which a world without a running guest does not need
+
     return library.compile_program([library.source_folder("agent") / "agent.c"], "openvix-agent")
 
 
@@ -48,11 +47,13 @@ def is_allowed() -> bool:
 
 @functools.cache
 def _trial() -> bool:
+    from openvix.library import CannotBuild  # the same
+
     # Only a trial tells: it depends on the kernel, its settings, and what this process itself is confined to.
     try:
         with _agent("try") as process:
             begun, answer = _answer(process), _answer(process, end="done")
-    except (OSError, library.CannotBuild):
+    except (OSError, CannotBuild):
         return False
     if begun[0] == "init":
         _reap(int(begun[1]))

@@ -10,11 +10,9 @@ Its processes outlive the daemon: what is needed to find them again lies in the 
 from __future__ import annotations
 
 import contextlib
-import hmac
 import json
 import os
 import re
-import secrets
 import shlex
 import signal
 import stat
@@ -161,10 +159,10 @@ class Guest:
     def login(self, name: str, password: str) -> Account:
         """Return the account of this name; raises Failure 3015 for a wrong name or password, 3033 where it has none (semantics.md section 17)."""
         said = next((account for account in self._accounts if account["name"] == name), None)
-        right = hmac.compare_digest((said or {}).get("password", "").encode(), password.encode())
-        if said and right and not password:
+        right = said is not None and said.get("password", "") == password
+        if right and not password:
             raise Failure(facts.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST)
-        if not said or not right:
+        if not right:
             raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}")
         return rights.account_of(name, self._accounts)
 
@@ -196,8 +194,8 @@ class Guest:
         if len(interpreter.encode()) + len(content) > LONGEST_SCRIPT:
             raise Failure(facts.VIX_E_ARGUMENT_TOO_BIG)
         self._must_be_executable(account, interpreter)
-        disk, folder = self._running(), f"/tmp/vmware{secrets.token_hex(8)}"
-        path = f"{folder}/vixScript{secrets.randbelow(1 << 31)}"
+        disk, folder = self._running(), f"/tmp/vmware{os.urandom(8).hex()}"
+        path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
         with told_as_failures():
             files.create_directory(disk, account, folder)
         try:

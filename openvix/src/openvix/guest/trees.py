@@ -12,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openvix import struck
 from openvix.guest.errors import error
@@ -60,8 +59,7 @@ def _unlocked(name: str, directory: int | None) -> Iterator[None]:
         os.close(place)
 
 
-@dataclass(frozen=True)
-class Manner:
+class Manner(NamedTuple):
     """How a tree is copied: check is asked about each path before it is read; forced as in opened(), for each side; exact as in copy()."""
 
     check: Callable[[str], None] | None = None
@@ -158,7 +156,7 @@ def remove(directory: int | None, name: str):
                     for child in os.listdir(inner):
                         if _is_directory(inner, child):
                             with _unlocked(child, inner):
-                                os.rename(child, f"{secrets.token_hex(8)}.removed", src_dir_fd=inner, dst_dir_fd=top)
+                                os.rename(child, f"{os.urandom(8).hex()}.removed", src_dir_fd=inner, dst_dir_fd=top)
                         else:
                             os.unlink(child, dir_fd=inner)
                 os.rmdir(each, dir_fd=top)

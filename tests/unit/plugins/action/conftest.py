@@ -38,6 +38,22 @@ class Connection(Local):
         return super().put_file(in_path, out_path)
 '''
 
+# It runs on the controller, where a module would take a second, and writes what a callback plugin is not told of a task that has no_log.
+WRITE_RESULTS = """
+import json
+
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        with open({path!r}, "w") as file:
+            json.dump(self._task.args["results"], file)
+        return {{"changed": False}}
+"""
+
 
 class Play:
     """Tasks that are run in a folder of their own. sent: the sizes of the files that were sent to the VM host, when it is another machine."""
@@ -46,6 +62,8 @@ class Play:
         self.folder, self._connection, self._log = folder, connection, folder / "sent"
         (folder / "connection").mkdir(parents=True)
         (folder / "connection" / "elsewhere.py").write_text(ELSEWHERE.format(log=str(self._log)))
+        (folder / "actions").mkdir()
+        (folder / "actions" / "write_results.py").write_text(WRITE_RESULTS.format(path=str(folder / "results")))
         (folder / "vault").write_text("s3cret-vault")
 
     @property
@@ -65,15 +83,14 @@ class Play:
     def __call__(self, *tasks, arguments=(), secrets=(), **environment):
         """Run tasks, each a dictionary of a module's name and its options, and what else a task has; return the result of each."""
         listed = [{"register": f"result{number}", "ignore_errors": True, **task} for number, task in enumerate(tasks)]
-        results = "{{ " + str([f"result{number}" for number in range(len(tasks))]).replace("'", "") + " | to_json }}"
-        written = {"ansible.builtin.copy": {"content": results, "dest": str(self.folder / "results")}, "check_mode": False, "no_log": True}
+        results = "{{ " + str([f"result{number}" for number in range(len(tasks))]).replace("'", "") + " }}"
         # Of a host that Ansible made up itself the connection could not be chosen.
         play = {
             "hosts": "machine",
             "vars": {"ansible_python_interpreter": sys.executable},
             "connection": self._connection,
             "gather_facts": False,
-            "tasks": [*listed, {**written, "connection": "local"}],
+            "tasks": [*listed, {"write_results": {"results": results}, "no_log": True}],
         }
         self.write("play.yml", json.dumps([play]))
         done = self.run(["ansible-playbook", "-i", "machine,", "--vault-password-file", "vault", *arguments, "play.yml"], **environment)
@@ -82,8 +99,8 @@ class Play:
         return json.loads((self.folder / "results").read_text())
 
     def run(self, command, **environment):
-        names = {"ANSIBLE_CONNECTION_PLUGINS": "connection", "ANSIBLE_LOCAL_TEMP": "local", "ANSIBLE_REMOTE_TMP": str(self.folder / "remote")}
-        variables = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0", **names, **environment}
+        places = {"ANSIBLE_ACTION_PLUGINS": "actions", "ANSIBLE_CONNECTION_PLUGINS": "connection", "ANSIBLE_LOCAL_TEMP": "local"}
+        variables = {**os.environ, **places, "ANSIBLE_REMOTE_TMP": str(self.folder / "remote"), "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0", **environment}
         program = str(pathlib.Path(sys.executable).with_name(command[0]))
         done = subprocess.run([program, *command[1:]], cwd=self.folder, env=variables, capture_output=True, text=True, timeout=280, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

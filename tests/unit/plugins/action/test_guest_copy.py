@@ -7,8 +7,6 @@ from __future__ import annotations
 import os
 import stat
 
-import pytest
-
 
 def tree(folder):
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
@@ -52,21 +50,16 @@ def test_what_is_on_the_controller_arrives_in_the_guest(openvix, play, task, web
     assert [(disk / "srv" / name).read_text() for name in names] == ["of the role\n", "beside\n", "odd\n", '{"a": [1, null]}', "42", "Grüße\n"]
 
 
-@pytest.mark.parametrize("src", ["motd", "site/"])
-def test_check_mode_tells_what_a_run_does(play, task, src):
+def test_check_mode_tells_what_a_run_does(play, task):
     play.write("files/motd", "Hello\n")
     play.write("files/site/index.html", "<p>\n")
-    options = {"src": src, "dest": "/srv/new/"}
+    sources = {"motd": "/srv/file/", "site/": "/srv/folder/"}
 
-    foretold, done, again, checked = play(
-        task("guest_copy", check_mode=True, **options),
-        task("guest_copy", **options),
-        task("guest_copy", **options),
-        task("guest_copy", check_mode=True, **options),
-    )
+    results = play(*(task("guest_copy", check_mode=check, src=src, dest=dest) for src, dest in sources.items() for check in (True, False, False, True)))
 
-    assert foretold == done
-    assert (done["changed"], again["changed"], checked) == (True, False, again)
+    for foretold, done, again, checked in (results[:4], results[4:]):
+        assert foretold == done
+        assert (done["changed"], again["changed"], checked) == (True, False, again)
 
 
 def test_a_file_of_the_vm_host_is_read_there(play, task):
@@ -188,27 +181,25 @@ def test_a_folder_goes_by_one_transfer(elsewhere, task):
     assert len(elsewhere.sent) == 2 * one
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"src": "none"}, "finding src: the controller has no file or folder none; looked for "),
-        ({"src": "/none"}, "finding src: the controller has no file or folder /none"),
-        ({"src": "loop"}, "loop is a link to a folder that it is in itself"),
-        ({}, "one of the following is required: src, content"),
-        ({"src": "motd", "content": "y"}, "parameters are mutually exclusive: src|content"),
-        ({"src": "motd", "_source": {"path": "/etc/passwd"}}, "_source is no option of a task"),
-        ({"src": "motd", "nonsense": 1}, "nonsense"),
-    ],
-)
-def test_what_is_wrong_with_a_task_is_told(openvix, play, task, options, words):
+def test_what_is_wrong_with_a_task_is_told(openvix, play, task):
     play.write("files/motd", "Hello\n")
     (play.folder / "files" / "loop").mkdir()
     (play.folder / "files" / "loop" / "inner").symlink_to("..")
+    wrong = {
+        "finding src: the controller has no file or folder none; looked for ": {"src": "none"},
+        "finding src: the controller has no file or folder /none": {"src": "/none"},
+        "loop is a link to a folder that it is in itself": {"src": "loop"},
+        "one of the following is required: src, content": {},
+        "parameters are mutually exclusive: src|content": {"src": "motd", "content": "y"},
+        "_source is no option of a task": {"src": "motd", "_source": {"path": "/etc/passwd"}},
+        "nonsense": {"src": "motd", "nonsense": 1},
+    }
 
-    (result,) = play(task("guest_copy", dest="/srv/x", **options))
+    results = play(*(task("guest_copy", dest="/srv/x", **options) for options in wrong.values()))
 
-    assert result["failed"]
-    assert words in result["msg"]
-    places = result["msg"].partition("; looked for ")[2].split(", ")
-    assert len(places) == len(set(places))
+    for words, result in zip(wrong, results, strict=True):
+        assert result["failed"]
+        assert words in result["msg"]
+        places = result["msg"].partition("; looked for ")[2].split(", ")
+        assert len(places) == len(set(places))
     assert openvix.calls() == []

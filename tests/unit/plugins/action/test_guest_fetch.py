@@ -85,22 +85,21 @@ def test_what_is_in_the_guest_arrives_on_the_controller(play, temporary, task, d
     assert left_on_the_vm_host(play, temporary) == []
 
 
-@pytest.mark.parametrize("src", ["/etc/motd", "/srv/site"])
-def test_check_mode_tells_what_a_run_does_and_fetches_nothing(play, task, disk, src):
-    name = src.rpartition("/")[2]
-    foretold, looked, done, again, checked = play(
-        task("guest_fetch", check_mode=True, src=src, dest="logs/", flat=True),
-        {"ansible.builtin.stat": {"path": str(play.folder / "logs")}, "connection": "local"},
-        task("guest_fetch", src=src, dest="logs/", flat=True),
-        task("guest_fetch", src=src, dest="logs/", flat=True),
-        task("guest_fetch", check_mode=True, src=src, dest="logs/", flat=True),
-    )
+def test_check_mode_tells_what_a_run_does_and_fetches_nothing(play, task, disk):
+    sources = {"/etc/motd": "logs", "/srv/site": "sites"}
+    tasks = []
+    for src, dest in sources.items():
+        foretell, do = (task("guest_fetch", check_mode=check, src=src, dest=f"{dest}/", flat=True) for check in (True, False))
+        tasks += [foretell, {"ansible.builtin.stat": {"path": str(play.folder / dest)}, "connection": "local"}, do, do, foretell]
 
-    assert foretold == done
-    assert not looked["stat"]["exists"]
-    assert (done["changed"], again["changed"], checked) == (True, False, again)
-    assert done["diff"]["before"] == {"path": str(play.folder / "logs" / name), "state": "absent"}
-    assert again["diff"]["before"] == again["diff"]["after"] == done["diff"]["after"]
+    results = play(*tasks)
+
+    for (src, dest), (foretold, looked, done, again, checked) in zip(sources.items(), (results[:5], results[5:]), strict=True):
+        assert foretold == done
+        assert not looked["stat"]["exists"]
+        assert (done["changed"], again["changed"], checked) == (True, False, again)
+        assert done["diff"]["before"] == {"path": str(play.folder / dest / src.rpartition("/")[2]), "state": "absent"}
+        assert again["diff"]["before"] == again["diff"]["after"] == done["diff"]["after"]
 
 
 def test_only_what_is_new_is_fetched(play, task, disk, openvix):
@@ -121,30 +120,28 @@ def test_the_same_path_leads_to_a_path_of_the_vm_host(play, task, disk):
     assert (done["changed"], done["saved"], (play.folder / "host/motd").read_text()) == (True, remote, "Welcome\n")
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"src": "/none", "dest": "logs"}, "no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)"),
-        ({"src": "/srv/site", "dest": "taken", "flat": True}, "taken is a file, and a folder in the guest: remove it first"),
-        ({"src": "/etc/motd", "dest": "folder", "flat": True}, "folder is a folder, and a file in the guest: remove it first, or end dest with a slash"),
-        ({"src": "/srv/site", "dest": "linked", "flat": True}, "linked/css is a link, which is not followed: remove it"),
-        ({"src": "/etc/motd", "dest": "taken/motd", "flat": True}, "taken: File exists"),
-        ({"src": "/etc/motd"}, "missing required arguments: dest"),
-        ({"src": "/etc/motd", "dest": "x", "_place": {"path": "/x"}}, "_place is no option of a task"),
-    ],
-)
-def test_what_is_in_the_way_is_told_and_nothing_is_lost(play, task, disk, options, words, tmp_path):
+def test_what_is_in_the_way_is_told_and_nothing_is_lost(play, task, disk, tmp_path):
     play.write("taken", "mine")
     play.write("folder/file", "mine")
     (play.folder / "linked").mkdir()
     (tmp_path / "outside").mkdir()
     (play.folder / "linked/css").symlink_to(tmp_path / "outside")
+    wrong = {
+        "no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)": {"src": "/none", "dest": "logs"},
+        "taken is a file, and a folder in the guest: remove it first": {"src": "/srv/site", "dest": "taken", "flat": True},
+        "folder is a folder, and a file in the guest: remove it first, or end dest with a slash": {"src": "/etc/motd", "dest": "folder", "flat": True},
+        "linked/css is a link, which is not followed: remove it": {"src": "/srv/site", "dest": "linked", "flat": True},
+        "taken: File exists": {"src": "/etc/motd", "dest": "taken/motd", "flat": True},
+        "missing required arguments: dest": {"src": "/etc/motd"},
+        "_place is no option of a task": {"src": "/etc/motd", "dest": "x", "_place": {"path": "/x"}},
+    }
 
-    (result,) = play(task("guest_fetch", **options))
+    results = play(*(task("guest_fetch", **options) for options in wrong.values()))
 
-    assert result["failed"]
-    assert result["msg"].endswith(words)
-    assert "exception" not in result or "Traceback" not in str(result["exception"])
+    for words, result in zip(wrong, results, strict=True):
+        assert result["failed"]
+        assert result["msg"].endswith(words)
+        assert "exception" not in result or "Traceback" not in str(result["exception"])
     assert (play.folder / "taken").read_text() == "mine"
     assert tree(play.folder / "folder") == {"file": b"mine"}
     assert tree(tmp_path / "outside") == {}

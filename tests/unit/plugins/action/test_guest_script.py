@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 
 def test_a_script_of_the_controller_is_run_in_the_guest(openvix, play, task, web):
     """Looked for as ansible.builtin.script does: in the files folder of the playbook, in that of its role, beside the playbook."""
@@ -46,22 +44,20 @@ def test_a_text_and_a_file_of_the_vm_host_need_no_transfer(play, task):
     assert len("echo there") not in play.sent
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"src": "none"}, "finding src: the controller has no file or folder none"),
-        ({"src": "folder"}, "is a folder, and no script"),
-        ({}, "one of the following is required: content, src"),
-        ({"src": "x", "content": "x"}, "parameters are mutually exclusive: content|src"),
-        ({"content": "x", "_name": "x"}, "_name is no option of a task"),
-    ],
-)
-def test_what_cannot_be_is_one_sentence(local, task, options, words):
+def test_what_cannot_be_is_one_sentence(local, task):
     local.write("files/folder/file", "")
+    wrong = {
+        "finding src: the controller has no file or folder none": {"src": "none"},
+        "is a folder, and no script": {"src": "folder"},
+        "one of the following is required: content, src": {},
+        "parameters are mutually exclusive: content|src": {"src": "x", "content": "x"},
+        "_name is no option of a task": {"content": "x", "_name": "x"},
+    }
 
-    (result,) = local(task("guest_script", **options))
+    results = local(*(task("guest_script", **options) for options in wrong.values()))
 
-    assert words in result["msg"]
+    for words, result in zip(wrong, results, strict=True):
+        assert words in result["msg"]
 
 
 def test_check_mode_sends_no_program_to_the_guest(openvix, local, task):

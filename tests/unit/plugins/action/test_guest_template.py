@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import stat
 
-import pytest
-
 FIRST = "{% for name in ['a', 'ü'] %}\n  {% if true %}\n{{ name }} of {{ who }}\n  {% endif %}\n{% endfor %}\n"
 
 
@@ -72,27 +70,25 @@ def test_a_vaulted_template_is_decrypted_and_nothing_of_it_stays(openvix, play, 
     assert [path for path in play.folder.rglob("*") if path.is_file() and b"s3cret-key" in path.read_bytes()] == []
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"src": "none.j2"}, "finding src: the controller has no file or folder none.j2; looked for "),
-        ({}, "src and dest are required"),
-        ({"src": "motd", "content": "x"}, "content is no option of guest_template"),
-        ({"src": "motd", "remote_src": True}, "remote_src is no option of guest_template"),
-        ({"src": "motd", "follow": True}, "follow is no option of guest_template"),
-        ({"src": "wrong"}, "undefined"),
-        ({"src": "motd", "newline_sequence": "x"}, "newline_sequence"),
-    ],
-)
-def test_what_is_wrong_with_a_task_is_told(openvix, local, task, options, words):
+def test_what_is_wrong_with_a_task_is_told(openvix, local, task):
     local.write("templates/motd", "Hello\n")
     local.write("templates/wrong", "{{ nobody_said_this }}\n")
+    wrong = {
+        "finding src: the controller has no file or folder none.j2; looked for ": {"src": "none.j2"},
+        "src and dest are required": {},
+        "content is no option of guest_template": {"src": "motd", "content": "x"},
+        "remote_src is no option of guest_template": {"src": "motd", "remote_src": True},
+        "follow is no option of guest_template": {"src": "motd", "follow": True},
+        "undefined": {"src": "wrong"},
+        "newline_sequence": {"src": "motd", "newline_sequence": "x"},
+    }
 
-    (result,) = local(task("guest_template", dest="/srv/x", **options))
+    results = local(*(task("guest_template", dest="/srv/x", **options) for options in wrong.values()))
 
-    assert result["failed"]
-    assert words in result["msg"]
-    assert "Searched in" not in result["msg"]
+    for words, result in zip(wrong, results, strict=True):
+        assert result["failed"]
+        assert words in result["msg"]
+        assert "Searched in" not in result["msg"]
     assert openvix.calls() == []
 
 

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import types
 from functools import partial
 
@@ -237,6 +239,39 @@ def test_a_vm_costs_three_calls(openvix, on_host_listed):
     calls = [call["call"] for call in openvix.calls()]
     assert len(calls) == 3 + 3 * 5  # connecting, listing and disconnecting beside opening, reading the properties and the address of each
     assert calls.count("Vix_GetProperties") == 5
+
+
+# Until as many are opened at once, time stands still.
+WATCH = """
+import pathlib, sys, time
+from openvix import control
+
+with control.connect(pathlib.Path(sys.argv[1])) as connection:
+    while True:
+        calls = connection.ask("OpenVIX_Calls")
+        running = sum(call["call"] == "VixHost_OpenVM" and call["error"] is None for call in calls)
+        print(running, flush=True)
+        if running == int(sys.argv[2]):
+            connection.ask("OpenVIX_Advance", 1)
+        time.sleep(0.005)
+"""
+
+
+@pytest.mark.openvix(clock="stepped")
+def test_as_many_vms_are_asked_about_at_once_as_is_said(openvix, on_host_listed):
+    for number in range(6):
+        openvix.add_vm(f"vm{number}", power="powered_on")
+    openvix.fault(call="VixHost_OpenVM", delay=1)
+    # A process of its own: a thread would be forked with its locks.
+    with subprocess.Popen([sys.executable, "-c", WATCH, str(openvix.directory), "3"], stdout=subprocess.PIPE, text=True) as watching:
+        try:
+            found = on_host_listed(concurrency=3)
+        finally:
+            watching.kill()
+        running = watching.stdout.read().split()
+
+    assert [vm["stale"] for vm in found["vms"]] == [False] * 6
+    assert max(running) == "3"
 
 
 @pytest.mark.parametrize("fault", [{"hang": True}, {"hang": True, "where": "job"}])

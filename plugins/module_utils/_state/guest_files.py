@@ -62,7 +62,8 @@ def _place(guest, system, dest, name):
         missing.insert(0, above)
         above = system.parent(above)
     if missing and not is_into:
-        raise FileNotFound(f"no such folder in the guest: {missing[-1]}", code=4, doing=doing)
+        advice = "make it first (vmlab.vix.guest_file), or have dest end in a slash for a folder that is made"
+        raise FileNotFound(f"no such folder in the guest: {missing[-1]}", code=4, doing=doing, advice=advice)
     return target, now, missing
 
 

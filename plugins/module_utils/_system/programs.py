@@ -220,7 +220,7 @@ def _refusal(program, outcome, about):
     reason, detail = outcome.refused
     names = " or ".join(name for name in program.names if name is not SCRIPT) or program.what
     if reason == "missing":
-        return FileNotFound(f"no such program in the guest: {names}", doing=about)
+        return FileNotFound(f"no such program in the guest: {names}", doing=about, advice="install it there, or give the path that it has")
     if reason == "denied":
         return Refused(f"{names} is no program that the user may execute", doing=about)
     if reason == "chdir":

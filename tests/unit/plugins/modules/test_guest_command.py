@@ -154,11 +154,14 @@ def test_a_program_is_looked_for_in_the_path_that_it_is_given(openvix, command, 
     assert command("./tool", chdir="/opt")["stdout"] == "tool"
 
 
+INSTALL = "install it there, or give the path that it has"
+
+
 @pytest.mark.parametrize(
     ("argv", "options", "error", "words"),
     [
-        (["nothing-such"], {}, "FileNotFound", "no such program in the guest: nothing-such"),
-        (["/opt/none"], {}, "FileNotFound", "no such program in the guest: /opt/none"),
+        (["nothing-such"], {}, "FileNotFound", f"no such program in the guest: nothing-such; {INSTALL}"),
+        (["/opt/none"], {}, "FileNotFound", f"no such program in the guest: /opt/none; {INSTALL}"),
         (["/etc/motd"], {}, "Refused", "/etc/motd is no program that the user may execute"),
         (["/etc"], {}, "Refused", "/etc is no program that the user may execute"),
         (["true"], {"chdir": "/none"}, "Refused", "/none is no folder of the guest that the user may enter"),

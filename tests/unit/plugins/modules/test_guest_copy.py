@@ -327,7 +327,9 @@ def test_a_folder_that_is_made_has_the_mode_that_is_asked_for(openvix, copy, web
 def test_a_folder_that_is_missing_is_told(openvix, copy, web, check_mode):
     result = copy(content="Something\n", dest="/srv/none/file", check_mode=check_mode)
 
-    assert result["msg"].startswith(f"finding /srv/none/file in the guest of {web} as lab: no such folder in the guest: /srv/none (VIX_E_FILE_NOT_FOUND, 4)")
+    assert result["msg"].startswith(
+        f"finding /srv/none/file in the guest of {web} as lab: no such folder in the guest: /srv/none (VIX_E_FILE_NOT_FOUND, 4); make it first ("
+    )
     assert result["vix_code"] == 4
 
 

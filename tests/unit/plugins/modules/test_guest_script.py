@@ -97,7 +97,10 @@ def test_an_interpreter_that_cannot_be_there_is_refused(script, interpreter):
 def test_an_interpreter_that_is_not_there_is_told(script, interpreter, name, left):
     result = script("x", interpreter=interpreter)
 
-    assert (result["error"], result["msg"].split(": ", 1)[1]) == ("FileNotFound", f"no such program in the guest: {name}")
+    assert (result["error"], result["msg"].split(": ", 1)[1]) == (
+        "FileNotFound",
+        f"no such program in the guest: {name}; install it there, or give the path that it has",
+    )
     assert left() == []
 
 

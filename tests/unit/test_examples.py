@@ -35,8 +35,8 @@ RULES = ("mutually_exclusive", "required_together", "required_one_of", "required
 TASK_LISTS = ("pre_tasks", "tasks", "post_tasks", "handlers")
 BLOCK_LISTS = ("block", "rescue", "always")
 ROLE_ACTIONS = ("ansible.builtin.include_role", "ansible.builtin.import_role")
-# What YAML in the documentation may be beside what is run here: a CI job of GitHub's, the execution environment of AWX, a changelog fragment.
-FOREIGN = ({"name", "on", "jobs"}, {"version", "dependencies", "images"}, {"bugfixes"})
+# What YAML in the documentation may be beside what is run here: a CI job of GitHub's, an execution environment, a changelog fragment, variables of a run.
+FOREIGN = ({"name", "on", "jobs"}, {"version", "dependencies", "images"}, {"bugfixes"}, {"fleet_guest_username", "fleet_guest_password"})
 
 
 class Asked(Exception):
@@ -280,7 +280,7 @@ TASK = "- vmlab.vix.vm_power:\n    vm: web\n    state: powered_on\n"
         ("- hosts: localhost\n  module_defaults: {group/vmlab.vix.vix: {vm: web}}\n", "host_info does not take vm"),
         ("- hosts: localhost\n  module_defaults: {group/vmlab.vix.vix: {timeout: 9}}\n  tasks: [{vmlab.vix.vm_power: {vm: w, state: paused}}]\n", None),
         ("- hosts: localhost\n  module_defaults: {group/vmlab.vix.gast: {timeout: 9}}\n", "which there is not"),
-        ("- hosts: localhost\n  roles: [{role: vmlab.vix.service_check}]\n", "missing required arguments"),
+        ("- hosts: localhost\n  roles: [{role: vmlab.vix.lab}]\n", "missing required arguments"),
         ("- hosts: localhost\n  roles: [{role: vmlab.vix.service_chick}]\n", "is no role"),
         ("plugin: vmlab.vix.vms\nsources: [sleeping]\n", "sleeping"),
         ("plugin: vmlab.vix.vms\nkeyed_group: []\n", "keyed_group. Supported"),

@@ -156,6 +156,29 @@ def test_a_daemon_that_cannot_start_is_told_at_once(tmp_path):
     assert time.monotonic() - began < 5
 
 
+SLOW = """
+from openvix import server, world
+class World(world.World):
+    def __init__(self, directory):
+        time.sleep(2)
+        super().__init__(directory)
+server.World = World
+sys.exit(server.main())
+"""
+
+
+def test_a_world_may_take_its_time_to_be_read(openvix, monkeypatch):
+    vm = openvix.add_vm("web")
+    openvix.kill_daemon()
+    command = [*place.python(f"import time{SLOW}"), str(openvix.directory)]
+    (openvix.directory / "run" / "serve").write_bytes(b"".join(each.encode() + b"\0" for each in command))
+    monkeypatch.setattr(control, "START_SECONDS", 1.5)
+    connection, pid = control.start(openvix.directory)
+    with connection:
+        assert [each["vmx"] for each in connection.ask("OpenVIX_Status")["vms"]] == [vm]
+    openvix._reap(pid)
+
+
 def test_a_start_costs_no_imports_that_most_worlds_do_not_need():
     program = place.python("import openvix.server; print(*sys.modules)")
     loaded = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()

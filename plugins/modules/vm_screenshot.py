@@ -11,7 +11,8 @@ short_description: Save a picture of a guest's screen
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Saves a picture of a guest's screen as a PNG file on the machine that runs VMware. A reader sees the old file or the new one and never a part.
+  - Saves a picture of a guest's screen as a PNG file on the machine that runs VMware, or on the controller.
+    A reader sees the old file or the new one and never a part.
   - VIX takes pictures for a user who is logged in to the guest, and best for the one at its desktop, which O(guest_interactive) asks for.
 extends_documentation_fragment:
   - vmlab.vix._host
@@ -22,15 +23,24 @@ extends_documentation_fragment:
 options:
   dest:
     description:
-      - Full name of the file on the machine that runs VMware. Its folder must exist; a file of that name is replaced.
+      - Full name of the file. Its folder must exist; a file of that name is replaced.
     type: path
     required: true
+  fetch:
+    description:
+      - Whether O(dest) is a path of the controller, where a relative one begins at the folder of the playbook.
+        Otherwise it is one of the machine that runs VMware.
+    type: bool
+    default: false
   mode:
     description:
       - Permissions of the file, as an octal number. A screen may show secrets, so that nobody else may read the file unless this says so.
     type: raw
     default: '0600'
 attributes:
+  action:
+    description: Whether a plugin on the controller has a part in it, which brings the picture there.
+    support: full
   check_mode:
     support: full
     details:
@@ -44,7 +54,7 @@ attributes:
     details:
       - A picture is taken each time, and each time a change is reported.
 seealso:
-  - module: ansible.builtin.fetch
+  - module: vmlab.vix.guest_fetch
 """
 
 EXAMPLES = r"""
@@ -55,11 +65,13 @@ EXAMPLES = r"""
     guest_password: "{{ guest_password }}"
     dest: /tmp/web.png
 
-- name: Fetch it to the controller
-  ansible.builtin.fetch:
-    src: /tmp/web.png
-    dest: screens/
-    flat: true
+- name: Have it on the controller
+  vmlab.vix.vm_screenshot:
+    vm: /vms/web/web.vmx
+    guest_username: root
+    guest_password: "{{ guest_password }}"
+    dest: screens/web.png
+    fetch: true
 """
 
 RETURN = r"""
@@ -110,7 +122,15 @@ def work(guest, wanted):
 
 
 def main():
-    run_in_guest(work, options={"dest": {"type": "path", "required": True}, "mode": {"type": "raw", "default": "0600"}}, prepare=prepare)
+    run_in_guest(
+        work,
+        options={
+            "dest": {"type": "path", "required": True},
+            "fetch": {"type": "bool", "default": False},  # the action plugin's
+            "mode": {"type": "raw", "default": "0600"},
+        },
+        prepare=prepare,
+    )
 
 
 if __name__ == "__main__":

@@ -64,6 +64,15 @@ def collect(action, bundle, root):
                     landings.make_folder(root, name)
 
 
+def content(action, path):
+    """The bytes of a file on the VM host, which is a small one."""
+    with tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as folder:
+        copy = os.path.join(folder, "copy")
+        _copy(action, path, copy)
+        with open(copy, "rb") as file:
+            return file.read()
+
+
 @contextmanager
 def told(path):
     """Have what cannot be read or written on the controller fail the task with a sentence."""

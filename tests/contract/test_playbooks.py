@@ -57,6 +57,36 @@ def test_each_vmrun_command_for_guests_has_its_module(openvix, tmp_path):
     assert os.listdir(openvix.disk(vmx) / "tmp") == []
 
 
+SAMPLE = """#!/bin/sh
+echo "I am in $PWD"
+echo found > loot
+[ ! -e /tmp/sandbox/traces ] || echo "somebody was here before"
+: > /tmp/sandbox/traces
+exit 3
+"""
+
+
+def test_a_sample_is_run_in_a_guest_that_is_taken_back_each_time(openvix, tmp_path):
+    """The lesson of vsphere-automation-sdk-.net issue 15: restore, send, run, read, fetch and suspend, as one playbook."""
+    accounts = [{"name": "lab", "password": "s3cret-lab", "administrator": True}]
+    vmx = openvix.add_vm("box", accounts=accounts, snapshots=[{"name": "clean"}])
+    sample, variables, folder = tmp_path / "sample.sh", tmp_path / "guest.json", tmp_path / "results"
+    sample.write_text(SAMPLE)
+    folder.mkdir()
+    given = {"vmx": vmx, "snapshot": "clean", "sample": str(sample), "folder": str(folder), "guest_username": "lab", "guest_password": "s3cret-lab"}
+    variables.write_text(json.dumps(given))
+
+    for done in (playbook("sandbox", variables), playbook("sandbox", variables)):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "It ended with 3, " in done.stdout
+        assert "it said: I am in /tmp/sandbox/results" in done.stdout
+        assert "somebody was here before" not in done.stdout
+        assert "s3cret-lab" not in done.stdout + done.stderr
+        assert openvix.vms[vmx] == "suspended"
+    assert (folder / "results" / "loot").read_text() == "found\n"
+    assert (folder / "screen.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("table", "playbook", "module"), [("coming-from-vmrun", "vmrun", r"host_info|vm\w*"), ("coming-from-vmrun-guests", "vmrun_guests", r"guest_\w+")]
 )

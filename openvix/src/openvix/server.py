@@ -147,8 +147,9 @@ def main() -> int:
     os.write(lock, str(os.getpid()).encode())
     # What the daemon tries out lies in its world, where the next one finds it after a kill.
     os.environ["TMPDIR"] = str(place.scratch(directory))
-    world = World(directory)
+    # Whoever comes while a large world is read waits for its answer, and does not start another daemon.
     listener = place.listen(directory)
+    world = World(directory)
     note(f"serving {directory}")
     _serve(world, listener, lambda: _is_there(directory, lock))
     world.close()

@@ -21,14 +21,17 @@ HEADER = struct.Struct(">8s4x4sII")  # signature, length of the first chunk, its
 BITS = 0o777
 
 
-def checked(path, mode):
-    """Return the full path of the picture's file and its permissions as a number; raise Refused where it cannot be written."""
+def checked(path, mode, machine="the machine that runs VMware"):
+    """Return the full path of the picture's file and its permissions as a number; raise Refused where it cannot be written.
+
+    machine: which one this is, in messages.
+    """
     path = os.path.abspath(path)
     folder, doing = os.path.dirname(path), f"saving the screenshot as {path}"
     if os.path.exists(path) and not os.path.isfile(path):
         raise Refused("it is a folder or a device: give the full name of a file", doing=doing)
     if not os.path.isdir(folder):
-        raise Refused(f"{folder} is not a folder of the machine that runs VMware", doing=doing)
+        raise Refused(f"{folder} is not a folder of {machine}", doing=doing)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise Refused(f"this user may not write to {folder}", doing=doing)
     return path, _permissions(mode, doing)
@@ -47,10 +50,11 @@ def _permissions(mode, doing):
 def plan(guest, path, mode):
     """Return the plan that saves a picture of the screen as a PNG file, whatever is there; path and mode as checked() returns them."""
     taken = {"path": path, "state": "file", "mode": f"{mode:04o}"}
-    return Plan(_look(path), dict(taken), [partial(_save, guest, path, mode, taken)], lambda: taken)
+    return Plan(look(path), dict(taken), [partial(_save, guest, path, mode, taken)], lambda: taken)
 
 
-def _look(path):
+def look(path):
+    """What is at the path, in the words of a diff."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -63,10 +67,7 @@ def _look(path):
 def _save(guest, path, mode, taken):
     picture, doing = guest.screenshot(), f"saving the screenshot as {path}"
     width, height = dimensions(picture, doing)
-    try:
-        _write(path, mode, picture)
-    except OSError as error:
-        raise VixError(error.strerror, doing=doing) from error
+    write(path, mode, picture)
     taken.update(size=len(picture), checksum=hashlib.sha256(picture).hexdigest(), width=width, height=height)
 
 
@@ -80,8 +81,15 @@ def dimensions(picture, doing):
     return width, height
 
 
-def _write(path, mode, data):
+def write(path, mode, data):
     """Write a file of its own and rename it, so that a reader sees the old one or the new one, and nobody one that mode forbids."""
+    try:
+        _replace(path, mode, data)
+    except OSError as error:
+        raise VixError(error.strerror, doing=f"saving the screenshot as {path}") from error
+
+
+def _replace(path, mode, data):
     descriptor, part = tempfile.mkstemp(prefix=f".{os.path.basename(path)[:200]}.", suffix=".part", dir=os.path.dirname(path))
     try:
         with os.fdopen(descriptor, "wb") as file:

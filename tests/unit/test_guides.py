@@ -41,7 +41,7 @@ def reader(tmp_path, openvix_library):
         path = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         told = {"ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
         environment = {**os.environ, **told, "PATH": path, "HOME": str(tmp_path)}
-        begin = "trap 'openvix stop lab.world' EXIT\n"
+        begin = "trap 'for each in *.world; do openvix stop $each; done' EXIT\n"
         if product:
             (tmp_path / "world.toml").write_text("[world]" + WORLD.format(product=product), encoding="utf-8")
             (tmp_path / "secrets.yml").write_text("guest_password: secret\n", encoding="utf-8")
@@ -62,6 +62,7 @@ def blocks(name):
     ("name", "product", "shown"),
     [
         ("inventory", None, 8),
+        ("many-hosts", None, 1),
         ("first-steps-openvix", None, 3),
         ("first-steps-workstation", "workstation", 0),
         ("first-steps-fusion", "fusion", 0),

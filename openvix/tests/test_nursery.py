@@ -51,3 +51,17 @@ def test_of_two_daemons_of_a_nursery_the_second_leaves_the_world_to_the_first(wo
         with first, second:
             assert second.ask("OpenVIX_Status")["pid"] == pid
         eventually(lambda: none is None or control.exit_code(none) == 0)
+
+
+def test_where_a_daemon_gave_way_to_one_that_was_dying_another_is_started(world):
+    started = []
+
+    def serve(directory):
+        started.append(directory)
+        return control.serve(directory) if len(started) == 2 else os.posix_spawn("/bin/true", ["true"], {})
+
+    connection, pid = control.start(world, serve)
+
+    with connection:
+        assert connection.ask("OpenVIX_Status")["pid"] == pid
+    assert len(started) == 2

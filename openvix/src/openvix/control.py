@@ -240,17 +240,19 @@ def start(world: Path, serve=serve) -> tuple[Connection, int | None]:
 
     Returns a connection and the process id of the new daemon, None when another was quicker.
     """
-    pid = serve(world)
+    pid, ended = serve(world), None
     end = time.monotonic() + START_SECONDS
-    # A daemon that ends well has found another one serving.
-    ended = None
     while not ended and time.monotonic() < end:
         connection = connect(world)
         if connection:
             return connection, pid if ended is None else None
         if ended is None:
             ended = exit_code(pid)
-        time.sleep(0.002)
+            time.sleep(0.002)
+        else:
+            # One that ends well has found another one serving. If that does not answer, it was on its way out and has let go of the world by now.
+            time.sleep(0.05)
+            pid, ended = serve(world), None
     raise Unserved(f"no daemon answers for {world}; {world / 'run' / 'log'} may tell why")
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.vmlab.vix.plugins.module_utils import _session
 from ansible_collections.vmlab.vix.plugins.module_utils._files import leases
 from ansible_collections.vmlab.vix.plugins.module_utils._state import vms
 
@@ -20,7 +19,7 @@ lease 192.168.8.128 {{
 
 
 @pytest.fixture
-def asked(openvix, monkeypatch, tmp_path):
+def asked(openvix, on_host, monkeypatch, tmp_path):
     """Write a VM's card into its .vmx and the leases of this machine, and ask for its addresses and for what else there is to say."""
 
     def ask(text, **settings):
@@ -31,21 +30,12 @@ def asked(openvix, monkeypatch, tmp_path):
         path.write_text(text, encoding="utf-8")
         monkeypatch.setattr(leases, "LEASES", (str(path),))  # a table of this machine's places
         monkeypatch.setattr(leases, "RESERVATIONS", ())
-        options = {
-            "library": openvix.environment["VIX_LIBRARY"],
-            "provider": "default",
-            "hostname": None,
-            "port": 0,
-            "username": None,
-            "password": None,
-            "validate_certs": True,
-        }
 
         def work(host):
             look = vms.Look(["addresses"])
             return vms.describe(host, web, look)["addresses"], look.problems()
 
-        return _session.run(work, {**options, "timeout": 60})
+        return on_host(work, timeout=60)
 
     return ask
 

@@ -47,7 +47,7 @@ def _with_host_answered(work, options, crumb, part):
 
 @contextmanager
 def explained(host):
-    """Have it said which product it was that does not support what the "with" asks of it."""
+    """Have it said which product it was that does not support what the "with", or the function decorated so, asks of it."""
     try:
         yield
     except NotSupported as error:
@@ -67,12 +67,7 @@ def _with_host(work, options, crumb):
 def _with_host_for_each(work, items, concurrency, options, crumb, part):
     with _connect(options, crumb) as host, ThreadPoolExecutor(concurrency) as pool:
         for number, item in enumerate(items):
-            pool.submit(part, number, partial(_explained, work, host, item))
-
-
-def _explained(work, host, item):
-    with explained(host):
-        return work(host, item)
+            pool.submit(part, number, partial(explained(host)(work), host, item))
 
 
 def _connect(options, crumb):

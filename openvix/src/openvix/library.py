@@ -45,6 +45,11 @@ def compile_program(sources: list[Path], name: str) -> Path:
         return _compiled(name, sources, arguments)
 
 
+def compile_static(sources: list[Path], name: str, *libraries: str) -> Path:
+    """Return the path of the program of this name, compiled from C sources and static, so that it runs in any Linux. Raises CannotBuild."""
+    return _compiled(name, sources, ["-static", "-s", *FLAGS, *map(str, (path for path in sources if path.suffix == ".c")), *libraries])
+
+
 def compile_client(source: Path, library: Path | None = None) -> Path:
     """Return the path of a program that uses libvix.so or another library of these functions, compiled from one C source, or raise CannotBuild."""
     library = library or build()
@@ -84,13 +89,13 @@ def _compilers():
 
 
 def _compiled(name: str, read: list[Path], arguments: list[str]) -> Path:
-    cache = _cache()
+    folder = cache()
     said = ""
     for compiler in _compilers():
         key = hashlib.sha256(repr([compiler, arguments]).encode())
         for path in read:
             key.update(hashlib.sha256(path.read_bytes()).digest())
-        place = cache / key.hexdigest()[:16] / name
+        place = folder / key.hexdigest()[:16] / name
         if place.exists():
             return place
         said = said or _compile([*compiler, *arguments], place)
@@ -117,12 +122,13 @@ def _compile(command: list[str], place: Path) -> str:
         return (done.stderr or done.stdout).strip()[-2000:] or f"{command[0]} ended with {done.returncode}"
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Return the directory that keeps what takes long to make, made where it is missing; raise CannotBuild where it is another user's."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = Path(os.environ.get("OPENVIX_CACHE") or Path(home) / "openvix").absolute()
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    cache.mkdir(mode=0o700, exist_ok=True)
-    if cache.stat().st_uid != os.geteuid():
-        raise CannotBuild(f"{cache} belongs to another user, whose libraries are not to be trusted; set OPENVIX_CACHE to a directory of your own")
-    cache.chmod(0o700)
-    return cache
+    folder = Path(os.environ.get("OPENVIX_CACHE") or Path(home) / "openvix").absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise CannotBuild(f"{folder} belongs to another user, whose libraries are not to be trusted; set OPENVIX_CACHE to a directory of your own")
+    folder.chmod(0o700)
+    return folder

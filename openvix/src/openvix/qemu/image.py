@@ -176,6 +176,9 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     early, late = _modules(modules)
     (made / "initrd").write_bytes(_initrd(root / "usr/bin/busybox", early))
     _furnish(root, owners, tools, late)
+    if variant == "python":
+        say("compiling Python's own modules")
+        _compile_python(root)
     say("making the disk")
     _make_disk(root, owners, scratch / "root.raw", made / "root.qcow2")
 
@@ -235,6 +238,7 @@ def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
     members = [
         *map(cpio.directory, ("bin", "dev", "disk", "modules", "proc", "sys")),
         cpio.file("bin/busybox", busybox.read_bytes(), 0o755),
+        cpio.link("bin/sh", "busybox"),
         cpio.file("init", (library.source_folder("image") / "init").read_bytes(), 0o755),
         *(cpio.file(path, content) for path, content in modules.items()),
     ]
@@ -274,6 +278,17 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], tools: Path, module
         folder, _, name = path.rpartition("/")
         if folder and not any(os.path.lexists(root / each / name) for each in ("usr/bin", "usr/sbin")):
             (root / path).symlink_to("/usr/bin/busybox")
+
+
+def _compile_python(root: Path):
+    """Compile the modules of a tree's Python by itself: the guest would take seconds for it, each time where its user may not keep them."""
+    libraries = next((root / "usr/lib").glob("*/ld-linux-*.so.*"))
+    modules = next(root.glob("usr/lib/python3.*"))
+    python = [libraries, "--library-path", libraries.parent, root / "usr/bin" / modules.name, "-I", "-S"]
+    compiling = ["-m", "compileall", "-q", "-j", "0", "-x", "/lib2to3/tests/", "--invalidation-mode", "unchecked-hash", "-s", root, "-p", "/", modules]
+    done = subprocess.run([*map(str, python + compiling)], env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise CannotBuild(f"Python's modules do not compile: {(done.stdout + done.stderr).strip()[-200:]}")
 
 
 def _make_disk(root: Path, owners: dict[str, tuple[int, int]], raw: Path, made: Path):

@@ -195,7 +195,7 @@ def test_a_clone_is_whole_or_absent_wherever_the_daemon_is_killed(tmp_path, monk
         cloned(after, target)
     else:
         assert sorted(os.listdir(target.parent)) == ["copy.vmdk", "copy.vmsd", "copy.vmx", "openvix"]
-        assert (made.disk(1) / "etc/motd").read_text() == "mine"
+        assert (made.own / "disks/1/etc/motd").read_text() == "mine"
         assert [each.clones for each in tree.snapshots] == [(str(target),)]
 
 

@@ -118,6 +118,8 @@ def parser() -> argparse.ArgumentParser:
     starting.add_argument("--directory", metavar="DIR", type=Path, help="where the world of a world file or of a folder lives (default: NAME.world beside it)")
     starting.add_argument("--vms", metavar="N", type=int, default=0, help="have this many VMs, named vm00001 and so on (at most 99999)")
     starting.add_argument("--running", metavar="M", type=int, default=0, help="how many of those begin running")
+    brief = "what VMs run on of which the world file does not say it (default: simulated)"
+    starting.add_argument("--hypervisor", choices=worldfile.HYPERVISORS, help=brief)
     asking = command("status", status, "Show the VMs of a world.")
     listing = command("calls", calls, "Show what clients have called: process, function, VM and the error it ended with.")
     listing.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until the world is stopped or Ctrl-C")
@@ -213,7 +215,7 @@ def start(said):
     elif path.suffix == ".vmx":
         raise Mistake(f"{path} is a VM and no world file: give the folder that it lies in")
     else:
-        content = worldfile.load(path)
+        content = worldfile.load(path, said.hypervisor)
         directory = said.directory or beside(path)
     begin(directory, content, vms, {"count": said.vms, "running": said.running} if said.vms else None)
     exports = {"VIX_LIBRARY": library(), "OPENVIX_WORLD": str(directory.absolute())}

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from openvix import facts, machine, making, snapshots, vmsd, vmx
 from openvix.failure import Failure
-from openvix.guest import disks
 from openvix.machine import OFF, SUSPENDED, Machine
 
 # What a new VM gets anew.
@@ -111,7 +110,7 @@ def take_back(path: Path, made: list[str]):
 def fill(vm: Machine, path: Path, disk: int, base: int | None):
     """Write the files of a clone beside its place: of this disk of the VM, linked to this snapshot of it (None: to none)."""
     stage, name = beside(path), path.stem
-    disks.copy(vm.disk(disk), stage / "openvix" / "disks" / "1")
+    number = vm.guest.clone(disk, stage / "openvix")
     config = vmx.read(Path(vm.path).read_bytes())
     keys = config.keys()
     for key in keys:
@@ -121,7 +120,7 @@ def fill(vm: Machine, path: Path, disk: int, base: int | None):
             config.set(key, f"{name}.vmdk")
     config.set("displayName", f"Clone of {config.get('displayName', vm.name)}")
     config.set("checkpoint.vmState", "")
-    state = {"power": OFF, "booted": None, "ran": 0.0, "disk": 1, "captured": False, "snapshots": {}}
+    state = {"power": OFF, "booted": None, "ran": 0.0, "disk": number, "captured": False, "snapshots": {}}
     descriptor = making.DISK
     if base is not None:
         state["base"] = {"vmx": vm.path, "uid": base}

@@ -283,6 +283,7 @@ def end(directory: Path):
         # A daemon that ended in order has removed it, and ended the guests.
         if (directory / "run" / "socket").exists():
             place.end_sandboxed(directory)
+            place.end_emulating(directory)
             (directory / "run" / "socket").unlink()
     finally:
         os.close(lock)

@@ -15,11 +15,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from openvix import facts, folders, journal, struck, vmsd, vmx, worldfile
+from openvix import facts, folders, hypervisors, journal, struck, vmsd, vmx, worldfile
 from openvix.clock import RealClock, SteppedClock
 from openvix.failure import Failure
 from openvix.guest import disks, trees
-from openvix.guest.system import Guest
 from openvix.hosts import Host
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
@@ -57,11 +56,7 @@ class Machine:
         self.stopping = self.is_deleted = False
         self._config, self._config_stamp = None, None
         self._files_lock = threading.RLock()
-        runtime = self.own / "guest"
-        runtime.mkdir(mode=0o700, exist_ok=True)
-        hostname = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:63]
-        wanted = self._settings
-        self.guest = Guest(runtime, hostname=hostname or "vm", accounts=wanted["accounts"], processes=wanted["processes"])
+        self.guest = hypervisors.of(self._settings).new(self.own, hostname(self.name), self._settings, self)
         self.guest.environment = self.variables("environment")
 
     # What it is
@@ -99,7 +94,8 @@ class Machine:
         state, settings = self.state, self.settings
         if state["power"] != ON or settings["tools"] in ("not_installed", "never") or settings["question"]:
             return None
-        return state["booted"] + settings["boot_seconds"] + settings["tools_seconds"] - self.clock.now()
+        at = self.guest.tools_at(state["booted"], settings)
+        return None if at is None else at - self.clock.now()
 
     def tools_run(self) -> bool:
         left = self.tools_in()
@@ -216,26 +212,48 @@ class Machine:
 
     # Its guest
 
-    def boot(self, disk: int, frozen: bool = False):
+    def boot(self, resumed: bool = False, paused: bool = False) -> int:
+        """Run the guest; return the number of the disk that then changes."""
         with self._guest_lock:
             if self.closing.is_set():
                 raise Failure(facts.VIX_E_HOST_NOT_CONNECTED)
-            # A .vmx that cannot be read is told before anything runs.
-            shared = folders.visible(self.config())
-            self.guest.boot(self.disk(disk))
-            self.guest.share(shared)
-            if frozen:
-                self.guest.freeze()
+            return self.guest.start(self.state["disk"], self.config(), resumed=resumed, paused=paused)
 
-    def boot_or_off(self):
-        """Boot the guest of a VM that is on; a VM whose guest cannot boot is off."""
-        booted = False
+    def boot_or_off(self, resumed: bool = False):
+        """Run the guest of a VM that is on; a VM whose guest cannot run is off."""
+        disk = None
         try:
-            self.boot(self.state["disk"], frozen=self.power == PAUSED)
-            booted = True
+            disk = self.boot(resumed, paused=self.power == PAUSED)
         finally:
-            if not booted and not self.closing.is_set():
+            if disk is None and not self.closing.is_set():
                 self.save({**self.state, "power": OFF, "booted": None, "ran": 0.0}, lost=VARIABLES)
+        self.runs_from(disk)
+
+    def runs_from(self, disk: int):
+        """Have the state say from which disk the guest runs."""
+        if disk != self.state["disk"]:
+            self.save({**self.state, "disk": disk})
+
+    def turn_off(self):
+        """Have a VM off, whatever its guest does; logins and variables are forgotten."""
+        self.forget_logins()
+        self.save({**self.state, "power": OFF, "booted": None, "ran": 0.0}, lost=VARIABLES)
+        self.halt()
+
+    def ended(self):
+        """Have a VM off whose guest ended by itself, as nobody else has ended it meanwhile."""
+        with self.held():
+            if self.is_on and not self.guest.runs():
+                self.turn_off()
+
+    def restarted(self):
+        """Know that the guest restarted by itself; what waited for the end of this run learns of it."""
+        with self.held():
+            if self.is_on and self.guest.runs():
+                self.save({**self.state, "booted": self.clock.now(), "ran": 0.0}, lost=("environment",))
+        with self.changed:
+            self.run = object()
+            self.changed.notify_all()
 
     def show_folders(self):
         """Show the guest the folders that are shared with it now."""
@@ -249,28 +267,13 @@ class Machine:
             self.run = object()
             self.changed.notify_all()
 
-    def disk(self, number: int) -> Path:
-        return self.own / "disks" / str(number)
-
-    def copy_disk(self, source: int) -> int:
-        """Copy a disk and return the number of the copy."""
-        number = 1 + max(int(path.name) for path in (self.own / "disks").iterdir() if path.name.isdigit())
-        still = self.power == ON and source == self.state["disk"]
-        if still:
-            self.guest.freeze()
-        try:
-            disks.copy(self.disk(source), self.disk(number))
-        finally:
-            if still:
-                self.guest.thaw()
-        return number
+    def keep(self, memory: bool) -> int:
+        """Keep the guest as it is; return the number of what keeps it."""
+        return self.guest.keep(self.state["disk"], runs=self.power == ON, memory=memory)
 
     def drop_disks(self):
         """Remove every disk that neither the VM nor a snapshot uses."""
-        used = {str(self.state["disk"]), *(str(kept["disk"]) for kept in self.state["snapshots"].values())}
-        for place in (self.own / "disks").iterdir():
-            if place.name not in used:
-                disks.remove(place)
+        self.guest.drop({self.state["disk"], *(kept["disk"] for kept in self.state["snapshots"].values())})
 
     # Its files
 
@@ -326,17 +329,18 @@ class Machine:
     def settle(self):
         """Bring the guest to what the state says, whatever the last daemon left behind, and clear away what it left half done."""
         try:
-            disk = self.disk(self.state["disk"])
-            alive = self.guest.attach(disk)
-            if alive and not (self.is_on and self.guest.disk == disk):
+            disk = self.guest.take_over(self.state["disk"])
+            if disk is not None and not self.is_on:
                 self.guest.halt()
-                alive = False
-            if alive:
+            elif disk is not None:
+                self.runs_from(disk)
                 self.show_folders()
                 self.guest.freeze() if self.power == PAUSED else self.guest.thaw()
+            elif self.is_on and self.guest.is_lost(self.state["disk"]):
+                self.turn_off()
             elif self.is_on:
                 self.save({**self.state, "booted": self.clock.now(), "ran": 0.0})
-                self.boot_or_off()
+                self.boot_or_off(resumed=True)
             self.drop_disks()
             for beside in (*self.folder.glob(f".{glob.escape(self.name)}*.new"), *self.own.glob(".*.new")):
                 beside.unlink()
@@ -349,6 +353,8 @@ class Machine:
         # An operation that is under way gets a moment to end; one that lasts is left behind as if it had not begun.
         held = self.busy.acquire(timeout=1)
         with self._guest_lock:
+            if held and self.is_on:
+                self.runs_from(self.guest.leave(self.state["disk"]))
             self.guest.halt()
         if held:
             self.busy.release()
@@ -361,7 +367,7 @@ def remove_own(own: Path, disks_too: bool = True):
     for each in own.iterdir():
         if each.name == "disks":
             for disk in each.iterdir() if disks_too else ():
-                disks.remove(disk)
+                disks.remove(disk) if disk.is_dir() else disk.unlink()
             if disks_too:
                 each.rmdir()
         elif each.is_dir():
@@ -370,6 +376,11 @@ def remove_own(own: Path, disks_too: bool = True):
             each.unlink()
     if disks_too:
         own.rmdir()
+
+
+def hostname(name: str) -> str:
+    """Return what the guest of a VM of this name calls itself."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63] or "vm"
 
 
 def _is_ours(lock: Path) -> bool:

@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from pathlib import Path
 
-from openvix import encryption, journal, machine, vmsd, vmx
-from openvix.guest import disks
+from openvix import encryption, hypervisors, journal, machine, vmsd, vmx
 
 
 def make(folder: Path, name: str, settings: dict):
@@ -37,6 +35,7 @@ def config(name: str, settings: dict) -> bytes:
             "scsi0.virtualDev": "pvscsi",
             "scsi0:0.present": "TRUE",
             "scsi0:0.fileName": f"{name}.vmdk",
+            **({} if settings["hypervisor"] == "simulated" else {hypervisors.KEY: settings["hypervisor"]}),
             **({} if settings["guest_operations"] else {"guest.commands.enabled": "FALSE"}),
             **(encryption.keys(settings["password"]) if settings["password"] else {}),
             **({"checkpoint.vmState": f"{name}.vmss"} if settings["power"] == machine.SUSPENDED else {}),
@@ -56,14 +55,12 @@ def complete(folder: Path, name: str, settings: dict):
     machine.remove_own(own)
     (own / "disks").mkdir(mode=0o700, parents=True)
     tree = vmsd.read(metadata.read_bytes()) if metadata.exists() else vmsd.Tree()
-    suspended = bool(vmx.read((folder / f"{name}.vmx").read_bytes()).get("checkpoint.vmState"))
-    hostname = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63] or "vm"
-    disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"])
-    disk = 2 if tree.snapshots else 1
-    if tree.snapshots:
-        disks.copy(own / "disks" / "1", own / "disks" / "2")
+    config = vmx.read((folder / f"{name}.vmx").read_bytes())
+    suspended, hypervisor = bool(config.get("checkpoint.vmState")), config.get(hypervisors.KEY)
+    settings = {**settings, "hypervisor": hypervisor} if hypervisor == "qemu" else settings
+    disk, first = hypervisors.of(settings).make(own, machine.hostname(name), settings, bool(tree.snapshots))
     # The disk was the same when each of them was taken: they share one.
-    kept = {str(each.uid): {"disk": 1, "power": machine.ON if each.memory else machine.OFF, "ran": 0.0} for each in tree.snapshots}
+    kept = {str(each.uid): {"disk": first, "power": machine.ON if each.memory else machine.OFF, "ran": 0.0} for each in tree.snapshots}
     # A VM that is to be on has no guest yet: Machine.settle() boots it.
     power = machine.SUSPENDED if suspended else settings["power"]
     state = {"power": power, "booted": time.monotonic(), "ran": 0.0, "disk": disk, "captured": False, "snapshots": kept}

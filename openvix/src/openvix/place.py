@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from openvix import inventory
+from openvix import holding, inventory
 
 # The daemon is started by whoever needs it, from any environment: it finds its package without the help of that environment.
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
@@ -102,7 +102,7 @@ def holder(world: Path) -> int | None:
 def processes(world: Path) -> dict[int, str]:
     """Return the process ids and command lines of those that serve a world, have its path as an argument, or run in its guests, whoever started them."""
     mark, found = os.fsencode(world.absolute()), {}
-    known = {*sandboxed(world), _serving(world)}
+    known = {*sandboxed(world), *emulating(world), _serving(world)}
     for pid in _running():
         # A process may end, or belong to somebody else.
         with contextlib.suppress(OSError):
@@ -138,6 +138,22 @@ def sandboxed(folder: Path) -> set[int]:
             if _identity(Path(f"/proc/{pid}/root")) in roots or any(mount[4] == b"/" and mount[3].startswith(marks) for mount in mounts):
                 found.add(pid)
     return found
+
+
+def emulating(folder: Path) -> set[int]:
+    """Return the ids of the processes that real machines somewhere in this folder run in."""
+    return {pid for lock in _machine_locks(folder) for pid in holding.holders(lock) if holding.is_held(lock)}
+
+
+def end_emulating(folder: Path):
+    """Kill the processes that emulating() finds, and return once they are gone."""
+    for lock in _machine_locks(folder):
+        holding.end_holders(lock)
+
+
+def _machine_locks(folder: Path) -> list[Path]:
+    inside = (*folder.glob("vms/*/openvix/guest/qemu.lock"), *folder.glob("hosts/*/vms/*/openvix/guest/qemu.lock"))
+    return [*inside, *(path for home in inventory.folders(folder) for path in home.glob("openvix/guest/qemu.lock"))]
 
 
 def end_sandboxed(folder: Path):

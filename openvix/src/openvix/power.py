@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from openvix import clones, facts
 from openvix.failure import Failure
-from openvix.machine import OFF, ON, PAUSED, SUSPENDED, VARIABLES, Machine
+from openvix.machine import ON, PAUSED, SUSPENDED, Machine
 
 
 def on(vm: Machine, call, paused: bool, window: bool = False):
@@ -24,15 +24,17 @@ def on(vm: Machine, call, paused: bool, window: bool = False):
         resumes = vm.power == SUSPENDED
         vm.linger(call, facts.VIX_POWERSTATE_RESUMING if resumes else facts.VIX_POWERSTATE_POWERING_ON)
         ran = vm.state["ran"] if resumes else 0.0
-        vm.boot(vm.state["disk"], frozen=paused)
-        vm.save({**vm.state, "power": PAUSED if paused else ON, "booted": vm.clock.now() - ran, "ran": ran, "captured": False})
+        disk = vm.boot(resumes, paused)
+        vm.save({**vm.state, "power": PAUSED if paused else ON, "booted": vm.clock.now() - ran, "ran": ran, "captured": False, "disk": disk})
+        if resumes:
+            vm.drop_disks()
 
 
 def off(vm: Machine, call):
     with vm.operation(hard=True):
         vm.require_on()
         vm.linger(call, facts.VIX_POWERSTATE_POWERING_OFF)
-        _off(vm)
+        vm.turn_off()
 
 
 def reset(vm: Machine, call):
@@ -46,7 +48,8 @@ def suspend(vm: Machine, call):
     with vm.operation():
         vm.require_on()
         vm.linger(call, facts.VIX_POWERSTATE_SUSPENDING)
-        vm.save({**vm.state, "power": SUSPENDED, "ran": vm.ran(), "captured": False})
+        disk = vm.guest.suspend(vm.state["disk"])
+        vm.save({**vm.state, "power": SUSPENDED, "ran": vm.ran(), "captured": False, "disk": disk})
         vm.halt()
 
 
@@ -81,15 +84,16 @@ def stop_softly(vm: Machine, call, reset: bool):
         run, obeyed = vm.run, vm.settings["soft_stop"] == "obeyed"
         vm.stopping = obeyed
         call.progress()
-    end = vm.clock.now() + vm.settings["stop_seconds"] if obeyed else None
+    itself = obeyed and vm.guest.stop(reset)
+    end = vm.clock.now() + vm.settings["stop_seconds"] if obeyed and not itself else None
     try:
         with vm.changed:
             # A request that is ignored lasts as long as this run of the VM, or the client that waits for it.
             while vm.run is run and (end is None or end > vm.clock.now()) and not (end is None and call.is_orphan()):
                 vm.clock.wait(vm.changed, end)
         with vm.busy:
-            if vm.run is run and obeyed:
-                _reset(vm) if reset else _off(vm)
+            if vm.run is run and obeyed and not itself:
+                _reset(vm) if reset else vm.turn_off()
             elif vm.is_on != reset:
                 # Somebody else did something else to the VM meanwhile.
                 raise Failure(facts.VIX_E_CANCELLED)
@@ -116,12 +120,6 @@ def wait_for_tools(vm: Machine, call, seconds: int):
             left = vm.tools_in()
             times = [at for at in (left if left is None else vm.clock.now() + left, end) if at is not None]
             vm.clock.wait(vm.changed, min(times, default=None))
-
-
-def _off(vm: Machine):
-    vm.forget_logins()
-    vm.save({**vm.state, "power": OFF, "booted": None, "ran": 0.0}, lost=VARIABLES)
-    vm.halt()
 
 
 def _reset(vm: Machine):

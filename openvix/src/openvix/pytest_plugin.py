@@ -27,13 +27,13 @@ BOOK_SECONDS = 5.0
 class ServedWorld:
     """A world that a daemon of its own serves; directory is where it lies, environment what a client needs to find it."""
 
-    def __init__(self, directory: Path, library: str, settings: dict, serve=control.serve):
+    def __init__(self, directory: Path, library: str, settings: dict, serve=control.serve, hypervisor: str = "simulated"):
         self.directory, self._serve = directory, serve
         self.environment = {"VIX_LIBRARY": library, "OPENVIX_WORLD": str(directory)}
         self._forgiven = False
         self._daemons: list[int] = []
         place.prepare(directory)
-        worldfile.keep(directory, worldfile.check({"world": settings}))
+        worldfile.keep(directory, worldfile.check({"world": settings}, hypervisor))
         self._connection = self._start()
 
     def add_vm(self, name: str, **settings: object) -> str:
@@ -162,6 +162,11 @@ class ServedWorld:
             self._daemons.remove(pid)
 
 
+def pytest_addoption(parser):
+    brief = "what the VMs of the worlds of tests run on, unless the test says it (default: simulated)"
+    parser.getgroup("openvix").addoption("--hypervisor", default="simulated", choices=worldfile.HYPERVISORS, help=brief)
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", 'openvix(**settings): what [world] of a world file would say, for the world of this test: openvix(product="player")')
 
@@ -185,7 +190,8 @@ def openvix_nursery():
 def openvix(request, tmp_path_factory, monkeypatch, openvix_library, openvix_nursery):
     """A world of this test alone: see ServedWorld."""
     marked = request.node.get_closest_marker("openvix")
-    world = ServedWorld(tmp_path_factory.mktemp("openvix") / "world", openvix_library, marked.kwargs if marked else {}, openvix_nursery.serve)
+    directory, hypervisor = tmp_path_factory.mktemp("openvix") / "world", request.config.getoption("--hypervisor")
+    world = ServedWorld(directory, openvix_library, marked.kwargs if marked else {}, openvix_nursery.serve, hypervisor)
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     leaks = []

@@ -155,6 +155,7 @@ def main() -> int:
     world.close()
     # Where the world was removed, what tells of its guests is gone as well.
     place.end_sandboxed(directory)
+    place.end_emulating(directory)
     (directory / "run" / "socket").unlink(missing_ok=True)
     note("stopped")
     # Threads that wait for a guest or a client would keep the process.

@@ -71,7 +71,7 @@ def take(vm: Machine, name: str, description: str = "", memory: bool = False, on
     with_memory = memory and vm.is_on
     # Without its memory a running VM comes back powered off.
     power = vm.power if with_memory or vm.power == SUSPENDED else OFF
-    kept = {"disk": vm.copy_disk(vm.state["disk"]), "power": power, "ran": 0.0 if power == OFF else vm.ran()}
+    kept = {"disk": vm.keep(with_memory), "power": power, "ran": 0.0 if power == OFF else vm.ran()}
     before = vm.tree._replace(snapshots=(), current=0) if only else vm.tree
     tree = before.with_new(name, description, time.time_ns() // 1000, with_memory)
     snapshot = tree.find(tree.current)
@@ -111,7 +111,7 @@ def revert(vm: Machine, call, uid: int, stay_off: bool):
         kept = vm.state["snapshots"][str(uid)]
         power = OFF if stay_off and kept["power"] in (ON, PAUSED) else kept["power"]
         ran = 0.0 if power == OFF else kept["ran"]
-        disk = vm.copy_disk(kept["disk"])
+        disk = vm.guest.restored(kept["disk"])
         vm.forget_logins()
         # The guest ends first: a daemon that is killed here boots the VM again as it was before.
         vm.halt()
@@ -119,5 +119,5 @@ def revert(vm: Machine, call, uid: int, stay_off: bool):
         state = {**vm.state, "power": power, "booted": booted, "ran": ran, "disk": disk, "captured": power == SUSPENDED}
         vm.save(state, vm.tree._replace(current=uid), lost=machine.VARIABLES)
         if vm.is_on:
-            vm.boot_or_off()
+            vm.boot_or_off(resumed=True)
         vm.drop_disks()

@@ -21,7 +21,7 @@ def read_guest(vm, name: str) -> str:
         raise Failure(facts.VIX_E_INVALID_ARG)
     vm.require_on()
     if name == "ip":
-        return vm.settings["ip"] if vm.tools_run() else ""
+        return vm.guest.address() if vm.tools_run() else ""
     return vm.variables(RUNTIME).get((GUEST + name).lower(), vm.config().get(GUEST + name, ""))
 
 

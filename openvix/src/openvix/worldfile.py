@@ -16,6 +16,7 @@ from openvix import facts, journal, products
 KEPT = "world.json"
 
 TOOLS = ("installed", "not_installed", "outdated", "never")
+HYPERVISORS = ("simulated", "qemu")
 POWER_STATES = ("powered_off", "powered_on", "suspended", "paused")
 # What of a VM can be changed while a world is served.
 LIVE = (
@@ -46,12 +47,15 @@ class Mistake(Exception):
     """What the user said cannot be; the message is one sentence for them."""
 
 
-def load(path: Path) -> dict:
-    """Read a world file (TOML) and return it checked and complete: {"world":, "defaults":, "vm": {name: settings}, "fault": [...]}."""
+def load(path: Path, hypervisor: str | None = None) -> dict:
+    """Read a world file (TOML) and return it checked and complete: {"world":, "defaults":, "vm": {name: settings}, "fault": [...]}.
+
+    hypervisor: what VMs run on of which the file does not say it.
+    """
     import tomllib
 
     try:
-        return check(tomllib.loads(path.read_text(encoding="utf-8")))
+        return check(tomllib.loads(path.read_text(encoding="utf-8")), hypervisor)
     except OSError as error:
         raise Mistake(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -87,10 +91,12 @@ def kept(directory: Path) -> dict:
     }
 
 
-def check(said: dict) -> dict:
+def check(said: dict, hypervisor: str | None = None) -> dict:
     """Return a whole world file checked, with everything in it that was left out."""
     _known(said, ("world", "host", "defaults", "vm", "fault"), "a world file")
     defaults = table(said.get("defaults", {}), VM, "[defaults]")
+    if hypervisor and "hypervisor" not in said.get("defaults", {}):
+        defaults["hypervisor"] = hypervisor
     vms = said.get("vm", {})
     if not isinstance(vms, dict):
         raise Mistake("vm must be tables like [vm.web]")
@@ -354,6 +360,9 @@ VM = {
     "memory": (1024, _whole(1, 1 << 24)),
     "cpus": (1, _whole(1, 1024)),
     "hardware": (0, _whole(0, 99)),
+    "hypervisor": ("simulated", _one_of(*HYPERVISORS)),
+    "guest_image": ("plain", _one_of("plain", "python")),
+    "accelerator": ("tcg", _one_of("tcg", "kvm", "hvf")),
     "tools": ("installed", _one_of(*TOOLS)),
     "tools_image": (True, _truth),
     "ip": ("", _text),

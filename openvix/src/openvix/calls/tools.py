@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from openvix import facts, power, screen, upgrades
+from openvix import facts, power, upgrades
 from openvix.calls.table import account_of, job, require, require_bits
 from openvix.failure import Failure
 
@@ -54,6 +54,5 @@ def capture_screen_image(call, machine, form, properties):
     if form != facts.VIX_CAPTURESCREENFORMAT_PNG:
         raise Failure(facts.VIX_E_SCREEN_CAPTURE_BAD_FORMAT)
     account_of(call, machine)
-    config = machine.config()
-    image = screen.picture([config.get("displayName", machine.name), machine.power.replace("_", " "), config.get("guestOS", "other")])
+    image = machine.guest.screen(machine.config())
     return [[facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, image, facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_SIZE, len(image)]]

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Locks that a process holds as long as it lives: by them it is found again, and by no number that another process may have later."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+from pathlib import Path
+
+END_SECONDS = 10
+
+
+def is_held(lock: Path) -> bool:
+    """Return whether a process holds this lock."""
+    try:
+        file = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(file)
+
+
+def holders(lock: Path) -> list[int]:
+    """Return the ids of the processes that have this lock open, other than this one."""
+    try:
+        wanted = lock.stat()
+    except FileNotFoundError:
+        return []
+    found = []
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()):
+        # A process may end, or belong to somebody else.
+        with contextlib.suppress(OSError):
+            if any(os.path.samestat(os.stat(f"/proc/{pid}/fd/{each}"), wanted) for each in os.listdir(f"/proc/{pid}/fd")):
+                found.append(pid)
+    return found
+
+
+def end_holders(lock: Path):
+    """Kill the processes that have this lock open, and return once they are gone."""
+    for pid in holders(lock) if is_held(lock) else ():
+        with contextlib.suppress(ProcessLookupError):
+            handle = os.pidfd_open(pid)
+            try:
+                # Asked again with the handle open: it is of this process and of no later one with the same number.
+                if pid in holders(lock):
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                    select.select([handle], [], [], END_SECONDS)
+            finally:
+                os.close(handle)

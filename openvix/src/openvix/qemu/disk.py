@@ -1,0 +1,85 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The disk of a real machine: one qcow2 file, and within it what was kept of it, by number."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from openvix import journal
+
+SECONDS = 600
+
+
+class DiskError(Exception):
+    """What was to be done with a disk cannot be done; the message says what and why."""
+
+
+class Disk:
+    """The disk of the VM that has its disks in this directory. What was kept has a number from 1 up; 0 is what the machine changes."""
+
+    def __init__(self, folder: Path):
+        self._folder, self.path = folder, folder / "machine.qcow2"
+
+    def kept(self) -> dict[int, dict]:
+        """Return what is kept beside each number: on which hardware the machine ran if its memory is kept with it (else None)."""
+        return {int(path.stem): json.loads(path.read_bytes()) for path in self._folder.glob("*.json") if path.stem.isdigit()}
+
+    def announce(self, hardware: dict | None) -> int:
+        """Return the number under which something is to be kept next: named before it is there, so that nothing is kept of which nobody knows."""
+        number = 1 + max(self.kept(), default=0)
+        journal.replace(self._folder / f"{number}.json", json.dumps({"hardware": hardware}).encode())
+        return number
+
+    def forget(self, number: int):
+        """Know no more of a number, once nothing is kept under it."""
+        (self._folder / f"{number}.json").unlink(missing_ok=True)
+
+    # While no QEMU has it open
+
+    def keep(self) -> int:
+        """Keep the disk as it is. Raises DiskError."""
+        number = self.announce(None)
+        image("snapshot", "-c", str(number), str(self.path))
+        return number
+
+    def restore(self, number: int):
+        """Have the disk as it was kept under this number. Raises DiskError."""
+        image("snapshot", "-a", str(number), str(self.path))
+
+    def drop(self, number: int):
+        """Keep no longer what is kept under this number, if there is anything. Raises DiskError."""
+        if str(number) in self.tags():
+            image("snapshot", "-d", str(number), str(self.path))
+        self.forget(number)
+
+    # Also beside one
+
+    def tags(self) -> list[str]:
+        """Return the numbers under which something is kept in the file. Raises DiskError."""
+        said = json.loads(image("info", "-U", "-f", "qcow2", "--output=json", str(self.path)))
+        return [each["name"] for each in said.get("snapshots", [])]
+
+    def copy(self, number: int, target: Path):
+        """Make a disk at target that begins with what is kept under this number. Raises DiskError."""
+        what = ("-l", f"snapshot.name={number}") if number else ()
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        image("convert", "-U", "-f", "qcow2", "-O", "qcow2", *what, str(self.path), str(target))
+
+
+def image(*arguments: str) -> bytes:
+    """Run qemu-img and return what it prints. Raises DiskError."""
+    try:
+        done = subprocess.run(["qemu-img", *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
+    except FileNotFoundError:
+        raise DiskError("qemu-img is not installed; openvix doctor says how to get it") from None
+    except subprocess.TimeoutExpired:
+        raise DiskError(f"qemu-img {arguments[0]} does not end within {SECONDS} s") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it failed"]
+        raise DiskError(f"qemu-img {arguments[0]}: {said[-1]}")
+    return done.stdout

@@ -1,0 +1,167 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One QEMU: started so that it outlives the daemon, found again by the next one, and ended.
+
+In its directory lie a lock that it holds as long as it runs, its two sockets (one client each), and what it complains of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from openvix import holding, journal
+
+PROGRAM = "qemu-system-x86_64"
+LOCK, QMP, TOOLS, HARDWARE, COMPLAINTS = "qemu.lock", "qmp", "tools", "hardware.json", "qemu.log"
+END_SECONDS = 10
+# Memory below which the guest does not boot, in megabytes.
+LEAST_MEMORY = 96
+PORT = "openvix.tools"
+
+
+class CannotStart(Exception):
+    """No QEMU runs; the message says why."""
+
+
+class Hardware(NamedTuple):
+    """What of a machine must be the same where its memory is brought back."""
+
+    type: str
+    memory: int
+    cpus: int
+    network: bool
+    accelerator: str
+
+
+class Software(NamedTuple):
+    """What a machine boots: the files of a kernel and an initial RAM disk, and the kernel's command line."""
+
+    kernel: Path
+    initrd: Path
+    append: str
+
+
+class Emulator:
+    """The QEMU of one VM, which has this directory for it."""
+
+    def __init__(self, folder: Path):
+        self._folder, self._process = folder, None
+
+    def start(self, hardware: Hardware, software: Software, disk: Path, *, tag: str | None, paused: bool):
+        """Start it with the disk, from the memory that is kept there under a tag (None: from its start). Raises CannotStart."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.ExitStack() as held:
+            lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            held.callback(os.close, lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CannotStart("another QEMU runs the machine") from None
+            complaints = held.enter_context(open(self._folder / COMPLAINTS, "wb"))
+            sockets = [held.enter_context(self._listener(name)) for name in (QMP, TOOLS)]
+            # Written first: a daemon that is killed now leaves a QEMU of which it is known what it runs on.
+            self.remember(hardware)
+            command = self._command(hardware, software, disk, *(each.fileno() for each in sockets))
+            command += ["-loadvm", tag] if tag else []
+            command += ["-S"] if paused else []
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=complaints,
+                    stderr=complaints,
+                    # It holds the lock and listens as long as it lives.
+                    pass_fds=[lock, *(each.fileno() for each in sockets)],
+                    start_new_session=True,
+                    cwd="/",
+                )
+            except FileNotFoundError:
+                raise CannotStart(f"{PROGRAM} is not installed; openvix doctor says how to get it") from None
+
+    def hardware(self) -> Hardware:
+        """Return what the one runs on that was started last."""
+        return Hardware(*json.loads((self._folder / HARDWARE).read_bytes()))
+
+    def remember(self, hardware: Hardware):
+        """Know better what the one runs on that was started last."""
+        journal.replace(self._folder / HARDWARE, json.dumps(hardware).encode())
+
+    def is_alive(self) -> bool:
+        return holding.is_held(self._folder / LOCK)
+
+    def dial(self, name: str) -> socket.socket:
+        """Return a connection to one of its sockets. Raises OSError."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._near(name, connection.connect)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+    def end(self):
+        """Kill it, if it runs, and return once it is gone; what it complained of stays."""
+        holding.end_holders(self._folder / LOCK)
+        # Its directory may have been removed, and the lock with it.
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+        self.reap()
+        for name in (LOCK, QMP, TOOLS, HARDWARE):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def reap(self):
+        """Know of the end of a QEMU that has ended, if it was started here."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_SECONDS)
+
+    def complaint(self) -> str:
+        """Return the last line that it complained of, "" for none."""
+        with contextlib.suppress(OSError):
+            lines = (self._folder / COMPLAINTS).read_text(errors="replace").strip().splitlines()
+            return lines[-1] if lines else ""
+        return ""
+
+    def _listener(self, name: str) -> socket.socket:
+        (self._folder / name).unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._near(name, listener.bind)
+        listener.listen(1)
+        return listener
+
+    def _near(self, name: str, act):
+        """Call act(address) with an address of a socket that is short enough for sun_path."""
+        folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return act(f"/proc/self/fd/{folder}/{name}")
+        finally:
+            os.close(folder)
+
+    def _command(self, hardware: Hardware, software: Software, disk: Path, qmp: int, tools: int) -> list[str]:
+        drive = {
+            "driver": "qcow2",
+            "node-name": "disk0",
+            "discard": "unmap",
+            "file": {"driver": "file", "filename": str(disk)},
+        }
+        accelerator = "tcg,tb-size=32" if hardware.accelerator == "tcg" else hardware.accelerator
+        return [
+            *(PROGRAM, "-no-user-config", "-nodefaults", "-display", "none", "-vga", "std"),
+            *("-M", hardware.type, "-accel", accelerator, "-m", str(hardware.memory), "-smp", str(hardware.cpus)),
+            *("-kernel", str(software.kernel), "-initrd", str(software.initrd), "-append", software.append),
+            *("-blockdev", json.dumps(drive), "-device", "virtio-blk-pci,drive=disk0"),
+            *("-chardev", f"socket,id=tools,fd={tools},server=on,wait=off"),
+            *("-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=tools,name={PORT}"),
+            *("-chardev", f"socket,id=qmp,fd={qmp},server=on,wait=off", "-mon", "chardev=qmp,mode=control"),
+            *(("-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=") if hardware.network else ()),
+            *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
+        ]

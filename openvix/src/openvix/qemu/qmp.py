@@ -1,0 +1,125 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""QMP: how a QEMU is told what to do, and tells what happened (docs/interop/qmp-spec.rst of QEMU)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable
+
+# A line that is longer is none of QEMU's.
+LONGEST = 4 * 1024 * 1024
+SECONDS = 30.0
+# How long a job may take that writes or reads the memory of a machine.
+JOB_SECONDS = 300.0
+ENDED = ("concluded", "null")
+
+
+class Refused(Exception):
+    """QEMU cannot do what it was told; the message is its own."""
+
+
+class Gone(Exception):
+    """The QEMU has ended, or answers no more."""
+
+
+class Qmp:
+    """A conversation with one QEMU; events are told from a thread of its own, and so is the end (None), exactly once."""
+
+    def __init__(self, connection: socket.socket, tell: Callable[[dict | None], None]):
+        """Begin the conversation on a connected socket. Raises Gone."""
+        self._connection, self._tell = connection, tell
+        self._asking, self._changed = threading.Lock(), threading.Condition()
+        self._answers: dict[int, dict] = {}
+        self._asked = 0
+        self._jobs: dict[str, str] = {}
+        self._over = False
+        connection.settimeout(SECONDS)
+        self._lines = connection.makefile("rb")
+        if "QMP" not in self._line():
+            raise Gone("what answers is no QEMU")
+        connection.settimeout(None)
+        self._reader = threading.Thread(target=self._read, name="qmp", daemon=True)
+        self._reader.start()
+        self.ask("qmp_capabilities")
+
+    def ask(self, command: str, seconds: float = SECONDS, **arguments):
+        """Have a command carried out and return what it returns. Raises Refused, Gone."""
+        with self._asking:
+            self._asked += 1
+            number = self._asked
+            line = json.dumps({"execute": command, "arguments": arguments, "id": number}).encode()
+            try:
+                self._connection.sendall(line + b"\n")
+            except OSError as error:
+                raise Gone(f"QEMU has ended: {error}") from None
+            with self._changed:
+                if not self._changed.wait_for(lambda: number in self._answers or self._over, seconds):
+                    raise Gone(f"QEMU does not answer {command} within {seconds:g} s")
+                if number not in self._answers:
+                    raise Gone(f"QEMU ended before it answered {command}")
+                answer = self._answers.pop(number)
+        if "error" in answer:
+            raise Refused(f"{command}: {answer['error'].get('desc', 'refused')}")
+        return answer["return"]
+
+    def job(self, command: str, name: str, **arguments):
+        """Have a command carried out that is a job of QEMU's, and return once it is done. Raises Refused, Gone."""
+        with self._changed:
+            self._jobs[name] = "created"
+        try:
+            self.ask(command, **{"job-id": name, **arguments})
+            with self._changed:
+                if not self._changed.wait_for(lambda: self._jobs[name] in ENDED or self._over, JOB_SECONDS):
+                    raise Gone(f"QEMU does not end {command} within {JOB_SECONDS:g} s")
+                if self._jobs[name] not in ENDED:
+                    raise Gone(f"QEMU ended during {command}")
+            said = [job.get("error") for job in self.ask("query-jobs") if job.get("id") == name]
+            self.ask("job-dismiss", id=name)
+        finally:
+            with self._changed:
+                del self._jobs[name]
+        if any(said):
+            raise Refused(f"{command}: {said[0]}")
+
+    def close(self):
+        """End the conversation; the QEMU goes on. The end is told to nobody."""
+        self._tell = lambda event: None
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+    def _read(self):
+        try:
+            while True:
+                said = self._line()
+                with self._changed:
+                    if "return" in said or "error" in said:
+                        self._answers = {said.get("id"): said}
+                    elif said.get("event") == "JOB_STATUS_CHANGE":
+                        job = said.get("data", {})
+                        if job.get("id") in self._jobs:
+                            self._jobs[job["id"]] = job.get("status")
+                    self._changed.notify_all()
+                if "event" in said:
+                    self._tell(said)
+        except Gone:
+            with self._changed:
+                self._over = True
+                self._changed.notify_all()
+            self._tell(None)
+
+    def _line(self) -> dict:
+        try:
+            line = self._lines.readline(LONGEST)
+            said = json.loads(line) if line.endswith(b"\n") else None
+        except (OSError, ValueError) as error:
+            raise Gone(f"QEMU says what nobody can read: {error}") from None
+        if not isinstance(said, dict):
+            raise Gone("QEMU has ended")
+        return said

@@ -1,0 +1,173 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A QEMU of its own for each machine, with an empty disk and nothing to boot: its start, its end, and being found again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from waiting import eventually
+
+from openvix import holding, place
+from openvix.qemu import disk, emulator
+from openvix.qemu.disk import Disk, DiskError
+from openvix.qemu.emulator import CannotStart, Emulator, Hardware, Software
+from openvix.qemu.qmp import Gone, Qmp, Refused
+
+pytestmark = [pytest.mark.qemu, pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or not shutil.which("qemu-img"), reason="QEMU is not installed here")]
+
+HARDWARE = Hardware("pc", 96, 1, False, "tcg")
+
+
+class Bare(Emulator):
+    """One whose machine has nothing to boot."""
+
+    def _command(self, *what):
+        command = super()._command(*what)
+        at = command.index("-kernel")
+        return command[:at] + command[at + 6 :]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of a VM in a world, with characters that a command line may trip over."""
+    own = tmp_path / "a world, of $some" / "vms" / "web" / "openvix"
+    (own / "disks").mkdir(parents=True)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(Disk(own / "disks").path), "64M"], check=True)
+    yield own
+    place.end_emulating(own.parents[2])
+
+
+def started(folder, **more):
+    own = Bare(folder / "guest")
+    own.start(HARDWARE, Software(folder, folder, ""), Disk(folder / "disks").path, **{"tag": None, "paused": False, **more})
+    return own
+
+
+def talk(own, events=None):
+    return Qmp(own.dial(emulator.QMP), (events if events is not None else []).append)
+
+
+def test_it_runs_until_it_is_ended_and_leaves_only_what_it_complained_of(folder):
+    own, events = started(folder), []
+    qmp = talk(own, events)
+    assert qmp.ask("query-status")["running"] is True
+    assert own.is_alive()
+    assert len(place.emulating(folder.parents[2])) == 1
+
+    own.end()
+
+    eventually(lambda: events == [None])
+    assert not own.is_alive()
+    assert os.listdir(folder / "guest") == [emulator.COMPLAINTS]
+    assert place.emulating(folder.parents[2]) == set()
+
+
+def test_it_outlives_who_started_it_and_another_talks_to_it(folder):
+    code = f"import sys; sys.path[:0] = {sys.path!r}; from pathlib import Path; import test_emulator; test_emulator.started(Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", code, str(folder)], check=True, timeout=60)
+    later = Bare(folder / "guest")
+    assert later.is_alive()
+    assert later.hardware() == HARDWARE
+    first = talk(later)
+    first.close()
+    qmp = talk(later)
+    assert qmp.ask("query-status")["running"] is True
+    later.end()
+    assert not later.is_alive()
+
+
+def test_a_second_one_of_the_same_machine_is_refused_and_harms_nothing(folder):
+    own = started(folder)
+    with pytest.raises(CannotStart, match="another QEMU runs the machine"):
+        started(folder)
+    assert talk(own).ask("query-status")["running"] is True
+
+
+def test_one_that_is_killed_is_known_as_gone_and_another_can_start(folder):
+    own, events = started(folder), []
+    talk(own, events)
+    [pid] = holding.holders(folder / "guest" / emulator.LOCK)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: events == [None])
+    eventually(lambda: not own.is_alive())
+    assert talk(started(folder)).ask("query-status")["running"] is True
+
+
+def test_why_it_does_not_start_is_told(folder):
+    own = started(folder, tag="7")
+    with pytest.raises(Gone):
+        talk(own)
+    own.end()
+    assert "7" in own.complaint()
+    assert "snapshot" in own.complaint().lower()
+
+
+def test_without_qemu_it_is_said_how_to_get_it(folder, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(CannotStart, match="is not installed; openvix doctor says how to get it"):
+        started(folder)
+    with pytest.raises(DiskError, match="is not installed; openvix doctor says how to get it"):
+        Disk(folder / "disks").tags()
+
+
+def test_what_is_kept_of_a_running_machine_is_found_in_its_disk(folder):
+    own, kept = started(folder, paused=True), Disk(folder / "disks")
+    qmp = talk(own)
+    assert qmp.ask("query-status")["running"] is False
+    number = kept.announce(HARDWARE)
+    qmp.job("snapshot-save", "save", tag=str(number), vmstate="disk0", devices=["disk0"])
+    with pytest.raises(Refused, match=r"^snapshot-save: .*exist"):
+        qmp.job("snapshot-save", "again", tag=str(number), vmstate="disk0", devices=["disk0"])
+    assert (kept.tags(), kept.kept()) == (["1"], {1: {"hardware": [*HARDWARE]}})
+    own.end()
+
+    for paused in (False, True):
+        resumed = started(folder, tag="1", paused=paused)
+        assert talk(resumed).ask("query-status")["running"] is not paused
+        resumed.end()
+
+
+def test_a_disk_keeps_restores_copies_and_forgets(folder):
+    kept = Disk(folder / "disks")
+
+    def write(pattern):
+        subprocess.run(["qemu-io", "-f", "qcow2", "-c", f"write -P {pattern} 0 4096", str(kept.path)], check=True, capture_output=True)
+
+    def holds(pattern, path=None):
+        command = ["qemu-io", "-f", "qcow2", "-c", f"read -P {pattern} 0 4096", str(path or kept.path)]
+        return b"Pattern verification failed" not in subprocess.run(command, check=False, capture_output=True).stdout
+
+    write(1)
+    assert kept.keep() == 1
+    write(2)
+    assert kept.keep() == 2
+    write(3)
+    assert holds(3)
+    kept.restore(1)
+    assert holds(1)
+    kept.copy(2, folder / "copy")
+    kept.copy(0, folder / "now")
+    assert holds(2, folder / "copy")
+    assert holds(1, folder / "now")
+    kept.drop(1)
+    kept.drop(1)
+    assert (kept.tags(), list(kept.kept())) == (["2"], [2])
+    assert kept.keep() == 3
+    with pytest.raises(DiskError, match=r"^qemu-img snapshot: "):
+        kept.restore(1)
+
+
+def test_what_was_announced_and_never_kept_is_forgotten_like_the_rest(folder):
+    kept = Disk(folder / "disks")
+    number = kept.announce(HARDWARE)
+    assert disk.Disk(folder / "disks").kept() == {number: {"hardware": [*HARDWARE]}}
+    kept.drop(number)
+    assert kept.kept() == {}

@@ -144,6 +144,8 @@ def parser() -> argparse.ArgumentParser:
         if rest:
             added.add_argument("rule", metavar=rest, nargs=many)
         about(added, default=argparse.SUPPRESS)
+    examining = command("doctor", examine, "Say what this machine lacks for OpenVIX, and how to get it; exit code 1 if anything is missing.")
+    examining.add_argument("--json", action="store_true", help="print one JSON value")
     guesting = command("guest", None, "Build what real guests boot from.", epilog=GUESTS)
     actions = guesting.add_subparsers(title="actions", required=True, metavar="ACTION")
     brief = "Build the image of real guests, where there is none yet, and print where it is."
@@ -183,6 +185,22 @@ def build_guest(said):
     except KeyboardInterrupt:
         raise Mistake("the build is given up, and nothing of it is left") from None
     print(found.root.parent)
+
+
+def examine(said):
+    from openvix import doctor
+
+    findings = list(doctor.look())
+    command, bad = doctor.install(findings), [finding for finding in findings if finding.needed and not finding.fine]
+    if said.json:
+        print(json.dumps({"fine": not bad, "install": command, "findings": [finding._asdict() for finding in findings]}, indent=2))
+    else:
+        states = ["fine" if finding.fine else "missing" if finding.needed else "optional" for finding in findings]
+        print_table(("state", "for", "what", ""), [[state, each.purpose, each.name, each.said] for state, each in zip(states, findings, strict=True)])
+        if command:
+            print(f"\nOn Debian, this installs what is missing (as root):\n    {command}")
+    if bad:
+        raise Mistake(f"this machine lacks {', '.join(finding.name for finding in bad)}")
 
 
 def lay_out(said):

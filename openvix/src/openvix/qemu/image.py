@@ -28,6 +28,8 @@ from openvix.library import CannotBuild
 from openvix.qemu import cpio, kernel, packages, seed
 
 FORMAT = 1
+# Whose programs are in it.
+MACHINE = "x86_64"
 VARIANTS = ("plain", "python")
 # It depends on the kernel of today, whose name changes with each update: never say which.
 KERNEL, KERNELS = "linux-image-cloud-amd64", "linux-image-"
@@ -143,6 +145,8 @@ def _read(folder: Path, recipe: str) -> Image | None:
 
 
 def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]) -> Image:
+    if os.uname().machine != MACHINE:
+        raise CannotBuild(f"an image is built on {MACHINE}, and this machine is {os.uname().machine}")
     missing = {package for name, package in COMMANDS.items() if not command(name)}
     if missing:
         raise CannotBuild(f"an image is made with {', '.join(COMMANDS)}, of which some are missing: apt install {' '.join(sorted(missing))}")
@@ -150,7 +154,7 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     if not sources:
         raise CannotBuild(f"there are no sources of the guest's tools in {library.source_folder('tools')}")
     say("compiling the guest's tools")
-    tools = library.compile_static(sources, "openvix-tools", "-lcrypt")
+    tools = library.compile_static(sources, "openvix-tools", "crypt")
     say("asking apt")
     names = packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
     wanted = packages.find([packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)

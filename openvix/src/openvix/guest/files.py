@@ -162,7 +162,7 @@ def write_new(disk: Path, account: Account, path: str, content: bytes):
 def copy_in(disk: Path, account: Account, host_path: str, path: str):
     """Copy a file or directory of the host to a path of the guest."""
     with paths.find(disk, path) as place:
-        source = _host(host_path)
+        source = on_host(host_path)
         if path.endswith("/") and not os.path.isdir(source):
             raise error(errno.EISDIR, path)
         os.stat(source)
@@ -174,7 +174,7 @@ def copy_out(disk: Path, account: Account, path: str, host_path: str):
     """Copy a file or directory of the guest to a path of the host."""
     with paths.find(disk, path) as place:
         manner = trees.Manner(check=lambda each: rights.must_read(account, each), source_forced=_forced(account, place))
-        trees.copy(place.directory, place.name, None, _host(host_path), "" if place.path == "/" else place.path, manner)
+        trees.copy(place.directory, place.name, None, on_host(host_path), "" if place.path == "/" else place.path, manner)
 
 
 def make_share_points(disk: Path, names: set[str]):
@@ -199,7 +199,7 @@ def make_share_points(disk: Path, names: set[str]):
                 os.mkdir(name, 0o755, dir_fd=directory)
 
 
-def _host(path: str) -> str:
+def on_host(path: str) -> str:
     """Return a path of the host without links: VIX follows them there, a copy does not."""
     if not os.path.isabs(path) or "\0" in path:
         raise error(errno.EINVAL, path)

@@ -93,15 +93,15 @@ def copy(source: int | None, name: str, target: int | None, new: str, path: str,
                         raise
             _finish(outer, info, manner)
     elif kind == stat.S_IFLNK:
-        _make_way(target, new, replaced=(stat.S_IFLNK, stat.S_IFREG))
+        make_way(target, new, replaced=(stat.S_IFLNK, stat.S_IFREG))
         os.symlink(os.readlink(name, dir_fd=source), new, dir_fd=target)
     elif kind == stat.S_IFREG:
-        _make_way(target, new, replaced=(stat.S_IFLNK,))
+        make_way(target, new, replaced=(stat.S_IFLNK,))
         create = os.O_WRONLY | os.O_CREAT
         with opened(name, os.O_RDONLY, source, forced=manner.source_forced) as inner, opened(new, create, target, mode, forced=manner.target_forced) as outer:
             # A pipe may have come in the place of either.
-            _must_be_file(inner, path)
-            _must_be_file(outer, new)
+            must_be_file(inner, path)
+            must_be_file(outer, new)
             os.ftruncate(outer, 0)
             while block := os.read(inner, BLOCK):
                 write(outer, block)
@@ -112,7 +112,7 @@ def copy(source: int | None, name: str, target: int | None, new: str, path: str,
         os.mkfifo(new, mode, dir_fd=target)
 
 
-def _must_be_file(file: int, path: str):
+def must_be_file(file: int, path: str):
     if not stat.S_ISREG(os.fstat(file).st_mode):
         raise error(errno.EISDIR, path)
 
@@ -123,7 +123,7 @@ def _finish(file: int, info: os.stat_result, manner: Manner):
         os.utime(file, ns=(info.st_atime_ns, info.st_mtime_ns))
 
 
-def _make_way(directory: int | None, name: str, replaced: tuple[int, ...]):
+def make_way(directory: int | None, name: str, replaced: tuple[int, ...]):
     """Remove what is there if it is of these kinds; raise OSError for what is neither file nor directory."""
     try:
         kind = stat.S_IFMT(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)

@@ -1,0 +1,413 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What VIX can do in a guest of QEMU (semantics.md sections 17 to 20): as openvix.guest.system.Guest, by the agent in the guest, whose kernel decides."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shlex
+import stat
+import threading
+import time
+from collections.abc import Iterator
+
+from openvix import facts, struck
+from openvix.failure import Failure
+from openvix.guest import files, trees
+from openvix.guest.errors import error, told_as_failures
+from openvix.guest.files import FileInfo
+from openvix.guest.processes import SHORT, Process
+from openvix.guest.rights import Account
+from openvix.guest.system import LONGEST_SCRIPT, PATH, QUOTED, SHELL, START_SECONDS, VANISH_SECONDS
+from openvix.qemu.channel import Broken, Channel
+
+# What is read or written of a file at once: other requests get in between.
+PIECE = 1 << 20
+# A file of no size, as those below /proc, is read to this length, as any is that grows meanwhile.
+SIZELESS = 16 << 20
+# No directory of a real guest has more.
+ENTRIES = 1_000_000
+CLEAR_SECONDS = 600
+FIRST_PAUSE, LAST_PAUSE = 0.005, 0.25
+# How a file is opened and a directory made: as in files.c.
+READ, WRITE, NEW = range(3)
+ALONE, WITH_PARENTS, MERGED = range(3)
+
+
+class Operations:
+    """What can be done in a guest; a subclass knows the machine, and gives the channel."""
+
+    # What the programs of its users find in their environment beside the usual.
+    environment: dict[str, str]
+
+    def channel(self) -> Channel:
+        """Return the channel to the agent. Raises Failure 3006 when the machine does not run, 3016 when the agent does not."""
+        raise NotImplementedError
+
+    def _ask(self, operation: str, *values, **options) -> list:
+        """Have the agent carry out an operation. Raises OSError as the guest's system does; Failure."""
+        channel = self.channel()
+        try:
+            return channel.call(operation, *(_raw(value) for value in values), **options)
+        except Broken as broken:
+            # When the machine has ended, that is what is told.
+            self.channel()
+            raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING, str(broken)) from broken
+        except OSError as refused:
+            if refused.errno == errno.EKEYREJECTED:
+                raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, "there is no such account any more") from refused
+            raise
+
+    # Login
+
+    def login(self, name: str, password: str) -> Account:
+        """Return the account of this name; raises Failure 3015 for a wrong name or password, 3033 where it has none (semantics.md section 17)."""
+        try:
+            user, _, home = self._ask("login", name, password, answer="iib")
+        except OSError as refused:
+            empty = refused.errno == errno.ENOKEY
+            raise Failure(facts.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST if empty else facts.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}") from None
+        return Account(name, user == 0, _text(home))
+
+    # Programs (semantics.md section 19)
+
+    def run_program(self, account: Account, program: str, arguments: str | None, *, wait: bool) -> tuple[int, int, int]:
+        """Run a program of the guest with a raw string of arguments that its shell reads; return process id, elapsed seconds and exit code.
+
+        wait: return when it has ended, else at once with 0 and 0. A program that a signal ended has 128 and the signal's number as exit code. Raises
+        Failure: 3 for an empty path, 4 for no such file (also for a relative path), 3015 for one that the account may not execute, 3004, 3006 when the guest
+        was halted meanwhile.
+        """
+        self._must_be_executable(account, program)
+        line = f"{shlex.quote(program)} {arguments}" if arguments else shlex.quote(program)
+        # The program takes the shell's place and process id, unless the line may hold more than this one command.
+        replaced = not set(QUOTED.sub("", arguments or "")) & set(";&|\n")
+        line = f"exec {line}" if replaced else line
+        pid = self._begin(account, line)
+        if wait:
+            return self._finish(pid)
+        if replaced:
+            self._await_program(pid, line)
+        return pid, 0, 0
+
+    def run_script(self, account: Account, interpreter: str | None, text: str, *, wait: bool) -> tuple[int, int, int]:
+        """Run a text by an interpreter (/bin/sh when empty) from a temporary file; otherwise as run_program. Raises Failure 44 for a text that is too long."""
+        interpreter, content = interpreter or "/bin/sh", text.encode("utf-8", "surrogateescape")
+        if len(interpreter.encode()) + len(content) > LONGEST_SCRIPT:
+            raise Failure(facts.VIX_E_ARGUMENT_TOO_BIG)
+        self._must_be_executable(account, interpreter)
+        folder = f"/tmp/vmware{os.urandom(8).hex()}"
+        path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
+        with told_as_failures():
+            self._ask("mkdir", account.name, folder, "", 0o700, ALONE)
+        try:
+            with told_as_failures(), self._opened(account, path, "", NEW, 0o600) as (file, _, _):
+                self._ask("write", file, 0, content)
+            pid = self._begin(account, f"exec {shlex.quote(interpreter)} {shlex.quote(path)}")
+        except Failure:
+            self._discard(account, folder)
+            raise
+        if wait:
+            try:
+                return self._finish(pid)
+            finally:
+                self._discard(account, folder)
+
+        def clear():
+            with contextlib.suppress(Failure):
+                self._finish(pid)
+            self._discard(account, folder)
+
+        threading.Thread(target=clear, name="script", daemon=True).start()
+        return pid, 0, 0
+
+    def processes(self) -> list[Process]:
+        """Return every process of the guest. Raises Failure."""
+        with told_as_failures():
+            said = self._ask("processes", each="ibbbi")
+        found = [_process(*said[at : at + 5]) for at in range(0, len(said), 5)]
+        return sorted(found, key=lambda process: process.pid)
+
+    def kill(self, account: Account, pid: int):
+        """Kill a process of the guest. Raises Failure: 20003 for no such process, 3015 for init, the agent, and another's process without administrator."""
+        if not 0 < pid < 1 << 31:
+            raise Failure(facts.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
+        with told_as_failures():
+            try:
+                self._ask("kill", account.name, pid)
+            except PermissionError as refused:
+                raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}") from refused
+        with contextlib.suppress(ProcessLookupError):
+            for _ in _pauses(VANISH_SECONDS):
+                self._ask("command", pid, answer="b")
+
+    def _must_be_executable(self, account: Account, program: str):
+        if not program:
+            raise Failure(facts.VIX_E_INVALID_ARG)
+        try:
+            mode, _, _, _, executable = self._ask("stat", account.name, program, "", answer="iiiii")
+        except OSError:
+            raise Failure(facts.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
+        if not stat.S_ISREG(mode) or not executable:
+            raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
+
+    def _begin(self, account: Account, line: str) -> int:
+        """Have the guest's shell run a line; return the process id."""
+        environment = [_raw(f"{name}={value}") for name, value in self.environment_of(account).items()]
+        try:
+            (pid,) = self._ask("run", account.name, [b"/bin/sh", *map(_raw, (*SHELL, line))], environment, answer="i")
+        except OSError as refused:
+            raise Failure(facts.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
+        return pid
+
+    def environment_of(self, account: Account) -> dict[str, str]:
+        """Return the environment of the programs that are started for an account."""
+        return {"PATH": PATH, "HOME": account.home, "USER": account.name, "LOGNAME": account.name, **self.environment}
+
+    def _await_program(self, pid: int, line: str):
+        """Wait for the shell to become the program, so that it is listed under its own name, but not for what the shell may have to do before."""
+        before = b"".join(_raw(each) + b"\0" for each in (*SHELL, line))
+        with told_as_failures(), contextlib.suppress(ProcessLookupError):
+            for _ in _pauses(START_SECONDS):
+                if self._ask("command", pid, answer="b") != [before]:
+                    return
+
+    def _finish(self, pid: int) -> tuple[int, int, int]:
+        begun = time.monotonic()
+        code = -1
+        with told_as_failures(), contextlib.suppress(ProcessLookupError):
+            for _ in _pauses():
+                runs, code = self._ended(pid)
+                if not runs:
+                    break
+        return pid, int(time.monotonic() - begun), code
+
+    def _ended(self, pid: int) -> list[int]:
+        try:
+            return self._ask("ended", pid, answer="ii")
+        except Failure as failure:
+            if failure.code != facts.VIX_E_TOOLS_NOT_RUNNING:
+                raise
+            # A machine that was suspended and goes on, or an agent that was started again, is asked once more.
+            return self._ask("ended", pid, answer="ii")
+
+    def _discard(self, account: Account, folder: str):
+        """Remove the folder of a script, as far as the guest's programs have left it there."""
+        with contextlib.suppress(Failure):
+            self.delete_directory(account, folder)
+
+    # Files (semantics.md section 20)
+
+    @told_as_failures()
+    def copy_in(self, account: Account, host_path: str, guest_path: str):
+        """Copy a file or directory of the host, by absolute path, into the guest. Raises Failure."""
+        source = files.on_host(host_path)
+        if guest_path.endswith("/") and not os.path.isdir(source):
+            raise error(errno.EISDIR, guest_path)
+        self._send(account, None, source, guest_path, "", 0)
+
+    def _send(self, account: Account, directory: int | None, name: str, base: str, rest: str, depth: int):
+        """Copy what is at a name in a directory of the host to a path of the guest, as trees.copy does."""
+        info = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        mode, kind = stat.S_IMODE(info.st_mode) & 0o777, stat.S_IFMT(info.st_mode)
+        if kind == stat.S_IFDIR:
+            if depth == trees.DEEPEST:
+                raise error(errno.ENAMETOOLONG, rest)
+            self._ask("mkdir", account.name, base, rest, mode | 0o700, MERGED)
+            with trees.opened(name, os.O_RDONLY | os.O_DIRECTORY, directory) as inner:
+                for child in sorted(os.listdir(inner)):
+                    self._send(account, inner, child, base, f"{rest}/{child}" if rest else child, depth + 1)
+        elif kind == stat.S_IFLNK:
+            self._ask("symlink", account.name, base, rest, os.readlink(name, dir_fd=directory))
+        elif kind == stat.S_IFREG:
+            with trees.opened(name, os.O_RDONLY, directory) as inner, self._opened(account, base, rest, WRITE, mode) as (file, _, _):
+                trees.must_be_file(inner, name)
+                offset = 0
+                while block := os.read(inner, PIECE):
+                    if content := struck.arriving(block):
+                        self._ask("write", file, offset, content)
+                    offset += len(content)
+        else:
+            raise error(errno.EISDIR, name)
+
+    @told_as_failures()
+    def copy_out(self, account: Account, guest_path: str, host_path: str):
+        """Copy a file or directory of the guest to an absolute path of the host. Raises Failure."""
+        mode, *_ = self._ask("stat", account.name, guest_path, "", answer="iiiii")
+        self._receive(account, guest_path, "", mode, None, files.on_host(host_path), 0)
+
+    def _receive(self, account: Account, base: str, rest: str, mode: int, target: int | None, new: str, depth: int):
+        """Copy what is at a path of the guest to a name in a directory of the host, as trees.copy does. The guest may lie: no link is followed there."""
+        kind, mode = stat.S_IFMT(mode), stat.S_IMODE(mode) & 0o777
+        if kind == stat.S_IFDIR:
+            if depth == trees.DEEPEST:
+                raise error(errno.ENAMETOOLONG, rest)
+            children = self._listed(account, base, rest)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(new, mode | 0o700, dir_fd=target)
+            with trees.opened(new, os.O_RDONLY | os.O_DIRECTORY, target) as outer:
+                for child, kind_of_child, _, _, linked in children:
+                    kind_of_child = stat.S_IFLNK if linked else kind_of_child
+                    self._receive(account, base, f"{rest}/{child}" if rest else child, kind_of_child, outer, child, depth + 1)
+        elif kind == stat.S_IFLNK:
+            (leads_to,) = self._ask("readlink", account.name, base, rest, answer="b")
+            trees.make_way(target, new, replaced=(stat.S_IFLNK, stat.S_IFREG))
+            os.symlink(leads_to, os.fsencode(new), dir_fd=target)
+        elif kind == stat.S_IFREG:
+            with self._opened(account, base, rest, READ, 0) as (file, size, _):
+                trees.make_way(target, new, replaced=(stat.S_IFLNK,))
+                with trees.opened(new, os.O_WRONLY | os.O_CREAT, target, mode) as outer:
+                    trees.must_be_file(outer, new)
+                    os.ftruncate(outer, 0)
+                    for block in self._blocks(file, max(size, SIZELESS)):
+                        trees.write(outer, block)
+        else:
+            raise error(errno.EISDIR, rest or base)
+
+    def _blocks(self, file: int, longest: int) -> Iterator[bytes]:
+        """Yield what an open file of the guest holds, up to this length: a file may grow faster than it is read."""
+        offset = 0
+        while offset < longest:
+            wanted = min(PIECE, longest - offset)
+            (block,) = self._ask("read", file, offset, wanted, answer="b")
+            if len(block) > wanted:
+                raise error(errno.EIO, "more was read than was asked for")
+            yield block
+            offset += len(block)
+            if len(block) < wanted:
+                return
+
+    @contextlib.contextmanager
+    def _opened(self, account: Account, base: str, rest: str, how: int, mode: int) -> Iterator[tuple[int, int, int]]:
+        """Open a file of the guest; give its number, size and mode."""
+        # Ours to choose: what the guest thinks of comes again when it is reverted.
+        file = int.from_bytes(os.urandom(8)) >> 1
+        size, found = self._ask("open", account.name, base, rest, how, mode, file, answer="ii")
+        try:
+            yield file, size, found
+        finally:
+            with contextlib.suppress(Failure, OSError):
+                self._ask("close", file)
+
+    @told_as_failures()
+    def file_exists(self, account: Account, path: str) -> bool:
+        """Return whether a path leads to a regular file that the account may know of. Raises Failure 3 for an empty or relative path."""
+        return self._kind_of(account, path) == stat.S_IFREG
+
+    @told_as_failures()
+    def directory_exists(self, account: Account, path: str) -> bool:
+        """Return whether a path leads to a directory that the account may know of. Raises Failure 3 for an empty or relative path."""
+        return self._kind_of(account, path) == stat.S_IFDIR
+
+    def _kind_of(self, account: Account, path: str) -> int:
+        try:
+            mode, *_ = self._ask("stat", account.name, path, "", answer="iiiii")
+        except OSError as refused:
+            if refused.errno == errno.EINVAL:
+                raise
+            return 0
+        return stat.S_IFMT(mode)
+
+    @told_as_failures()
+    def file_info(self, account: Account, path: str) -> FileInfo:
+        """Return what VIX tells of a file or directory. Raises Failure."""
+        mode, size, modified, linked, _ = self._ask("stat", account.name, path, "", answer="iiiii")
+        return _info(os.path.basename(path.rstrip("/")), mode, size, modified, linked)
+
+    @told_as_failures()
+    def list_directory(self, account: Account, path: str) -> list[FileInfo]:
+        """Return what a directory holds, without . and .., sorted by name. Raises Failure."""
+        return [_info(*found) for found in self._listed(account, path, "")]
+
+    def _listed(self, account: Account, base: str, rest: str) -> list[tuple[str, int, int, int, int]]:
+        """Return name, mode, size, time, and whether it is a link, of what a directory holds, sorted by name."""
+        found, cookie = {}, 0
+        while True:
+            cookie, *said = self._ask("list", account.name, base, rest, cookie, answer="i", each="biiii")
+            for at in range(0, len(said), 5):
+                if said[at] in (b"", b".", b"..") or b"/" in said[at] or b"\0" in said[at]:
+                    raise error(errno.EIO, "a name that none can have")
+                # A directory that changes meanwhile may tell a name twice.
+                found[said[at]] = (_text(said[at]), *said[at + 1 : at + 5])
+            if len(found) > ENTRIES or (cookie and not said):
+                raise error(errno.EIO, "a directory without an end")
+            if not cookie:
+                return [found[name] for name in sorted(found, key=os.fsdecode)]
+
+    @told_as_failures()
+    def create_directory(self, account: Account, path: str):
+        """Make a directory and those above it that are missing. Raises Failure 12 when there is anything already."""
+        self._ask("mkdir", account.name, path, "", 0o700, WITH_PARENTS)
+
+    @told_as_failures()
+    def delete_directory(self, account: Account, path: str):
+        """Remove a directory and all that is in it. Raises Failure."""
+        end = time.monotonic() + CLEAR_SECONDS
+        while not self._ask("clear", account.name, path, answer="i")[0]:
+            if time.monotonic() > end:
+                raise error(errno.EBUSY, path)
+
+    @told_as_failures()
+    def delete_file(self, account: Account, path: str):
+        """Remove a file, or a link and not what it leads to. Raises Failure."""
+        self._ask("remove", account.name, path)
+
+    @told_as_failures()
+    def rename(self, account: Account, old: str, new: str):
+        """Rename a file or directory; raises Failure, 23 when the new path leads to a directory."""
+        try:
+            self._ask("rename", account.name, old, new)
+        except IsADirectoryError as refused:
+            raise Failure(facts.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}") from refused
+
+    @told_as_failures()
+    def create_temp_file(self, account: Account) -> str:
+        """Make an empty file of a new name in /tmp and return its path. Raises Failure."""
+        (path,) = self._ask("tempfile", account.name, answer="b")
+        if not re.fullmatch(rb"/tmp/vmware\d+", path):
+            raise error(errno.EIO, "a name that none can have")
+        return _text(path)
+
+
+def _raw(value):
+    """Return a value as it is sent: a text that need not be UTF-8 as bytes."""
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _shown(text: str) -> str:
+    """Return a text as VIX tells it: in VIX all text is UTF-8."""
+    return _raw(text).decode("utf-8", "replace")
+
+
+def _info(name: str, mode: int, size: int, modified: int, linked: int) -> FileInfo:
+    flags = facts.VIX_FILE_ATTRIBUTES_DIRECTORY if stat.S_ISDIR(mode) else facts.VIX_FILE_ATTRIBUTES_SYMLINK if linked else 0
+    return FileInfo(_shown(name), size if stat.S_ISREG(mode) else 0, flags, modified)
+
+
+def _process(pid: int, owner: bytes, name: bytes, line: bytes, start_time: int) -> Process:
+    arguments = line.rstrip(b"\0").split(b"\0")
+    whole = os.path.basename(arguments[0])
+    if len(name) == SHORT and whole.startswith(name):
+        name = whole
+    short = name.decode("utf-8", "replace")
+    command = b" ".join(arguments).decode("utf-8", "replace")
+    return Process(short, pid, owner.decode("utf-8", "replace"), command or f"[{short}]", start_time)
+
+
+def _pauses(seconds: float | None = None) -> Iterator[None]:
+    """Give a turn at once and after growing pauses, as long as there are seconds left."""
+    end, pause = None if seconds is None else time.monotonic() + seconds, FIRST_PAUSE
+    yield
+    while end is None or time.monotonic() < end:
+        time.sleep(pause)
+        pause = min(1.5 * pause, LAST_PAUSE)
+        yield

@@ -273,7 +273,9 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], tools: Path, module
     for path, content in modules.items():
         lay(path, content, 0o644)
     for path, name in COPIES.items():
-        lay(path, (root / "usr/share/base-files" / name).read_bytes(), 0o644)
+        source = root / "usr/share/base-files" / name
+        if source.exists():
+            lay(path, source.read_bytes(), 0o644)
     for path, file in seed.own("openvix", seed.everyone(), []).items():
         lay(path[1:], file.text.encode(), file.mode, (file.uid, file.gid))
     # What busybox can be, where no package is it already.

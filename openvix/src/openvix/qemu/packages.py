@@ -144,7 +144,9 @@ def _apt(scratch: Path, command: str, *arguments: str, cwd: Path | None = None) 
     settings = {"Dir::Cache": str(scratch / "apt"), "Debug::NoLocking": "1", "APT::Sandbox::User": "root", **PATIENCE}
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
     whole = [command, *options, *arguments]
-    done = subprocess.run(whole, cwd=cwd, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(
+        whole, cwd=cwd, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+    )
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or done.stderr.splitlines() or [f"it ended with {done.returncode}"]
         raise CannotBuild(f"{shlex.join([command, *arguments[:1]])} fails: {said[0].removeprefix('E: ')}{_advice()}")

@@ -117,11 +117,12 @@ def test_an_agent_that_is_late_is_asked_again_and_every_answer_but_the_last_pass
     frames = wire.frames(script.port)
     late = [next(frames)[1] for _ in range(3)]
     assert len(set(late)) == 3
+    # It may have been sent again already before it is to wait longer.
     monkeypatch.setattr(channels, "AGAIN_SECONDS", 60)
-    late.append(next(frames)[1])
     for nonce in late:
         script.port.sendall(wire.encode("ok", nonce))
-    assert next(frames) == ["x"]
+    while (request := next(frames)) != ["x"]:
+        script.port.sendall(wire.encode("ok", request[1]))
     script.port.sendall(wire.encode("ok", 5))
     script.end()
     assert said == [[5]]

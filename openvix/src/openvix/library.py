@@ -22,6 +22,7 @@ SHARED = ["-shared", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,-Bsymbolic"]
 COMPILERS = ("cc", "gcc", "clang")
 # Without these two its first run takes long and undefined behaviour traps, as in no other compiler's release build.
 ZIGLANG = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined", "-s"]
+ADVICE = "install one of them (Debian: apt install gcc libc6-dev) or 'pip install ziglang'"
 
 
 class CannotBuild(Exception):
@@ -43,6 +44,31 @@ def compile_program(sources: list[Path], name: str) -> Path:
         return _compiled(name, sources, ["-static", *arguments])
     except CannotBuild:
         return _compiled(name, sources, arguments)
+
+
+def compile_static(sources: list[Path], name: str, *libraries: str) -> Path:
+    """Return the path of the program of this name, compiled from C sources and static, so that it runs in any Linux. Raises CannotBuild."""
+    flags = ["-static", "-s", *FLAGS, *(str(path) for path in sources if path.suffix == ".c"), *(f"-l{library}" for library in libraries)]
+    try:
+        return _compiled(name, sources, flags)
+    except CannotBuild:
+        fault = next(filter(None, map(lacks_static, libraries)), None)
+        if fault:
+            raise CannotBuild(f"{name} has to be compiled: {fault}") from None
+        raise
+
+
+def lacks_static(name: str) -> str:
+    """Return one sentence that says why no static program with a library of this name can be made here, "" where it can."""
+    compiler = next(_compilers(), None)
+    if compiler is None:
+        return f"neither cc, gcc nor clang is found; {ADVICE}"
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch, "main.c")
+        source.write_text("int main(void) { return 0; }\n", encoding="ascii")
+        command = [*compiler, "-static", str(source), f"-l{name}", "-o", str(Path(scratch, "main"))]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return "" if done.returncode == 0 else f"{compiler[0]} makes no static program with lib{name}; Debian: apt install libc6-dev lib{name}-dev"
 
 
 def compile_client(source: Path, library: Path | None = None) -> Path:
@@ -84,13 +110,13 @@ def _compilers():
 
 
 def _compiled(name: str, read: list[Path], arguments: list[str]) -> Path:
-    cache = _cache()
+    folder = cache()
     said = ""
     for compiler in _compilers():
         key = hashlib.sha256(repr([compiler, arguments]).encode())
         for path in read:
             key.update(hashlib.sha256(path.read_bytes()).digest())
-        place = cache / key.hexdigest()[:16] / name
+        place = folder / key.hexdigest()[:16] / name
         if place.exists():
             return place
         said = said or _compile([*compiler, *arguments], place)
@@ -98,8 +124,7 @@ def _compiled(name: str, read: list[Path], arguments: list[str]) -> Path:
             return place
     if said:
         raise CannotBuild(f"{name} does not compile: {said}")
-    advice = "install one of them (Debian: apt install gcc libc6-dev) or 'pip install ziglang'"
-    raise CannotBuild(f"{name} has to be compiled, but neither cc, gcc nor clang is found; {advice}")
+    raise CannotBuild(f"{name} has to be compiled, but neither cc, gcc nor clang is found; {ADVICE}")
 
 
 def _compile(command: list[str], place: Path) -> str:
@@ -117,12 +142,13 @@ def _compile(command: list[str], place: Path) -> str:
         return (done.stderr or done.stdout).strip()[-2000:] or f"{command[0]} ended with {done.returncode}"
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Return the directory that keeps what takes long to make, made where it is missing; raise CannotBuild where it is another user's."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = Path(os.environ.get("OPENVIX_CACHE") or Path(home) / "openvix").absolute()
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    cache.mkdir(mode=0o700, exist_ok=True)
-    if cache.stat().st_uid != os.geteuid():
-        raise CannotBuild(f"{cache} belongs to another user, whose libraries are not to be trusted; set OPENVIX_CACHE to a directory of your own")
-    cache.chmod(0o700)
-    return cache
+    folder = Path(os.environ.get("OPENVIX_CACHE") or Path(home) / "openvix").absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise CannotBuild(f"{folder} belongs to another user, whose libraries are not to be trusted; set OPENVIX_CACHE to a directory of your own")
+    folder.chmod(0o700)
+    return folder

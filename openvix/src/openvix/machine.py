@@ -31,6 +31,8 @@ POWER_BITS = {
 # Kept as long as the VM is on (semantics.md section 21); an operation that lasts does not bring back what they were when it began.
 VARIABLES = ("runtime", "environment")
 SUSPENDED_STATE = b"OpenVIX: a suspended VM\n"
+# How long an operation waits for what is no operation.
+MOMENT_SECONDS = 10
 # What lies in NAME.vmx.lck while OpenVIX runs the VM.
 LOCK, OURS = "M00001.lck", "openvix "
 
@@ -53,7 +55,7 @@ class Machine:
         self.times_off = 0
         self._settled = threading.Event()
         self.busy, self._guest_lock, self.installing = threading.Lock(), threading.Lock(), threading.Lock()
-        self.stopping = self.is_deleted = False
+        self.stopping = self.is_deleted = self._is_brief = False
         self._config, self._config_stamp = None, None
         self._files_lock = threading.RLock()
         self.guest = hypervisors.of(self._settings).new(self.own, hostname(self.name), self._settings, self)
@@ -148,7 +150,8 @@ class Machine:
     def operation(self, hard: bool = False):
         """Hold the VM for one power or snapshot operation: a second one meanwhile finds it busy. During an orderly stop only a hard one is let in."""
         self.settled()
-        if not self.busy.acquire(blocking=False):
+        # What takes a moment ends what somebody may have seen the end of already.
+        if not self.busy.acquire(timeout=MOMENT_SECONDS if self._is_brief else 0):
             raise Failure(facts.VIX_E_OBJECT_IS_BUSY)
         try:
             if self.is_deleted:
@@ -164,7 +167,11 @@ class Machine:
     def held(self):
         """Hold the VM for a change of its files, once no operation is under way."""
         with self.busy:
-            yield
+            self._is_brief = True
+            try:
+                yield
+            finally:
+                self._is_brief = False
 
     def linger(self, call, doing: int = 0, snapshot: bool = False):
         """Take as long as an operation takes on this VM, and show meanwhile what is being done."""
@@ -353,9 +360,11 @@ class Machine:
         # An operation that is under way gets a moment to end; one that lasts is left behind as if it had not begun.
         held = self.busy.acquire(timeout=1)
         with self._guest_lock:
-            if held and self.is_on:
-                self.runs_from(self.guest.leave(self.state["disk"]))
-            self.guest.halt()
+            try:
+                if held and self.is_on:
+                    self.runs_from(self.guest.leave(self.state["disk"]))
+            finally:
+                self.guest.halt()
         if held:
             self.busy.release()
 

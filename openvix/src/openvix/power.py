@@ -91,7 +91,7 @@ def stop_softly(vm: Machine, call, reset: bool):
             # A request that is ignored lasts as long as this run of the VM, or the client that waits for it.
             while vm.run is run and (end is None or end > vm.clock.now()) and not (end is None and call.is_orphan()):
                 vm.clock.wait(vm.changed, end)
-        with vm.busy:
+        with vm.held():
             if vm.run is run and obeyed and not itself:
                 _reset(vm) if reset else vm.turn_off()
             elif vm.is_on != reset:

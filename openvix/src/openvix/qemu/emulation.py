@@ -1,0 +1,331 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a real VM runs on: a QEMU that outlives the daemon, a disk with all that was kept of it, and the Tools in its guest.
+
+The methods are those of simulation.py. The disk that a machine changes has the number 0; what was kept of it has a number from 1 up, never changes, and
+can be what the machine is to begin with next: then that is its disk until it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from openvix import facts, vmx
+from openvix.failure import Failure
+from openvix.qemu import image, seed
+from openvix.qemu.channel import Broken, Channel
+from openvix.qemu.disk import Disk, DiskError
+from openvix.qemu.emulator import LEAST_MEMORY, QMP, TOOLS, CannotStart, Emulator, Hardware, Software
+from openvix.qemu.operations import Operations
+from openvix.qemu.qmp import Gone, Qmp, Refused
+
+KERNEL, INITRD, APPEND = "kernel", "initrd", "append"
+# What the newest machine of QEMU is, where no other is asked for.
+NEWEST = "pc"
+LOG = "vmware.log"
+# How long Tools may take to hear that the guest is to stop.
+ASK_SECONDS = 5
+
+
+def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, int]:
+    """Make the disk of a new VM in an empty directory, and what it boots: see simulation.make(). Raises OSError without a guest image."""
+    found = image.find(settings["guest_image"])
+    if found is None:
+        command = "openvix guest build" + ("" if settings["guest_image"] == "plain" else f" --{settings['guest_image']}")
+        raise FileNotFoundError(f"there is no guest image yet; it is made by: {command}")
+    _share(found.kernel, own / KERNEL)
+    own_seed = seed.archive(hostname, settings["accounts"], settings["files"], settings["processes"])
+    (own / INITRD).write_bytes(found.initrd.read_bytes() + own_seed)
+    (own / APPEND).write_text(found.append, encoding="utf-8")
+    disk = Disk(own / "disks")
+    shutil.copyfile(found.root, disk.path)
+    with _told_as_failures(facts.VIX_E_FAIL):
+        return 0, disk.keep() if is_kept else 0
+
+
+class Emulation(Operations):
+    """The guest of a VM that keeps its own in this directory, and the QEMU that it runs in."""
+
+    def __init__(self, own: Path, hostname: str, settings: dict, machine):
+        super().__init__()
+        self._own, self._machine = own, machine
+        self._disk, self._emulator = Disk(own / "disks"), Emulator(own / "guest")
+        self._lock = threading.RLock()
+        self._qmp: Qmp | None = None
+        # The channel to Tools that may not answer yet, and the same once they do.
+        self._awaited: Channel | None = None
+        self._channel: Channel | None = None
+        # Another one with each QEMU, and with each start of the guest in it: what waits for an earlier one does not take a later one for it.
+        self._emulated = self._run = object()
+
+    # Its run
+
+    def start(self, disk: int, config: vmx.Settings, *, resumed: bool, paused: bool) -> int:
+        with self._lock, _told_as_failures(facts.VIX_E_CANNOT_POWER_ON_VM, self._log):
+            self._end()
+            kept = self._disk.kept()[disk]["hardware"] if disk and resumed else None
+            if disk and kept is None:
+                self._disk.restore(disk)
+            hardware = Hardware(*kept) if kept else self._hardware(config)
+            software = Software(self._own / KERNEL, self._own / INITRD, (self._own / APPEND).read_text(encoding="utf-8"))
+            self._emulator.start(hardware, software, self._disk.path, tag=str(disk) if kept else None, paused=paused)
+            try:
+                self._watch()
+                if hardware.type == NEWEST:
+                    kind = self._qmp.ask("qom-get", path="/machine", property="type").removesuffix("-machine")
+                    self._emulator.remember(hardware._replace(type=kind))
+                # Whatever it was when it was kept.
+                self._qmp.ask("stop" if paused else "cont")
+            except (Gone, Refused) as error:
+                self._end()
+                raise CannotStart(self._emulator.complaint() or str(error)) from None
+            return 0
+
+    def take_over(self, disk: int) -> int | None:
+        with self._lock:
+            if self._emulator.is_alive():
+                with contextlib.suppress(Gone, OSError):
+                    self._watch()
+                    return 0
+                self._log("the QEMU of an earlier daemon does not answer and is ended")
+            self._end()
+            return None
+
+    def runs(self) -> bool:
+        """Return whether the QEMU runs."""
+        return self._qmp is not None
+
+    def halt(self):
+        with self._lock:
+            self._end()
+
+    def freeze(self):
+        self._tell("stop")
+
+    def thaw(self):
+        self._tell("cont")
+
+    def suspend(self, disk: int) -> int:
+        self._tell("stop")
+        try:
+            return self.keep(disk, runs=False, memory=True)
+        except Failure:
+            self._tell("cont")
+            raise
+
+    def leave(self, disk: int) -> int:
+        """As suspend(), for a daemon that ends; what cannot be kept is as after a power failure."""
+        if not self.runs():
+            return disk
+        try:
+            return self.suspend(disk)
+        except (Failure, OSError) as failure:
+            # Its directory may have been removed.
+            self._log(f"the machine cannot be kept as it is: {failure}")
+            return disk
+
+    def is_lost(self, disk: int) -> bool:
+        # One that is to run from its making has not run yet.
+        return disk == 0 and self._emulator.has_run()
+
+    def tools_at(self, on_since: float, settings: dict) -> float | None:
+        return None if self._channel is None else on_since
+
+    def stop(self, reset: bool) -> bool:
+        try:
+            self.channel().call("restart" if reset else "stop", seconds=ASK_SECONDS)
+        except (Failure, Broken, OSError):
+            # Its power button is left.
+            self._tell("system_powerdown")
+        return True
+
+    def share(self, shares: dict[str, tuple[str, bool]]):
+        if shares:
+            raise Failure(facts.VIX_E_OP_NOT_SUPPORTED_ON_GUEST, "sharing a folder with a real machine")
+
+    def address(self) -> str:
+        """Return the first address of the guest's own that others can reach, "" for none."""
+        try:
+            return next((each.decode("ascii") for each in self.channel().call("address", answer="bb") if each), "")
+        except (Broken, OSError, UnicodeDecodeError):
+            return ""
+
+    def screen(self, config: vmx.Settings) -> bytes:
+        picture = self._own / "guest" / "screen.png"
+        with self._lock:
+            try:
+                self._tell("screendump", filename=str(picture), format="png")
+                return picture.read_bytes()
+            finally:
+                picture.unlink(missing_ok=True)
+
+    # Its disk
+
+    def keep(self, disk: int, *, runs: bool, memory: bool) -> int:
+        if disk:
+            # Nothing has run since: what was kept then is what there is.
+            return disk
+        with self._lock, _told_as_failures(facts.VIX_E_SNAPSHOT_CHECKPOINT, self._log):
+            if self._qmp is None:
+                return self._disk.keep()
+            number = self._disk.announce(self._emulator.hardware() if memory else None)
+            try:
+                # A request that is half sent would be so for ever in what is kept.
+                with self._channel.quiet() if self._channel else contextlib.nullcontext():
+                    if memory:
+                        self._qmp.job("snapshot-save", f"save{number}", tag=str(number), vmstate="disk0", devices=["disk0"])
+                    else:
+                        self._qmp.ask("blockdev-snapshot-internal-sync", device="disk0", name=str(number))
+            except (Refused, Gone):
+                self._disk.forget(number)
+                raise
+            return number
+
+    def restored(self, kept: int) -> int:
+        return kept
+
+    def drop(self, used: set[int]):
+        with self._lock, _told_as_failures(facts.VIX_E_SNAPSHOT_DISKLIB, self._log):
+            for number in set(self._disk.kept()) - used:
+                if self._qmp is None:
+                    self._disk.drop(number)
+                    continue
+                if str(number) in self._disk.tags():
+                    self._qmp.job("snapshot-delete", f"delete{number}", tag=str(number), devices=["disk0"])
+                self._disk.forget(number)
+
+    def clone(self, disk: int, own: Path) -> int:
+        with _told_as_failures(facts.VIX_E_FAIL, self._log):
+            self._disk.copy(disk, Disk(own / "disks").path)
+        _share(self._own / KERNEL, own / KERNEL)
+        for name in (INITRD, APPEND):
+            shutil.copyfile(self._own / name, own / name)
+        return 0
+
+    # Its QEMU and its Tools
+
+    def channel(self) -> Channel:
+        """Return the channel to Tools. Raises Failure when they do not run."""
+        channel = self._channel
+        if channel is None:
+            raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING if self.runs() else facts.VIX_E_VM_NOT_RUNNING)
+        return channel
+
+    def _hardware(self, config: vmx.Settings) -> Hardware:
+        machine = self._machine
+        network = (config.get("ethernet0.present") or "").upper() == "TRUE"
+        memory = max(machine.number("memsize", LEAST_MEMORY), LEAST_MEMORY)
+        return Hardware(NEWEST, memory, machine.number("numvcpus", 1), network, machine.settings["accelerator"])
+
+    def _watch(self):
+        """Talk to the QEMU that runs, and to its Tools once they answer."""
+        emulated = self._emulated = object()
+        self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._told(emulated, event))
+        self._run = object()
+        self._look_for_tools(self._run)
+
+    def _told(self, emulated: object, event: dict | None):
+        """Take in what QEMU says happened, None for its end."""
+        if event is None:
+            with self._lock:
+                if self._emulated is not emulated:
+                    return
+                self._log(f"QEMU has ended: {self._emulator.complaint() or 'it says nothing of why'}")
+                self._end()
+            self._machine.ended()
+        elif event["event"] == "SHUTDOWN":
+            self._log(f"the machine goes off: {event.get('data', {}).get('reason')}")
+        elif event["event"] == "RESET" and event.get("data", {}).get("guest"):
+            with self._lock:
+                if self._emulated is not emulated:
+                    return
+                self._drop_tools()
+                self._run = object()
+                self._look_for_tools(self._run)
+            self._machine.restarted()
+
+    def _look_for_tools(self, run: object):
+        """Have the channel to Tools at hand once they answer, as long as this run lasts."""
+        try:
+            self._awaited = Channel(self._emulator.dial(TOOLS))
+        except OSError:
+            # The QEMU has ended, and says so elsewhere.
+            return
+        threading.Thread(target=self._await_tools, args=(run, self._awaited), name="tools", daemon=True).start()
+
+    def _await_tools(self, run: object, channel: Channel):
+        while self._run is run and not channel.is_closed:
+            # A guest that takes its time to boot, or hangs, does not answer: as long as it runs, it may.
+            with contextlib.suppress(Broken):
+                channel.sync()
+                # A guest that comes back from what was kept of it has the time of then.
+                with contextlib.suppress(OSError):
+                    channel.call("clock", *divmod(time.time_ns(), 10**9))
+                with self._lock:
+                    if self._run is run:
+                        self._channel = channel
+                break
+        machine = self._machine
+        with machine.changed:
+            machine.changed.notify_all()
+
+    def _drop_tools(self):
+        """Know no Tools any more, and wait for none."""
+        channel, self._awaited, self._channel = self._awaited, None, None
+        if channel is not None:
+            channel.close()
+
+    def _tell(self, command: str, **arguments):
+        """Have QEMU carry out a command. Raises Failure."""
+        qmp = self._qmp
+        if qmp is None:
+            raise Failure(facts.VIX_E_VM_NOT_RUNNING)
+        try:
+            qmp.ask(command, **arguments)
+        except Gone:
+            raise Failure(facts.VIX_E_VM_NOT_RUNNING) from None
+        except Refused as refused:
+            self._log(str(refused))
+            raise Failure(facts.VIX_E_FAIL, str(refused)) from None
+
+    def _end(self):
+        """End the QEMU, if it runs: in peace where it still answers, since its disk is written then."""
+        self._emulated = self._run = object()
+        qmp, self._qmp = self._qmp, None
+        self._drop_tools()
+        if qmp is not None:
+            with contextlib.suppress(Gone, Refused):
+                qmp.ask("quit", seconds=5)
+                self._emulator.reap()
+            qmp.close()
+        self._emulator.end()
+
+    def _log(self, text: str):
+        """Write a line where users of VMware look for what became of a VM. No argument of a call belongs there: it may be a secret."""
+        with contextlib.suppress(OSError), open(self._own.parent / LOG, "a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
+
+
+@contextlib.contextmanager
+def _told_as_failures(code: int, log=lambda text: None):
+    """Raise Failure with this code of VIX's for what QEMU or its disk cannot do."""
+    try:
+        yield
+    except (CannotStart, DiskError, Refused, Gone) as error:
+        log(str(error))
+        raise Failure(code, str(error)) from error
+
+
+def _share(source: Path, target: Path):
+    """Have a file that never changes in another place too."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -132,7 +132,8 @@ class Emulation(Operations):
             return disk
 
     def is_lost(self, disk: int) -> bool:
-        return disk == 0
+        # One that is to run from its making has not run yet.
+        return disk == 0 and self._emulator.has_run()
 
     def tools_at(self, on_since: float, settings: dict) -> float | None:
         return None if self._channel is None else on_since

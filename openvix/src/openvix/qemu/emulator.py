@@ -95,6 +95,10 @@ class Emulator:
         """Know better what the one runs on that was started last."""
         journal.replace(self._folder / HARDWARE, json.dumps(hardware).encode())
 
+    def has_run(self) -> bool:
+        """Return whether there ever was one."""
+        return (self._folder / COMPLAINTS).exists()
+
     def is_alive(self) -> bool:
         return holding.is_held(self._folder / LOCK)
 

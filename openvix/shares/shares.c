@@ -1,0 +1,542 @@
+/*
+ * Copyright (c) 2026 vmlab
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+/*
+ * The shared folders of a guest of QEMU: a file system (FUSE) whose questions the host answers, through a port.
+ *
+ *   openvix-shares PORT [DIRECTORY]    mount the shared folders there (/mnt/hgfs) and serve them until they are unmounted;
+ *                                      a PORT of - is standard input
+ *
+ * The kernel's requests go to the host as they are, and the host's answers to the kernel. Each goes through the port as a frame: a length and a kind, of
+ * 32 bits each, the smallest byte first, and so many bytes:
+ *
+ *   FUSE  either way: a request of the kernel, or its answer
+ *   SYNC  of the host, with a nonce: it knows nothing of what it was asked. What has no answer is asked again, behind one SYNC with the same nonce
+ *   HOLD  of the host, with a nonce: ask nothing more until the next SYNC. Answered by HOLD with the same nonce, once nothing is on its way
+ *   LOST  of the guest, with one byte: send SYNC. 1: this program has just begun, and has no file open
+ *
+ * So the host may be another one at any time, and the machine another moment of itself. A request waits for the host for some seconds and then fails; as
+ * long as there is no host, the next ones fail at once.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    MAX_WRITE = 1 << 20,
+    MAX_READ = 1 << 17,
+    HEAD = 8,
+    NONCE = 16,
+    /* Room for the largest request, and for the largest answer. */
+    FRAME = HEAD + 4096 + MAX_WRITE,
+    SLOTS = 16,
+};
+
+/* Milliseconds. */
+enum {
+    PATIENCE = 10000,    /* for an answer, and for a host that has gone */
+    INTERRUPTED = 1000,  /* for an answer that somebody no longer waits for */
+    HELD = 60000,        /* for the SYNC that follows a HOLD */
+    FRAME_TIME = 5000,   /* for the rest of a frame */
+    SILENCE = 100,       /* after what is no frame */
+    AGAIN = 1000,        /* between two LOST */
+    LOOK = 100,          /* for whether the host has come */
+    STARTING = 10000,    /* for /dev/fuse, at boot */
+};
+
+#define KIND(a, b, c, d) ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+#define KIND_FUSE KIND('F', 'U', 'S', 'E')
+#define KIND_SYNC KIND('S', 'Y', 'N', 'C')
+#define KIND_HOLD KIND('H', 'O', 'L', 'D')
+#define KIND_LOST KIND('L', 'O', 'S', 'T')
+
+/* A request: WAITING to be sent, or SENT and without an answer so far; OVER: without one that anybody waits for, but partly sent. */
+struct slot {
+    enum { FREE, WAITING, SENT, OVER } state;
+    uint64_t turn;
+    long long end;
+    size_t size;
+    unsigned char frame[FRAME];
+};
+
+static struct slot slots[SLOTS], *sending;
+static size_t sent;
+static uint64_t turns;
+
+static unsigned char notes[256];
+static size_t noted;
+
+static _Alignas(8) unsigned char arrived[FRAME + 4096];
+static size_t have;
+static long long frame_end;
+
+static int fuse, port;
+/* there: the host has opened its side. synced: the host knows this session. holding: it wants no requests, and is told of it once it has none. lost: what arrives is no frame. */
+static bool there, synced, holding, hold_told, lost, fresh = true;
+static unsigned char nonce[NONCE], hold_nonce[NONCE];
+/* Until when requests wait for a host; when LOST is sent next; when the host has held requests for too long; when the silence has lasted. */
+static long long hope, tell, hold_end, silence;
+
+static long long now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
+}
+
+/* -- the kernel */
+
+static struct fuse_in_header *request_of(struct slot *slot)
+{
+    return (struct fuse_in_header *)(slot->frame + HEAD);
+}
+
+static void tell_kernel(const void *answer, size_t size)
+{
+    /* It refuses an answer to a request that it has given up. */
+    if (write(fuse, answer, size) < 0 && errno == ENODEV)
+        exit(0);
+}
+
+static void refuse(uint64_t unique, int error)
+{
+    struct fuse_out_header answer = {.len = sizeof answer, .error = -error, .unique = unique};
+
+    tell_kernel(&answer, sizeof answer);
+}
+
+static bool is_answered(uint32_t operation)
+{
+    return operation != FUSE_FORGET && operation != FUSE_BATCH_FORGET && operation != FUSE_INTERRUPT;
+}
+
+/* The kernel asks once, at the mount, when there may be no host yet, and no later host would know of it. */
+static void begin(const struct fuse_in_header *request)
+{
+    static const uint32_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_AUTO_INVAL_DATA | FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES;
+    const struct fuse_init_in *init = (const struct fuse_init_in *)(request + 1);
+    struct {
+        struct fuse_out_header header;
+        struct fuse_init_out init;
+    } answer = {.header = {.len = sizeof answer, .unique = request->unique}};
+
+    answer.init.major = FUSE_KERNEL_VERSION;
+    answer.init.minor = init->minor < 31 ? init->minor : 31;
+    answer.init.max_readahead = init->max_readahead;
+    answer.init.flags = init->flags & wanted;
+    answer.init.max_background = SLOTS - 4;
+    answer.init.congestion_threshold = SLOTS - 6;
+    answer.init.max_write = MAX_WRITE;
+    answer.init.time_gran = 1;
+    answer.init.max_pages = MAX_WRITE / 4096;
+    tell_kernel(&answer, sizeof answer);
+}
+
+static void put_head(unsigned char *frame, uint32_t size, uint32_t kind)
+{
+    for (int i = 0; i < 4; i++) {
+        frame[i] = (unsigned char)(size >> 8 * i);
+        frame[4 + i] = (unsigned char)(kind >> 8 * i);
+    }
+}
+
+static uint32_t number_at(const unsigned char *at)
+{
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+/* Nobody waits for the answer any more. */
+static void drop(struct slot *slot)
+{
+    slot->state = slot == sending ? OVER : FREE;
+}
+
+static struct slot *free_slot(void)
+{
+    for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
+        if (slot->state == FREE)
+            return slot;
+    return NULL;
+}
+
+static void interrupt(uint64_t unique)
+{
+    long long end = now() + INTERRUPTED;
+
+    for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
+        if ((slot->state == WAITING || slot->state == SENT) && request_of(slot)->unique == unique && slot->end > end)
+            slot->end = end;
+}
+
+/* Take one request of the kernel. */
+static void take(struct slot *slot)
+{
+    ssize_t size = read(fuse, slot->frame + HEAD, FRAME - HEAD);
+    struct fuse_in_header *request = request_of(slot);
+
+    if (size < 0 && errno == ENODEV)
+        exit(0);
+    if (size < (ssize_t)sizeof *request)
+        return;
+    if (request->opcode == FUSE_INIT) {
+        begin(request);
+    } else if (request->opcode == FUSE_INTERRUPT) {
+        interrupt(((struct fuse_interrupt_in *)(request + 1))->unique);
+    } else if (!synced && !is_answered(request->opcode)) {
+        /* The host forgets by itself. */
+    } else if (!synced && now() >= hope) {
+        refuse(request->unique, ENOTCONN);
+    } else {
+        put_head(slot->frame, (uint32_t)size, KIND_FUSE);
+        slot->size = HEAD + (size_t)size;
+        slot->state = WAITING;
+        slot->turn = turns++;
+        slot->end = synced ? now() + PATIENCE : hope;
+    }
+}
+
+/* -- the host */
+
+static void note(uint32_t kind, const void *content, size_t size)
+{
+    if (noted + HEAD + size > sizeof notes)
+        return;
+    put_head(notes + noted, (uint32_t)size, kind);
+    memcpy(notes + noted + HEAD, content, size);
+    noted += HEAD + size;
+}
+
+/* Know no host any more; requests wait so long for one. */
+static void part(long long patience)
+{
+    if (synced)
+        hope = now() + patience;
+    synced = holding = false;
+    noted = 0;
+    tell = 0;
+}
+
+static void lose(void)
+{
+    part(PATIENCE);
+    lost = true;
+    have = 0;
+    silence = now() + SILENCE;
+}
+
+static void synchronise(const unsigned char *wanted)
+{
+    bool again = synced && !holding && memcmp(nonce, wanted, NONCE) == 0;
+
+    if (!again) {
+        /* What of a frame has been sent before the answer is skipped by the host. */
+        noted = 0;
+        if (sending && sending->state == OVER)
+            sending->state = FREE;
+        sending = NULL;
+        for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
+            if (slot->state == WAITING || slot->state == SENT) {
+                slot->state = WAITING;
+                slot->end = now() + PATIENCE;
+            }
+    }
+    note(KIND_SYNC, wanted, NONCE);
+    memcpy(nonce, wanted, NONCE);
+    synced = true;
+    holding = fresh = false;
+}
+
+/* Take one whole frame of the host; false for what is none. */
+static bool heed(const unsigned char *frame, uint32_t size, uint32_t kind)
+{
+    const struct fuse_out_header *answer = (const struct fuse_out_header *)(frame + HEAD);
+
+    if (kind == KIND_SYNC && size == NONCE) {
+        synchronise(frame + HEAD);
+        return true;
+    }
+    if (!synced)
+        return false;
+    if (kind == KIND_HOLD && size == NONCE) {
+        memcpy(hold_nonce, frame + HEAD, NONCE);
+        holding = true;
+        hold_told = false;
+        hold_end = now() + HELD;
+        return true;
+    }
+    if (kind != KIND_FUSE || size < sizeof *answer || answer->len != size)
+        return false;
+    for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
+        if (slot->state == SENT && request_of(slot)->unique == answer->unique) {
+            tell_kernel(answer, size);
+            drop(slot);
+            break;
+        }
+    return true;
+}
+
+static void hear(void)
+{
+    uint32_t size;
+    ssize_t more = read(port, arrived + have, sizeof arrived - have);
+
+    if (more <= 0) {
+        if (more == 0 || (errno != EAGAIN && errno != EINTR))
+            there = false;
+        return;
+    }
+    if (lost) {
+        silence = now() + SILENCE;
+        return;
+    }
+    if (have == 0)
+        frame_end = now() + FRAME_TIME;
+    have += (size_t)more;
+    while (have >= HEAD) {
+        size = number_at(arrived);
+        if (size > FRAME - HEAD) {
+            lose();
+            return;
+        }
+        if (have < HEAD + size)
+            return;
+        if (!heed(arrived, size, number_at(arrived + 4))) {
+            lose();
+            return;
+        }
+        have -= HEAD + size;
+        memmove(arrived, arrived + HEAD + size, have);
+        frame_end = now() + FRAME_TIME;
+    }
+}
+
+/* Write what the port takes of these bytes, of which `sent` have been written; true when that was the rest. */
+static bool push(const unsigned char *bytes, size_t size)
+{
+    ssize_t written = write(port, bytes + sent, size - sent);
+
+    if (written > 0)
+        sent += (size_t)written;
+    return sent == size;
+}
+
+static struct slot *next_slot(void)
+{
+    struct slot *first = NULL;
+
+    for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
+        if (slot->state == WAITING && (!first || slot->turn < first->turn))
+            first = slot;
+    return first;
+}
+
+static bool has_words(void)
+{
+    return sending || noted > 0 || (synced && next_slot());
+}
+
+/* Go on sending: a frame that has been begun, then notes, then requests. */
+static void speak(void)
+{
+    size_t rest;
+
+    if (!sending && noted > 0) {
+        ssize_t written = write(port, notes, noted);
+
+        if (written > 0) {
+            rest = noted - (size_t)written;
+            memmove(notes, notes + written, rest);
+            noted = rest;
+        }
+        return;
+    }
+    if (!sending) {
+        if (!synced)
+            return;
+        sending = next_slot();
+        sent = 0;
+        if (!sending)
+            return;
+        sending->state = SENT;
+    }
+    if (push(sending->frame, sending->size)) {
+        if (sending->state == OVER || !is_answered(request_of(sending)->opcode))
+            sending->state = FREE;
+        sending = NULL;
+    }
+}
+
+/* -- time */
+
+static void expire(long long time)
+{
+    bool waiting = false;
+
+    for (struct slot *slot = slots; slot < slots + SLOTS; slot++) {
+        if (slot->state != WAITING && slot->state != SENT)
+            continue;
+        if (time < slot->end) {
+            waiting = true;
+            continue;
+        }
+        if (is_answered(request_of(slot)->opcode))
+            refuse(request_of(slot)->unique, EIO);
+        drop(slot);
+        /* A host that was too slow for this one is not waited for by the next ones. */
+        part(0);
+    }
+    if (lost && time >= silence) {
+        lost = false;
+        have = 0;
+    }
+    if (!lost && have > 0 && time >= frame_end)
+        lose();
+    if (holding && time >= hold_end)
+        part(0);
+    if (holding && !hold_told && !waiting && !sending) {
+        note(KIND_HOLD, hold_nonce, NONCE);
+        hold_told = true;
+    }
+    if (there && !synced && !sending && !lost && time >= tell) {
+        unsigned char begun = fresh;
+
+        noted = 0;
+        note(KIND_LOST, &begun, 1);
+        tell = time + AGAIN;
+    }
+}
+
+static void lower(long long *next, bool matters, long long time)
+{
+    if (matters && time < *next)
+        *next = time;
+}
+
+static int pause_until(long long time)
+{
+    long long next = time + HELD;
+
+    for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
+        lower(&next, slot->state == WAITING || slot->state == SENT, slot->end);
+    lower(&next, !there, time + LOOK);
+    lower(&next, !synced && there, tell);
+    lower(&next, lost, silence);
+    lower(&next, !lost && have > 0, frame_end);
+    lower(&next, holding, hold_end);
+    return next > time ? (int)(next - time) : 0;
+}
+
+/* What the host has sent before it closed its side is void. */
+static void leave(void)
+{
+    while (read(port, arrived, sizeof arrived) > 0)
+        ;
+    part(PATIENCE);
+    lost = there = false;
+    have = 0;
+}
+
+static void look(void)
+{
+    struct pollfd ready = {.fd = port, .events = POLLIN};
+
+    there = poll(&ready, 1, 0) >= 0 && !(ready.revents & POLLHUP);
+}
+
+static void serve(void)
+{
+    for (;;) {
+        struct slot *slot;
+        struct pollfd ready[2];
+        long long time = now();
+
+        if (!there)
+            look();
+        expire(time);
+        slot = holding ? NULL : free_slot();
+        ready[0] = (struct pollfd){.fd = slot ? fuse : -1, .events = POLLIN};
+        ready[1] = (struct pollfd){.fd = there ? port : -1, .events = (short)(POLLIN | (has_words() ? POLLOUT : 0))};
+        if (poll(ready, 2, pause_until(time)) < 0)
+            continue;
+        if (ready[1].revents & (POLLIN | POLLERR))
+            hear();
+        if (there && ready[1].revents & POLLOUT)
+            speak();
+        if (ready[1].revents & POLLHUP || (ready[1].fd >= 0 && !there))
+            leave();
+        if (ready[0].revents & POLLERR)
+            exit(0);
+        if (ready[0].revents & POLLIN && slot->state == FREE && !holding)
+            take(slot);
+    }
+}
+
+static int open_fuse(void)
+{
+    static const struct timespec pause = {.tv_nsec = 20000000};
+    long long end = now() + STARTING;
+    int file;
+
+    /* Its module may not have been loaded yet. */
+    while ((file = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0 && now() < end)
+        nanosleep(&pause, NULL);
+    return file;
+}
+
+static int mount_on(const char *directory)
+{
+    char options[128];
+
+    /* What another one of this program has left there. */
+    while (umount2(directory, MNT_DETACH) == 0)
+        ;
+    mkdir("/mnt", 0755);
+    mkdir(directory, 0755);
+    /* Whoever looks may do what the share allows: the host decides, not the modes that its files have for the host's users. */
+    snprintf(options, sizeof options, "fd=%d,rootmode=40755,user_id=0,group_id=0,allow_other,max_read=%d", fuse, MAX_READ);
+    return mount("openvix", directory, "fuse.openvix", MS_NOSUID | MS_NODEV, options);
+}
+
+int main(int count, char **arguments)
+{
+    const char *directory = count == 3 ? arguments[2] : "/mnt/hgfs";
+
+    if (count != 2 && count != 3) {
+        fprintf(stderr, "usage: openvix-shares PORT [DIRECTORY]\n");
+        return 2;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    port = strcmp(arguments[1], "-") ? open(arguments[1], O_RDWR | O_NOCTTY | O_CLOEXEC) : dup(STDIN_FILENO);
+    if (port < 0 || fcntl(port, F_SETFD, FD_CLOEXEC) || fcntl(port, F_SETFL, O_NONBLOCK)) {
+        perror(arguments[1]);
+        return 1;
+    }
+    fuse = open_fuse();
+    if (fuse < 0) {
+        perror("/dev/fuse");
+        return 1;
+    }
+    if (mount_on(directory)) {
+        perror(directory);
+        return 1;
+    }
+    hope = now() + PATIENCE;
+    serve();
+}

@@ -1,0 +1,439 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a guest's kernel asks of its shared folders, and what it never gets."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+import pytest
+from fuse_client import Kernel
+
+from openvix.qemu import fuse, handles, nodes, requests
+from openvix.qemu.fuse import ROOT, Operation
+from openvix.qemu.nodes import Share
+from openvix.qemu.requests import Malformed, Requests
+
+
+class Guest(Kernel):
+    """A guest that is shown the directory `own` as `web`, to be written, and `given` as `iso`, to be read."""
+
+    def __init__(self, place):
+        self.own, self.given = place / "own", place / "given"
+        for folder in (self.own, self.given):
+            folder.mkdir()
+        (self.given / "disc").write_bytes(b"disc")
+        (place / "secret").write_text("secret")
+        self.place = place
+        self.restart()
+
+    def restart(self):
+        """Have another host answer, which knows nothing of what was asked."""
+        self.requests = Requests()
+        super().__init__(lambda message: b"".join(self.requests.answer(message)))
+        self.show(web=Share(str(self.own), True), iso=Share(str(self.given), False))
+
+    def show(self, **shares):
+        self.requests.show({name.encode(): share for name, share in shares.items()})
+
+
+@pytest.fixture
+def guest(tmp_path):
+    guest = Guest(tmp_path)
+    yield guest
+    guest.requests.close_files()
+
+
+@pytest.fixture
+def web(guest) -> int:
+    return guest.look(b"web").node
+
+
+def refused(number):
+    return pytest.raises(OSError, check=lambda error: error.errno == number)
+
+
+def test_the_root_has_the_shares_and_nothing_else(guest):
+    assert guest.list() == dict.fromkeys([b".", b"..", b"iso", b"web"], stat.S_IFDIR)
+    assert guest.attributes(ROOT) == (stat.S_IFDIR | 0o555, 0, (0, 0))
+    assert stat.S_ISDIR(guest.look(b"web").mode)
+    with refused(errno.ENOENT):
+        guest.look(b"other")
+    with refused(errno.EACCES):
+        guest.make_directory(b"new", ROOT)
+    with refused(errno.EBUSY):
+        guest.call(Operation.RMDIR, ROOT, b"web\0")
+    with refused(errno.EBUSY):
+        guest.rename(ROOT, b"web", ROOT, b"bew")
+
+
+def test_a_share_whose_directory_is_gone_is_none(guest, web):
+    guest.own.rmdir()
+    with refused(errno.ENOENT):
+        guest.look(b"web")
+    with refused(errno.ESTALE):
+        guest.attributes(web)
+    guest.own.write_text("a file")
+    with refused(errno.ENOENT):
+        guest.look(b"web")
+
+
+def test_a_file_is_made_written_read_and_removed(guest, web):
+    entry, handle = guest.create(b"page", web)
+    assert guest.write(entry.node, handle, b"hello") == 5
+    assert guest.write(entry.node, handle, b"HE", 1) == 2
+    assert (guest.own / "page").read_bytes() == b"hHElo"
+    assert stat.S_IMODE((guest.own / "page").stat().st_mode) & 0o777 == 0o644
+    assert guest.read(entry.node, handle, 3, 1) == b"HEl"
+    assert guest.attributes(entry.node) == (stat.S_IFREG | 0o644, 5, (0, 0))
+    guest.release(entry.node, handle)
+    guest.call(Operation.UNLINK, web, b"page\0")
+    assert os.listdir(guest.own) == []
+    with refused(errno.ENOENT):
+        guest.look(b"page", web)
+
+
+def test_a_file_that_is_open_can_be_used_after_it_was_removed(guest, web):
+    entry, handle = guest.create(b"page", web)
+    guest.call(Operation.UNLINK, web, b"page\0")
+    guest.write(entry.node, handle, b"hello")
+    assert guest.read(entry.node, handle) == b"hello"
+    assert guest.attributes(entry.node, handle)[1] == guest.attributes(entry.node)[1] == 5
+    guest.release(entry.node, handle)
+    with refused(errno.ESTALE):
+        guest.attributes(entry.node)
+
+
+def test_what_is_there_already_is_opened_by_create_unless_it_must_be_new(guest, web):
+    (guest.own / "page").write_text("hello")
+    entry, handle = guest.create(b"page", web)
+    assert guest.read(entry.node, handle) == b"hello"
+    guest.create(b"page", web, os.O_WRONLY | os.O_TRUNC)
+    assert (guest.own / "page").read_text() == ""
+    with refused(errno.EEXIST):
+        guest.create(b"page", web, os.O_RDWR | os.O_EXCL)
+
+
+def test_attributes_are_set_and_owners_are_not(guest, web):
+    entry, handle = guest.create(b"page", web)
+    guest.write(entry.node, handle, b"hello")
+    guest.change(entry.node, fuse.SIZE, size=2)
+    guest.change(entry.node, fuse.SIZE | fuse.HANDLE, size=3, handle=handle)
+    guest.change(entry.node, fuse.MODE, mode=0o106751)
+    guest.change(entry.node, fuse.CHANGED, changed=(1_000_000_000, 5))
+    guest.change(entry.node, 6)
+    info = (guest.own / "page").stat()
+    assert (info.st_size, stat.S_IMODE(info.st_mode), info.st_mtime_ns) == (3, 0o751, 10**18 + 5)
+    assert (info.st_uid, info.st_gid) == (os.geteuid(), os.getegid())
+    assert guest.attributes(entry.node) == (stat.S_IFREG | 0o751, 3, (0, 0))
+    guest.change(entry.node, fuse.CHANGED, changed=((1 << 64) - 7, 0))
+    assert (guest.own / "page").stat().st_mtime == -7
+    guest.change(entry.node, fuse.CHANGED | fuse.CHANGED_NOW)
+    assert (guest.own / "page").stat().st_mtime > 1_700_000_000
+    for valid, values, number in (
+        (fuse.SIZE, {"size": 1 << 63}, errno.EFBIG),
+        (fuse.CHANGED, {"changed": (0, 10**9)}, errno.EINVAL),
+    ):
+        with refused(number):
+            guest.change(entry.node, valid, **values)
+
+
+def test_directories_are_made_listed_renamed_and_removed(guest, web):
+    inner = guest.make_directory(b"inner", web)
+    (guest.own / "inner/page").write_text("hello")
+    page = guest.way(b"web", b"inner", b"page")
+    guest.rename(web, b"inner", web, b"outer")
+    # It has its number still, and so has what is in it.
+    assert guest.look(b"outer", web).node == inner.node
+    assert guest.attributes(page.node)[1] == 5
+    assert guest.way(b"web", b"outer", b"page").node == page.node
+    with refused(errno.ENOTEMPTY):
+        guest.call(Operation.RMDIR, web, b"outer\0")
+    with refused(errno.EINVAL):
+        guest.rename(web, b"outer", inner.node, b"within")
+    guest.rename(inner.node, b"page", web, b"page")
+    guest.call(Operation.RMDIR, web, b"outer\0")
+    assert guest.list(web) == {b".": stat.S_IFDIR, b"..": stat.S_IFDIR, b"page": stat.S_IFREG}
+    with refused(errno.ENOTDIR):
+        guest.list(page.node)
+    with refused(errno.ENOTDIR):
+        guest.look(b"within", page.node)
+
+
+def test_a_long_directory_is_read_in_pieces_also_when_its_list_was_given_up(guest, web):
+    names = {f"file-{number:0{number % 40}}".encode() for number in range(500)} | {b"\xff\xfe", "ü".encode()}
+    for name in names:
+        (guest.own / os.fsdecode(name)).touch()
+    assert set(guest.list(web)) == names | {b".", b".."}
+    pieces, ask = [], guest.call
+
+    def forget(*arguments):
+        pieces.append(arguments)
+        guest.requests.close_files()
+        return ask(*arguments)
+
+    guest.call = forget
+    assert set(guest.list(web, 512)) == names | {b".", b".."}
+    assert len(pieces) > 20
+
+
+def test_a_directory_with_more_names_than_any_is_not_listed(guest, web, monkeypatch):
+    monkeypatch.setattr(requests, "MOST_NAMES", 5)
+    for name in "abc":
+        (guest.own / name).touch()
+    assert len(guest.list(web)) == 5
+    (guest.own / "d").touch()
+    with refused(errno.EOVERFLOW):
+        guest.list(web)
+
+
+@pytest.mark.parametrize("name", [b"", b".", b"..", b"a/b", b"/etc", b"../secret", b"a\0b", b"n" * 256])
+def test_what_is_no_name_is_refused_everywhere(guest, web, name):
+    (guest.own / "page").touch()
+    number = errno.ENAMETOOLONG if len(name) > 255 else errno.EINVAL
+    for node in (web, ROOT):
+        with refused(number):
+            guest.look(name, node)
+    with refused(number):
+        guest.create(name, web)
+    with refused(number):
+        guest.make_directory(name, web)
+    for operation in (Operation.UNLINK, Operation.RMDIR):
+        with refused(number):
+            guest.call(operation, web, name + b"\0")
+    for old, new in ((b"page", name), (name, b"page")):
+        with refused(errno.EINVAL):
+            guest.rename(web, old, web, new)
+    assert os.listdir(guest.own) == ["page"]
+    assert (guest.place / "secret").exists()
+
+
+def test_links_are_shown_and_never_followed(guest, web):
+    (guest.own / "up").symlink_to("..")
+    (guest.own / "file").symlink_to(guest.place / "secret")
+    for name, target in ((b"up", b".."), (b"file", os.fsencode(guest.place / "secret"))):
+        link = guest.look(name, web)
+        assert stat.S_ISLNK(link.mode)
+        assert guest.call(Operation.READLINK, link.node) == target
+        with refused(errno.ELOOP):
+            guest.open(link.node)
+        for ask in (lambda node: guest.look(b"secret", node), guest.list, lambda node: guest.make_directory(b"new", node)):
+            with refused(errno.ENOTDIR):
+                ask(link.node)
+        with refused(errno.ELOOP):
+            guest.create(name, web)
+        with refused(errno.EOPNOTSUPP):
+            guest.change(link.node, fuse.MODE, mode=0)
+        with refused(errno.ELOOP):
+            guest.change(link.node, fuse.SIZE, size=0)
+        guest.change(link.node, fuse.CHANGED, changed=(1, 0))
+        assert (guest.own / os.fsdecode(name)).lstat().st_mtime == 1
+    assert (guest.place / "secret").read_text() == "secret"
+    assert (guest.place / "secret").stat().st_mtime > 1
+    with refused(errno.EINVAL):
+        guest.call(Operation.READLINK, web)
+
+
+def test_a_directory_that_became_a_link_leads_nowhere(guest, web):
+    inner = guest.make_directory(b"inner", web)
+    page, handle = guest.create(b"secret", inner.node)
+    guest.release(page.node, handle)
+    (guest.own / "inner").rename(guest.own / "away")
+    (guest.own / "inner").symlink_to(guest.place)
+    for ask in (
+        lambda: guest.look(b"secret", inner.node),
+        lambda: guest.open(page.node),
+        lambda: guest.attributes(page.node),
+        lambda: guest.create(b"new", inner.node),
+        lambda: guest.call(Operation.UNLINK, inner.node, b"secret\0"),
+    ):
+        with refused(errno.ESTALE):
+            ask()
+    assert (guest.place / "secret").read_text() == "secret"
+
+
+def test_a_number_is_of_one_file_for_ever(guest, web):
+    (guest.own / "page").write_text("first")
+    first = guest.look(b"page", web)
+    (guest.own / "other").write_text("second")
+    (guest.own / "other").rename(guest.own / "page")
+    for ask in (guest.attributes, guest.open):
+        with refused(errno.ESTALE):
+            ask(first.node)
+    second = guest.look(b"page", web)
+    assert second.node != first.node
+    assert guest.read(second.node, guest.open(second.node)) == b"second"
+
+
+def test_another_host_knows_no_number_of_the_one_before(guest, web):
+    entry, handle = guest.create(b"page", web)
+    guest.restart()
+    for ask in (
+        lambda: guest.attributes(entry.node),
+        lambda: guest.read(entry.node, handle),
+        lambda: guest.look(b"page", web),
+    ):
+        with refused(errno.ESTALE):
+            ask()
+    again = guest.way(b"web", b"page")
+    assert again.node not in (entry.node, web)
+
+
+def test_what_the_guest_forgot_or_closed_is_found_again_when_it_goes_back(guest, web):
+    entry, handle = guest.create(b"page", web)
+    guest.write(entry.node, handle, b"hello")
+    guest.release(entry.node, handle)
+    forget = fuse.REQUEST.pack(fuse.REQUEST.size + 8, Operation.FORGET, 9, entry.node, 0, 0, 0, 0, 0) + bytes(8)
+    assert guest.requests.answer(forget) is None
+    assert guest.read(entry.node, handle) == b"hello"
+    with refused(errno.EBADF):
+        guest.write(entry.node, handle, b"x")
+    guest.release(entry.node, handle)
+    assert guest.write(entry.node, handle, b"x", flags=os.O_WRONLY) == 1
+
+
+def test_a_share_that_is_not_for_writing_is_not_written_to(guest):
+    iso = guest.look(b"iso").node
+    disc = guest.look(b"disc", iso).node
+    assert guest.read(disc, guest.open(disc)) == b"disc"
+    for ask in (
+        lambda: guest.create(b"new", iso),
+        lambda: guest.make_directory(b"new", iso),
+        lambda: guest.call(Operation.UNLINK, iso, b"disc\0"),
+        lambda: guest.call(Operation.RMDIR, iso, b"disc\0"),
+        lambda: guest.rename(iso, b"disc", iso, b"new"),
+        lambda: guest.rename(iso, b"disc", guest.look(b"web").node, b"new"),
+        lambda: guest.rename(guest.look(b"web").node, b"page", iso, b"new"),
+        lambda: guest.open(disc, os.O_WRONLY),
+        lambda: guest.open(disc, os.O_RDWR),
+        lambda: guest.write(disc, guest.open(disc), b"x"),
+        lambda: guest.write(disc, 12345, b"x"),
+        lambda: guest.change(disc, fuse.SIZE, size=0),
+        lambda: guest.change(disc, fuse.MODE, mode=0),
+        lambda: guest.change(disc, fuse.CHANGED, changed=(1, 0)),
+        lambda: guest.change(disc, fuse.SIZE | fuse.HANDLE, size=0, handle=guest.open(disc)),
+        lambda: guest.call(Operation.ACCESS, disc, fuse.ACCESS_IN.pack(os.W_OK, 0)),
+    ):
+        with refused(errno.EROFS):
+            ask()
+    guest.call(Operation.ACCESS, disc, fuse.ACCESS_IN.pack(os.R_OK, 0))
+    assert os.listdir(guest.given) == ["disc"]
+    assert (guest.given / "disc").read_bytes() == b"disc"
+
+
+def test_shares_come_change_and_go_while_files_are_open(guest, web):
+    entry, handle = guest.create(b"page", web)
+    guest.show(web=Share(str(guest.own), False), new=Share(str(guest.given), True))
+    assert set(guest.list()) == {b".", b"..", b"web", b"new"}
+    with refused(errno.EROFS):
+        guest.write(entry.node, handle, b"hello")
+    assert guest.read(entry.node, handle) == b""
+    # The same name, and another directory with the same names in it.
+    (guest.given / "page").write_text("other")
+    guest.show(web=Share(str(guest.given), True))
+    for ask in (
+        lambda: guest.read(entry.node, handle),
+        lambda: guest.write(entry.node, handle, b"x"),
+        lambda: guest.attributes(web),
+    ):
+        with refused(errno.ESTALE):
+            ask()
+    guest.show()
+    for ask in (lambda: guest.attributes(entry.node, handle), lambda: guest.look(b"page", web), lambda: guest.list(web)):
+        with refused(errno.ESTALE):
+            ask()
+    assert set(guest.list()) == {b".", b".."}
+    assert open_files(guest.own) == []
+
+
+def test_nothing_is_renamed_between_shares(guest, web):
+    guest.show(web=Share(str(guest.own), True), given=Share(str(guest.given), True), twin=Share(str(guest.own), True))
+    for other in (b"given", b"twin"):
+        with refused(errno.EXDEV):
+            guest.rename(guest.look(b"given").node, b"disc", web, b"disc") if other == b"given" else guest.rename(web, b"a", guest.look(other).node, b"b")
+
+
+def test_pipes_and_devices_are_not_opened(guest, web):
+    os.mkfifo(guest.own / "pipe")
+    pipe = guest.look(b"pipe", web)
+    assert stat.S_ISFIFO(pipe.mode)
+    for ask in (
+        lambda: guest.open(pipe.node),
+        lambda: guest.open(pipe.node, os.O_RDWR),
+        lambda: guest.create(b"pipe", web),
+        lambda: guest.change(pipe.node, fuse.SIZE, size=0),
+        lambda: guest.read(pipe.node, 77),
+    ):
+        with refused(errno.EACCES):
+            ask()
+    for operation in (Operation.SYMLINK, Operation.MKNOD, Operation.LINK):
+        with refused(errno.EPERM):
+            guest.call(operation, web, bytes(16) + b"new\0/etc/passwd\0")
+    assert os.listdir(guest.own) == ["pipe"]
+
+
+def test_tables_do_not_grow_for_ever(guest, web, monkeypatch):
+    monkeypatch.setattr(nodes, "MOST", 8)
+    monkeypatch.setattr(handles, "MOST", 3)
+    opened = {}
+    for number in range(20):
+        entry, handle = guest.create(f"file-{number}".encode(), web)
+        guest.write(entry.node, handle, str(number).encode())
+        opened[number] = entry.node, handle
+    assert len(open_files(guest.own)) == 3
+    # Those that had to be closed are opened again, if they are known yet.
+    assert [guest.read(*opened[number], flags=os.O_RDWR) for number in range(14, 20)] == [str(number).encode() for number in range(14, 20)]
+    with refused(errno.ESTALE):
+        guest.attributes(opened[2][0])
+    assert guest.way(b"web", b"file-2").size == 1
+    assert len(guest.requests._nodes._nodes) == len(guest.requests._nodes._numbers) == 8
+    for number in range(20):
+        guest.release(*opened[number])
+    assert open_files(guest.own) == []
+
+
+def test_sizes_and_offsets_have_bounds(guest, web):
+    entry, handle = guest.create(b"page", web)
+    for offset in (1 << 63, (1 << 64) - 1, (1 << 63) - 1):
+        with refused(errno.EINVAL):
+            guest.read(entry.node, handle, 1, offset)
+        with refused(errno.EFBIG):
+            guest.write(entry.node, handle, b"x", offset)
+    with refused(errno.EINVAL):
+        guest.write(entry.node, handle, bytes(requests.MOST_BYTES + 1))
+    guest.change(entry.node, fuse.SIZE, size=1 << 32)
+    assert len(guest.read(entry.node, handle, (1 << 32) - 1)) == requests.MOST_BYTES
+    with refused(errno.EINVAL):
+        guest.call(Operation.WRITE, entry.node, fuse.TRANSFER_IN.pack(handle, 0, 5, 0, 0, 0, 0) + b"four")
+    with refused(errno.EINVAL):
+        guest.call(Operation.READ, entry.node, b"short")
+    with refused(errno.EINVAL):
+        guest.open(entry.node, 3)
+
+
+def test_what_is_not_done_here_is_said(guest, web):
+    for operation in (21, 22, 26, 39, 43, 44, 46, 47, 51, 4096, 1 << 31):
+        with refused(errno.ENOSYS):
+            guest.call(operation, web, bytes(64))
+    with refused(errno.EINVAL):
+        guest.call(Operation.RENAME2, web, fuse.RENAME2_IN.pack(web, 2, 0) + b"a\0b\0")
+    for message in (b"", bytes(39), bytes(40), fuse.REQUEST.pack(41, 3, 0, 1, 0, 0, 0, 0, 0)):
+        with pytest.raises(Malformed):
+            guest.requests.answer(message)
+
+
+def open_files(folder) -> list[str]:
+    """Return what this process has open below a folder."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            path = os.readlink(f"/proc/self/fd/{number}")
+        except FileNotFoundError:
+            continue
+        if path.startswith(f"{folder}/"):
+            found.append(path)
+    return found

@@ -48,6 +48,7 @@ PLACES = {
     "power": "etc/acpi/PWRF/00000080",
     "nsswitch.conf": "etc/nsswitch.conf",
 }
+SHARES = "/usr/sbin/openvix-shares"
 # What the packages' own scripts would do.
 COPIES = {"etc/profile": "profile", "root/.profile": "dot.profile", "root/.bashrc": "dot.bashrc"}
 LINKS = {"usr/bin/sh": "dash", "etc/mtab": "/proc/self/mounts"}
@@ -120,7 +121,7 @@ def _recipe(variant: str) -> str:
     """Return a digest of all but Debian's packages that decides how an image turns out."""
     own = [Path(__file__).with_name(f"{name}.py") for name in ("image", "cpio", "kernel", "packages", "seed")]
     digest = hashlib.sha256(repr((FORMAT, variant)).encode())
-    for path in (*own, *sorted(library.source_folder("image").iterdir()), *_tools()):
+    for path in (*own, *sorted(library.source_folder("image").iterdir()), *_tools(), *_shares()):
         if path.is_file():
             digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
@@ -129,6 +130,11 @@ def _recipe(variant: str) -> str:
 def _tools() -> list[Path]:
     """Return the sources of the guest's tools."""
     return sorted(path for path in library.source_folder("tools").glob("*.[ch]"))
+
+
+def _shares() -> list[Path]:
+    """Return the source of the program that has the guest's shared folders."""
+    return sorted(library.source_folder("shares").glob("*.c"))
 
 
 def _read(folder: Path, recipe: str) -> Image | None:
@@ -151,11 +157,12 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
         raise CannotBuild(f"there are no sources of the guest's tools in {library.source_folder('tools')}")
     say("compiling the guest's tools")
     tools = library.compile_static(sources, "openvix-tools", "-lcrypt")
+    shares = library.compile_static(_shares(), "openvix-shares")
     say("asking apt")
     names = packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
     wanted = packages.find([packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)
     recipe = _recipe(variant)
-    key = hashlib.sha256(repr((recipe, wanted, tools.read_bytes())).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((recipe, wanted, tools.read_bytes(), shares.read_bytes())).encode()).hexdigest()[:16]
     there = folder / key
     if _read(there, recipe):
         say("Debian has nothing newer")
@@ -175,7 +182,7 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
         packages.unpack(file, root, owners)
     early, late = _modules(modules)
     (made / "initrd").write_bytes(_initrd(root / "usr/bin/busybox", early))
-    _furnish(root, owners, tools, late)
+    _furnish(root, owners, {seed.TOOLS: tools, SHARES: shares}, late)
     say("making the disk")
     _make_disk(root, owners, scratch / "root.raw", made / "root.qcow2")
 
@@ -241,7 +248,7 @@ def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
     return cpio.archive(members)
 
 
-def _furnish(root: Path, owners: dict[str, tuple[int, int]], tools: Path, modules: dict[str, bytes]):
+def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: dict[str, Path], modules: dict[str, bytes]):
     """Add to a tree of unpacked packages what makes a guest of it."""
 
     def lay(path: str, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)):
@@ -258,7 +265,8 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], tools: Path, module
     for path, target in LINKS.items():
         (root / path).unlink(missing_ok=True)
         (root / path).symlink_to(target)
-    lay(seed.TOOLS[1:], tools.read_bytes(), 0o755)
+    for path, program in programs.items():
+        lay(path[1:], program.read_bytes(), 0o755)
     for name, path in PLACES.items():
         content = (library.source_folder("image") / name).read_bytes()
         lay(path, content, 0o755 if content.startswith(b"#!") else 0o644)

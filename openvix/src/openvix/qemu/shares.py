@@ -25,9 +25,9 @@ from openvix.qemu.nodes import Share, is_name
 from openvix.qemu.requests import MOST_BYTES, Malformed, Requests
 
 HEAD = struct.Struct("<I4s")
-FUSE, SYNC, HOLD, LOST = b"FUSE", b"SYNC", b"HOLD", b"LOST"
+FUSE, SYNC, HOLD, LOST, NODE = b"FUSE", b"SYNC", b"HOLD", b"LOST", b"NODE"
 NONCE = 16
-MOST = MOST_BYTES + 4096
+MOST = MOST_BYTES + 4096 + NONCE
 PIECE = 1 << 18
 # Seconds: for the rest of a frame, between two SYNC, and for a guest that is to hold.
 FRAME_SECONDS = 5
@@ -55,6 +55,7 @@ class Shares:
         self._change = threading.Condition()
         self._arrived, self._frame_end = bytearray(), 0.0
         self._unsaid: bytes | None = None
+        self._hold = b""
         self._begin()
         self._thread = threading.Thread(target=self._serve, name="shares", daemon=True)
         self._thread.start()
@@ -73,8 +74,8 @@ class Shares:
         """
         with self._change:
             if self._state is State.SERVED:
-                self._state, self._nonce = State.HOLDING, secrets.token_bytes(NONCE)
-                self._unsaid = HEAD.pack(NONCE, HOLD) + self._nonce
+                self._state, self._hold = State.HOLDING, secrets.token_bytes(NONCE)
+                self._unsaid = HEAD.pack(NONCE, HOLD) + self._hold
                 self._wake()
                 self._change.wait_for(lambda: self._state is not State.HOLDING, seconds)
             if self._state is not State.ENDED:
@@ -175,16 +176,22 @@ class Shares:
                 kind, body = frame
                 try:
                     if kind == FUSE:
-                        answer = self._requests.answer(body)
+                        # Without the nonce it is half of a frame, and the beginning of others.
+                        if body[-NONCE:] != self._nonce:
+                            raise Malformed
+                        answer = self._requests.answer(memoryview(body)[:-NONCE])
                         if answer:
+                            answer.append(self._nonce)
                             return HEAD.pack(sum(map(len, answer)), FUSE) + b"".join(answer)
-                    elif kind == HOLD and body == self._nonce and self._state is State.HOLDING:
+                    elif kind == HOLD and body == self._hold and self._state is State.HOLDING:
                         self._state = State.QUIET
                         self._change.notify_all()
                     elif kind == LOST:
                         if body == b"\1":
                             self._requests.close_files()
                         self._lose()
+                    elif kind == NODE:
+                        self._requests.recall(body)
                     elif kind not in (SYNC, HOLD):
                         raise Malformed
                 except Malformed:

@@ -399,10 +399,9 @@ def test_25_times_saved_and_reverted_without_a_failure(machine):
     assert checked.returncode == 0, checked.stdout
 
 
-def test_several_machines_run_at_once(openvix, client):
-    machines = [Machine(openvix, client, openvix.add_vm(f"vm{number}", hypervisor="qemu", memory=128, accounts=ACCOUNTS)) for number in range(3)]
-    for machine in machines:
-        assert machine.PowerOn(0, []) == 0
+def test_several_machines_run_at_once_and_from_their_making(openvix, client):
+    paths = [openvix.add_vm(f"vm{number}", hypervisor="qemu", memory=128, accounts=ACCOUNTS, power="powered_on") for number in range(3)]
+    machines = [Machine(openvix, client, path) for path in paths]
     for number, machine in enumerate(machines):
         machine.ready()
         assert machine.run(f"test $(hostname) = vm{number}") == 0

@@ -320,6 +320,9 @@ int do_clear(struct value *values)
         return errno;
     if (found.st_dev != above.st_dev || found.st_ino == above.st_ino)
         return EBUSY;
+    /* To be emptied and then stay is of no use to anyone. */
+    if (faccessat(top, "..", W_OK | X_OK, AT_EACCESS))
+        return errno;
     while (result == ENOTEMPTY || result == EEXIST) {
         result = empty(openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), top, found.st_dev, 0, until);
         if (!result)

@@ -72,6 +72,11 @@ Where:  where=call (default), job (once the call has returned) or after (lost, k
 
 Only calls that reach the daemon count: nothing of handles, jobs and buffers does.
 """
+GUESTS = """\
+A machine with hypervisor = "qemu" boots a real Linux: Debian's kernel, busybox, bash and OpenVIX's own tools, on a disk of 2 GB. Its image is made of Debian's
+packages, which apt downloads from the sources of this machine; no root rights are needed, and nothing is installed. It is kept in ~/.cache/openvix/guests, and
+machines are based on it: an image that no machine is based on any more can be removed. "openvix doctor" says what this machine lacks for it.
+"""
 DEFAULT = "(default: $OPENVIX_WORLD, else the default world)"
 WHICH = f"the world, or its world file or folder {DEFAULT}"
 LOOK_SECONDS = 0.2
@@ -139,6 +144,15 @@ def parser() -> argparse.ArgumentParser:
         if rest:
             added.add_argument("rule", metavar=rest, nargs=many)
         about(added, default=argparse.SUPPRESS)
+    examining = command("doctor", examine, "Say what this machine lacks for OpenVIX, and how to get it; exit code 1 if anything is missing.")
+    examining.add_argument("--json", action="store_true", help="print one JSON value")
+    guesting = command("guest", None, "Build what real guests boot from.", epilog=GUESTS)
+    actions = guesting.add_subparsers(title="actions", required=True, metavar="ACTION")
+    brief = "Build the image of real guests, where there is none yet, and print where it is."
+    building = actions.add_parser("build", help=brief, description=brief, epilog=GUESTS, formatter_class=argparse.RawDescriptionHelpFormatter)
+    building.set_defaults(command=build_guest)
+    building.add_argument("--python", action="store_true", help="with Python, so that Ansible's own modules run in the guest")
+    building.add_argument("--fresh", action="store_true", help="build another of the packages that Debian has today, if they are other ones")
     stopping = command("stop", stop, "Stop a world: no process of it is left, and clients do not start it again. VMs stay as they are for the next start.")
     for each in (asking, listing, leaking, stopping):
         each.add_argument("world", metavar="WORLD", type=Path, nargs="?", help=WHICH)
@@ -158,6 +172,35 @@ def library() -> str:
         return str(build())
     except CannotBuild as error:
         raise Mistake(str(error)) from None
+
+
+def build_guest(said):
+    from openvix.library import CannotBuild
+    from openvix.qemu import image
+
+    try:
+        found = image.build("python" if said.python else "plain", lambda line: print(f"openvix: {line}", file=sys.stderr, flush=True), fresh=said.fresh)
+    except CannotBuild as error:
+        raise Mistake(str(error)) from None
+    except KeyboardInterrupt:
+        raise Mistake("the build is given up, and nothing of it is left") from None
+    print(found.root.parent)
+
+
+def examine(said):
+    from openvix import doctor
+
+    findings = list(doctor.look())
+    command, bad = doctor.install(findings), [finding for finding in findings if finding.needed and not finding.fine]
+    if said.json:
+        print(json.dumps({"fine": not bad, "install": command, "findings": [finding._asdict() for finding in findings]}, indent=2))
+    else:
+        states = ["fine" if finding.fine else "missing" if finding.needed else "optional" for finding in findings]
+        print_table(("state", "for", "what", ""), [[state, each.purpose, each.name, each.said] for state, each in zip(states, findings, strict=True)])
+        if command:
+            print(f"\nOn Debian, this installs what is missing (as root):\n    {command}")
+    if bad:
+        raise Mistake(f"this machine lacks {', '.join(finding.name for finding in bad)}")
 
 
 def lay_out(said):

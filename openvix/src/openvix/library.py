@@ -22,6 +22,7 @@ SHARED = ["-shared", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,-Bsymbolic"]
 COMPILERS = ("cc", "gcc", "clang")
 # Without these two its first run takes long and undefined behaviour traps, as in no other compiler's release build.
 ZIGLANG = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined", "-s"]
+ADVICE = "install one of them (Debian: apt install gcc libc6-dev) or 'pip install ziglang'"
 
 
 class CannotBuild(Exception):
@@ -47,7 +48,27 @@ def compile_program(sources: list[Path], name: str) -> Path:
 
 def compile_static(sources: list[Path], name: str, *libraries: str) -> Path:
     """Return the path of the program of this name, compiled from C sources and static, so that it runs in any Linux. Raises CannotBuild."""
-    return _compiled(name, sources, ["-static", "-s", *FLAGS, *map(str, (path for path in sources if path.suffix == ".c")), *libraries])
+    flags = ["-static", "-s", *FLAGS, *(str(path) for path in sources if path.suffix == ".c"), *(f"-l{library}" for library in libraries)]
+    try:
+        return _compiled(name, sources, flags)
+    except CannotBuild:
+        fault = next(filter(None, map(lacks_static, libraries)), None)
+        if fault:
+            raise CannotBuild(f"{name} has to be compiled: {fault}") from None
+        raise
+
+
+def lacks_static(name: str) -> str:
+    """Return one sentence that says why no static program with a library of this name can be made here, "" where it can."""
+    compiler = next(_compilers(), None)
+    if compiler is None:
+        return f"neither cc, gcc nor clang is found; {ADVICE}"
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch, "main.c")
+        source.write_text("int main(void) { return 0; }\n", encoding="ascii")
+        command = [*compiler, "-static", str(source), f"-l{name}", "-o", str(Path(scratch, "main"))]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return "" if done.returncode == 0 else f"{compiler[0]} makes no static program with lib{name}; Debian: apt install libc6-dev lib{name}-dev"
 
 
 def compile_client(source: Path, library: Path | None = None) -> Path:
@@ -103,8 +124,7 @@ def _compiled(name: str, read: list[Path], arguments: list[str]) -> Path:
             return place
     if said:
         raise CannotBuild(f"{name} does not compile: {said}")
-    advice = "install one of them (Debian: apt install gcc libc6-dev) or 'pip install ziglang'"
-    raise CannotBuild(f"{name} has to be compiled, but neither cc, gcc nor clang is found; {advice}")
+    raise CannotBuild(f"{name} has to be compiled, but neither cc, gcc nor clang is found; {ADVICE}")
 
 
 def _compile(command: list[str], place: Path) -> str:

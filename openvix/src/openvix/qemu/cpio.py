@@ -29,6 +29,10 @@ def file(path: str, content: bytes, permissions: int = 0o644) -> Member:
     return Member(path, stat.S_IFREG | permissions, content)
 
 
+def link(path: str, target: str) -> Member:
+    return Member(path, stat.S_IFLNK | 0o777, target.encode())
+
+
 def archive(members: list[Member]) -> bytes:
     """Return an archive of files that belong to root; archives may follow each other, so that its length is a multiple of 4."""
     return b"".join(_entry(number, *member) for number, member in enumerate([*members, Member(END, 0)], start=1))

@@ -28,12 +28,14 @@ from openvix.library import CannotBuild
 from openvix.qemu import cpio, kernel, packages, seed
 
 FORMAT = 1
+# Whose programs are in it.
+MACHINE = "x86_64"
 VARIANTS = ("plain", "python")
 # It depends on the kernel of today, whose name changes with each update: never say which.
 KERNEL, KERNELS = "linux-image-cloud-amd64", "linux-image-"
 PACKAGES = ("base-files", "bash", "busybox-static", "dash", "libc6", "libtinfo6", "netbase")
-# What costs a guest time, without KVM most of all, and is worth nothing to it.
-APPEND = "quiet nokaslr mitigations=off no_timer_check tsc=reliable panic=-1"
+# What costs a guest time, without KVM most of all, and is worth nothing to it; nearly half of what a kernel does until then is to test its own cryptography.
+APPEND = "quiet nokaslr mitigations=off no_timer_check tsc=reliable cryptomgr.notests panic=-1"
 # For the disk and for the port of the tools, without which there is no guest; and what comes later: the power button, the network, shared folders, telling of
 # a panic.
 NEEDED = ("virtio_pci", "virtio_blk", "virtio_console")
@@ -48,10 +50,11 @@ PLACES = {
     "power": "etc/acpi/PWRF/00000080",
     "nsswitch.conf": "etc/nsswitch.conf",
 }
-SHARES = "/usr/sbin/openvix-shares"
 # What the packages' own scripts would do.
 COPIES = {"etc/profile": "profile", "root/.profile": "dot.profile", "root/.bashrc": "dot.bashrc"}
 LINKS = {"usr/bin/sh": "dash", "etc/mtab": "/proc/self/mounts"}
+# The guest's own programs, with the libraries that each takes: in openvix/NAME lie the sources of openvix-NAME.
+PROGRAMS = {"tools": ("crypt",), "shares": ()}
 COMMANDS = {"apt-get": "apt", "apt-cache": "apt", "dpkg-deb": "dpkg", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "qemu-img": "qemu-utils"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -121,20 +124,15 @@ def _recipe(variant: str) -> str:
     """Return a digest of all but Debian's packages that decides how an image turns out."""
     own = [Path(__file__).with_name(f"{name}.py") for name in ("image", "cpio", "kernel", "packages", "seed")]
     digest = hashlib.sha256(repr((FORMAT, variant)).encode())
-    for path in (*own, *sorted(library.source_folder("image").iterdir()), *_tools(), *_shares()):
+    for path in (*own, *sorted(library.source_folder("image").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
         if path.is_file():
             digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 
-def _tools() -> list[Path]:
-    """Return the sources of the guest's tools."""
-    return sorted(path for path in library.source_folder("tools").glob("*.[ch]"))
-
-
-def _shares() -> list[Path]:
-    """Return the source of the program that has the guest's shared folders."""
-    return sorted(library.source_folder("shares").glob("*.c"))
+def _sources(name: str) -> list[Path]:
+    """Return the sources of a program of the guest's."""
+    return sorted(library.source_folder(name).glob("*.[ch]"))
 
 
 def _read(folder: Path, recipe: str) -> Image | None:
@@ -149,20 +147,18 @@ def _read(folder: Path, recipe: str) -> Image | None:
 
 
 def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]) -> Image:
+    if os.uname().machine != MACHINE:
+        raise CannotBuild(f"an image is built on {MACHINE}, and this machine is {os.uname().machine}")
     missing = {package for name, package in COMMANDS.items() if not command(name)}
     if missing:
         raise CannotBuild(f"an image is made with {', '.join(COMMANDS)}, of which some are missing: apt install {' '.join(sorted(missing))}")
-    sources = _tools()
-    if not sources:
-        raise CannotBuild(f"there are no sources of the guest's tools in {library.source_folder('tools')}")
     say("compiling the guest's tools")
-    tools = library.compile_static(sources, "openvix-tools", "-lcrypt")
-    shares = library.compile_static(_shares(), "openvix-shares")
+    programs = [library.compile_static(_sources(name), f"openvix-{name}", *libraries) for name, libraries in PROGRAMS.items()]
     say("asking apt")
     names = packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
     wanted = packages.find([packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)
     recipe = _recipe(variant)
-    key = hashlib.sha256(repr((recipe, wanted, tools.read_bytes(), shares.read_bytes())).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((recipe, wanted, [program.read_bytes() for program in programs])).encode()).hexdigest()[:16]
     there = folder / key
     if _read(there, recipe):
         say("Debian has nothing newer")
@@ -182,7 +178,10 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
         packages.unpack(file, root, owners)
     early, late = _modules(modules)
     (made / "initrd").write_bytes(_initrd(root / "usr/bin/busybox", early))
-    _furnish(root, owners, {seed.TOOLS: tools, SHARES: shares}, late)
+    _furnish(root, owners, programs, late)
+    if variant == "python":
+        say("compiling Python's own modules")
+        _compile_python(root)
     say("making the disk")
     _make_disk(root, owners, scratch / "root.raw", made / "root.qcow2")
 
@@ -242,13 +241,14 @@ def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
     members = [
         *map(cpio.directory, ("bin", "dev", "disk", "modules", "proc", "sys")),
         cpio.file("bin/busybox", busybox.read_bytes(), 0o755),
+        cpio.link("bin/sh", "busybox"),
         cpio.file("init", (library.source_folder("image") / "init").read_bytes(), 0o755),
         *(cpio.file(path, content) for path, content in modules.items()),
     ]
     return cpio.archive(members)
 
 
-def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: dict[str, Path], modules: dict[str, bytes]):
+def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path], modules: dict[str, bytes]):
     """Add to a tree of unpacked packages what makes a guest of it."""
 
     def lay(path: str, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)):
@@ -265,15 +265,17 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: dict[str,
     for path, target in LINKS.items():
         (root / path).unlink(missing_ok=True)
         (root / path).symlink_to(target)
-    for path, program in programs.items():
-        lay(path[1:], program.read_bytes(), 0o755)
+    for program in programs:
+        lay(f"usr/sbin/{program.name}", program.read_bytes(), 0o755)
     for name, path in PLACES.items():
         content = (library.source_folder("image") / name).read_bytes()
         lay(path, content, 0o755 if content.startswith(b"#!") else 0o644)
     for path, content in modules.items():
         lay(path, content, 0o644)
     for path, name in COPIES.items():
-        lay(path, (root / "usr/share/base-files" / name).read_bytes(), 0o644)
+        source = root / "usr/share/base-files" / name
+        if source.exists():
+            lay(path, source.read_bytes(), 0o644)
     for path, file in seed.own("openvix", seed.everyone(), []).items():
         lay(path[1:], file.text.encode(), file.mode, (file.uid, file.gid))
     # What busybox can be, where no package is it already.
@@ -282,6 +284,17 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: dict[str,
         folder, _, name = path.rpartition("/")
         if folder and not any(os.path.lexists(root / each / name) for each in ("usr/bin", "usr/sbin")):
             (root / path).symlink_to("/usr/bin/busybox")
+
+
+def _compile_python(root: Path):
+    """Compile the modules of a tree's Python by itself: the guest would take seconds for it, each time where its user may not keep them."""
+    libraries = next((root / "usr/lib").glob("*/ld-linux-*.so.*"))
+    modules = next(root.glob("usr/lib/python3.*"))
+    python = [libraries, "--library-path", libraries.parent, root / "usr/bin" / modules.name, "-I", "-S"]
+    compiling = ["-m", "compileall", "-q", "-j", "0", "-x", "/lib2to3/tests/", "--invalidation-mode", "unchecked-hash", "-s", root, "-p", "/", modules]
+    done = subprocess.run([*map(str, python + compiling)], env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise CannotBuild(f"Python's modules do not compile: {(done.stdout + done.stderr).strip()[-200:]}")
 
 
 def _make_disk(root: Path, owners: dict[str, tuple[int, int]], raw: Path, made: Path):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from openvix.library import CannotBuild
 
 # A download that stands still is given up.
 PATIENCE = {"Acquire::Retries": "2", "Acquire::http::Timeout": "30", "Acquire::https::Timeout": "30"}
+ADVICE = "; 'apt-get update' (as root) fetches the lists that apt goes by, where they are missing or old"
 MERGED = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 # What a guest can do without.
 LEFT_OUT = re.compile(r"usr/(share/(doc|man|info|locale|lintian|bug|menu)|lib/[^/]+/gconv)(/|$)")
@@ -37,23 +37,23 @@ class Package(NamedTuple):
 
 def find(names: list[str], scratch: Path) -> list[Package]:
     """Return the packages of these names as they are today. Raises CannotBuild."""
-    lines = _apt(scratch, "apt-get", "download", "-qq", "--print-uris", *names).splitlines()
+    lines = _apt("looking for packages", scratch, "apt-get", "download", "-qq", "--print-uris", *names).splitlines()
     # 'ADDRESS' NAME_VERSION_ARCHITECTURE.deb SIZE DIGEST, the version with %3a for :
     fields = [line.rpartition("' ")[2].split() for line in lines if line.startswith("'")]
     found = {file.partition("_")[0]: Package(*file.split("_")[:2], file, int(size), digest) for file, size, digest, *_ in fields}
     missing = [name for name in names if name not in found]
     if missing:
-        raise CannotBuild(f"apt does not say where to download {' '.join(missing)} from{_advice()}")
+        raise CannotBuild(f"apt does not say where to download {' '.join(missing)} from{ADVICE}")
     return [found[name]._replace(version=found[name].version.replace("%3a", ":")) for name in names]
 
 
 def dependency(name: str, pattern: str, scratch: Path) -> str:
     """Return the package that a package depends on and that begins like this. Raises CannotBuild."""
-    for line in _apt(scratch, "apt-cache", "depends", name).splitlines():
+    for line in _apt(f"looking for {name}", scratch, "apt-cache", "depends", name).splitlines():
         kind, _, package = line.strip().partition(": ")
         if kind == "Depends" and package.startswith(pattern):
             return package
-    raise CannotBuild(f"apt's {name} depends on nothing like {pattern}*{_advice()}")
+    raise CannotBuild(f"apt's {name} depends on nothing like {pattern}*{ADVICE}")
 
 
 def closure(names: list[str], scratch: Path) -> list[str]:
@@ -61,7 +61,8 @@ def closure(names: list[str], scratch: Path) -> list[str]:
     # On a machine that has none installed.
     status = scratch / "status"
     status.touch()
-    lines = _apt(scratch, "apt-get", "-o", f"Dir::State::status={status}", "install", "--no-install-recommends", "-qq", "--print-uris", *names).splitlines()
+    options = ("-o", f"Dir::State::status={status}", "--no-install-recommends", "-qq", "--print-uris")
+    lines = _apt("looking for what packages need", scratch, "apt-get", "install", *options, *names).splitlines()
     return sorted({line.rpartition("' ")[2].partition("_")[0] for line in lines if line.startswith("'")})
 
 
@@ -73,10 +74,10 @@ def download(packages: list[Package], folder: Path, scratch: Path, say: Callable
         say(f"downloading {len(missing)} packages, {sum(package.size for package in missing) / 1e6:.0f} MB")
         arrived = scratch / "arrived"
         arrived.mkdir()
-        _apt(scratch, "apt-get", "download", "-qq", *(f"{package.name}={package.version}" for package in missing), cwd=arrived)
+        _apt("downloading", scratch, "apt-get", "download", "-qq", *(f"{package.name}={package.version}" for package in missing), cwd=arrived)
         for package in missing:
             if not _is_whole(arrived / package.file, package):
-                raise CannotBuild(f"{package.file} did not arrive as Debian's lists describe it{_advice()}")
+                raise CannotBuild(f"{package.file} did not arrive as Debian's lists describe it{ADVICE}")
             os.replace(arrived / package.file, folder / package.file)
     kinds = {_kind(package.file) for package in packages}
     for path in folder.iterdir():
@@ -138,20 +139,16 @@ def _kind(file: str) -> str:
     return re.sub(r"[0-9]+", "", file.partition("_")[0])
 
 
-def _apt(scratch: Path, command: str, *arguments: str, cwd: Path | None = None) -> str:
+def _apt(doing: str, scratch: Path, command: str, *arguments: str, cwd: Path | None = None) -> str:
     # A cache of our own: as an ordinary user apt could not write to its own, and would read all lists again each time.
     (scratch / "apt").mkdir(exist_ok=True)
     settings = {"Dir::Cache": str(scratch / "apt"), "Debug::NoLocking": "1", "APT::Sandbox::User": "root", **PATIENCE}
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-    whole = [command, *options, *arguments]
-    done = subprocess.run(
-        whole, cwd=cwd, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
-    )
+    whole, environment = [command, *options, *arguments], {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(whole, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or done.stderr.splitlines() or [f"it ended with {done.returncode}"]
-        raise CannotBuild(f"{shlex.join([command, *arguments[:1]])} fails: {said[0].removeprefix('E: ')}{_advice()}")
+        # Where only the network is down, new lists are no help.
+        advice = "" if "connect" in said[0] or "resolv" in said[0] else ADVICE
+        raise CannotBuild(f"{doing}, apt says: {' '.join(said[0].removeprefix('E: ').split())}{advice}")
     return done.stdout
-
-
-def _advice() -> str:
-    return "; 'apt-get update' (as root) fetches the lists that apt goes by, where they are missing or old"

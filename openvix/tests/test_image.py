@@ -1,0 +1,219 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Images of guests are built whole or not at all, of a made-up Debian; test_guest.py boots one of the real."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from archives import read_cpio
+from debian import KERNEL, Debian, kernel
+from waiting import eventually
+
+from openvix.library import CannotBuild
+from openvix.qemu import image
+
+BUILD = [sys.executable, "-P", "-m", "openvix.cli", "guest", "build"]
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENVIX_CACHE", str(tmp_path / "a cache"))
+    return tmp_path / "a cache" / "guests"
+
+
+@pytest.fixture
+def debian(tmp_path, monkeypatch, cache):
+    made = Debian(tmp_path)
+    monkeypatch.setenv("PATH", f"{made.bin}:{os.environ['PATH']}")
+    return made
+
+
+def build(variant="plain", **options):
+    said = []
+    return image.build(variant, said.append, **options), said
+
+
+def left(cache):
+    """What is in the cache, but what stays there in any case."""
+    return sorted({*os.listdir(cache)} - {"lock", "packages"})
+
+
+def test_there_is_no_image_before_one_is_built(cache):
+    assert image.find() is None
+
+
+def test_an_image_is_what_debian_has_and_can_be_found(debian, cache):
+    made, said = build()
+
+    assert image.find() == made
+    assert left(cache) == [made.key]
+    assert [path.name for path in made[1:4]] == ["vmlinux", "initrd", "root.qcow2"]
+    assert {path.stat().st_mode & 0o777 for path in made[1:4]} == {0o444}
+    told = json.loads((made.root.parent / "image.json").read_bytes())
+    names = (KERNEL, "base-files", "bash", "busybox-static", "dash", "libc6", "libtinfo6", "netbase")
+    assert told["packages"] == dict.fromkeys(names, "1-1") | {KERNEL: "1.2.3-4", "bash": "1:5-1"}
+    assert any(line.startswith("downloading 8 packages") for line in said)
+
+
+def test_the_initrd_leads_to_the_disk_with_modules_in_the_order_that_they_need(debian):
+    made, _ = build()
+    members = {path: (mode, content) for path, mode, content in read_cpio(made.initrd.read_bytes())}
+
+    assert members["init"][0] == 0o100755
+    assert members["init"][1].startswith(b"#!/bin/sh\n")
+    assert members["bin/busybox"][1].startswith(b"#!/bin/sh")
+    order = members["modules/order"][1].decode().split()
+    assert sorted(order) == ["virtio.ko", "virtio_blk.ko", "virtio_console.ko", "virtio_pci.ko", "virtio_ring.ko"]
+    assert order.index("virtio.ko") < order.index("virtio_pci.ko")
+    assert order.index("virtio_ring.ko") < order.index("virtio_pci.ko")
+    assert {f"modules/{name}" for name in order} <= set(members)
+
+
+def test_the_disk_holds_the_packages_and_what_makes_a_guest_of_them(debian):
+    build()
+    tree = debian.mirror / "tree"
+
+    assert (tree / "usr/bin/bash").read_text() == "bash\n"
+    assert (tree / "usr/lib/x86/libc.so.6").read_text() == "libc\n"
+    assert {name: os.readlink(tree / name) for name in ("bin", "lib", "sbin")} == {"bin": "usr/bin", "lib": "usr/lib", "sbin": "usr/sbin"}
+    assert os.readlink(tree / "usr/bin/sh") == "dash"
+    # Of what busybox can be only what no package is.
+    assert os.readlink(tree / "usr/bin/ls") == os.readlink(tree / "usr/sbin/init") == "/usr/bin/busybox"
+    assert not (tree / "linuxrc").exists()
+    assert not list(tree.glob("usr/share/doc/*"))
+    assert (tree / "usr/sbin/openvix-tools").read_text() == "a program\n"
+    assert os.access(tree / "usr/sbin/openvix-tools", os.X_OK)
+    assert os.access(tree / "etc/acpi/PWRF/00000080", os.X_OK)
+    assert (tree / "etc/profile").read_text() == "profile\n"
+    assert (tree / "etc/passwd").read_text().startswith("root:x:0:0:")
+    assert (tree / "etc/shadow").stat().st_mode & 0o777 == 0o640
+    assert (tree / "lib/modules/1.2.3-4-cloud-amd64/order").read_text().split() == ["button.ko", "evdev.ko"]
+
+
+def test_files_of_the_disk_belong_to_whom_their_package_says(debian):
+    build()
+    script = (debian.mirror / "owners").read_text().splitlines()
+
+    assert 'set_inode_field "/etc/secret" uid 3' in script
+    assert 'set_inode_field "/etc/secret" gid 42' in script
+    assert 'set_inode_field "/etc/shadow" gid 42' in script
+    # Root's files are root's, whoever builds.
+    assert ('set_inode_field "/usr/bin/bash" uid 0' in script) == (os.geteuid() != 0)
+
+
+def test_an_image_that_is_there_costs_nothing(debian):
+    made, _ = build()
+    before = debian.asked()
+
+    assert build() == (made, [])
+    assert debian.asked() == before
+
+
+def test_a_fresh_image_is_another_only_where_debian_has_other_packages(debian, cache):
+    first, _ = build()
+    assert build(fresh=True)[0] == first
+    assert debian.downloads() == 1
+
+    debian.offer("linux-image-1.2.3-5-cloud-amd64", "1.2.3-5", kernel())
+    second, said = build(fresh=True)
+
+    assert second.key != first.key
+    assert "downloading 1 packages, 0 MB" in said
+    # Machines may be based on the first.
+    assert left(cache) == sorted([first.key, second.key])
+    assert image.find() == second
+    assert not list((cache / "packages").glob("linux-image-1.2.3-4-*"))
+
+
+def test_an_image_of_another_recipe_is_none(debian, monkeypatch):
+    made, _ = build()
+    monkeypatch.setattr(image, "FORMAT", image.FORMAT + 1)
+    assert image.find() is None
+    assert build()[0].key != made.key
+
+
+def test_an_image_with_another_variant_is_another(debian):
+    assert image.find("python") is None
+    build()
+    assert image.find("python") is None
+
+
+def test_an_image_of_which_a_file_is_not_whole_is_built_again(debian):
+    made, _ = build()
+    made.root.chmod(0o600)
+    made.root.write_text("a di")
+    assert image.find() is None
+    assert build()[0] == made
+    assert made.root.read_text() == "a disk\n"
+
+
+@pytest.mark.parametrize(("said", "told"), [("E: Could not connect to mirror.test:80", False), ("E: Failed to fetch it  404  Not Found", True)])
+def test_a_download_that_fails_is_one_sentence_and_leaves_nothing(debian, cache, said, told):
+    (debian.mirror / "down").write_text(f"W: whatever\n{said}\nE: and more\n")
+    with pytest.raises(CannotBuild) as failed:
+        build()
+    assert str(failed.value).startswith(f"downloading, apt says: {' '.join(said[3:].split())}")
+    # Only where that helps.
+    assert ("apt-get update" in str(failed.value)) is told
+    assert left(cache) == []
+    assert os.listdir(cache / "packages") == []
+
+
+def test_what_does_not_arrive_as_the_lists_say_is_not_used(debian, cache):
+    path = debian.mirror / "dash_1-1_amd64.deb"
+    content = path.read_bytes()
+    path.write_bytes(b"x" + content[1:])
+    with pytest.raises(CannotBuild, match=r"dash_1-1_amd64\.deb did not arrive as Debian's lists describe it"):
+        build()
+    assert left(cache) == []
+
+
+def test_missing_lists_are_told_with_what_fetches_them(debian):
+    (debian.mirror / "lists").unlink()
+    with pytest.raises(CannotBuild, match="looking for linux-image-cloud-amd64, apt says: No packages found; 'apt-get update'"):
+        build()
+
+
+def test_missing_commands_are_told_with_the_packages_that_have_them(debian, monkeypatch):
+    monkeypatch.setenv("PATH", str(debian.bin))
+    monkeypatch.setattr(image, "SYSTEM_PATH", "")
+    for name in ("qemu-img", "debugfs"):
+        (debian.bin / name).unlink()
+    with pytest.raises(CannotBuild, match=r"some are missing: apt install e2fsprogs qemu-utils$"):
+        build()
+
+
+def test_what_a_killed_build_left_goes_with_the_next(debian, cache):
+    (cache / "new-abc/root").mkdir(parents=True)
+    made, _ = build()
+    assert left(cache) == [made.key]
+
+
+def test_an_interrupted_build_leaves_nothing(debian, cache):
+    (debian.mirror / "slow").touch()
+    builder = subprocess.Popen(BUILD, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    eventually((debian.mirror / "reached").exists)
+    os.killpg(builder.pid, signal.SIGINT)
+    _, said = builder.communicate(timeout=30)
+
+    assert builder.returncode == 1
+    assert said.splitlines()[-1] == "openvix: the build is given up, and nothing of it is left"
+    assert left(cache) == []
+
+
+def test_two_that_build_at_once_get_the_same_image_of_one_build(debian, cache):
+    builders = [subprocess.Popen(BUILD, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    told = {builder.communicate(timeout=120)[0] for builder in builders}
+
+    assert {builder.returncode for builder in builders} == {0}
+    assert told == {f"{image.find().root.parent}\n"}
+    assert debian.downloads() == 1
+    assert left(cache) == [image.find().key]

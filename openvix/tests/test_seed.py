@@ -1,0 +1,152 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What makes a machine its own, read as its first boot reads it."""
+
+from __future__ import annotations
+
+import io
+import stat
+import subprocess
+import tarfile
+
+import pytest
+from archives import read_cpio
+
+from openvix.qemu import passwords, seed
+from openvix.worldfile import Mistake
+
+LAB = {"name": "lab", "password": "lab", "administrator": True}
+TESTER = {"name": "tester", "password": "s3cret", "home": "/srv/tester"}
+
+
+def sown(hostname="web", accounts=(LAB, TESTER), files=None, processes=()):
+    """Return the script and the files of a seed: path to (member, text)."""
+    (script, mode, made), (archive, other, laid) = read_cpio(seed.archive(hostname, [*accounts], files or {}, [*processes]))
+    assert (script, archive) == ("seed.sh", "seed.tar")
+    assert {mode, other} == {stat.S_IFREG | 0o600}
+    with tarfile.open(fileobj=io.BytesIO(laid)) as whole:
+        return made.decode(), {f"/{each.name}": (each, whole.extractfile(each).read().decode() if each.isreg() else each.linkname) for each in whole}
+
+
+def lines(files, path):
+    return {line.split(":")[0]: line.split(":")[1:] for line in files[path][1].splitlines()}
+
+
+def test_a_machine_has_its_name():
+    _, files = sown("web one")
+    assert files["/etc/hostname"][1] == "web one\n"
+    assert "127.0.1.1\tweb one\n" in files["/etc/hosts"][1]
+
+
+def test_accounts_are_numbered_as_in_simulated_guests_and_administrators_are_root_by_another_name():
+    _, files = sown(accounts=[LAB, TESTER, {"name": "root", "password": "r"}, {"name": "www-data", "password": "w"}])
+    users = lines(files, "/etc/passwd")
+
+    assert users["lab"][1:3] == ["0", "0"]
+    assert users["tester"] == ["x", "1001", "1001", "tester", "/srv/tester", "/bin/bash"]
+    assert users["root"] == ["x", "0", "0", "root", "/root", "/bin/bash"]
+    # One that every Debian has keeps its number.
+    assert users["www-data"] == ["x", "33", "33", "www-data", "/home/www-data", "/bin/bash"]
+    # Who asks for the name of user 0 gets the first.
+    assert next(iter(users)) == "root"
+    groups = lines(files, "/etc/group")
+    assert (groups["tester"][1], groups["www-data"][1], groups["tty"][1]) == ("1001", "33", "5")
+    assert "lab" not in groups
+
+
+def test_passwords_are_kept_hashed_where_users_cannot_read_them():
+    content = seed.archive("web", [LAB, TESTER], {}, [])
+    assert b"s3cret" not in content
+    _, files = sown()
+    shadow, _ = files["/etc/shadow"]
+    assert (shadow.mode, shadow.uid, shadow.gid) == (0o640, 0, 42)
+    kept = lines(files, "/etc/shadow")["tester"][0]
+    assert passwords.hashed("s3cret", kept.split("$")[2]) == kept
+
+
+def test_who_has_no_password_has_none_and_others_are_locked():
+    _, files = sown(accounts=[{"name": "open", "password": ""}, {"name": "free"}, TESTER])
+    kept = lines(files, "/etc/shadow")
+    assert (kept["open"][0], kept["free"][0]) == ("", "")
+    assert {kept[name][0] for name in ("root", "daemon", "www-data")} == {"*"}
+
+
+def test_the_hash_is_the_one_of_linux():
+    # Of the specification of SHA-crypt.
+    wanted = "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"
+    assert passwords.hashed("Hello world!", "saltstring") == wanted
+    assert passwords.hashed("lab") != passwords.hashed("lab")
+
+
+def test_homes_belong_to_their_accounts():
+    _, files = sown(accounts=[{"name": "a"}, {"name": "b"}], files={"/home/b/.ssh/deep/keys": "k", "/etc/motd": "hi"})
+    told = {path: (oct(member.mode), member.uid, member.gid) for path, (member, _) in files.items() if path.startswith(("/home", "/etc/motd"))}
+    assert told == {
+        "/home/a": ("0o700", 1000, 1000),
+        "/home/b": ("0o700", 1001, 1001),
+        "/home/b/.ssh": ("0o755", 1001, 1001),
+        "/home/b/.ssh/deep": ("0o755", 1001, 1001),
+        "/home/b/.ssh/deep/keys": ("0o644", 1001, 1001),
+        "/etc/motd": ("0o644", 0, 0),
+    }
+    assert list(files).index("/home/b") < list(files).index("/home/b/.ssh") < list(files).index("/home/b/.ssh/deep/keys")
+
+
+def test_a_home_that_the_image_may_have_is_made_only_where_it_is_missing(tmp_path):
+    there, missing = tmp_path / "th'ere", tmp_path / "new one/home"
+    there.mkdir(mode=0o755)
+    script, files = sown(accounts=[{"name": "root", "home": str(there)}, {"name": "a", "home": str(missing), "administrator": True}])
+    subprocess.run(["sh", "-c", script.replace("chown", ": chown")], check=True)
+
+    assert there.stat().st_mode & 0o777 == 0o755
+    assert missing.stat().st_mode & 0o777 == 0o700
+    assert not [path for path in files if path.startswith(str(tmp_path))]
+    assert f"make 0:0 '{missing}'" in script
+
+
+def test_files_hold_what_the_world_says_and_stand_over_what_is_made():
+    _, files = sown(files={"/etc/hostname": "other", "/opt/ü/a b": "text\n"})
+    assert files["/etc/hostname"][1] == "other"
+    assert files["/opt/ü/a b"][1] == "text\n"
+
+
+@pytest.mark.parametrize("path", ["/proc/x", "/sys/a/b", "/dev/x", "/dev"])
+def test_a_file_that_is_not_on_the_disk_is_a_mistake(path):
+    with pytest.raises(Mistake, match="a guest has no place for a file"):
+        sown(files={path: ""})
+
+
+def test_processes_start_under_their_own_names_as_their_owners():
+    processes = [
+        {"name": "apache2", "command": "/usr/sbin/apache2 -k  it's", "owner": "www-data"},
+        {"name": "/opt/pg/postgres", "owner": "postgres"},
+        {"name": "apache2", "owner": "tester"},
+        {"name": "..", "command": "$x"},
+    ]
+    _, files = sown(processes=processes)
+    member, script = files["/etc/openvix/processes"]
+
+    assert member.mode == 0o755
+    assert [line.split(" ", 1)[1] for line in script.splitlines()[1:]] == [
+        "start-stop-daemon -S -b -c 33:33 -x /usr/lib/openvix/processes/1/apache2 -a /usr/sbin/apache2 -- -k '' 'it'\"'\"'s'",
+        "start-stop-daemon -S -b -c 101:101 -x /usr/lib/openvix/processes/2/postgres -a /opt/pg/postgres -- ",
+        "start-stop-daemon -S -b -c 1001:1001 -x /usr/lib/openvix/processes/3/apache2 -a apache2 -- ",
+        "start-stop-daemon -S -b -c 0:0 -x /usr/lib/openvix/processes/4/process -a '$x' -- ",
+    ]
+    links = {path: text for path, (member, text) in files.items() if member.issym()}
+    assert len(links) == 4
+    assert set(links.values()) == {"/usr/sbin/openvix-tools"}
+    assert lines(files, "/etc/passwd")["postgres"] == ["x", "101", "101", "postgres", "/nonexistent", "/usr/sbin/nologin"]
+
+
+def test_a_machine_without_processes_starts_none():
+    _, files = sown()
+    assert "/etc/openvix/processes" not in files
+
+
+@pytest.mark.parametrize("owner", ["a:b", "a\nb", "a/b"])
+def test_an_owner_that_can_be_no_user_is_a_mistake(owner):
+    with pytest.raises(Mistake, match="cannot be the name of a user"):
+        sown(processes=[{"name": "p", "owner": owner}])

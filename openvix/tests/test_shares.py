@@ -158,7 +158,7 @@ def test_while_it_is_quiet_nothing_is_done(guest, shares, own):
     program = guest.start("cd $HGFS/web && n=0 && while [ ! -e stop ]; do n=$((n + 1)); echo $n > count || exit 1; done; echo done")
     eventually(lambda: (own / "count").exists())
     for _ in range(20):
-        with shares.quiet():
+        with shares.quiet(), shares.quiet():
             assert shares._state is State.QUIET
             before = (own / "count").stat().st_mtime_ns
             time.sleep(0.02)
@@ -166,6 +166,17 @@ def test_while_it_is_quiet_nothing_is_done(guest, shares, own):
         eventually(lambda before=before: (own / "count").stat().st_mtime_ns != before)
     (own / "stop").touch()
     assert program.communicate(timeout=60)[0] == "done\n"
+
+
+def test_it_is_quiet_until_the_outermost_block_ends(shares):
+    eventually(lambda: shares._state is State.SERVED)
+    with shares.quiet():
+        began = time.monotonic()
+        with shares.quiet(20):
+            pass
+        assert time.monotonic() - began < 5
+        assert shares._state is State.QUIET
+    eventually(lambda: shares._state is State.SERVED)
 
 
 def test_a_guest_that_is_paused_is_not_waited_for_long_and_goes_on_later(guest, shares, own):

@@ -25,7 +25,7 @@ from openvix.qemu.disk import Disk, DiskError
 from openvix.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
 from openvix.qemu.operations import Operations
 from openvix.qemu.qmp import Gone, Qmp, Refused
-from openvix.qemu.shares import Shares
+from openvix.qemu.shares import HOLD_SECONDS, Shares
 
 KERNEL, INITRD, APPEND = "kernel", "initrd", "append"
 # What the newest machine of QEMU is, where no other is asked for.
@@ -116,12 +116,15 @@ class Emulation(Operations):
         self._tell("cont")
 
     def suspend(self, disk: int) -> int:
-        self._tell("stop")
-        try:
-            return self.keep(disk, runs=False, memory=True)
-        except Failure:
-            self._tell("cont")
-            raise
+        shares = self._shares
+        # Once it is stopped, the guest cannot finish what it asks of its shared folders.
+        with shares.quiet() if shares else contextlib.nullcontext():
+            self._tell("stop")
+            try:
+                return self.keep(disk, runs=False, memory=True)
+            except Failure:
+                self._tell("cont")
+                raise
 
     def leave(self, disk: int) -> int:
         """As suspend(), for a daemon that ends; what cannot be kept is as after a power failure."""
@@ -294,7 +297,8 @@ class Emulation(Operations):
             if self._channel is not None:
                 held.enter_context(self._channel.quiet())
             if self._shares is not None:
-                held.enter_context(self._shares.quiet())
+                # One that is paused says nothing: nobody waits for it.
+                held.enter_context(self._shares.quiet(HOLD_SECONDS if self._qmp.ask("query-status")["running"] else 0))
             yield
 
     def _tell(self, command: str, **arguments):

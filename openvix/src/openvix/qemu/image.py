@@ -54,6 +54,8 @@ PLACES = {
 # What the packages' own scripts would do.
 COPIES = {"etc/profile": "profile", "root/.profile": "dot.profile", "root/.bashrc": "dot.bashrc"}
 LINKS = {"usr/bin/sh": "dash", "etc/mtab": "/proc/self/mounts"}
+# What is compiled for a guest: the folder of its sources, and where it is on the disk.
+PROGRAMS = {"tools": seed.TOOLS[1:], "shares": "usr/sbin/openvix-shares"}
 COMMANDS = {"apt-get": "apt", "apt-cache": "apt", "dpkg-deb": "dpkg", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "qemu-img": "qemu-utils"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -123,15 +125,14 @@ def _recipe(variant: str) -> str:
     """Return a digest of all but Debian's packages that decides how an image turns out."""
     own = [Path(__file__).with_name(f"{name}.py") for name in ("image", "cpio", "kernel", "packages", "seed")]
     digest = hashlib.sha256(repr((FORMAT, variant)).encode())
-    for path in (*own, *sorted(library.source_folder("image").iterdir()), *_tools()):
+    for path in (*own, *sorted(library.source_folder("image").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
         if path.is_file():
             digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 
-def _tools() -> list[Path]:
-    """Return the sources of the guest's tools."""
-    return sorted(path for path in library.source_folder("tools").glob("*.[ch]"))
+def _sources(name: str) -> list[Path]:
+    return sorted(library.source_folder(name).glob("*.[ch]"))
 
 
 def _read(folder: Path, recipe: str) -> Image | None:
@@ -151,16 +152,13 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     missing = {package for name, package in COMMANDS.items() if not command(name)}
     if missing:
         raise CannotBuild(f"an image is made with {', '.join(COMMANDS)}, of which some are missing: apt install {' '.join(sorted(missing))}")
-    sources = _tools()
-    if not sources:
-        raise CannotBuild(f"there are no sources of the guest's tools in {library.source_folder('tools')}")
     say("compiling the guest's tools")
-    tools = library.compile_static(sources, "openvix-tools", "crypt")
+    programs = {place: library.compile_static(_sources(name), os.path.basename(place), "crypt").read_bytes() for name, place in PROGRAMS.items()}
     say("asking apt")
     names = packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
     wanted = packages.find([packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)
     recipe = _recipe(variant)
-    key = hashlib.sha256(repr((recipe, wanted, tools.read_bytes())).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((recipe, wanted, programs)).encode()).hexdigest()[:16]
     there = folder / key
     if _read(there, recipe):
         say("Debian has nothing newer")
@@ -180,7 +178,7 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
         packages.unpack(file, root, owners)
     early, late = _modules(modules)
     (made / "initrd").write_bytes(_initrd(root / "usr/bin/busybox", early))
-    _furnish(root, owners, tools, late)
+    _furnish(root, owners, programs, late)
     if variant == "python":
         say("compiling Python's own modules")
         _compile_python(root)
@@ -250,7 +248,7 @@ def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
     return cpio.archive(members)
 
 
-def _furnish(root: Path, owners: dict[str, tuple[int, int]], tools: Path, modules: dict[str, bytes]):
+def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: dict[str, bytes], modules: dict[str, bytes]):
     """Add to a tree of unpacked packages what makes a guest of it."""
 
     def lay(path: str, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)):
@@ -271,7 +269,8 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], tools: Path, module
     for path, target in LINKS.items():
         (root / path).unlink(missing_ok=True)
         (root / path).symlink_to(target)
-    lay(seed.TOOLS[1:], tools.read_bytes(), 0o755)
+    for path, content in programs.items():
+        lay(path, content, 0o755)
     for name, path in PLACES.items():
         content = (library.source_folder("image") / name).read_bytes()
         lay(path, content, 0o755 if content.startswith(b"#!") else 0o644)

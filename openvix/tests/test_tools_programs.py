@@ -129,7 +129,7 @@ def test_a_machine_that_ends_meanwhile_ends_the_wait(disk):
                 return channel
 
         guest, seen = Machine(channel), []
-        lab = guest.login("lab", "lab")  # noqa: F811
+        lab = guest.login("lab", "lab")
 
         def run():
             try:

@@ -17,14 +17,15 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import facts, vmx
+from openvix import facts, folders, vmx
 from openvix.failure import Failure
 from openvix.qemu import image, seed
 from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.disk import Disk, DiskError
-from openvix.qemu.emulator import LEAST_MEMORY, QMP, TOOLS, CannotStart, Emulator, Hardware, Software
+from openvix.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
 from openvix.qemu.operations import Operations
 from openvix.qemu.qmp import Gone, Qmp, Refused
+from openvix.qemu.shares import HOLD_SECONDS, Shares
 
 KERNEL, INITRD, APPEND = "kernel", "initrd", "append"
 # What the newest machine of QEMU is, where no other is asked for.
@@ -62,6 +63,7 @@ class Emulation(Operations):
         # The channel to Tools that may not answer yet, and the same once they do.
         self._awaited: Channel | None = None
         self._channel: Channel | None = None
+        self._shares: Shares | None = None
         # Another one with each QEMU, and with each start of the guest in it: what waits for an earlier one does not take a later one for it.
         self._emulated = self._run = object()
 
@@ -83,6 +85,7 @@ class Emulation(Operations):
                     self._emulator.remember(hardware._replace(type=kind))
                 # Whatever it was when it was kept.
                 self._qmp.ask("stop" if paused else "cont")
+                self.share(folders.visible(config))
             except (Gone, Refused) as error:
                 self._end()
                 raise CannotStart(self._emulator.complaint() or str(error)) from None
@@ -113,12 +116,15 @@ class Emulation(Operations):
         self._tell("cont")
 
     def suspend(self, disk: int) -> int:
-        self._tell("stop")
-        try:
-            return self.keep(disk, runs=False, memory=True)
-        except Failure:
-            self._tell("cont")
-            raise
+        shares = self._shares
+        # Once it is stopped, the guest cannot finish what it asks of its shared folders.
+        with shares.quiet() if shares else contextlib.nullcontext():
+            self._tell("stop")
+            try:
+                return self.keep(disk, runs=False, memory=True)
+            except Failure:
+                self._tell("cont")
+                raise
 
     def leave(self, disk: int) -> int:
         """As suspend(), for a daemon that ends; what cannot be kept is as after a power failure."""
@@ -147,8 +153,9 @@ class Emulation(Operations):
         return True
 
     def share(self, shares: dict[str, tuple[str, bool]]):
-        if shares:
-            raise Failure(facts.VIX_E_OP_NOT_SUPPORTED_ON_GUEST, "sharing a folder with a real machine")
+        with self._lock:
+            if self._shares is not None:
+                self._shares.show(shares)
 
     def address(self) -> str:
         """Return the first address of the guest's own that others can reach, "" for none."""
@@ -178,7 +185,7 @@ class Emulation(Operations):
             number = self._disk.announce(self._emulator.hardware() if memory else None)
             try:
                 # A request that is half sent would be so for ever in what is kept.
-                with self._channel.quiet() if self._channel else contextlib.nullcontext():
+                with self._quiet():
                     if memory:
                         self._qmp.job("snapshot-save", f"save{number}", tag=str(number), vmstate="disk0", devices=["disk0"])
                     else:
@@ -230,6 +237,7 @@ class Emulation(Operations):
         self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._told(emulated, event))
         self._run = object()
         self._look_for_tools(self._run)
+        self._shares = Shares(self._emulator.dial(SHARES))
 
     def _told(self, emulated: object, event: dict | None):
         """Take in what QEMU says happened, None for its end."""
@@ -282,6 +290,17 @@ class Emulation(Operations):
         if channel is not None:
             channel.close()
 
+    @contextlib.contextmanager
+    def _quiet(self):
+        """Within the block nothing is on its way between the guest and the host."""
+        with contextlib.ExitStack() as held:
+            if self._channel is not None:
+                held.enter_context(self._channel.quiet())
+            if self._shares is not None:
+                # One that is paused says nothing: nobody waits for it.
+                held.enter_context(self._shares.quiet(HOLD_SECONDS if self._qmp.ask("query-status")["running"] else 0))
+            yield
+
     def _tell(self, command: str, **arguments):
         """Have QEMU carry out a command. Raises Failure."""
         qmp = self._qmp
@@ -299,6 +318,9 @@ class Emulation(Operations):
         """End the QEMU, if it runs: in peace where it still answers, since its disk is written then."""
         self._emulated = self._run = object()
         qmp, self._qmp = self._qmp, None
+        shares, self._shares = self._shares, None
+        if shares is not None:
+            shares.close()
         self._drop_tools()
         if qmp is not None:
             with contextlib.suppress(Gone, Refused):

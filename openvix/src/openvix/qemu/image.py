@@ -54,8 +54,8 @@ PLACES = {
 # What the packages' own scripts would do.
 COPIES = {"etc/profile": "profile", "root/.profile": "dot.profile", "root/.bashrc": "dot.bashrc"}
 LINKS = {"usr/bin/sh": "dash", "etc/mtab": "/proc/self/mounts"}
-# What is compiled for a guest: the folder of its sources, and where it is on the disk.
-PROGRAMS = {"tools": seed.TOOLS[1:], "shares": "usr/sbin/openvix-shares"}
+# The guest's own programs, with the libraries that each takes: in openvix/NAME lie the sources of openvix-NAME.
+PROGRAMS = {"tools": ("crypt",), "shares": ()}
 COMMANDS = {"apt-get": "apt", "apt-cache": "apt", "dpkg-deb": "dpkg", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "qemu-img": "qemu-utils"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -132,6 +132,7 @@ def _recipe(variant: str) -> str:
 
 
 def _sources(name: str) -> list[Path]:
+    """Return the sources of a program of the guest's."""
     return sorted(library.source_folder(name).glob("*.[ch]"))
 
 
@@ -153,12 +154,12 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     if missing:
         raise CannotBuild(f"an image is made with {', '.join(COMMANDS)}, of which some are missing: apt install {' '.join(sorted(missing))}")
     say("compiling the guest's tools")
-    programs = {place: library.compile_static(_sources(name), os.path.basename(place), "crypt").read_bytes() for name, place in PROGRAMS.items()}
+    programs = [library.compile_static(_sources(name), f"openvix-{name}", *libraries) for name, libraries in PROGRAMS.items()]
     say("asking apt")
     names = packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
     wanted = packages.find([packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)
     recipe = _recipe(variant)
-    key = hashlib.sha256(repr((recipe, wanted, programs)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((recipe, wanted, [program.read_bytes() for program in programs])).encode()).hexdigest()[:16]
     there = folder / key
     if _read(there, recipe):
         say("Debian has nothing newer")
@@ -248,7 +249,7 @@ def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
     return cpio.archive(members)
 
 
-def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: dict[str, bytes], modules: dict[str, bytes]):
+def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path], modules: dict[str, bytes]):
     """Add to a tree of unpacked packages what makes a guest of it."""
 
     def lay(path: str, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)):
@@ -269,8 +270,8 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: dict[str,
     for path, target in LINKS.items():
         (root / path).unlink(missing_ok=True)
         (root / path).symlink_to(target)
-    for path, content in programs.items():
-        lay(path, content, 0o755)
+    for program in programs:
+        lay(f"usr/sbin/{program.name}", program.read_bytes(), 0o755)
     for name, path in PLACES.items():
         content = (library.source_folder("image") / name).read_bytes()
         lay(path, content, 0o755 if content.startswith(b"#!") else 0o644)

@@ -21,7 +21,7 @@ from openvix.guest.errors import error
 from openvix.qemu import fuse
 from openvix.qemu.fuse import ROOT, Operation
 from openvix.qemu.handles import Handle, Handles
-from openvix.qemu.nodes import LONGEST, Nodes, Place, Share, first_number, is_name
+from openvix.qemu.nodes import LONGEST, Node, Nodes, Place, Share, first_number, inode, inode_of, is_name
 
 # The most that is read or written at once, and the most names that a directory may have.
 MOST_BYTES, MOST_NAMES = 1 << 20, 1 << 17
@@ -51,6 +51,13 @@ class Requests:
         before = self._nodes.shares
         self._handles.close_all({name for name, share in before.items() if name not in shares or shares[name].path != share.path})
         self._nodes.shares = dict(shares)
+
+    def recall(self, told: bytes):
+        """Know a file that the guest knows: its number, that of its directory, its inode, and its name. Raises Malformed."""
+        if len(told) < fuse.NODE.size:
+            raise Malformed
+        number, parent, own = fuse.NODE.unpack_from(told)
+        self._nodes.recall(number, Node(parent, told[fuse.NODE.size :], own))
 
     def close_files(self):
         """Close all files; those that the guest has open are opened again when it uses them."""
@@ -389,7 +396,7 @@ class Requests:
                     if len(found) >= MOST_NAMES:
                         raise error(errno.EOVERFLOW, entry.name)
                     kind = stat.S_IFLNK if entry.is_symlink() else stat.S_IFDIR if entry.is_dir(follow_symlinks=False) else 0
-                    found.append((_inode(device, entry.inode()), os.fsencode(entry.name), kind or (stat.S_IFREG if entry.is_file() else 0)))
+                    found.append((inode(device, entry.inode()), os.fsencode(entry.name), kind or (stat.S_IFREG if entry.is_file() else 0)))
         finally:
             os.close(directory)
         return found
@@ -458,9 +465,4 @@ def _moment(given: int, now: int, seconds: int, part: int, before: int, present:
 
 
 def _attributes(info: os.stat_result) -> bytes:
-    return fuse.attributes(info, _inode(info.st_dev, info.st_ino))
-
-
-def _inode(device: int, inode: int) -> int:
-    """Return a number that tells files of two devices of the host apart, which are one in the guest."""
-    return (device << 48 ^ inode) & fuse.WORD
+    return fuse.attributes(info, inode_of(info))

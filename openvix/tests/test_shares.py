@@ -1,0 +1,221 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The shared folders of a guest that is mounted here, and what becomes of it when its host goes, and another comes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+
+import pytest
+from mounted import Guest, needs_fuse
+from waiting import eventually
+
+from openvix.qemu.shares import Shares, State
+
+pytestmark = needs_fuse
+
+
+@pytest.fixture
+def folders(tmp_path):
+    own, given = tmp_path / "own", tmp_path / "given"
+    for folder in (own, given):
+        folder.mkdir()
+    (given / "disc").write_text("disc\n")
+    return {"web": (str(own), True), "iso": (str(given), False)}
+
+
+@pytest.fixture
+def own(folders, tmp_path):
+    return tmp_path / "own"
+
+
+@pytest.fixture
+def guest(tmp_path):
+    guest = Guest(tmp_path / "hgfs")
+    guest.await_mount()
+    yield guest
+    guest.end()
+
+
+@pytest.fixture
+def serve(guest, folders):
+    """Have a host serve the guest in the place of the one before."""
+    hosts = []
+
+    def serve():
+        hosts.append(Shares(guest.dial()))
+        hosts[-1].show(folders)
+        return hosts[-1]
+
+    yield serve
+    for host in hosts:
+        host.close()
+
+
+@pytest.fixture
+def shares(serve):
+    return serve()
+
+
+def test_files_are_shared(guest, shares, own):
+    (own / "page").write_text("hello\n")
+    (own / "link").symlink_to("/etc/hostname")
+    assert guest.run("ls $HGFS") == "iso\nweb\n"
+    assert guest.run("cd $HGFS/web && cat page && readlink link && echo more >> page && mkdir -p a/b && mv page a/b && ls -R . && rm -r a && ls") == (
+        "hello\n/etc/hostname\n.:\na\nlink\n\n./a:\nb\n\n./a/b:\npage\nlink\n"
+    )
+    assert guest.run("cd $HGFS/iso && cat disc; echo > disc; touch new; rm disc") == (
+        "disc\nsh: 1: cannot create disc: Read-only file system\ntouch: cannot touch 'new': Read-only file system\n"
+        "rm: cannot remove 'disc': Read-only file system\n"
+    )
+    assert guest.run("cd $HGFS/web && ln -s x y; ln link hard; mkfifo pipe; mkdir $HGFS/new; rmdir $HGFS/iso; ls").count("\n") == 6
+
+
+def test_what_the_host_changes_is_seen(guest, shares, own):
+    for number in range(5):
+        (own / "page").write_text(f"{number}" * (number + 1))
+        assert guest.run("sleep 0.2; cat $HGFS/web/page") == f"{number}" * (number + 1)
+
+
+def test_a_large_file_goes_both_ways_unharmed(guest, shares, own):
+    content = os.urandom(1 << 24) + b"end"
+    (own / "large").write_bytes(content)
+    assert guest.run("cp $HGFS/web/large $HGFS/web/copy && md5sum < $HGFS/web/copy").split()[0] == hashlib.md5(content).hexdigest()
+    assert (own / "copy").read_bytes() == content
+
+
+def test_several_ask_at_once(guest, shares, own):
+    line = "for n in $(seq 40); do echo $n > {0}.$n; cat {0}.$n; rm {0}.$n; done | md5sum"
+    running = [guest.start(line.format(f"$HGFS/web/{name}")) for name in range(6)]
+    assert len({each.communicate(timeout=60)[0] for each in running}) == 1
+    assert os.listdir(own) == []
+
+
+def test_a_share_comes_and_goes(guest, shares, folders, own):
+    reader = guest.start("exec 4> $HGFS/web/page; read line; cat >&4")
+    eventually((own / "page").exists)
+    shares.show({"iso": folders["iso"], "new": folders["web"]})
+    assert guest.run("sleep 0.2; ls $HGFS; cat $HGFS/new/page; cat $HGFS/web/page") == f"iso\nnew\ncat: {guest.place}/web/page: No such file or directory\n"
+    assert "Stale file handle" in reader.communicate("\nmore\n", timeout=60)[0]
+    assert (own / "page").read_text() == ""
+
+
+def test_an_open_file_outlives_its_host(guest, shares, serve, own):
+    program = guest.start(
+        "cd $HGFS/web && mkdir -p a/b && cd a/b && exec 4<> page && echo one >&4 && mv ../b ../c && read line && echo two >&4 && cat page && pwd"
+    )
+    eventually(lambda: (own / "a/c").exists())
+    shares.close()
+    later = serve()
+    assert program.communicate("\n", timeout=60)[0].splitlines()[:2] == ["one", "two"]
+    assert (own / "a/c/page").read_text() == "one\ntwo\n"
+    # It knows what the guest knows of it, and no more once that is forgotten.
+    assert len(later._requests._nodes._nodes) >= 4
+
+
+def test_a_number_leads_to_no_other_file_after_the_host_changed(guest, shares, serve, own):
+    program = guest.start("exec 4<> $HGFS/web/page; echo one >&4; read line; cat >&4")
+    eventually(lambda: (own / "page").exists() and (own / "page").read_text())
+    shares.close()
+    (own / "page").rename(own / "before")
+    (own / "page").write_text("other")
+    serve()
+    assert "Stale file handle" in program.communicate("\ntwo\n", timeout=60)[0]
+    assert (own / "page").read_text() == "other"
+    assert (own / "before").read_text() == "one\n"
+
+
+def test_a_request_waits_for_the_next_host(guest, shares, serve, own):
+    (own / "page").write_text("hello")
+    shares.close()
+    program = guest.start("cat $HGFS/web/page")
+    with pytest.raises(Exception, match="timed out"):
+        program.wait(0.5)
+    serve()
+    assert program.communicate(timeout=8)[0] == "hello"
+
+
+def test_hosts_that_are_cut_off_in_the_middle_harm_nothing(guest, serve, own):
+    content = os.urandom(1 << 20)
+    (own / "large").write_bytes(content)
+    program = guest.start("for n in 1 2 3 4 5 6; do cp $HGFS/web/large $HGFS/web/copy-$n || exit; md5sum < $HGFS/web/copy-$n; done; echo done")
+    hosts = []
+    while program.poll() is None and len(hosts) < 6:
+        hosts.append(serve())
+        eventually(lambda: hosts[-1]._state is State.SERVED)
+        time.sleep(0.03 * len(hosts))
+    said = program.communicate(timeout=60)[0].splitlines()
+    assert said == [f"{hashlib.md5(content).hexdigest()}  -"] * 6 + ["done"]
+    assert len(hosts) > 1
+
+
+def test_while_it_is_quiet_nothing_is_done(guest, shares, own):
+    program = guest.start("cd $HGFS/web && n=0 && while [ ! -e stop ]; do n=$((n + 1)); echo $n > count || exit 1; done; echo done")
+    eventually(lambda: (own / "count").exists())
+    for _ in range(20):
+        with shares.quiet(), shares.quiet():
+            assert shares._state is State.QUIET
+            before = (own / "count").stat().st_mtime_ns
+            time.sleep(0.02)
+            assert (own / "count").stat().st_mtime_ns == before
+        eventually(lambda before=before: (own / "count").stat().st_mtime_ns != before)
+    (own / "stop").touch()
+    assert program.communicate(timeout=60)[0] == "done\n"
+
+
+def test_it_is_quiet_until_the_outermost_block_ends(shares):
+    eventually(lambda: shares._state is State.SERVED)
+    with shares.quiet():
+        began = time.monotonic()
+        with shares.quiet(20):
+            pass
+        assert time.monotonic() - began < 5
+        assert shares._state is State.QUIET
+    eventually(lambda: shares._state is State.SERVED)
+
+
+def test_a_guest_that_is_paused_is_not_waited_for_long_and_goes_on_later(guest, shares, own):
+    (own / "page").write_text("hello")
+    assert guest.run("cat $HGFS/web/page") == "hello"
+    os.kill(guest.program.pid, signal.SIGSTOP)
+    program = guest.start("cat $HGFS/web/page; echo again > $HGFS/web/page")
+    began = time.monotonic()
+    with shares.quiet(0.2):
+        assert 0.2 <= time.monotonic() - began < 2
+    os.kill(guest.program.pid, signal.SIGCONT)
+    assert program.communicate(timeout=60)[0] == "hello"
+    assert (own / "page").read_text() == "again\n"
+
+
+def test_without_a_host_requests_end_and_the_next_ones_at_once(guest, shares, own):
+    (own / "page").write_text("hello")
+    guest.run("cat $HGFS/web/page")
+    shares.close()
+    guest.cut()
+    began = time.monotonic()
+    assert "Input/output error" in guest.run("cat $HGFS/web/page")
+    assert 5 < time.monotonic() - began < 15
+    began = time.monotonic()
+    assert "not connected" in guest.run("ls $HGFS/web")
+    assert time.monotonic() - began < 2
+    assert guest.run("umount $HGFS") == ""
+    assert guest.program.wait(10) == 0
+
+
+def test_who_waits_can_be_killed(guest, shares, own):
+    (own / "page").write_text("hello")
+    guest.run("cat $HGFS/web/page")
+    shares.close()
+    guest.cut()
+    program = guest.start("exec cat $HGFS/web/page")
+    with pytest.raises(Exception, match="timed out"):
+        program.wait(0.5)
+    began = time.monotonic()
+    program.kill()
+    program.wait(30)
+    assert time.monotonic() - began < 4

@@ -63,21 +63,21 @@ def test_a_login_that_cannot_even_be_sent_is_a_wrong_one(guest):
         assert code(guest.login, name, password) == facts.VIX_E_GUEST_USER_PERMISSIONS
 
 
-def test_only_what_the_account_may_execute_is_run(guest, lab, ann, disk):
+def test_only_what_the_account_may_execute_is_run(guest, lab, ann, disk):  # noqa: F811
     (disk / "opt/mine").write_text(PROGRAM)
     (disk / "opt/mine").chmod(0o700)
     assert guest.run_program(lab, "/opt/mine", None, wait=True)[2] == 0
     assert code(guest.run_program, ann, "/opt/mine", None, wait=True) == facts.VIX_E_GUEST_USER_PERMISSIONS
 
 
-def test_programs_see_the_variables_of_the_machine(guest, ann, disk):
+def test_programs_see_the_variables_of_the_machine(guest, ann, disk):  # noqa: F811
     guest.environment = {"ANSWER": "ä 42", "HOME": "/opt"}
     assert guest.run_program(ann, "/bin/sh", "-c 'env > /tmp/out'", wait=True)[2] == 0
     said = (disk / "tmp/out").read_text(encoding="utf-8").splitlines()
     assert {"ANSWER=ä 42", "HOME=/opt", "USER=ann", "LOGNAME=ann", f"PATH={guest.environment_of(ann)['PATH']}"} <= set(said)
 
 
-def test_only_an_administrator_kills_another_s_process(guest, lab, ann):
+def test_only_an_administrator_kills_another_s_process(guest, lab, ann):  # noqa: F811
     mine, _, _ = guest.run_program(ann, "/bin/sleep", "60", wait=False)
     hers, _, _ = guest.run_program(lab, "/bin/sleep", "60", wait=False)
     assert code(guest.kill, ann, hers) == facts.VIX_E_GUEST_USER_PERMISSIONS
@@ -94,14 +94,14 @@ def test_only_an_administrator_kills_another_s_process(guest, lab, ann):
     assert [process.name for process in guest.processes()] == ["sh", "openvix-tools"]
 
 
-def test_a_process_is_told_as_it_is(guest, ann):
+def test_a_process_is_told_as_it_is(guest, ann):  # noqa: F811
     pid, _, _ = guest.run_program(ann, "/bin/sleep", "60", wait=False)
     found = next(process for process in guest.processes() if process.pid == pid)
     assert found == Process("sleep", pid, "ann", "/bin/sleep 60", found.start_time)
     assert abs(found.start_time - time.time()) < 30
 
 
-def test_many_wait_for_programs_and_nobody_waits_for_them(guest, ann):
+def test_many_wait_for_programs_and_nobody_waits_for_them(guest, ann):  # noqa: F811
     codes = {}
 
     def run(number):
@@ -145,7 +145,7 @@ def test_a_machine_that_ends_meanwhile_ends_the_wait(disk):
     assert seen == [facts.VIX_E_VM_NOT_RUNNING]
 
 
-def test_a_connection_that_has_ended_is_told_as_tools_that_do_not_run(guest, ann):
+def test_a_connection_that_has_ended_is_told_as_tools_that_do_not_run(guest, ann):  # noqa: F811
     guest.channel().close()
     assert code(guest.file_exists, ann, "/etc/passwd") == facts.VIX_E_TOOLS_NOT_RUNNING
     assert code(guest.run_program, ann, "/bin/true", None, wait=True) == facts.VIX_E_TOOLS_NOT_RUNNING

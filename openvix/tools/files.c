@@ -36,6 +36,8 @@ enum {
 enum { READ, WRITE, NEW };
 enum { ALONE, WITH_PARENTS, MERGED };
 
+int opened = -1;
+
 /* Where a path leads: a name in a directory. Nothing needs to be there. */
 struct place {
     int directory;
@@ -417,7 +419,7 @@ int do_open(struct value *values)
         return errno;
     answer_number(found.st_size);
     answer_number(found.st_mode);
-    pass_file(file);
+    opened = file;
     return 0;
 }
 
@@ -429,7 +431,7 @@ int do_read(struct value *values)
     ssize_t now = 1;
 
     while (got < want && now > 0) {
-        now = pread((int)values[0].number, to + got, want - got, values[1].number + (off_t)got);
+        now = pread(opened, to + got, want - got, values[1].number + (off_t)got);
         if (now < 0)
             return errno;
         got += (size_t)now;
@@ -445,7 +447,7 @@ int do_write(struct value *values)
     ssize_t now;
 
     while (done < values[2].size) {
-        now = pwrite((int)values[0].number, values[2].bytes + done, values[2].size - done, values[1].number + (off_t)done);
+        now = pwrite(opened, values[2].bytes + done, values[2].size - done, values[1].number + (off_t)done);
         if (now < 0)
             return errno;
         done += (size_t)now;

@@ -117,8 +117,10 @@ void end_machine(void)
 
     if (!ending)
         return;
+    /* Init starts nothing again from now on. */
+    kill(1, SIGTSTP);
     kill(-1, SIGTERM);
-    while (milliseconds() < until && !kill(-1, 0)) {
+    while (milliseconds() < until && programs_run()) {
         reap();
         nanosleep(&pause, NULL);
     }

@@ -354,6 +354,21 @@ int do_processes(struct value *values)
     return 0;
 }
 
+/* Whether there is any program but init and the agent: neither a kernel's thread nor what has ended has a command line. */
+bool programs_run(void)
+{
+    DIR *directory = opendir("/proc");
+    struct dirent *entry;
+    char begin[2];
+    bool found = false;
+
+    while (directory && !found && (entry = readdir(directory)))
+        found = atoi(entry->d_name) > 1 && atoi(entry->d_name) != getpid() && read_file(entry->d_name, "cmdline", begin, sizeof begin) > 0;
+    if (directory)
+        closedir(directory);
+    return found;
+}
+
 /* process id: its command line, arguments ended by NUL */
 int do_command(struct value *values)
 {

@@ -10,27 +10,38 @@
 #include "tools.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
 enum { FILES = 64, NONCE = 16 };
 
-enum { HERE, ROOT, USER, FILE_OF_USER };
+enum { HERE, ROOT, USER, OPENED };
 
-/* A file that the host has open, in whose name, and under which number: its own, since what the guest chose would come again after a revert. */
+/* A file that the host has open: a child, which is the user in whose name it was opened, and a socket to it; for a fuzzer the file itself. */
 static struct {
     int64_t number;
-    int file;
+    pid_t child;
+    int socket;
     unsigned long long used;
-    char user[256];
 } files[FILES];
+
+/* What such a child is told to do; its memory is laid out as the agent's, and shares what lies in the request. */
+struct order {
+    const struct operation *operation;
+    struct value values[3];
+};
 
 bool forks = true;
 static unsigned long long uses;
-static int file_channel[2] = {-1, -1};
-static int file_here = -1;
 
 static int do_sync(struct value *values)
 {
@@ -50,9 +61,17 @@ static int find_file(int64_t number)
 
 static void close_file(int slot)
 {
-    if (files[slot].used)
-        close(files[slot].file);
+    int status;
+
+    if (!files[slot].used)
+        return;
     files[slot].used = 0;
+    close(files[slot].socket);
+    if (forks) {
+        kill(files[slot].child, SIGKILL);
+        while (waitpid(files[slot].child, &status, 0) < 0 && errno == EINTR)
+            ;
+    }
 }
 
 void close_files(void)
@@ -71,8 +90,8 @@ static int do_close(struct value *values)
     return 0;
 }
 
-/* Keep a file under the number that the host gave it, where need be in place of the one that was longest not used. */
-static void keep_file(int file, int64_t number, const char *user)
+/* A place for a file of this number, where need be that of the one that was longest not used. */
+static int free_slot(int64_t number)
 {
     int slot = find_file(number);
 
@@ -83,10 +102,7 @@ static void keep_file(int file, int64_t number, const char *user)
                 slot = i;
     }
     close_file(slot);
-    files[slot].number = number;
-    files[slot].file = file;
-    files[slot].used = ++uses;
-    strcpy(files[slot].user, user);
+    return slot;
 }
 
 /* A request: its values as one letter each. i: number, t: text, d: bytes, l: texts. Those in the name of an account begin with it. */
@@ -114,9 +130,9 @@ static const struct operation {
     {"clear", "tt", USER, do_clear},
     {"rename", "ttt", USER, do_rename},
     {"tempfile", "t", USER, do_tempfile},
-    {"open", "tttiii", USER, do_open},
-    {"read", "iii", FILE_OF_USER, do_read},
-    {"write", "iid", FILE_OF_USER, do_write},
+    {"open", "tttiii", OPENED, do_open},
+    {"read", "iii", OPENED, do_read},
+    {"write", "iid", OPENED, do_write},
     {"close", "i", HERE, do_close},
     {"address", "", ROOT, do_address},
     {"clock", "ii", HERE, do_clock},
@@ -146,39 +162,6 @@ static bool fits(const struct operation *operation, const struct request *reques
 
 /* -- what a child does */
 
-/* Give an opened file to the agent. */
-void pass_file(int file)
-{
-    char control[CMSG_SPACE(sizeof file)] = "", byte = 0;
-    struct iovec piece = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-    if (!forks) {
-        file_here = file;
-        return;
-    }
-    *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof file)};
-    memcpy(CMSG_DATA(header), &file, sizeof file);
-    (void)!sendmsg(file_channel[1], &message, MSG_NOSIGNAL);
-}
-
-static int take_file(void)
-{
-    int file = -1;
-    char control[CMSG_SPACE(sizeof file)], byte;
-    struct iovec piece = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    struct cmsghdr *header;
-
-    if (!forks)
-        return file_here;
-    if (recvmsg(file_channel[0], &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) == 1 && (header = CMSG_FIRSTHDR(&message)) &&
-        header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof file))
-        memcpy(&file, CMSG_DATA(header), sizeof file);
-    return file;
-}
-
 static int work(const struct operation *operation, const char *user, struct value *values)
 {
     struct account account;
@@ -193,7 +176,30 @@ static int work(const struct operation *operation, const char *user, struct valu
     return result;
 }
 
+/* Be an open file, until the agent closes the socket. */
+static void serve_file(int socket, const struct operation *operation, const char *user, struct value *values)
+{
+    struct order order = {.operation = operation};
+    int result = work(operation, user, values);
+    unsigned low = (unsigned)(opened < socket ? opened : socket), high = (unsigned)(opened < socket ? socket : opened);
+
+    if (!result) {
+        /* It has nothing else open: above all not the port, which a next agent would find taken. */
+        syscall(SYS_close_range, 3, low - 1, 0);
+        syscall(SYS_close_range, low + 1, high - 1, 0);
+        syscall(SYS_close_range, high + 1, ~0U, 0);
+    }
+    while (write(socket, &result, sizeof result) == sizeof result && opened >= 0 && read(socket, &order, sizeof order) == sizeof order)
+        result = work(order.operation, NULL, order.values);
+    _exit(0);
+}
+
 /* -- what the agent does */
+
+static bool is_answer_whole(void)
+{
+    return answer->size >= 4 && answer->size <= sizeof answer->bytes;
+}
 
 static int in_child(const struct operation *operation, const char *user, struct value *values)
 {
@@ -201,7 +207,7 @@ static int in_child(const struct operation *operation, const char *user, struct 
     int status, result;
 
     if (!forks)
-        return work(operation, user, values);
+        return work(operation, user, values) ? -1 : 0;
     child = fork();
     if (child < 0)
         return errno;
@@ -211,50 +217,90 @@ static int in_child(const struct operation *operation, const char *user, struct 
     result = await_child(child, CHILD_SECONDS, &status);
     if (result)
         return result;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) > 1 || answer->size < 4 || answer->size > sizeof answer->bytes)
+    if (!WIFEXITED(status) || WEXITSTATUS(status) > 1 || !is_answer_whole())
         return EIO;
     return WEXITSTATUS(status) ? -1 : 0;
 }
 
-/* Open a file in a child that is the user, who may then be anything but alive. */
+/* What an open file says to what it was told. */
+static int await_file(int slot)
+{
+    struct pollfd news = {.fd = files[slot].socket, .events = POLLIN};
+    long long until = milliseconds() + CHILD_SECONDS * 1000LL, left;
+    int said = EIO;
+
+    while ((left = until - milliseconds()) > 0 && poll(&news, 1, (int)left) < 0)
+        ;
+    if (left > 0 && news.revents && read(files[slot].socket, &said, sizeof said) == sizeof said && is_answer_whole())
+        return said ? -1 : 0;
+    /* Its user may have ended or stopped it. */
+    close_file(slot);
+    return left > 0 ? EIO : ETIMEDOUT;
+}
+
 static int open_file(const struct operation *operation, struct value *values)
 {
-    int file, result;
+    int channel[2], slot = free_slot(values[5].number), result;
+    pid_t child;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, file_channel))
+    if (!forks) {
+        result = work(operation, values[0].bytes, values + 1);
+        if (!result) {
+            files[slot].number = values[5].number;
+            files[slot].socket = opened;
+            files[slot].used = ++uses;
+        }
+        return result ? -1 : 0;
+    }
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel))
         return errno;
-    file_here = -1;
-    result = in_child(operation, values[0].bytes, values + 1);
-    file = take_file();
-    close(file_channel[0]);
-    close(file_channel[1]);
-    if (!result && file < 0)
-        result = EIO;
-    if (!result && strlen(values[0].bytes) < sizeof files->user)
-        keep_file(file, values[5].number, values[0].bytes);
-    else if (file >= 0)
-        close(file);
+    child = fork();
+    if (child == 0)
+        serve_file(channel[1], operation, values[0].bytes, values + 1);
+    close(channel[1]);
+    if (child < 0) {
+        close(channel[0]);
+        return EAGAIN;
+    }
+    files[slot].number = values[5].number;
+    files[slot].child = child;
+    files[slot].socket = channel[0];
+    files[slot].used = ++uses;
+    result = await_file(slot);
+    if (result)
+        close_file(slot);
     return result;
+}
+
+/* Have an open file carry out an operation. */
+static int ask_file(const struct operation *operation, struct value *values)
+{
+    struct order order = {.operation = operation, .values = {values[0], values[1], values[2]}};
+    int slot = find_file(values[0].number);
+
+    if (slot < 0)
+        return EBADF;
+    files[slot].used = ++uses;
+    if (!forks) {
+        opened = files[slot].socket;
+        return work(operation, NULL, values) ? -1 : 0;
+    }
+    if (write(files[slot].socket, &order, sizeof order) != sizeof order) {
+        close_file(slot);
+        return EIO;
+    }
+    return await_file(slot);
 }
 
 static int carry_out(const struct operation *operation, struct value *values)
 {
-    int slot;
-
     if (operation->where == HERE)
         return operation->handler(values);
-    if (operation->handler == do_open)
-        return open_file(operation, values);
+    if (operation->where == OPENED)
+        return operation->handler == do_open ? open_file(operation, values) : ask_file(operation, values);
     if (operation->where == ROOT)
         return in_child(operation, NULL, values);
-    if (operation->where == USER)
-        return in_child(operation, values[0].bytes, values + 1);
-    slot = find_file(values[0].number);
-    if (slot < 0)
-        return EBADF;
-    files[slot].used = ++uses;
-    values[0].number = files[slot].file;
-    return in_child(operation, files[slot].user, values);
+    return in_child(operation, values[0].bytes, values + 1);
 }
 
 /* Carry out a request and make the frame of its answer. */

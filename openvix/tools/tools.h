@@ -91,6 +91,9 @@ int do_remove(struct value *values);
 int do_clear(struct value *values);
 int do_rename(struct value *values);
 int do_tempfile(struct value *values);
+/* The file that a child has opened, reads and writes. */
+extern int opened;
+
 int do_open(struct value *values);
 int do_read(struct value *values);
 int do_write(struct value *values);
@@ -99,6 +102,7 @@ int do_write(struct value *values);
 
 void reap(void);
 long long milliseconds(void);
+bool programs_run(void);
 int await_child(pid_t child, int seconds, int *status);
 int do_run(struct value *values);
 int do_ended(struct value *values);
@@ -125,6 +129,5 @@ extern bool forks;
 
 void handle(struct request *request);
 void close_files(void);
-void pass_file(int file);
 
 #endif

@@ -15,6 +15,7 @@ import errno
 import os
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ class Channel:
             raise OSError(errno.E2BIG, os.strerror(errno.E2BIG), operation)
         with self._lock:
             until = time.monotonic() + seconds
-            if not self._in_step:
+            if not self._in_step or self._is_told_more():
                 self._sync(until)
             # Whatever interrupts this leaves the answer on its way.
             self._in_step = False
@@ -85,6 +86,16 @@ class Channel:
         if isinstance(said, int):
             raise OSError(said, os.strerror(said), operation)
         return said
+
+    def _is_told_more(self) -> bool:
+        """Whether there is what nobody asked for, or the end."""
+        with self._told():
+            self._connection.settimeout(0)
+            try:
+                self._connection.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                return False
+            return True
 
     def _sync(self, until: float):
         waiting = b""
@@ -113,11 +124,7 @@ class Channel:
         (size,) = wire.LENGTH.unpack(self._whole(wire.LENGTH.size, until))
         if size > LARGEST:
             raise Broken(f"the agent in the guest sends a frame of {size} bytes")
-        body = self._whole(size, until)
-        try:
-            return wire.decode(bytes(body))
-        except (wire.Breach, RecursionError) as breach:
-            raise Broken(f"the agent in the guest sends what is no frame: {breach}") from None
+        return _values(bytes(self._whole(size, until)))
 
     def _whole(self, size: int, until: float) -> bytearray:
         whole = bytearray(size)
@@ -156,6 +163,20 @@ class Channel:
 def _left(until: float) -> float:
     """Return the seconds that are left, which may be all but none: the socket is then asked once."""
     return max(until - time.monotonic(), 0.000001)
+
+
+def _values(body: bytes) -> list:
+    """Return the values of an answer, none of which is nothing or a list: of those a frame could hold so many that they take long."""
+    values, at = [], 0
+    try:
+        while at < len(body):
+            value, at = wire.take(body, at, 0)
+            if value is None:
+                raise wire.Breach("nothing")
+            values.append(value)
+    except (wire.Breach, struct.error, IndexError, UnicodeDecodeError) as breach:
+        raise Broken(f"the agent in the guest sends what is no answer: {breach}") from None
+    return values
 
 
 def _checked(values: list, answer: str, each: str) -> list | int:

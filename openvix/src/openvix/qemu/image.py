@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The image that guests boot from, made of Debian's packages by any user: a kernel, an initrd, and a disk on which all guests of it are based.
+"""The image that real guests begin with, made of Debian's packages by any user: a kernel, an initrd, and a disk.
 
 Nothing is installed, and nothing runs as root: packages are unpacked, mke2fs makes a file system of a directory, and debugfs gives its files to their
-owners. An image is never changed once it is there: disks of machines are based on it.
+owners. An image is never changed once it is there.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from openvix import library
+from openvix.guest import disks
 from openvix.library import CannotBuild
 from openvix.qemu import cpio, kernel, packages, seed
 
@@ -262,6 +263,10 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path
     for path, target in packages.MERGED.items():
         (root / target).mkdir(parents=True, exist_ok=True)
         (root / path).symlink_to(target)
+    for path, mode in disks.DIRECTORIES.items():
+        if not os.path.lexists(root / path):
+            (root / path).mkdir(parents=True)
+            (root / path).chmod(mode)
     for path, target in LINKS.items():
         (root / path).unlink(missing_ok=True)
         (root / path).symlink_to(target)

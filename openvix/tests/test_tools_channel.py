@@ -1,0 +1,397 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The host's side of the channel to the agent in a guest of QEMU, which may be anything that root in the guest has put there."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+import threading
+import time
+import tracemalloc
+
+import pytest
+import tools_guest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openvix import facts, wire
+from openvix.failure import Failure
+from openvix.guest.rights import Account
+from openvix.qemu import channel as channels
+from openvix.qemu.channel import LARGEST, Broken, Channel
+
+LAB = Account("lab", True, "/root")
+FILE, LINK, DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFLNK | 0o777, stat.S_IFDIR | 0o755
+# How late a deadline may be on a machine that has other things to do.
+MARGIN = 10
+
+
+@contextlib.contextmanager
+def guest(answer):
+    """Give a channel to what answers each request, a list of values, by bytes or by values; None: not at all. It keeps to the protocol in a sync."""
+    ours, theirs = socket.socketpair()
+
+    def serve():
+        with contextlib.suppress(OSError, wire.Breach):
+            for operation, *values in wire.frames(theirs):
+                said = ["ok", *values] if operation == "sync" else answer(operation, *values)
+                if said is not None:
+                    theirs.sendall(said if isinstance(said, bytes) else wire.encode(*said))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    channel = Channel(ours)
+    try:
+        yield channel
+    finally:
+        channel.close()
+        with contextlib.suppress(OSError):
+            theirs.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        theirs.close()
+
+
+def code(call, *arguments, **options):
+    with pytest.raises(Failure) as caught:
+        call(*arguments, **options)
+    return caught.value.code
+
+
+# Finding the agent
+
+
+class Script:
+    """The guest's end of a channel, by hand."""
+
+    def __init__(self):
+        ours, self.port = socket.socketpair()
+        self.channel = Channel(ours)
+        self._thread = None
+
+    def begin(self, call):
+        self._thread = threading.Thread(target=call)
+        self._thread.start()
+
+    def nonce(self):
+        return next(wire.frames(self.port))[1]
+
+    def end(self):
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def script():
+    script = Script()
+    yield script
+    script.channel.close()
+    script.port.close()
+
+
+@pytest.mark.parametrize("before", [b"", b"\xff" * 100_000, wire.encode("ok", b"o" * 16), wire.encode("ok", b"o" * 16)[:-1], b"\x1e\0\0\0"])
+@pytest.mark.parametrize("step", [1, 7, 10**6])
+def test_whatever_comes_before_the_answer_to_a_sync_is_passed_over(script, before, step):
+    script.begin(lambda: script.channel.sync(60))
+    said = before + wire.encode("ok", script.nonce())
+    before = len(said) - 200 if step == 1 else 0
+    script.port.sendall(said[: max(before, 0)])
+    for at in range(max(before, 0), len(said), step):
+        script.port.sendall(said[at : at + step])
+    script.end()
+    script.begin(lambda: script.channel.call("x", answer="i"))
+    assert next(wire.frames(script.port)) == ["x"]
+    script.port.sendall(wire.encode("ok", 1))
+    script.end()
+
+
+def test_an_agent_that_is_late_is_asked_again_and_every_answer_but_the_last_passed_over(script, monkeypatch):
+    monkeypatch.setattr(channels, "AGAIN_SECONDS", 0.05)
+    said = []
+    script.begin(lambda: said.append(script.channel.call("x", answer="i")))
+    frames = wire.frames(script.port)
+    late = [next(frames)[1] for _ in range(3)]
+    assert len(set(late)) == 3
+    # It may have been sent again already before it is to wait longer.
+    monkeypatch.setattr(channels, "AGAIN_SECONDS", 60)
+    for nonce in late:
+        script.port.sendall(wire.encode("ok", nonce))
+    while (request := next(frames)) != ["x"]:
+        script.port.sendall(wire.encode("ok", request[1]))
+    script.port.sendall(wire.encode("ok", 5))
+    script.end()
+    assert said == [[5]]
+
+
+def test_after_an_answer_that_came_too_late_the_channel_is_put_right():
+    slow = threading.Event()
+
+    def answer(operation, *_):
+        if not slow.is_set():
+            slow.wait(0.5)
+            slow.set()
+            return ["ok", 1]
+        return ["ok", 2]
+
+    with guest(answer) as channel:
+        channel.sync()
+        with pytest.raises(Broken, match="in time"):
+            channel.call("x", answer="i", seconds=0.1)
+        assert channel.call("x", answer="i") == [2]
+        assert not channel.is_closed
+
+
+def test_nothing_is_asked_within_quiet():
+    asked = []
+    with guest(lambda *values: asked.append(values) or ["ok"]) as channel:
+        channel.sync()
+        with channel.quiet():
+            thread = threading.Thread(target=channel.call, args=("x",))
+            thread.start()
+            thread.join(0.2)
+            assert asked == []
+        thread.join(60)
+        assert asked == [("x",)]
+
+
+def test_many_threads_get_each_its_own_answer():
+    with guest(lambda operation, number: ["ok", number]) as channel:
+        wrong = []
+
+        def ask(number):
+            wrong.extend(said for said in (channel.call("x", number, answer="i") for _ in range(50)) if said != [number])
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert wrong == []
+
+
+def test_what_the_agent_would_not_take_is_not_sent():
+    with guest(lambda *_: ["ok"]) as channel:
+        with pytest.raises(OSError, match="x") as caught:
+            channel.call("x", b"x" * LARGEST)
+        assert caught.value.errno == errno.E2BIG
+        room = LARGEST - len(wire.encode("x", b"")) + wire.LENGTH.size
+        assert channel.call("x", b"x" * room) == []
+
+
+# Lies
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        wire.LENGTH.pack(LARGEST + 1),
+        wire.LENGTH.pack(2**32 - 1) + b"n" * 1000,
+        wire.encode(),
+        wire.encode("ok"),
+        wire.encode("ok", 1),
+        wire.encode("ok", 1, "s"),
+        wire.encode("ok", 1, b"b", 1),
+        wire.encode("ok", 1, b"b", 1, 2, 3),
+        wire.encode("ok", None, b"b"),
+        wire.encode("ok", [1], b"b"),
+        wire.encode(b"ok", 1, b"b"),
+        wire.encode("yes", 1, b"b"),
+        wire.encode("error"),
+        wire.encode("error", 0, b"x"),
+        wire.encode("error", -1, b"x"),
+        wire.encode("error", 4096, b"x"),
+        wire.encode("error", 2, "x"),
+        wire.encode("error", b"2", b"x"),
+        wire.LENGTH.pack(3) + b"xyz",
+        wire.LENGTH.pack(4 << 20) + b"l\x01\0\0\0" * ((4 << 20) // 5) + b"nnnn",
+        wire.LENGTH.pack(4 << 20) + b"n" * (4 << 20),
+        wire.LENGTH.pack(4_000_000) + b"b\0\0\0\0" * 800_000,
+    ],
+    ids=range(22),
+)
+def test_what_is_no_answer_to_the_question_is_one_failure_and_the_next_answer_is_found(said):
+    with guest(lambda operation, *_: said if operation == "x" else ["ok", 7, b"b"]) as channel:
+        with pytest.raises(Broken):
+            channel.call("x", answer="ib", each="ii", seconds=20)
+        assert channel.call("y", answer="ib", each="ii", seconds=20) == [7, b"b"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=200) | st.builds(lambda at, new: wire.encode("ok", 1, b"name", 2)[:at] + new, st.integers(0, 40), st.binary(max_size=40)))
+def test_no_bytes_whatever_make_the_host_wait_or_fail_otherwise(said):
+    with guest(lambda operation, *_: said if operation == "x" else ["ok", 3]) as channel:
+        channel.sync(20)
+        begun = time.monotonic()
+        with contextlib.suppress(Broken, OSError):
+            assert channel.call("x", answer="i", each="bi", seconds=0.05)[0] >= -(2**63)
+        assert time.monotonic() - begun < MARGIN
+        # What else was said may arrive only now, and then spoils one answer more.
+        with contextlib.suppress(Broken, OSError):
+            channel.call("y", answer="i", seconds=0.5)
+        assert channel.call("y", answer="i", seconds=20) == [3]
+
+
+def test_what_is_said_beyond_an_answer_spoils_none():
+    with guest(lambda operation, *_: wire.encode("ok", 1) + b"\x10\0" if operation == "x" else ["ok", 3]) as channel:
+        assert channel.call("x", answer="i") == [1]
+        assert channel.call("y", answer="i", seconds=20) == [3]
+
+
+@pytest.mark.parametrize("request_", [("sync", {}), ("call", {"operation": "x"})])
+@pytest.mark.parametrize("said", [b"\x10", b"ok" * 50_000])
+def test_a_guest_that_never_stops_talking_costs_the_time_that_was_given_and_little_memory(said, request_, monkeypatch):
+    method, options = request_
+    ours, theirs = socket.socketpair()
+    channel = Channel(ours)
+    channel._in_step = method == "call"
+    if method == "call":
+        said = wire.LENGTH.pack(LARGEST) + said
+    done = threading.Event()
+
+    def talk():
+        with contextlib.suppress(OSError):
+            theirs.sendall(said)
+            while not done.wait(0.01):
+                theirs.sendall(said if method == "sync" else said[:1])
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    tracemalloc.start()
+    begun = time.monotonic()
+    try:
+        with pytest.raises(Broken):
+            getattr(channel, method)(**options, seconds=1)
+        assert 0.9 < time.monotonic() - begun < MARGIN
+        assert tracemalloc.get_traced_memory()[1] < LARGEST + (4 << 20)
+    finally:
+        tracemalloc.stop()
+        done.set()
+        channel.close()
+        theirs.close()
+        thread.join()
+
+
+def test_a_guest_that_takes_nothing_costs_the_time_that_was_given():
+    ours, theirs = socket.socketpair()
+    with theirs:
+        channel = Channel(ours)
+        channel._in_step = True
+        begun = time.monotonic()
+        with pytest.raises(Broken, match="in time"):
+            channel.call("write", b"x" * (4 << 20), seconds=0.5)
+        assert 0.4 < time.monotonic() - begun < MARGIN
+        channel.close()
+
+
+@pytest.mark.parametrize("at", [0, 3, 10])
+def test_a_connection_that_ends_is_told_and_stays_closed(at):
+    ours, theirs = socket.socketpair()
+    channel = Channel(ours)
+    channel._in_step = True
+    theirs.sendall(wire.encode("ok", b"x" * 100)[:at])
+    theirs.shutdown(socket.SHUT_WR)
+    with pytest.raises(Broken, match="has ended"):
+        channel.call("x", answer="b")
+    assert channel.is_closed
+    with pytest.raises(Broken, match="has ended"):
+        channel.sync()
+    theirs.close()
+
+
+# Lies about files
+
+
+@pytest.fixture
+def outside(tmp_path):
+    place = tmp_path / "outside"
+    place.mkdir()
+    (place / "secret").write_text("host")
+    return place
+
+
+def lying(**answers):
+    """Answer each operation by these values, or by what a function of its arguments returns."""
+
+    def answer(operation, *values):
+        said = answers.get(operation, [])
+        return ["ok", *(said(*values) if callable(said) else said)]
+
+    return guest(answer)
+
+
+@pytest.mark.parametrize("name", [b"..", b".", b"", b"/etc/passwd", b"../outside/secret", b"a\0b"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path, outside, name):
+    with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, name, FILE, 4, 0, 0], open=[4, FILE], read=[b"evil"]) as channel:
+        told = tools_guest.Told(channel)
+        assert code(told.copy_out, LAB, "/tree", str(tmp_path / "tree")) == facts.VIX_E_FILE_ERROR
+        assert code(told.list_directory, LAB, "/tree") == facts.VIX_E_FILE_ERROR
+    assert (outside / "secret").read_text() == "host"
+    assert os.listdir(outside) == ["secret"]
+    assert not (tmp_path / "tree").exists()
+
+
+def test_a_link_of_the_guest_is_never_followed_on_the_host(tmp_path, outside):
+    """The second copy finds links where the first had directories and files."""
+    where = [DIRECTORY, 0, 0, 0, 1]
+
+    def listed(account, base, rest, cookie):
+        return [0, b"secret", FILE, 4, 0, 0] if rest else [0, b"x", DIRECTORY, 0, 0, int(linked), b"y", FILE, 4, 0, int(linked)]
+
+    with lying(
+        stat=where, list=listed, readlink=lambda _, base, rest: [os.fsencode(outside if rest == b"x" else outside / "secret")], open=[4, FILE]
+    ) as channel:
+        told = tools_guest.Told(channel)
+        linked = True
+        told.copy_out(LAB, "/tree", str(tmp_path / "tree"))
+        assert os.readlink(tmp_path / "tree/x") == str(outside)
+        linked = False
+        with pytest.raises(Failure):
+            told.copy_out(LAB, "/tree", str(tmp_path / "tree"))
+    assert (outside / "secret").read_text() == "host"
+
+
+def test_a_tree_without_an_end_is_refused(tmp_path):
+    with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, b"d", DIRECTORY, 0, 0, 0]) as channel:
+        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == facts.VIX_E_FILE_NAME_TOO_LONG
+
+
+def test_a_directory_without_an_end_is_refused(monkeypatch):
+    monkeypatch.setattr("openvix.qemu.operations.ENTRIES", 50_000)
+
+    def forever(account, base, rest, cookie):
+        return [cookie + 1, *(value for number in range(10_000) for value in (b"%d" % (cookie * 10_000 + number), FILE, 0, 0, 0))]
+
+    for said in (forever, [1]):
+        with lying(list=said) as channel:
+            assert code(tools_guest.Told(channel).list_directory, LAB, "/") == facts.VIX_E_FILE_ERROR
+
+
+def test_a_file_is_never_longer_than_was_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("openvix.qemu.operations.SIZELESS", 1 << 20)
+    monkeypatch.setattr("openvix.qemu.operations.PIECE", 1 << 18)
+    with lying(stat=[FILE, 0, 0, 0, 1], open=[0, FILE], read=lambda file, offset, size: [b"x" * size]) as channel:
+        tools_guest.Told(channel).copy_out(LAB, "/file", str(tmp_path / "file"))
+    assert (tmp_path / "file").stat().st_size == 1 << 20
+    with lying(stat=[FILE, 0, 0, 0, 1], open=[0, FILE], read=lambda file, offset, size: [b"x" * (size + 1)]) as channel:
+        assert code(tools_guest.Told(channel).copy_out, LAB, "/file", str(tmp_path / "file")) == facts.VIX_E_FILE_ERROR
+
+
+def test_a_temporary_file_is_where_it_has_to_be():
+    with lying(tempfile=[b"/etc/passwd"]) as channel:
+        assert code(tools_guest.Told(channel).create_temp_file, LAB) == facts.VIX_E_FILE_ERROR
+
+
+def test_a_removal_that_never_ends_is_given_up(monkeypatch):
+    monkeypatch.setattr("openvix.qemu.operations.CLEAR_SECONDS", 0.2)
+    with lying(clear=[0]) as channel:
+        assert code(tools_guest.Told(channel).delete_directory, LAB, "/tree") == facts.VIX_E_OBJECT_IS_BUSY
+
+
+def test_a_lie_is_told_as_tools_that_do_not_run():
+    with lying(stat=[b"x"]) as channel:
+        assert code(tools_guest.Told(channel).file_info, LAB, "/x") == facts.VIX_E_TOOLS_NOT_RUNNING

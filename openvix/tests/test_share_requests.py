@@ -283,6 +283,30 @@ def test_another_host_knows_no_number_of_the_one_before(guest, web):
     assert again.node not in (entry.node, web)
 
 
+@pytest.mark.parametrize("name", [b"../secret", b"..", b"inner/../../secret", b"out/secret", b""])
+def test_what_a_guest_says_that_it_knows_leads_nowhere_else(guest, web, name):
+    (guest.own / "inner").mkdir()
+    (guest.own / "out").symlink_to("..")
+    target = guest.own / os.fsdecode(name)
+    guest.restart()
+    for number, parent, path, own in ((10, ROOT, guest.own, b"web"), (11, 10, target, name)):
+        guest.requests.recall(fuse.NODE.pack(number, parent, nodes.inode_of(path.stat())) + own)
+    assert stat.S_ISDIR(guest.attributes(10)[0])
+    for ask in (guest.attributes, guest.open, guest.list):
+        with refused(errno.ESTALE):
+            ask(11)
+
+
+def test_what_a_guest_says_that_it_knows_is_found(guest, web):
+    (guest.own / "page").write_text("hello")
+    page = guest.look(b"page", web).node
+    guest.restart()
+    for number, parent, path in ((web, ROOT, guest.own), (page, web, guest.own / "page")):
+        guest.requests.recall(fuse.NODE.pack(number, parent, nodes.inode_of(path.stat())) + os.fsencode("web" if path == guest.own else path.name))
+    assert guest.read(page, 77) == b"hello"
+    assert guest.look(b"page", web).node == page
+
+
 def test_what_the_guest_forgot_or_closed_is_found_again_when_it_goes_back(guest, web):
     entry, handle = guest.create(b"page", web)
     guest.write(entry.node, handle, b"hello")

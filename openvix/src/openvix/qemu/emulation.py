@@ -34,6 +34,8 @@ NEWEST = "pc"
 LOG = "vmware.log"
 # How long Tools may take to hear that the guest is to stop.
 ASK_SECONDS = 5
+# How long Tools wait for the shared folders, which are mounted a little later.
+SHARES_SECONDS = 10
 
 
 def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, int]:
@@ -156,8 +158,12 @@ class Emulation(Operations):
 
     def share(self, shares: dict[str, tuple[str, bool]]):
         with self._lock:
-            if self._shares is not None:
-                self._shares.show(shares)
+            own = self._shares
+            if own is not None:
+                own.show(shares)
+        # Who shares a folder looks for it in the guest next.
+        if own is not None and self._channel is not None:
+            own.await_guest(SHARES_SECONDS)
 
     def address(self) -> str:
         """Return the first address of the guest's own that others can reach, "" for none."""
@@ -237,9 +243,9 @@ class Emulation(Operations):
         """Talk to the QEMU that runs, and to its Tools once they answer."""
         emulated = self._emulated = object()
         self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._told(emulated, event))
+        self._shares = Shares(self._emulator.dial(SHARES))
         self._run = object()
         self._look_for_tools(self._run)
-        self._shares = Shares(self._emulator.dial(SHARES))
 
     def _told(self, emulated: object, event: dict | None):
         """Take in what QEMU says happened, None for its end."""
@@ -257,6 +263,8 @@ class Emulation(Operations):
                 if self._emulated is not emulated:
                     return
                 self._drop_tools()
+                if self._shares is not None:
+                    self._shares.restart()
                 self._run = object()
                 self._look_for_tools(self._run)
             self._machine.restarted()
@@ -278,6 +286,10 @@ class Emulation(Operations):
                 # A guest that comes back from what was kept of it has the time of then.
                 with contextlib.suppress(OSError):
                     channel.call("clock", *divmod(time.time_ns(), 10**9))
+                # Their users find the folders that are shared.
+                shares = self._shares
+                if shares is not None:
+                    shares.await_guest(SHARES_SECONDS)
                 with self._lock:
                     if self._run is run:
                         self._channel = channel

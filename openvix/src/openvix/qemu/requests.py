@@ -52,6 +52,11 @@ class Requests:
         self._handles.close_all({name for name, share in before.items() if name not in shares or shares[name].path != share.path})
         self._nodes.shares = dict(shares)
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the guest is shown any share."""
+        return bool(self._nodes.shares)
+
     def recall(self, told: bytes):
         """Know a file that the guest knows: its number, that of its directory, its inode, and its name. Raises Malformed."""
         if len(told) < fuse.NODE.size:

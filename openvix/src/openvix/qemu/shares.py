@@ -67,6 +67,18 @@ class Shares:
         with self._change:
             self._requests.show({name: share for name, share in named.items() if is_name(name)})
 
+    def await_guest(self, seconds: float) -> bool:
+        """Wait until the guest has its shared folders, and return whether it has; one that shows nothing to its users has none to wait for."""
+        with self._change:
+            return self._change.wait_for(lambda: self._state in (State.SERVED, State.ENDED) or not self._requests.is_shown, seconds)
+
+    def restart(self):
+        """Know that the guest begins anew."""
+        with self._change:
+            if self._state is State.SERVED:
+                self._begin()
+                self._wake()
+
     @contextlib.contextmanager
     def quiet(self, seconds: float = HOLD_SECONDS) -> Iterator[None]:
         """Within the block nothing is on its way between guest and host, and nothing is done to a file.
@@ -212,6 +224,7 @@ class Shares:
             del self._arrived[: max(0, len(before) - len(wanted) + 1)]
             return False
         self._arrived, self._state = rest, State.SERVED
+        self._change.notify_all()
         self._frame_end = time.monotonic() + FRAME_SECONDS
         return True
 

@@ -72,6 +72,10 @@ class Guest:
                 host.shutdown(socket.SHUT_RDWR)
             host.close()
 
+    def send(self, content: bytes):
+        """Send what no host would."""
+        self._port.sendall(content)
+
     def run(self, command: str, **options) -> str:
         """Run a command of a shell in the guest, and return what it says."""
         return self.start(command, **options).communicate(timeout=60)[0]

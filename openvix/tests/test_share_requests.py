@@ -269,6 +269,13 @@ def test_a_number_is_of_one_file_for_ever(guest, web):
     assert guest.read(second.node, guest.open(second.node)) == b"second"
 
 
+def test_the_handle_of_one_file_reads_no_other(guest, web):
+    for name in ("page", "other"):
+        (guest.own / name).write_text(name)
+    page, other = guest.look(b"page", web).node, guest.look(b"other", web).node
+    assert guest.read(other, guest.open(page)) == b"other"
+
+
 def test_another_host_knows_no_number_of_the_one_before(guest, web):
     entry, handle = guest.create(b"page", web)
     guest.restart()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import signal
 import time
 
 import pytest
+from fuse_client import HEAD
 from mounted import Guest, needs_fuse
 from waiting import eventually
 
@@ -251,3 +253,18 @@ def test_a_guest_is_waited_for_as_long_as_it_has_something_to_see(guest, folders
     assert guest.run("ls $HGFS") == "iso\nweb\n"
     shares.close()
     assert shares.await_guest(0)
+
+
+def test_whatever_a_host_sends_the_guest_goes_on(guest, serve, own):
+    (own / "page").write_text("hello")
+    for seed in range(4):
+        chance = random.Random(seed)
+        guest.cut()
+        for _ in range(30):
+            size, kind = (
+                chance.choice([0, 1, 15, 16, 17, 40, 1 << 17, 1 << 21, 0xFFFFFFFF]),
+                chance.choice([b"FUSE", b"SYNC", b"HOLD", b"LOST", b"NODE", b"ELSE"]),
+            )
+            guest.send(HEAD.pack(size, kind) + chance.randbytes(chance.choice([0, 1, 16, 40, min(size, 1 << 17)])))
+        serve()
+        assert guest.run("cat $HGFS/web/page") == "hello"

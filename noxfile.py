@@ -136,6 +136,9 @@ def sentences_left_out():
     if not has_sanitizers():
         yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
     yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"
+    yield "the agent of QEMU's guests under libFuzzer, which takes as long as one lets it: nox -s fuzz -- 600"
+    if os.geteuid() != 0:
+        yield "that agent among several users, for want of root"
 
 
 def print_left_out(sentences):
@@ -238,6 +241,12 @@ def valgrind(session):
 
 
 @nox.session
+def fuzz(session):
+    """Have libFuzzer send the guests' agent what it likes, for the seconds that are given, or a minute; with files after them, only those."""
+    session.run("python", "openvix/tests/fuzz_tools.py", *(session.posargs or ("60",)), env={"PYTHONPATH": "openvix/src"})
+
+
+@nox.session
 @on(RUN[:1], "test")
 def units(session, version):
     """Run the unit tests, OpenVIX's own with the oldest ansible-core only."""
@@ -313,7 +322,7 @@ def lint(session):
     """Look at everything without running it, to the end, whatever fails on the way."""
     session.install("ansible-core>=2.19,<2.22", *LINTERS, *compiler_package())
     found = {"ANSIBLE_COLLECTIONS_PATH": str(tree(session).parents[2])}
-    scripts = [path for path in sorted(glob.glob(".ci/*")) if pathlib.Path(path).read_bytes().startswith(b"#!")]
+    scripts = [path for path in sorted([*glob.glob(".ci/*"), *glob.glob("openvix/image/*")]) if pathlib.Path(path).read_bytes().startswith(b"#!")]
     flags = session.run("python", "-c", "from openvix import library; print(*library.FLAGS)", env={"PYTHONPATH": "openvix/src"}, silent=True).split()
     c = [*compiler(), *flags, "-Wall", "-Wextra", "-Werror", "-c", "-o", os.devnull]
     commands = [

@@ -160,6 +160,7 @@ def test_it_is_a_small_debian(guest):
 def test_what_comes_later_is_there(guest):
     eventually(lambda: "acpid" in guest.run("ps"), SECONDS)
     assert "fuse" in guest.run("cat /proc/filesystems")
+    assert "usage" in guest.run("openvix-shares")
     assert "inet 127.0.0.1" in guest.run("ip a")
 
 

@@ -117,11 +117,12 @@ def test_a_home_that_the_image_may_have_is_made_only_where_it_is_missing(tmp_pat
 def test_files_hold_what_the_world_says_and_one_that_has_no_place_harms_no_other(tmp_path):
     text = "it's $HOME `x`\\n%s\n\nno end"
     home = f"{tmp_path}/home of a"
-    wanted = {f"{tmp_path}/deep/ü b/c": text, str(tmp_path): "a directory", f"{tmp_path}/empty": "", f"{home}/own": "-n"}
+    wanted = {f"{tmp_path}/deep/ü b/c": text, str(tmp_path): "a directory", f"{tmp_path}/empty": "", f"{home}/own": "-n", f"{home}/own/below": ""}
     script, _ = sown(accounts=[{"name": "a", "home": home}], files=wanted)
     complaints, owners = carry_out(script, tmp_path)
 
-    assert len(complaints) == 1
+    # Of the one that is a directory, and of the one below what is none.
+    assert len(complaints) == 3
     assert (tmp_path / "deep/ü b/c").read_text() == text
     assert (tmp_path / "deep/ü b/c").stat().st_mode & 0o777 == 0o644
     assert (tmp_path / "empty").read_text() == ""

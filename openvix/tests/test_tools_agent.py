@@ -394,12 +394,17 @@ def test_a_directory_is_removed_however_deep_it_is_and_never_what_is_mounted(cha
         pass
     assert os.listdir(disk / "srv") == []
     assert (disk / "etc/motd").exists()
-    for path in ("/", "/srv/..", "/proc"):
+    for path in ("/", "/srv/..", "/proc", "/usr"):
         assert number(channel, "clear", "lab", path) == errno.EBUSY
     (disk / "opt/x").mkdir()
     assert ran(channel, "lab", "mkdir /opt/x/y && mount -t tmpfs none /opt/x/y && touch /opt/x/y/file") == 0
     assert number(channel, "clear", "lab", "/opt/x") == errno.EBUSY
     assert channel.call("stat", "lab", "/opt/x/y/file", "", answer="iiiii")[1] == 0
+    # The same device in another place is mounted there as well.
+    assert ran(channel, "lab", "mkdir -p /srv/here /srv/there/z && touch /srv/here/file && mount --bind /srv/here /srv/there/z") == 0
+    for path in ("/srv/there", "/srv/there/z"):
+        assert number(channel, "clear", "lab", path) == errno.EBUSY
+    assert (disk / "srv/here/file").exists()
 
 
 def test_much_to_remove_is_removed_in_parts(disk):

@@ -249,8 +249,18 @@ static int random_name(const char *form, char *name, size_t room)
     return 0;
 }
 
+/* What tells one mount from another; the same device may be mounted in two places. */
+static uint64_t mount_of(int directory, const char *name)
+{
+    struct statx found;
+
+    if (statx(directory, name, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &found))
+        return 0;
+    return found.stx_mask & STATX_MNT_ID ? found.stx_mnt_id : (uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor;
+}
+
 /* Empty a directory that is open, which is closed. 0, an errno, or EINPROGRESS when the time is over. */
-static int empty(int file, int top, dev_t device, int depth, long long until)
+static int empty(int file, int top, uint64_t mount, int depth, long long until)
 {
     DIR *directory = fdopendir(file);
     struct dirent *entry;
@@ -281,7 +291,7 @@ static int empty(int file, int top, dev_t device, int depth, long long until)
             break;
         }
         /* What is mounted there is not what was meant. */
-        if (found.st_dev != device) {
+        if (mount_of(file, entry->d_name) != mount) {
             result = EBUSY;
         } else if (depth == DEEPEST) {
             /* Brought up, it is found on the next way round, and no depth is too deep. */
@@ -290,7 +300,7 @@ static int empty(int file, int top, dev_t device, int depth, long long until)
                 result = errno;
         } else {
             inner = openat(file, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-            result = inner < 0 ? errno : empty(inner, top, device, depth + 1, until);
+            result = inner < 0 ? errno : empty(inner, top, mount, depth + 1, until);
             if (!result && unlinkat(file, entry->d_name, AT_REMOVEDIR))
                 result = errno;
         }
@@ -305,6 +315,7 @@ int do_clear(struct value *values)
 {
     char *path = values[0].bytes;
     struct stat found, above;
+    uint64_t mount;
     long long until = milliseconds() + REMOVAL_MILLISECONDS;
     int top, result = ENOTEMPTY;
 
@@ -320,13 +331,14 @@ int do_clear(struct value *values)
         return errno;
     if (fstat(top, &found) || fstatat(top, "..", &above, 0))
         return errno;
-    if (found.st_dev != above.st_dev || found.st_ino == above.st_ino)
+    mount = mount_of(top, ".");
+    if (mount != mount_of(top, "..") || (found.st_dev == above.st_dev && found.st_ino == above.st_ino))
         return EBUSY;
     /* To be emptied and then stay is of no use to anyone. */
     if (faccessat(top, "..", W_OK | X_OK, AT_EACCESS))
         return errno;
     while (result == ENOTEMPTY || result == EEXIST) {
-        result = empty(openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), top, found.st_dev, 0, until);
+        result = empty(openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), top, mount, 0, until);
         if (!result)
             result = rmdir(path) ? errno : 0;
         if (result && milliseconds() > until)

@@ -11,6 +11,7 @@ can be what the machine is to begin with next: then that is its disk until it ru
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import threading
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from openvix import facts, folders, vmx
 from openvix.failure import Failure
-from openvix.qemu import image, seed
+from openvix.qemu import accelerator, image, seed
 from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.disk import Disk, DiskError
 from openvix.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
@@ -78,6 +79,7 @@ class Emulation(Operations):
             if disk and kept is None:
                 self._disk.restore(disk)
             hardware = Hardware(*kept) if kept else self._hardware(config)
+            _require(hardware.accelerator)
             software = Software(self._own / KERNEL, self._own / INITRD, (self._own / APPEND).read_text(encoding="utf-8"))
             self._emulator.start(hardware, software, self._disk.path, tag=str(disk) if kept else None, paused=paused)
             try:
@@ -355,6 +357,17 @@ def _told_as_failures(code: int, log=lambda text: None):
     except (CannotStart, DiskError, Refused, Gone) as error:
         log(str(error))
         raise Failure(code, str(error)) from error
+
+
+@functools.cache
+def _fault(accelerated: str) -> str:
+    return accelerator.fault(accelerated)
+
+
+def _require(accelerated: str):
+    """Raise CannotStart unless QEMU can use this accelerator, which is found out once."""
+    if accelerated != accelerator.TCG and _fault(accelerated):
+        raise CannotStart(f'the accelerator {accelerated} cannot be used: {_fault(accelerated)}; leave it out of the world file, or say accelerator = "tcg"')
 
 
 def _share(source: Path, target: Path):

@@ -269,6 +269,13 @@ def test_a_number_is_of_one_file_for_ever(guest, web):
     assert guest.read(second.node, guest.open(second.node)) == b"second"
 
 
+def test_the_handle_of_one_file_reads_no_other(guest, web):
+    for name in ("page", "other"):
+        (guest.own / name).write_text(name)
+    page, other = guest.look(b"page", web).node, guest.look(b"other", web).node
+    assert guest.read(other, guest.open(page)) == b"other"
+
+
 def test_another_host_knows_no_number_of_the_one_before(guest, web):
     entry, handle = guest.create(b"page", web)
     guest.restart()
@@ -391,6 +398,7 @@ def test_pipes_and_devices_are_not_opened(guest, web):
         lambda: guest.create(b"pipe", web),
         lambda: guest.change(pipe.node, fuse.SIZE, size=0),
         lambda: guest.read(pipe.node, 77),
+        lambda: guest.change(pipe.node, fuse.MODE, mode=0o777),
     ):
         with refused(errno.EACCES):
             ask()
@@ -398,6 +406,22 @@ def test_pipes_and_devices_are_not_opened(guest, web):
         with refused(errno.EPERM):
             guest.call(operation, web, bytes(16) + b"new\0/etc/passwd\0")
     assert os.listdir(guest.own) == ["pipe"]
+
+
+@pytest.mark.parametrize("bit", [stat.S_ISUID, stat.S_ISGID])
+def test_what_runs_with_rights_of_its_own_on_the_host_is_not_written(guest, web, bit):
+    (guest.own / "tool").write_text("tool")
+    (guest.own / "tool").chmod(0o755 | bit)
+    tool = guest.look(b"tool", web)
+    assert tool.mode == stat.S_IFREG | 0o755
+    for ask in (
+        lambda: guest.open(tool.node, os.O_RDWR),
+        lambda: guest.change(tool.node, fuse.SIZE, size=0),
+        lambda: guest.create(b"tool", web, os.O_WRONLY | os.O_TRUNC),
+    ):
+        with refused(errno.EPERM):
+            ask()
+    assert guest.read(tool.node, guest.open(tool.node)) == b"tool"
 
 
 def test_tables_do_not_grow_for_ever(guest, web, monkeypatch):

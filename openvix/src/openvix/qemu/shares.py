@@ -65,7 +65,7 @@ class Shares:
         """Let the guest see these directories of the host and no others: for each name the path, and whether it can be written."""
         named = {os.fsencode(name): Share(path, writable) for name, (path, writable) in shares.items()}
         with self._change:
-            self._requests.show({name: share for name, share in named.items() if is_name(name)})
+            self._requests.show({name: share for name, share in named.items() if is_name(name) and "\0" not in share.path})
 
     def await_guest(self, seconds: float) -> bool:
         """Wait until the guest has its shared folders, and return whether it has; one that shows nothing to its users has none to wait for."""

@@ -67,7 +67,7 @@ def main(seconds: str, *inputs: str) -> int:
         make_root(root, [Path(path) for path in inputs])
         spaces = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--net", "--fork", "--kill-child"]
         limits = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=20", "-rss_limit_mb=2048", "-detect_leaks=0", "-close_fd_mask=1"]
-        what = ["/inputs"] if inputs else ["-dict=/words", "/corpus"]
+        what = [f"/inputs/{Path(path).name}" for path in inputs] or ["-dict=/words", "/corpus"]
         command = [str(fuzzer), *limits, "-artifact_prefix=/found/", "-print_final_stats=1", *what]
         # A process of its own that is the namespace's init: one that the fuzzer is told to kill is never that.
         script = 'mount -t proc proc "$FUZZ_ROOT/proc" && "$@"'

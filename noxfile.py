@@ -136,6 +136,9 @@ def sentences_left_out():
     if not has_sanitizers():
         yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
     yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"
+    yield "the agent of QEMU's guests under libFuzzer, which takes as long as one lets it: nox -s fuzz -- 600"
+    if os.geteuid() != 0:
+        yield "that agent among several users, for want of root"
 
 
 def print_left_out(sentences):
@@ -235,6 +238,12 @@ def valgrind(session):
     kinds = "definite,indirect"  # threads of the library outlive main(), with what they point to
     runner = f"valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds={kinds} --show-leak-kinds={kinds}"
     watched(session, OPENVIX_RUNNER=runner)
+
+
+@nox.session
+def fuzz(session):
+    """Have libFuzzer send the guests' agent what it likes, for the seconds that are given, or a minute; with files after them, only those."""
+    session.run("python", "openvix/tests/fuzz_tools.py", *(session.posargs or ("60",)), env={"PYTHONPATH": "openvix/src"})
 
 
 @nox.session

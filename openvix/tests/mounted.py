@@ -38,12 +38,25 @@ class Guest:
     def __init__(self, place: Path):
         self.place = place
         place.mkdir()
-        own, self._port = socket.socketpair()
         self._host: socket.socket | None = None
+        self._begin(["unshare", "-rm"])
+
+    def _begin(self, within: list[str]):
+        own, self._port = socket.socketpair()
         with own:
-            self.program = subprocess.Popen(["unshare", "-rm", str(build()), "-", str(place)], stdin=own, stderr=subprocess.PIPE, text=True)
-        self._copier = threading.Thread(target=self._copy_out, daemon=True)
-        self._copier.start()
+            self.program = subprocess.Popen([*within, str(build()), "-", str(self.place)], stdin=own, stderr=subprocess.PIPE, text=True)
+        threading.Thread(target=self._copy_out, args=(self._port,), daemon=True).start()
+
+    def restart(self):
+        """Kill openvix-shares, and start it again where it was."""
+        with self.start("read line") as keeper:
+            eventually(lambda: os.readlink(f"/proc/{keeper.pid}/ns/mnt") == os.readlink(f"/proc/{self.program.pid}/ns/mnt"))
+            self.program.kill()
+            self.program.communicate()
+            self._port.close()
+            self._begin(["nsenter", "-t", str(keeper.pid), "-U", "-m", "--preserve-credentials"])
+            eventually(lambda: os.readlink(f"/proc/{keeper.pid}/ns/mnt") == os.readlink(f"/proc/{self.program.pid}/ns/mnt"))
+            keeper.communicate("\n")
 
     def dial(self) -> socket.socket:
         """Return the host's end of the port for one more host; the one before hears no more."""
@@ -58,6 +71,10 @@ class Guest:
             with contextlib.suppress(OSError):
                 host.shutdown(socket.SHUT_RDWR)
             host.close()
+
+    def send(self, content: bytes):
+        """Send what no host would."""
+        self._port.sendall(content)
 
     def run(self, command: str, **options) -> str:
         """Run a command of a shell in the guest, and return what it says."""
@@ -80,9 +97,9 @@ class Guest:
         assert "ERROR" not in said, said
         assert "runtime error" not in said, said
 
-    def _copy_out(self):
+    def _copy_out(self, port: socket.socket):
         with contextlib.suppress(OSError):
-            while piece := self._port.recv(65536):
+            while piece := port.recv(65536):
                 host = self._host
                 # What no host hears is lost, as the half of a frame is.
                 with contextlib.suppress(OSError):

@@ -212,11 +212,13 @@ def test_what_a_guest_remembers_has_bounds(monkeypatch):
     for number in range(100):
         own.recall(fuse.NODE.pack(number, number + 1, 5) + b"name")
     # Also those that the host would give next.
-    for number in range(own._nodes._next, own._nodes._next + 100):
+    for number in range(own._nodes._next, own._nodes._next + 5):
         own.recall(fuse.NODE.pack(number, ROOT, 5) + str(number).encode())
     assert len(own._nodes._nodes) <= 20
     assert len(own._nodes._numbers) <= 20
+    taken = set(own._nodes._nodes)
     number = own._nodes.number(ROOT, b"new", os.lstat("/"))
+    assert number not in taken
     assert own._nodes._nodes[number].name == b"new"
     for told in (b"", bytes(23)):
         with pytest.raises(Malformed):
@@ -272,6 +274,29 @@ def drain_to_sync(port: Port):
                 port.nonce = body
     except TimeoutError:
         port.connection.settimeout(30)
+
+
+def test_half_of_a_request_is_not_carried_out_whatever_follows(tmp_path):
+    own, end = socket.socketpair()
+    shares = Shares(own)
+    shares.show({"web": (str(tmp_path), True)})
+    port = Port(end)
+    port.synchronise()
+    kernel = Kernel(port.ask)
+    web = kernel.look(b"web").node
+    body = fuse.MKDIR_IN.pack(0o755, 0) + b"new\0"
+    message = fuse.REQUEST.pack(fuse.REQUEST.size + len(body), Operation.MKDIR, 4, web, 0, 0, 0, 0, 0) + body
+    lost = HEAD.pack(1, b"LOST") + b"\1"
+    whole = HEAD.pack(len(message) + len(port.nonce), b"FUSE") + message + port.nonce
+    # A guest that was reset in the middle of it, and has begun anew.
+    end.sendall(whole[: -len(lost)] + lost)
+    port.synchronise()
+    assert os.listdir(tmp_path) == []
+    port.send(b"FUSE", message + port.nonce)
+    assert port.receive()[0] == b"FUSE"
+    assert os.listdir(tmp_path) == ["new"]
+    end.close()
+    shares.close()
 
 
 def test_all_that_was_opened_is_closed_with_the_connection(tmp_path):

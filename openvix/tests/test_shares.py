@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import signal
 import time
 
 import pytest
+from fuse_client import HEAD
 from mounted import Guest, needs_fuse
 from waiting import eventually
 
@@ -219,3 +221,50 @@ def test_who_waits_can_be_killed(guest, shares, own):
     program.kill()
     program.wait(30)
     assert time.monotonic() - began < 4
+
+
+def test_one_that_was_killed_is_replaced_under_the_same_host(guest, shares, own):
+    (own / "page").write_text("hello")
+    assert guest.run("cat $HGFS/web/page") == "hello"
+    guest.restart()
+    eventually(lambda: guest.run("cat $HGFS/web/page") == "hello")
+    # Nothing is left of the mount that was dead.
+    assert guest.run("grep -c $HGFS /proc/mounts") == "1\n"
+
+
+def test_what_cannot_be_shared_is_not_shown(guest, shares, folders):
+    names = {"..": folders["web"], "a/b": folders["web"], "n" * 256: folders["web"], "nul": ("/\0", True), "gone": ("/nonexistent", True)}
+    shares.show({**folders, **names})
+    assert guest.run("sleep 0.2; ls $HGFS; ls $HGFS/gone") == f"gone\niso\nweb\nls: cannot access '{guest.place}/gone': No such file or directory\n"
+
+
+def test_a_guest_is_waited_for_as_long_as_it_has_something_to_see(guest, folders):
+    shares = Shares(guest.dial())
+    shares.show(folders)
+    assert shares.await_guest(30)
+    os.kill(guest.program.pid, signal.SIGSTOP)
+    shares.restart()
+    assert not shares.await_guest(0.1)
+    shares.show({})
+    assert shares.await_guest(0)
+    shares.show(folders)
+    os.kill(guest.program.pid, signal.SIGCONT)
+    assert shares.await_guest(30)
+    assert guest.run("ls $HGFS") == "iso\nweb\n"
+    shares.close()
+    assert shares.await_guest(0)
+
+
+def test_whatever_a_host_sends_the_guest_goes_on(guest, serve, own):
+    (own / "page").write_text("hello")
+    for seed in range(4):
+        chance = random.Random(seed)
+        guest.cut()
+        for _ in range(30):
+            size, kind = (
+                chance.choice([0, 1, 15, 16, 17, 40, 1 << 17, 1 << 21, 0xFFFFFFFF]),
+                chance.choice([b"FUSE", b"SYNC", b"HOLD", b"LOST", b"NODE", b"ELSE"]),
+            )
+            guest.send(HEAD.pack(size, kind) + chance.randbytes(chance.choice([0, 1, 16, 40, min(size, 1 << 17)])))
+        serve()
+        assert guest.run("cat $HGFS/web/page") == "hello"

@@ -33,6 +33,8 @@ cd "$1"
 shift
 for place in "$@"; do
     mount --rbind "/$place" "$place"
+    # Root of a namespace cannot lift what the host forbids there, and has no need to: root of the host could do harm.
+    mount -o remount,bind,ro "$place" 2>/dev/null || test "$(cat /proc/self/uid_map | tr -s ' ')" != " 0 0 4294967295"
 done
 mount -t proc proc proc
 touch dev/null
@@ -70,19 +72,21 @@ def make_disk(place: Path, accounts: list[dict], files: dict[str, str]):
         user = 0 if account.get("administrator") else number
         passwd.append(f"{name}:x:{user}:{user}:{name}:{home}:/bin/sh\n")
         shadow.append(f"{name}:{HASHES[account['password']]}:::::::\n")
-        os.chown(place / home[1:], user, user)
+        if os.geteuid() == 0:
+            os.chown(place / home[1:], user, user)
     (place / "etc/passwd").write_text("".join(passwd), encoding="utf-8")
     (place / "etc/shadow").write_text("".join(shadow), encoding="utf-8")
 
 
 @contextlib.contextmanager
-def serving(disk: Path, flags: list[str] = ()) -> Iterator[socket.socket]:
+def serving(disk: Path, flags: list[str] = (), shown: tuple[str, ...] = paths.SHOWN) -> Iterator[socket.socket]:
     """Run the agent on a root directory, and give the host's end of its port; what a sanitizer says fails the test."""
     shutil.copy(build(flags), disk / "openvix-tools")
-    shown = [path[1:] for path in paths.SHOWN if os.path.isdir(path) and not os.path.islink(path)]
+    shown = [path[1:] for path in shown if os.path.isdir(path) and not os.path.islink(path)]
     ours, theirs = socket.socketpair()
-    # Whatever ends this process ends the agent, which would serve for ever.
-    spaces = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
+    # Whatever ends this process ends the agent, which would serve for ever. Without root, it is that of a namespace, and can be no other user.
+    alone = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    spaces = ["setpriv", "--pdeathsig", "KILL", "unshare", *alone, "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
     with ours, open(disk.with_name(f"{disk.name}.said"), "w+b") as said:
         with theirs:
             init = subprocess.Popen([*spaces, "sh", "-c", INIT, "init", str(disk), *shown], stdin=theirs, stdout=said, stderr=said, env={**os.environ, **FOUND})

@@ -11,6 +11,7 @@ can be what the machine is to begin with next: then that is its disk until it ru
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import threading
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from openvix import facts, folders, vmx
 from openvix.failure import Failure
-from openvix.qemu import image, seed
+from openvix.qemu import accelerator, image, seed
 from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.disk import Disk, DiskError
 from openvix.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
@@ -33,6 +34,8 @@ NEWEST = "pc"
 LOG = "vmware.log"
 # How long Tools may take to hear that the guest is to stop.
 ASK_SECONDS = 5
+# How long Tools wait for the shared folders, which are mounted a little later.
+SHARES_SECONDS = 10
 
 
 def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, int]:
@@ -76,6 +79,7 @@ class Emulation(Operations):
             if disk and kept is None:
                 self._disk.restore(disk)
             hardware = Hardware(*kept) if kept else self._hardware(config)
+            _require(hardware.accelerator)
             software = Software(self._own / KERNEL, self._own / INITRD, (self._own / APPEND).read_text(encoding="utf-8"))
             self._emulator.start(hardware, software, self._disk.path, tag=str(disk) if kept else None, paused=paused)
             try:
@@ -93,7 +97,8 @@ class Emulation(Operations):
 
     def take_over(self, disk: int) -> int | None:
         with self._lock:
-            if self._emulator.is_alive():
+            # One that is to begin with what was kept has not begun so, or has got no further than that.
+            if disk == 0 and self._emulator.is_alive():
                 with contextlib.suppress(Gone, OSError):
                     self._watch()
                     return 0
@@ -154,8 +159,12 @@ class Emulation(Operations):
 
     def share(self, shares: dict[str, tuple[str, bool]]):
         with self._lock:
-            if self._shares is not None:
-                self._shares.show(shares)
+            own = self._shares
+            if own is not None:
+                own.show(shares)
+        # Who shares a folder looks for it in the guest next.
+        if own is not None and self._channel is not None:
+            own.await_guest(SHARES_SECONDS)
 
     def address(self) -> str:
         """Return the first address of the guest's own that others can reach, "" for none."""
@@ -235,9 +244,9 @@ class Emulation(Operations):
         """Talk to the QEMU that runs, and to its Tools once they answer."""
         emulated = self._emulated = object()
         self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._told(emulated, event))
+        self._shares = Shares(self._emulator.dial(SHARES))
         self._run = object()
         self._look_for_tools(self._run)
-        self._shares = Shares(self._emulator.dial(SHARES))
 
     def _told(self, emulated: object, event: dict | None):
         """Take in what QEMU says happened, None for its end."""
@@ -255,6 +264,8 @@ class Emulation(Operations):
                 if self._emulated is not emulated:
                     return
                 self._drop_tools()
+                if self._shares is not None:
+                    self._shares.restart()
                 self._run = object()
                 self._look_for_tools(self._run)
             self._machine.restarted()
@@ -276,6 +287,10 @@ class Emulation(Operations):
                 # A guest that comes back from what was kept of it has the time of then.
                 with contextlib.suppress(OSError):
                     channel.call("clock", *divmod(time.time_ns(), 10**9))
+                # Their users find the folders that are shared.
+                shares = self._shares
+                if shares is not None:
+                    shares.await_guest(SHARES_SECONDS)
                 with self._lock:
                     if self._run is run:
                         self._channel = channel
@@ -343,6 +358,17 @@ def _told_as_failures(code: int, log=lambda text: None):
     except (CannotStart, DiskError, Refused, Gone) as error:
         log(str(error))
         raise Failure(code, str(error)) from error
+
+
+@functools.cache
+def _fault(accelerated: str) -> str:
+    return accelerator.fault(accelerated)
+
+
+def _require(accelerated: str):
+    """Raise CannotStart unless QEMU can use this accelerator, which is found out once."""
+    if accelerated != accelerator.TCG and _fault(accelerated):
+        raise CannotStart(f'the accelerator {accelerated} cannot be used: {_fault(accelerated)}; leave it out of the world file, or say accelerator = "tcg"')
 
 
 def _share(source: Path, target: Path):

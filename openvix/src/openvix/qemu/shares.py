@@ -65,7 +65,19 @@ class Shares:
         """Let the guest see these directories of the host and no others: for each name the path, and whether it can be written."""
         named = {os.fsencode(name): Share(path, writable) for name, (path, writable) in shares.items()}
         with self._change:
-            self._requests.show({name: share for name, share in named.items() if is_name(name)})
+            self._requests.show({name: share for name, share in named.items() if is_name(name) and "\0" not in share.path})
+
+    def await_guest(self, seconds: float) -> bool:
+        """Wait until the guest has its shared folders, and return whether it has; one that shows nothing to its users has none to wait for."""
+        with self._change:
+            return self._change.wait_for(lambda: self._state in (State.SERVED, State.ENDED) or not self._requests.is_shown, seconds)
+
+    def restart(self):
+        """Know that the guest begins anew."""
+        with self._change:
+            if self._state is State.SERVED:
+                self._begin()
+                self._wake()
 
     @contextlib.contextmanager
     def quiet(self, seconds: float = HOLD_SECONDS) -> Iterator[None]:
@@ -212,6 +224,7 @@ class Shares:
             del self._arrived[: max(0, len(before) - len(wanted) + 1)]
             return False
         self._arrived, self._state = rest, State.SERVED
+        self._change.notify_all()
         self._frame_end = time.monotonic() + FRAME_SECONDS
         return True
 

@@ -316,8 +316,8 @@ def test_a_guest_that_does_not_hold_is_not_served_either_while_it_is_quiet(tmp_p
         port.send(b"FUSE", message + port.nonce)
         # It has been taken once the other end is read empty.
         eventually(lambda: not fcntl.ioctl(end, termios.TIOCOUTQ, bytes(4)).strip(b"\0"))
+        port.connection.settimeout(0.2)
         with pytest.raises(TimeoutError):
-            port.connection.settimeout(0.2)
             port.receive()
         assert os.listdir(tmp_path) == []
     port.connection.settimeout(30)

@@ -295,3 +295,23 @@ def test_half_of_an_answer_is_not_believed_whatever_follows(guest, serve, folder
     requests.close_files()
     serve()
     assert program.communicate(timeout=60)[0] == (own / "page").read_text()
+
+
+def test_a_guest_that_holds_asks_nothing_until_it_is_asked_again(guest):
+    port = Port(guest.dial())
+    port.send(b"SYNC", b"n" * 16)
+    while port.receive() != (b"SYNC", b"n" * 16):
+        pass
+    port.send(b"HOLD", b"h" * 16)
+    assert port.receive() == (b"HOLD", b"h" * 16)
+    program = guest.start("ls $HGFS")
+    port.connection.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        port.receive()
+    port.connection.settimeout(30)
+    port.send(b"SYNC", b"m" * 16)
+    assert port.receive() == (b"SYNC", b"m" * 16)
+    kind, body = port.receive()
+    assert (kind, body[-16:]) == (b"FUSE", b"m" * 16)
+    program.kill()
+    program.communicate()

@@ -83,6 +83,9 @@ def test_it_says_who_it_is(channel):
         (b"\x01\0\0\0x", errno.EBADMSG),
         (b"\x05\0\0\0s\x01\0\0\0", errno.EBADMSG),
         (b"\x06\0\0\0b\xff\xff\xff\xffa", errno.EBADMSG),
+        (b"\x0d\0\0\0s\x0a\0\0\0remove" + b"xx", errno.EBADMSG),
+        (b"\x0f\0\0\0" + wire.encode("ended")[4:] + b"i\1\2\3\4", errno.EBADMSG),
+        (b"\x05\0\0\0l\1\0\0\0", errno.EBADMSG),
         (wire.encode("run", "lab", [["/bin/true"]], []), errno.EBADMSG),
         (wire.encode("run", "lab", [b"/bin/true", b"a\0b"], []), errno.EBADMSG),
         (wire.encode("nothing"), errno.ENOSYS),
@@ -94,7 +97,7 @@ def test_it_says_who_it_is(channel):
         (wire.encode("sync", b"short"), errno.EINVAL),
         (wire.encode("write", 1, 0, ["x"]), errno.EINVAL),
     ],
-    ids=range(15),
+    ids=range(18),
 )
 def test_what_is_no_request_is_answered_by_an_error_and_the_next_one_by_its_answer(port, frame, expected):
     port.settimeout(20)
@@ -145,8 +148,10 @@ def test_a_login_tells_wrong_locked_and_empty_apart(channel, disk):
     shadow = (disk / "etc/shadow").read_text()
     with open(disk / "etc/passwd", "a", encoding="utf-8") as file:
         file.write("gone:x:1010:1010::/:/bin/sh\nold:x:1011:1011::/:/bin/sh\nlocked:x:1012:1012::/:/bin/sh\n-1:x:-1:-1::/:/bin/sh\nnone:x:none:0::/:/bin/sh\n")
+        file.write("half:x:0x:0::/:/bin/sh\nmost:x:4294967295:0::/:/bin/sh\nround:x:18446744073709551616:0::/:/bin/sh\n")
     lab = next(line for line in shadow.splitlines() if line.startswith("lab:")).split(":")[1]
     more = f"old:{lab}::::::1:\nlocked:!{lab}:::::::\n-1:{lab}:::::::\nnone:{lab}:::::::\n"
+    more += "".join(f"{name}:{lab}:::::::\n" for name in ("half", "most", "round"))
     (disk / "etc/shadow").write_text(shadow + more, encoding="utf-8")
     assert channel.call("login", "lab", "lab", answer="iib") == [0, 0, b"/home/lab"]
     assert channel.call("login", "ann", "a", answer="iib") == [1001, 1001, b"/home/ann"]
@@ -165,6 +170,9 @@ def test_a_login_tells_wrong_locked_and_empty_apart(channel, disk):
         # What is no number never becomes root's.
         ("-1", "lab"): errno.EKEYREJECTED,
         ("none", "lab"): errno.EKEYREJECTED,
+        ("half", "lab"): errno.EKEYREJECTED,
+        ("most", "lab"): errno.EKEYREJECTED,
+        ("round", "lab"): errno.EKEYREJECTED,
     }
     assert {login: number(channel, "login", *login) for login in expected} == expected
     for name in ("nobody-here", "ann:x:1001", "ann\n", "x" * 5000):
@@ -241,6 +249,14 @@ def test_the_end_of_a_program_is_told_until_its_number_is_given_again(channel):
     for none in (0, -1, 2**22 + 1, 2**31, -(2**31), 2**32 + pid, 2**63 - 1):
         assert {number(channel, operation, none) for operation in ("ended", "command")} == {errno.ESRCH}
         assert number(channel, "kill", "lab", none) == errno.ESRCH
+
+
+def test_a_process_id_that_is_given_again_is_that_of_the_new_program(channel):
+    (pid,) = channel.call("run", "lab", ["/bin/sh", "sh", "-c", "exit 7"], [], answer="i")
+    eventually(lambda: channel.call("ended", pid, answer="ii") == [0, 7])
+    assert ran(channel, "lab", f"echo {pid - 1} > /proc/sys/kernel/ns_last_pid") == 0
+    assert channel.call("run", "lab", ["/bin/sleep", "sleep", "60"], [], answer="i") == [pid]
+    assert channel.call("ended", pid, answer="ii") == [1, 0]
 
 
 def test_a_program_that_cannot_start_says_why(channel, disk):

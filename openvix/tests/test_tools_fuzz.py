@@ -51,6 +51,15 @@ def mutated(draw):
     return wire.LENGTH.pack(len(frame[4:])) + frame[4:] if draw(st.integers(0, 9)) else bytes(frame)
 
 
+@st.composite
+def stretched(draw):
+    """A right operation, and a value of a length that need not be its own at the end of the frame."""
+    begin = wire.encode(draw(st.sampled_from(tools_frames.OPERATIONS)))[4:]
+    size = draw(st.integers(0, 40) | st.integers(0, 100_000) | st.integers(0, 2**32 - 1))
+    body = begin + draw(st.sampled_from([b"s", b"b", b"l", b"i"])) + wire.LENGTH.pack(size) + draw(st.binary(max_size=20))
+    return wire.LENGTH.pack(len(body)) + body
+
+
 def is_sanitized() -> bool:
     with contextlib.suppress(library.CannotBuild):
         # Built, it may still not run: a sanitizer wants more memory and rights than some containers give.
@@ -68,7 +77,7 @@ def channel(tmp_path_factory):
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(any_values | nearly_right() | mutated(), min_size=1, max_size=5))
+@given(st.lists(any_values | nearly_right() | mutated() | stretched(), min_size=1, max_size=5))
 def test_the_agent_answers_or_begins_anew_and_never_dies(channel, frames):
     channel.sync(60)
     boot = channel.call("hello", answer="ibii")[1]

@@ -249,18 +249,8 @@ static int random_name(const char *form, char *name, size_t room)
     return 0;
 }
 
-/* What tells one mount from another; the same device may be mounted in two places. */
-static uint64_t mount_of(int directory, const char *name)
-{
-    struct statx found;
-
-    if (statx(directory, name, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &found))
-        return 0;
-    return found.stx_mask & STATX_MNT_ID ? found.stx_mnt_id : (uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor;
-}
-
 /* Empty a directory that is open, which is closed. 0, an errno, or EINPROGRESS when the time is over. */
-static int empty(int file, int top, uint64_t mount, int depth, long long until)
+static int empty(int file, int top, int depth, long long until)
 {
     DIR *directory = fdopendir(file);
     struct dirent *entry;
@@ -286,21 +276,19 @@ static int empty(int file, int top, uint64_t mount, int depth, long long until)
         result = 0;
         if (!unlinkat(file, entry->d_name, AT_REMOVEDIR) || errno == ENOENT)
             continue;
+        /* It is EBUSY for what is mounted there. */
         if (errno != ENOTEMPTY && errno != EEXIST) {
             result = errno;
             break;
         }
-        /* What is mounted there is not what was meant. */
-        if (mount_of(file, entry->d_name) != mount) {
-            result = EBUSY;
-        } else if (depth == DEEPEST) {
+        if (depth == DEEPEST) {
             /* Brought up, it is found on the next way round, and no depth is too deep. */
             result = random_name(".%u.removed", name, sizeof name);
             if (!result && renameat(file, entry->d_name, top, name))
                 result = errno;
         } else {
             inner = openat(file, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-            result = inner < 0 ? errno : empty(inner, top, mount, depth + 1, until);
+            result = inner < 0 ? errno : empty(inner, top, depth + 1, until);
             if (!result && unlinkat(file, entry->d_name, AT_REMOVEDIR))
                 result = errno;
         }
@@ -313,11 +301,10 @@ static int empty(int file, int top, uint64_t mount, int depth, long long until)
 /* path: a directory with all that is in it. Whether it is done, or has to be asked for again. */
 int do_clear(struct value *values)
 {
-    char *path = values[0].bytes;
-    struct stat found, above;
-    uint64_t mount;
+    char *path = values[0].bytes, real[PATH_MAX];
+    struct stat found;
     long long until = milliseconds() + REMOVAL_MILLISECONDS;
-    int top, result = ENOTEMPTY;
+    int top, result;
 
     if (*path != '/')
         return EINVAL;
@@ -326,29 +313,28 @@ int do_clear(struct value *values)
         return errno;
     if (!S_ISDIR(found.st_mode))
         return ENOTDIR;
-    top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    /* The end of a path by dots hides from the kernel what is to be removed. */
+    if (!realpath(path, real))
+        return errno;
+    /* What cannot be removed itself, as it is mounted or not the user's, has not to be emptied. */
+    result = rmdir(real) ? errno : 0;
+    if (result != ENOTEMPTY && result != EEXIST) {
+        answer_number(true);
+        return result;
+    }
+    top = open(real, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (top < 0)
         return errno;
-    if (fstat(top, &found) || fstatat(top, "..", &above, 0))
-        return errno;
-    mount = mount_of(top, ".");
-    if (mount != mount_of(top, "..") || (found.st_dev == above.st_dev && found.st_ino == above.st_ino))
-        return EBUSY;
-    /* To be emptied and then stay is of no use to anyone. */
-    if (faccessat(top, "..", W_OK | X_OK, AT_EACCESS))
-        return errno;
     while (result == ENOTEMPTY || result == EEXIST) {
-        result = empty(openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), top, mount, 0, until);
+        result = empty(openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), top, 0, until);
         if (!result)
-            result = rmdir(path) ? errno : 0;
-        if (result && milliseconds() > until)
-            result = result == ENOTEMPTY || result == EEXIST ? EINPROGRESS : result;
+            result = rmdir(real) ? errno : 0;
+        if ((result == ENOTEMPTY || result == EEXIST) && milliseconds() > until)
+            result = EINPROGRESS;
     }
     close(top);
-    if (result && result != EINPROGRESS)
-        return result;
     answer_number(result == 0);
-    return 0;
+    return result == EINPROGRESS ? 0 : result;
 }
 
 /* old, new. EISDIR: the new path leads to a directory. */

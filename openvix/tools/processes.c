@@ -76,7 +76,6 @@ void reap(void)
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        forget_end(pid);
         ends[next_end % REMEMBERED].pid = pid;
         ends[next_end % REMEMBERED].code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
         next_end++;
@@ -106,9 +105,20 @@ int await_child(pid_t child, int seconds, int *status)
     return result;
 }
 
+/* The file that is run, with the arguments behind it, and the environment. */
+static char *arguments[ARGUMENTS + 1], *environment[ARGUMENTS + 1];
+
+static int read_lists(struct value *values)
+{
+    int result = texts(&values[0], arguments, ARGUMENTS + 1);
+
+    if (!result)
+        result = texts(&values[1], environment, ARGUMENTS + 1);
+    return result ? result : arguments[0] ? 0 : EINVAL;
+}
+
 static void become_program(const char *name, struct value *values, int report)
 {
-    static char *arguments[ARGUMENTS + 1], *environment[ARGUMENTS + 1];
     struct account account;
     sigset_t none;
     int null, result = account_named(name, &account);
@@ -116,11 +126,7 @@ static void become_program(const char *name, struct value *values, int report)
     setsid();
     umask(022);
     if (!result)
-        result = texts(&values[0], arguments, ARGUMENTS + 1);
-    if (!result)
-        result = texts(&values[1], environment, ARGUMENTS + 1);
-    if (!result && !arguments[0])
-        result = EINVAL;
+        result = read_lists(values);
     if (!result)
         result = become(&account);
     null = result ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -152,6 +158,8 @@ int do_run(struct value *values)
     long long until = milliseconds() + CHILD_SECONDS * 1000LL, left;
     pid_t child;
 
+    if (!forks)
+        return read_lists(values + 1);
     if (pipe2(channel, O_CLOEXEC))
         return errno;
     child = fork();

@@ -130,6 +130,8 @@ static void serve(void)
     body = room + ROOM - 1 - size;
     if (!receive(body, size, true))
         return;
+    /* A NUL would end there what is too long. */
+    body[size] = '\xff';
     if (!request_parse(body, size, &request)) {
         answer_error(EBADMSG, "frame");
         answer_finish();

@@ -97,7 +97,8 @@ class Emulation(Operations):
 
     def take_over(self, disk: int) -> int | None:
         with self._lock:
-            if self._emulator.is_alive():
+            # One that is to begin with what was kept has not begun so, or has got no further than that.
+            if disk == 0 and self._emulator.is_alive():
                 with contextlib.suppress(Gone, OSError):
                     self._watch()
                     return 0

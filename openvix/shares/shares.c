@@ -21,7 +21,8 @@
  *   NODE  of the guest, after SYNC and before all requests: a file that the kernel knows by number, in 64 bits each its number, that of its directory, and
  *         the inode that the host gave it; and its name in the directory
  *
- * So the host may be another one at any time, and the machine another moment of itself: what the kernel knows is remembered here, and nowhere else. A
+ * So the host may be another one at any time, and the machine another moment of itself: what the kernel knows is remembered here, and nowhere else. Only
+ * what a host was doing when it was killed may be done twice, and then fail: a directory that is there already, a file that is gone already. A
  * request waits for the host for some seconds and then fails; as long as there is no host, the next ones fail at once.
  */
 

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
 import struct
 import tempfile
+import termios
 import threading
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from openvix.qemu import fuse, handles, nodes, requests
 from openvix.qemu.fuse import ROOT, Operation
 from openvix.qemu.nodes import Share
 from openvix.qemu.requests import Malformed, Requests
-from openvix.qemu.shares import MOST, Shares
+from openvix.qemu.shares import FRAME_SECONDS, MOST, Shares
 
 SECRET = b"this is none of the guest's"
 NAMES = [b"page", b"inner", b"deep", b"up", b"out", b"away", b"pipe", b"new", b"..", b".", b"", b"../secret", b"inner/deep", b"n" * 300, b"web", b"iso"]
@@ -295,6 +297,46 @@ def test_half_of_a_request_is_not_carried_out_whatever_follows(tmp_path):
     port.send(b"FUSE", message + port.nonce)
     assert port.receive()[0] == b"FUSE"
     assert os.listdir(tmp_path) == ["new"]
+    end.close()
+    shares.close()
+
+
+def test_a_guest_that_does_not_hold_is_not_served_either_while_it_is_quiet(tmp_path):
+    own, end = socket.socketpair()
+    shares = Shares(own)
+    shares.show({"web": (str(tmp_path), True)})
+    port = Port(end)
+    port.synchronise()
+    kernel = Kernel(port.ask)
+    web = kernel.look(b"web").node
+    body = fuse.MKDIR_IN.pack(0o755, 0) + b"new\0"
+    message = fuse.REQUEST.pack(fuse.REQUEST.size + len(body), Operation.MKDIR, 4, web, 0, 0, 0, 0, 0) + body
+    with shares.quiet(0.05):
+        assert port.receive()[0] == b"HOLD"
+        port.send(b"FUSE", message + port.nonce)
+        # It has been taken once the other end is read empty.
+        eventually(lambda: not fcntl.ioctl(end, termios.TIOCOUTQ, bytes(4)).strip(b"\0"))
+        port.connection.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            port.receive()
+        assert os.listdir(tmp_path) == []
+    port.connection.settimeout(30)
+    port.synchronise()
+    assert set(kernel.list(web)) == {b".", b".."}
+    end.close()
+    shares.close()
+
+
+def test_a_frame_that_is_longer_than_any_is_not_waited_for():
+    own, end = socket.socketpair()
+    shares = Shares(own)
+    port = Port(end)
+    port.synchronise()
+    end.sendall(HEAD.pack(MOST + 1, b"FUSE") + bytes(1000))
+    # Sooner than one that may still become whole.
+    end.settimeout(FRAME_SECONDS - 1)
+    port.synchronise()
+    assert set(Kernel(port.ask).list()) == {b".", b".."}
     end.close()
     shares.close()
 

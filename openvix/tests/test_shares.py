@@ -13,10 +13,13 @@ import signal
 import time
 
 import pytest
-from fuse_client import HEAD
+from fuse_client import HEAD, Port
 from mounted import Guest, needs_fuse
 from waiting import eventually
 
+from openvix.qemu.fuse import REQUEST, Operation
+from openvix.qemu.nodes import Share
+from openvix.qemu.requests import Requests
 from openvix.qemu.shares import Shares, State
 
 pytestmark = needs_fuse
@@ -145,7 +148,7 @@ def test_a_request_waits_for_the_next_host(guest, shares, serve, own):
 def test_hosts_that_are_cut_off_in_the_middle_harm_nothing(guest, serve, own):
     content = os.urandom(1 << 20)
     (own / "large").write_bytes(content)
-    program = guest.start("for n in 1 2 3 4 5 6; do cp $HGFS/web/large $HGFS/web/copy-$n || exit; md5sum < $HGFS/web/copy-$n; done; echo done")
+    program = guest.start("for n in 1 2 3 4 5 6; do cat $HGFS/web/large > $HGFS/web/copy-$n || exit; md5sum < $HGFS/web/copy-$n; done; echo done")
     hosts = []
     while program.poll() is None and len(hosts) < 6:
         hosts.append(serve())
@@ -268,3 +271,47 @@ def test_whatever_a_host_sends_the_guest_goes_on(guest, serve, own):
             guest.send(HEAD.pack(size, kind) + chance.randbytes(chance.choice([0, 1, 16, 40, min(size, 1 << 17)])))
         serve()
         assert guest.run("cat $HGFS/web/page") == "hello"
+
+
+def test_half_of_an_answer_is_not_believed_whatever_follows(guest, serve, folders, own):
+    (own / "page").write_text("all that was written here" * 2)
+    requests, port = Requests(), Port(guest.dial())
+    requests.show({b"web": Share(*folders["web"])})
+    nonce = b"n" * 16
+    port.send(b"SYNC", nonce)
+    while port.receive() != (b"SYNC", nonce):
+        pass
+    program = guest.start("cat $HGFS/web/page")
+    while True:
+        kind, body = port.receive()
+        assert (kind, body[-16:]) == (b"FUSE", nonce)
+        answer = b"".join(requests.answer(body[:-16]))
+        if REQUEST.unpack_from(body)[1] == Operation.READ:
+            break
+        port.send(b"FUSE", answer + nonce)
+    # A host that is killed in the middle of it, and another one that the guest does not tell from it.
+    half = (HEAD.pack(len(answer) + 16, b"FUSE") + answer + nonce)[: -HEAD.size - 16]
+    port.connection.sendall(half + HEAD.pack(16, b"SYNC") + b"m" * 16)
+    requests.close_files()
+    serve()
+    assert program.communicate(timeout=60)[0] == (own / "page").read_text()
+
+
+def test_a_guest_that_holds_asks_nothing_until_it_is_asked_again(guest):
+    port = Port(guest.dial())
+    port.send(b"SYNC", b"n" * 16)
+    while port.receive() != (b"SYNC", b"n" * 16):
+        pass
+    port.send(b"HOLD", b"h" * 16)
+    assert port.receive() == (b"HOLD", b"h" * 16)
+    program = guest.start("ls $HGFS")
+    port.connection.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        port.receive()
+    port.connection.settimeout(30)
+    port.send(b"SYNC", b"m" * 16)
+    assert port.receive() == (b"SYNC", b"m" * 16)
+    kind, body = port.receive()
+    assert (kind, body[-16:]) == (b"FUSE", b"m" * 16)
+    program.kill()
+    program.communicate()

@@ -7,11 +7,12 @@
 NOX := .venv/bin/python -m nox
 AT_ONCE := $(MAKE) --no-print-directory --jobs=2 --keep-going
 
-.PHONY: help demo test check test-first test-beside check-first check-beside units lint docs sanity build bench clean moved
+.PHONY: help demo test test-qemu check test-first test-beside check-first check-beside units lint docs sanity build bench clean moved
 
 help:
 	@echo 'make demo     three simulated machines, driven by a playbook'
 	@echo 'make test     every test; the last lines say what this machine could not run'
+	@echo 'make test-qemu   what needs real machines, where QEMU is installed'
 	@echo 'make check    the rest: lint, docs, the README, sanity, build, the other ansible-cores, the C library with sanitizers'
 	@echo 'make units    the unit tests alone; ARGS="-k power" goes to pytest'
 	@echo 'make lint     ruff, yamllint, ansible-lint, the changelog, the documentation, licences, facts, C warnings'
@@ -23,6 +24,9 @@ help:
 
 demo: .venv/ready
 	@.ci/demo
+
+test-qemu: .venv/ready
+	@$(NOX) -s qemu -- $(ARGS)
 
 test: .venv/ready
 	@$(AT_ONCE) test-first test-beside; code=$$?; $(NOX) -s left_out -- test; exit $$code

@@ -88,6 +88,10 @@ ENDS = list(dict.fromkeys((RUN[0], RUN[-1])))
 BENCHMARKS = {path.stem: path for folder in ("tests", "openvix") for path in sorted(ROOT.glob(f"{folder}/benchmarks/*.py")) if path.stem != "measure"}
 INTEGRATION = sorted(path.parent.parent.name for path in ROOT.glob("tests/integration/targets/*/tasks/main.yml"))
 
+# What real machines run in, and Debian's packages of it and of what makes an image for them.
+EMULATOR = "qemu-system-x86_64"
+EMULATOR_PACKAGES = ("qemu-system-x86", "qemu-utils", "e2fsprogs", "lz4", "libcrypt-dev")
+
 # Built with a sanitizer or run under valgrind: the C library, by the tests that drive it from programs of its own.
 WATCHED_TESTS = [f"openvix/tests/test_{name}.py" for name in ("libvix_protocol", "libvix", "install", "stress")]
 SANITIZE = "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
@@ -249,7 +253,7 @@ def units(session, version):
     session.install(f"ansible-core~={version}.0", *TESTERS)
     install_openvix(session)
     host = PYTHONS.get(OLDEST.get(version))
-    pytest(session, *([f"--target-python={host}"] if host else []), *TESTS, *([OWN_TESTS] if version == RUN[0] else []))
+    pytest(session, "-m", "not qemu", *([f"--target-python={host}"] if host else []), *TESTS, *([OWN_TESTS] if version == RUN[0] else []))
 
 
 @nox.session
@@ -299,12 +303,26 @@ def world(session, place, target):
             session.run("openvix", "stop", folder, silent=True)
 
 
+@nox.session
+def qemu(session):
+    """Run what needs real machines: OpenVIX's own tests of them, and the contract tests once more. Skipped where QEMU is absent."""
+    if not shutil.which(EMULATOR):
+        session.skip(f"{EMULATOR} is not installed: apt install {' '.join(EMULATOR_PACKAGES)}")
+    session.install(f"ansible-core~={RUN[-1]}.0", *TESTERS)
+    install_openvix(session)
+    session.run("openvix", "guest", "build")
+    # Each machine keeps a processor busy while it boots.
+    workers = (f"--numprocesses={os.cpu_count() or 1}", "--dist=worksteal", "--timeout=300")
+    session.run("pytest", *workers, "-m", "qemu", OWN_TESTS, *session.posargs)
+    session.run("pytest", *workers, "--hypervisor=qemu", "tests/contract", *session.posargs)
+
+
 @nox.session(tags=["check-beside"])
 def lint(session):
     """Look at everything without running it, to the end, whatever fails on the way."""
     session.install("ansible-core>=2.19,<2.22", *LINTERS, *compiler_package())
     found = {"ANSIBLE_COLLECTIONS_PATH": str(tree(session).parents[2])}
-    scripts = [path for path in sorted(glob.glob(".ci/*")) if pathlib.Path(path).read_bytes().startswith(b"#!")]
+    scripts = [path for path in sorted([*glob.glob(".ci/*"), *glob.glob("openvix/image/*")]) if pathlib.Path(path).read_bytes().startswith(b"#!")]
     flags = session.run("python", "-c", "from openvix import library; print(*library.FLAGS)", env={"PYTHONPATH": "openvix/src"}, silent=True).split()
     c = [*compiler(), *flags, "-Wall", "-Wextra", "-Werror", "-c", "-o", os.devnull]
     commands = [

@@ -13,13 +13,17 @@
  * The kernel's requests go to the host as they are, and the host's answers to the kernel. Each goes through the port as a frame: a length and a kind, of
  * 32 bits each, the smallest byte first, and so many bytes:
  *
- *   FUSE  either way: a request of the kernel, or its answer
+ *   FUSE  either way: a request of the kernel, or its answer, and behind it the nonce of the last SYNC: no half of a frame that was never finished is
+ *         taken for a whole one when something else follows it
  *   SYNC  of the host, with a nonce: it knows nothing of what it was asked. What has no answer is asked again, behind one SYNC with the same nonce
  *   HOLD  of the host, with a nonce: ask nothing more until the next SYNC. Answered by HOLD with the same nonce, once nothing is on its way
  *   LOST  of the guest, with one byte: send SYNC. 1: this program has just begun, and has no file open
+ *   NODE  of the guest, after SYNC and before all requests: a file that the kernel knows by number, in 64 bits each its number, that of its directory, and
+ *         the inode that the host gave it; and its name in the directory
  *
- * So the host may be another one at any time, and the machine another moment of itself. A request waits for the host for some seconds and then fails; as
- * long as there is no host, the next ones fail at once.
+ * So the host may be another one at any time, and the machine another moment of itself: what the kernel knows is remembered here, and nowhere else. Only
+ * what a host was doing when it was killed may be done twice, and then fail: a directory that is there already, a file that is gone already. A
+ * request waits for the host for some seconds and then fails; as long as there is no host, the next ones fail at once.
  */
 
 #define _GNU_SOURCE
@@ -44,8 +48,11 @@ enum {
     HEAD = 8,
     NONCE = 16,
     /* Room for the largest request, and for the largest answer. */
-    FRAME = HEAD + 4096 + MAX_WRITE,
+    FRAME = HEAD + 4096 + MAX_WRITE + NONCE,
     SLOTS = 16,
+    NOTES = 1 << 16,
+    BUCKETS = 1 << 12,
+    NODES = 1 << 15,
 };
 
 /* Milliseconds. */
@@ -53,7 +60,7 @@ enum {
     PATIENCE = 10000,    /* for an answer, and for a host that has gone */
     INTERRUPTED = 1000,  /* for an answer that somebody no longer waits for */
     HELD = 60000,        /* for the SYNC that follows a HOLD */
-    FRAME_TIME = 5000,   /* for the rest of a frame */
+    FRAME_TIME = 3000,   /* for the rest of a frame */
     SILENCE = 100,       /* after what is no frame */
     AGAIN = 1000,        /* between two LOST */
     LOOK = 100,          /* for whether the host has come */
@@ -65,6 +72,17 @@ enum {
 #define KIND_SYNC KIND('S', 'Y', 'N', 'C')
 #define KIND_HOLD KIND('H', 'O', 'L', 'D')
 #define KIND_LOST KIND('L', 'O', 'S', 'T')
+#define KIND_NODE KIND('N', 'O', 'D', 'E')
+
+/* A file that the kernel has been told of so many times more than it has forgotten it. */
+struct node {
+    struct node *next;
+    uint64_t number, parent, inode, count;
+    char name[256];
+};
+
+static struct node *buckets[BUCKETS];
+static size_t nodes;
 
 /* A request: WAITING to be sent, or SENT and without an answer so far; OVER: without one that anybody waits for, but partly sent. */
 struct slot {
@@ -79,8 +97,10 @@ static struct slot slots[SLOTS], *sending;
 static size_t sent;
 static uint64_t turns;
 
-static unsigned char notes[256];
+static unsigned char notes[NOTES];
 static size_t noted;
+/* From which bucket on the host is to be told of nodes. */
+static size_t telling = BUCKETS;
 
 static _Alignas(8) unsigned char arrived[FRAME + 4096];
 static size_t have;
@@ -108,11 +128,14 @@ static struct fuse_in_header *request_of(struct slot *slot)
     return (struct fuse_in_header *)(slot->frame + HEAD);
 }
 
-static void tell_kernel(const void *answer, size_t size)
+/* False when the kernel has given up the request. */
+static bool tell_kernel(const void *answer, size_t size)
 {
-    /* It refuses an answer to a request that it has given up. */
-    if (write(fuse, answer, size) < 0 && errno == ENODEV)
+    bool done = write(fuse, answer, size) >= 0;
+
+    if (!done && errno == ENODEV)
         exit(0);
+    return done;
 }
 
 static void refuse(uint64_t unique, int error)
@@ -120,11 +143,6 @@ static void refuse(uint64_t unique, int error)
     struct fuse_out_header answer = {.len = sizeof answer, .error = -error, .unique = unique};
 
     tell_kernel(&answer, sizeof answer);
-}
-
-static bool is_answered(uint32_t operation)
-{
-    return operation != FUSE_FORGET && operation != FUSE_BATCH_FORGET && operation != FUSE_INTERRUPT;
 }
 
 /* The kernel asks once, at the mount, when there may be no host yet, and no later host would know of it. */
@@ -185,10 +203,96 @@ static void interrupt(uint64_t unique)
             slot->end = end;
 }
 
+static struct node **find(uint64_t number)
+{
+    struct node **place = &buckets[number % BUCKETS];
+
+    while (*place && (*place)->number != number)
+        place = &(*place)->next;
+    return place;
+}
+
+static void set_name(struct node *node, uint64_t parent, const char *name)
+{
+    node->parent = parent;
+    snprintf(node->name, sizeof node->name, "%s", name);
+}
+
+/* The kernel has been told of a file: by this name in a directory. */
+static void remember(const struct fuse_entry_out *entry, uint64_t parent, const char *name)
+{
+    struct node **place = find(entry->nodeid);
+
+    if (!*place) {
+        if (entry->nodeid == 0 || nodes == NODES || !(*place = calloc(1, sizeof **place)))
+            return;
+        nodes++;
+        (*place)->number = entry->nodeid;
+        (*place)->inode = entry->attr.ino;
+        set_name(*place, parent, name);
+    }
+    (*place)->count++;
+}
+
+static void move(uint64_t parent, const char *name, uint64_t new_parent, const char *new_name)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct node *node = buckets[i]; node; node = node->next)
+            if (node->parent == parent && strcmp(node->name, name) == 0)
+                set_name(node, new_parent, new_name);
+}
+
+static void forget(uint64_t number, uint64_t count)
+{
+    struct node **place = find(number), *node = *place;
+
+    if (!node)
+        return;
+    node->count -= count < node->count ? count : node->count;
+    if (node->count == 0) {
+        *place = node->next;
+        free(node);
+        nodes--;
+    }
+}
+
+/* Take in what the kernel learns by an answer. */
+static void learn(struct slot *slot, const struct fuse_out_header *answer)
+{
+    const struct fuse_in_header *request = request_of(slot);
+    const char *body = (const char *)(request + 1);
+    const struct fuse_entry_out *entry = (const struct fuse_entry_out *)(answer + 1);
+    bool told = answer->len >= sizeof *answer + sizeof *entry;
+
+    /* Names in a request of the kernel end in a byte of 0. */
+    if (answer->error)
+        return;
+    if (request->opcode == FUSE_LOOKUP && told)
+        remember(entry, request->nodeid, body);
+    else if (request->opcode == FUSE_MKDIR && told)
+        remember(entry, request->nodeid, body + sizeof(struct fuse_mkdir_in));
+    else if (request->opcode == FUSE_CREATE && told)
+        remember(entry, request->nodeid, body + sizeof(struct fuse_create_in));
+    else if (request->opcode == FUSE_RENAME || request->opcode == FUSE_RENAME2) {
+        uint64_t target = ((const struct fuse_rename_in *)body)->newdir;
+
+        body += request->opcode == FUSE_RENAME ? sizeof(struct fuse_rename_in) : sizeof(struct fuse_rename2_in);
+        move(request->nodeid, body, target, body + strlen(body) + 1);
+    }
+}
+
+static void forget_several(const struct fuse_batch_forget_in *batch)
+{
+    const struct fuse_forget_one *each = (const struct fuse_forget_one *)(batch + 1);
+
+    for (uint32_t i = 0; i < batch->count; i++)
+        forget(each[i].nodeid, each[i].nlookup);
+}
+
 /* Take one request of the kernel. */
 static void take(struct slot *slot)
 {
-    ssize_t size = read(fuse, slot->frame + HEAD, FRAME - HEAD);
+    ssize_t size = read(fuse, slot->frame + HEAD, FRAME - HEAD - NONCE);
     struct fuse_in_header *request = request_of(slot);
 
     if (size < 0 && errno == ENODEV)
@@ -199,13 +303,15 @@ static void take(struct slot *slot)
         begin(request);
     } else if (request->opcode == FUSE_INTERRUPT) {
         interrupt(((struct fuse_interrupt_in *)(request + 1))->unique);
-    } else if (!synced && !is_answered(request->opcode)) {
-        /* The host forgets by itself. */
+    } else if (request->opcode == FUSE_FORGET) {
+        forget(request->nodeid, ((struct fuse_forget_in *)(request + 1))->nlookup);
+    } else if (request->opcode == FUSE_BATCH_FORGET) {
+        forget_several((struct fuse_batch_forget_in *)(request + 1));
     } else if (!synced && now() >= hope) {
         refuse(request->unique, ENOTCONN);
     } else {
-        put_head(slot->frame, (uint32_t)size, KIND_FUSE);
-        slot->size = HEAD + (size_t)size;
+        put_head(slot->frame, (uint32_t)size + NONCE, KIND_FUSE);
+        slot->size = HEAD + (size_t)size + NONCE;
         slot->state = WAITING;
         slot->turn = turns++;
         slot->end = synced ? now() + PATIENCE : hope;
@@ -214,9 +320,14 @@ static void take(struct slot *slot)
 
 /* -- the host */
 
+static bool has_room(size_t size)
+{
+    return noted + HEAD + size <= sizeof notes;
+}
+
 static void note(uint32_t kind, const void *content, size_t size)
 {
-    if (noted + HEAD + size > sizeof notes)
+    if (!has_room(size))
         return;
     put_head(notes + noted, (uint32_t)size, kind);
     memcpy(notes + noted + HEAD, content, size);
@@ -247,7 +358,7 @@ static void synchronise(const unsigned char *wanted)
 
     if (!again) {
         /* What of a frame has been sent before the answer is skipped by the host. */
-        noted = 0;
+        noted = telling = 0;
         if (sending && sending->state == OVER)
             sending->state = FREE;
         sending = NULL;
@@ -281,11 +392,12 @@ static bool heed(const unsigned char *frame, uint32_t size, uint32_t kind)
         hold_end = now() + HELD;
         return true;
     }
-    if (kind != KIND_FUSE || size < sizeof *answer || answer->len != size)
+    if (kind != KIND_FUSE || size < sizeof *answer + NONCE || answer->len != size - NONCE || memcmp(frame + HEAD + size - NONCE, nonce, NONCE) != 0)
         return false;
     for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
         if (slot->state == SENT && request_of(slot)->unique == answer->unique) {
-            tell_kernel(answer, size);
+            if (tell_kernel(answer, answer->len))
+                learn(slot, answer);
             drop(slot);
             break;
         }
@@ -349,7 +461,25 @@ static struct slot *next_slot(void)
 
 static bool has_words(void)
 {
-    return sending || noted > 0 || (synced && next_slot());
+    return sending || noted > 0 || (synced && (telling < BUCKETS || next_slot()));
+}
+
+/* Note what the kernel knows, as far as there is room. */
+static void tell_nodes(void)
+{
+    unsigned char content[3 * sizeof(uint64_t) + sizeof buckets[0]->name];
+
+    /* A bucket that is longer than all notes is told of in part. */
+    for (; telling < BUCKETS && (noted == 0 || noted < NOTES / 2); telling++)
+        for (struct node *node = buckets[telling]; node; node = node->next) {
+            size_t length = strlen(node->name);
+
+            memcpy(content, &node->number, sizeof(uint64_t));
+            memcpy(content + 8, &node->parent, sizeof(uint64_t));
+            memcpy(content + 16, &node->inode, sizeof(uint64_t));
+            memcpy(content + 24, node->name, length);
+            note(KIND_NODE, content, 24 + length);
+        }
 }
 
 /* Go on sending: a frame that has been begun, then notes, then requests. */
@@ -357,6 +487,8 @@ static void speak(void)
 {
     size_t rest;
 
+    if (!sending && noted == 0 && synced)
+        tell_nodes();
     if (!sending && noted > 0) {
         ssize_t written = write(port, notes, noted);
 
@@ -375,9 +507,10 @@ static void speak(void)
         if (!sending)
             return;
         sending->state = SENT;
+        memcpy(sending->frame + sending->size - NONCE, nonce, NONCE);
     }
     if (push(sending->frame, sending->size)) {
-        if (sending->state == OVER || !is_answered(request_of(sending)->opcode))
+        if (sending->state == OVER)
             sending->state = FREE;
         sending = NULL;
     }
@@ -396,8 +529,7 @@ static void expire(long long time)
             waiting = true;
             continue;
         }
-        if (is_answered(request_of(slot)->opcode))
-            refuse(request_of(slot)->unique, EIO);
+        refuse(request_of(slot)->unique, EIO);
         drop(slot);
         /* A host that was too slow for this one is not waited for by the next ones. */
         part(0);
@@ -410,7 +542,7 @@ static void expire(long long time)
         lose();
     if (holding && time >= hold_end)
         part(0);
-    if (holding && !hold_told && !waiting && !sending) {
+    if (holding && !hold_told && !waiting && !sending && telling == BUCKETS) {
         note(KIND_HOLD, hold_nonce, NONCE);
         hold_told = true;
     }

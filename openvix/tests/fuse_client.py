@@ -126,13 +126,15 @@ class Port:
         kind, nonce = self.receive()
         assert kind == b"SYNC"
         self.send(b"SYNC", nonce)
+        self.nonce = nonce
 
     def ask(self, message: bytes) -> bytes:
-        self.send(b"FUSE", message)
+        self.send(b"FUSE", message + self.nonce)
         while (answer := self.receive())[0] == b"SYNC":
             self.send(*answer)
-        assert answer[0] == b"FUSE"
-        return answer[1]
+        kind, body = answer
+        assert (kind, body[-len(self.nonce) :]) == (b"FUSE", self.nonce)
+        return body[: -len(self.nonce)]
 
     def _take(self, size: int) -> bytes:
         while len(self._arrived) < size:

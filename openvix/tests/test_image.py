@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Images of guests are built whole or not at all, of a made-up Debian; test_guest.py boots one of the real."""
+"""Images of guests are built whole or not at all, of a made-up Debian; test_guest_image.py boots one of the real."""
 
 from __future__ import annotations
 
@@ -89,11 +89,15 @@ def test_the_disk_holds_the_packages_and_what_makes_a_guest_of_them(debian):
     assert os.readlink(tree / "usr/bin/ls") == os.readlink(tree / "usr/sbin/init") == "/usr/bin/busybox"
     assert not (tree / "linuxrc").exists()
     assert not list(tree.glob("usr/share/doc/*"))
-    assert (tree / "usr/sbin/openvix-tools").read_text() == "a program\n"
-    assert os.access(tree / "usr/sbin/openvix-tools", os.X_OK)
+    for name in ("openvix-tools", "openvix-shares"):
+        assert (tree / "usr/sbin" / name).read_text() == "a program\n"
+        assert os.access(tree / "usr/sbin" / name, os.X_OK)
     assert os.access(tree / "etc/acpi/PWRF/00000080", os.X_OK)
     assert (tree / "etc/profile").read_text() == "profile\n"
     assert (tree / "etc/passwd").read_text().startswith("root:x:0:0:")
+    assert (tree / "srv").stat().st_mode & 0o7777 == 0o755
+    assert (tree / "root").stat().st_mode & 0o7777 == 0o700
+    assert (tree / "tmp").stat().st_mode & 0o7777 == 0o1777
     assert (tree / "etc/shadow").stat().st_mode & 0o777 == 0o640
     assert (tree / "lib/modules/1.2.3-4-cloud-amd64/order").read_text().split() == ["button.ko", "evdev.ko"]
 
@@ -127,7 +131,7 @@ def test_a_fresh_image_is_another_only_where_debian_has_other_packages(debian, c
 
     assert second.key != first.key
     assert "downloading 1 packages, 0 MB" in said
-    # Machines may be based on the first.
+    # A machine may be made of the first right now.
     assert left(cache) == sorted([first.key, second.key])
     assert image.find() == second
     assert not list((cache / "packages").glob("linux-image-1.2.3-4-*"))
@@ -215,5 +219,6 @@ def test_two_that_build_at_once_get_the_same_image_of_one_build(debian, cache):
 
     assert {builder.returncode for builder in builders} == {0}
     assert told == {f"{image.find().root.parent}\n"}
-    assert debian.downloads() == 1
+    # The others do not even ask.
+    assert sum(" depends " in line for line in debian.asked()) == debian.downloads() == 1
     assert left(cache) == [image.find().key]

@@ -67,8 +67,9 @@ def test_a_payload_of_lz4_with_its_length_behind_it_is_one_too():
         compressed(b"\x1f\x8b" + bytes(30)),
         compressed(b"of an unknown kind"),
         compressed(gzip.compress(ELF))[:700],
+        compressed(gzip.compress(ELF))[:0x210],
     ],
-    ids=["empty", "short", "no_header", "no_program", "no_entry", "cut", "broken", "unknown", "outside"],
+    ids=["empty", "short", "no_header", "no_program", "no_entry", "cut", "broken", "unknown", "outside", "cut_header"],
 )
 def test_what_qemu_could_not_boot_stays_an_image(image):
     assert kernel.uncompressed(image) is None

@@ -427,6 +427,13 @@ def is_running(pid):
     return False
 
 
+def test_an_accelerator_that_is_none_here_is_told_in_the_log(openvix, client):
+    machine = Machine(openvix, client, openvix.add_vm("fast", hypervisor="qemu", memory=128, accelerator="hvf"))
+    assert machine.PowerOn(0, []) == facts.VIX_E_CANNOT_POWER_ON_VM
+    assert machine.power == OFF
+    assert "the accelerator hvf cannot be used: " in machine.log()
+
+
 def test_what_a_machine_runs_on_is_in_its_vmx_and_in_its_folder(machine):
     folder = Path(machine.path).parent
     assert 'openvix.hypervisor = "qemu"' in (folder / "web.vmx").read_text()

@@ -23,11 +23,21 @@ TESTER = {"name": "tester", "password": "s3cret", "home": "/srv/tester"}
 
 def sown(hostname="web", accounts=(LAB, TESTER), files=None, processes=()):
     """Return the script and the files of a seed: path to (member, text)."""
-    (script, mode, made), (archive, other, laid) = read_cpio(seed.archive(hostname, [*accounts], files or {}, [*processes]))
+    (archive, mode, laid), (script, other, made) = read_cpio(seed.archive(hostname, [*accounts], files or {}, [*processes]))
     assert (script, archive) == ("seed.sh", "seed.tar")
     assert {mode, other} == {stat.S_IFREG | 0o600}
     with tarfile.open(fileobj=io.BytesIO(laid)) as whole:
         return made.decode(), {f"/{each.name}": (each, whole.extractfile(each).read().decode() if each.isreg() else each.linkname) for each in whole}
+
+
+def carry_out(script, folder):
+    """Carry a script out as any user, and return what it complains of and whom it gave what."""
+    owners = folder / "owners"
+    owners.touch()
+    command = f"chown() {{ echo \"$@\" >>'{owners}'; }}\n{script}"
+    said = subprocess.run(["sh", "-s"], input=command, capture_output=True, text=True, check=False)
+    assert said.stdout == ""
+    return said.stderr.splitlines(), owners.read_text().splitlines()
 
 
 def lines(files, path):
@@ -81,35 +91,43 @@ def test_the_hash_is_the_one_of_linux():
 
 
 def test_homes_belong_to_their_accounts():
-    _, files = sown(accounts=[{"name": "a"}, {"name": "b"}], files={"/home/b/.ssh/deep/keys": "k", "/etc/motd": "hi"})
-    told = {path: (oct(member.mode), member.uid, member.gid) for path, (member, _) in files.items() if path.startswith(("/home", "/etc/motd"))}
+    script, files = sown(accounts=[{"name": "a"}, {"name": "b"}], files={"/home/b/.ssh/deep/keys": "k", "/home/c/keys": "k", "/etc/motd": "hi"})
+    told = {path: (oct(member.mode), member.uid, member.gid) for path, (member, _) in files.items() if path.startswith("/home")}
     assert told == {
         "/home/a": ("0o700", 1000, 1000),
         "/home/b": ("0o700", 1001, 1001),
         "/home/b/.ssh": ("0o755", 1001, 1001),
         "/home/b/.ssh/deep": ("0o755", 1001, 1001),
-        "/home/b/.ssh/deep/keys": ("0o644", 1001, 1001),
-        "/etc/motd": ("0o644", 0, 0),
     }
-    assert list(files).index("/home/b") < list(files).index("/home/b/.ssh") < list(files).index("/home/b/.ssh/deep/keys")
+    assert list(files).index("/home/b") < list(files).index("/home/b/.ssh") < list(files).index("/home/b/.ssh/deep")
+    assert script.splitlines()[-3:] == ["lay 1001:1001 /home/b/.ssh/deep/keys k", "lay 0:0 /home/c/keys k", "lay 0:0 /etc/motd hi"]
 
 
 def test_a_home_that_the_image_may_have_is_made_only_where_it_is_missing(tmp_path):
     there, missing = tmp_path / "th'ere", tmp_path / "new one/home"
     there.mkdir(mode=0o755)
-    script, files = sown(accounts=[{"name": "root", "home": str(there)}, {"name": "a", "home": str(missing), "administrator": True}])
-    subprocess.run(["sh", "-c", script.replace("chown", ": chown")], check=True)
+    script, files = sown(accounts=[{"name": "root", "home": str(there)}, {"name": "a", "home": str(missing)}])
 
+    assert carry_out(script, tmp_path) == ([], [f"1001:1001 {missing}"])
     assert there.stat().st_mode & 0o777 == 0o755
     assert missing.stat().st_mode & 0o777 == 0o700
     assert not [path for path in files if path.startswith(str(tmp_path))]
-    assert f"make 0:0 '{missing}'" in script
 
 
-def test_files_hold_what_the_world_says_and_stand_over_what_is_made():
-    _, files = sown(files={"/etc/hostname": "other", "/opt/ü/a b": "text\n"})
-    assert files["/etc/hostname"][1] == "other"
-    assert files["/opt/ü/a b"][1] == "text\n"
+def test_files_hold_what_the_world_says_and_one_that_has_no_place_harms_no_other(tmp_path):
+    text = "it's $HOME `x`\\n%s\n\nno end"
+    home = f"{tmp_path}/home of a"
+    wanted = {f"{tmp_path}/deep/ü b/c": text, str(tmp_path): "a directory", f"{tmp_path}/empty": "", f"{home}/own": "-n", f"{home}/own/below": ""}
+    script, _ = sown(accounts=[{"name": "a", "home": home}], files=wanted)
+    complaints, owners = carry_out(script, tmp_path)
+
+    # Of the one that is a directory, and of the one below what is none.
+    assert len(complaints) == 3
+    assert (tmp_path / "deep/ü b/c").read_text() == text
+    assert (tmp_path / "deep/ü b/c").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "empty").read_text() == ""
+    assert (tmp_path / "home of a/own").read_text() == "-n"
+    assert owners == [f"1000:1000 {home}", f"1000:1000 {home}/own"]
 
 
 @pytest.mark.parametrize("path", ["/proc/x", "/sys/a/b", "/dev/x", "/dev"])

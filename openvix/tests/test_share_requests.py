@@ -269,6 +269,13 @@ def test_a_number_is_of_one_file_for_ever(guest, web):
     assert guest.read(second.node, guest.open(second.node)) == b"second"
 
 
+def test_the_handle_of_one_file_reads_no_other(guest, web):
+    for name in ("page", "other"):
+        (guest.own / name).write_text(name)
+    page, other = guest.look(b"page", web).node, guest.look(b"other", web).node
+    assert guest.read(other, guest.open(page)) == b"other"
+
+
 def test_another_host_knows_no_number_of_the_one_before(guest, web):
     entry, handle = guest.create(b"page", web)
     guest.restart()
@@ -281,6 +288,30 @@ def test_another_host_knows_no_number_of_the_one_before(guest, web):
             ask()
     again = guest.way(b"web", b"page")
     assert again.node not in (entry.node, web)
+
+
+@pytest.mark.parametrize("name", [b"../secret", b"..", b"inner/../../secret", b"out/secret", b""])
+def test_what_a_guest_says_that_it_knows_leads_nowhere_else(guest, web, name):
+    (guest.own / "inner").mkdir()
+    (guest.own / "out").symlink_to("..")
+    target = guest.own / os.fsdecode(name)
+    guest.restart()
+    for number, parent, path, own in ((10, ROOT, guest.own, b"web"), (11, 10, target, name)):
+        guest.requests.recall(fuse.NODE.pack(number, parent, nodes.inode_of(path.stat())) + own)
+    assert stat.S_ISDIR(guest.attributes(10)[0])
+    for ask in (guest.attributes, guest.open, guest.list):
+        with refused(errno.ESTALE):
+            ask(11)
+
+
+def test_what_a_guest_says_that_it_knows_is_found(guest, web):
+    (guest.own / "page").write_text("hello")
+    page = guest.look(b"page", web).node
+    guest.restart()
+    for number, parent, path in ((web, ROOT, guest.own), (page, web, guest.own / "page")):
+        guest.requests.recall(fuse.NODE.pack(number, parent, nodes.inode_of(path.stat())) + os.fsencode("web" if path == guest.own else path.name))
+    assert guest.read(page, 77) == b"hello"
+    assert guest.look(b"page", web).node == page
 
 
 def test_what_the_guest_forgot_or_closed_is_found_again_when_it_goes_back(guest, web):
@@ -367,6 +398,7 @@ def test_pipes_and_devices_are_not_opened(guest, web):
         lambda: guest.create(b"pipe", web),
         lambda: guest.change(pipe.node, fuse.SIZE, size=0),
         lambda: guest.read(pipe.node, 77),
+        lambda: guest.change(pipe.node, fuse.MODE, mode=0o777),
     ):
         with refused(errno.EACCES):
             ask()
@@ -374,6 +406,22 @@ def test_pipes_and_devices_are_not_opened(guest, web):
         with refused(errno.EPERM):
             guest.call(operation, web, bytes(16) + b"new\0/etc/passwd\0")
     assert os.listdir(guest.own) == ["pipe"]
+
+
+@pytest.mark.parametrize("bit", [stat.S_ISUID, stat.S_ISGID])
+def test_what_runs_with_rights_of_its_own_on_the_host_is_not_written(guest, web, bit):
+    (guest.own / "tool").write_text("tool")
+    (guest.own / "tool").chmod(0o755 | bit)
+    tool = guest.look(b"tool", web)
+    assert tool.mode == stat.S_IFREG | 0o755
+    for ask in (
+        lambda: guest.open(tool.node, os.O_RDWR),
+        lambda: guest.change(tool.node, fuse.SIZE, size=0),
+        lambda: guest.create(b"tool", web, os.O_WRONLY | os.O_TRUNC),
+    ):
+        with refused(errno.EPERM):
+            ask()
+    assert guest.read(tool.node, guest.open(tool.node)) == b"tool"
 
 
 def test_tables_do_not_grow_for_ever(guest, web, monkeypatch):

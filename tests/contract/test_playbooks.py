@@ -19,7 +19,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def playbook(name, variables):
-    command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), f"playbooks/{name}.yml", "-e", f"@{variables}"]
+    return ansible("ansible-playbook", f"playbooks/{name}.yml", "-e", f"@{variables}")
+
+
+def ansible(name, *arguments):
+    command = [str(pathlib.Path(sys.executable).with_name(name)), *arguments]
     environment = {"ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=280, check=False)
 
@@ -54,7 +58,9 @@ def test_each_vmrun_command_for_guests_has_its_module(openvix, tmp_path):
     assert "failed=0" in done.stdout
     assert "s3cret-lab" not in done.stdout + done.stderr
     assert re.fullmatch(r"lab runs Linux \S+\.\n", (share / "about").read_text())
-    assert os.listdir(openvix.disk(vmx) / "tmp") == []
+    login = "guest_username={{ guest_username }} guest_password={{ guest_password }}"
+    left = ansible("ansible", "localhost", "-m", "vmlab.vix.guest_find", "-a", f"vm={vmx} paths=/tmp hidden=true {login}", "-e", f"@{variables}")
+    assert '"matched": 0' in left.stdout, left.stdout + left.stderr
 
 
 SAMPLE = """#!/bin/sh

@@ -73,9 +73,9 @@ Where:  where=call (default), job (once the call has returned) or after (lost, k
 Only calls that reach the daemon count: nothing of handles, jobs and buffers does.
 """
 GUESTS = """\
-A machine with hypervisor = "qemu" boots a real Linux: Debian's kernel, busybox, bash and OpenVIX's own tools, on a disk of 2 GB. Its image is made of Debian's
-packages, which apt downloads from the sources of this machine; no root rights are needed, and nothing is installed. It is kept in ~/.cache/openvix/guests, and
-machines are based on it: an image that no machine is based on any more can be removed. "openvix doctor" says what this machine lacks for it.
+A machine with hypervisor = "qemu" boots a real Linux: Debian's kernel, busybox, bash and OpenVIX's own tools, on a disk of 2 GB. The image of it is made of
+Debian's packages, which apt downloads from the sources of this machine; no root rights are needed, and nothing is installed. It is kept in
+~/.cache/openvix/guests, and machines have copies of it: what is there can be removed, and is built again. "openvix doctor" says what this machine lacks for it.
 """
 DEFAULT = "(default: $OPENVIX_WORLD, else the default world)"
 WHICH = f"the world, or its world file or folder {DEFAULT}"

@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 import errno
-import threading
 
-from openvix import calls, facts, struck, wire
+from openvix import calls, facts, hands, struck, wire
 from openvix.failure import Failure
 from openvix.faults import Fault
 
@@ -45,7 +44,7 @@ class Call:
         if self.record[1] in calls.JOBS:
             self._begin_job(fault)
         elif fault.delay:
-            self._thread(self._finish_late, fault)
+            hands.give(self._finish_late, fault)
         else:
             self._finish(fault)
 
@@ -71,10 +70,7 @@ class Call:
             return
         self.client.send(self.number, wire.ACCEPTED, "")
         if fault.directive != "hang":
-            self._thread(self._finish_late, fault)
-
-    def _thread(self, target, *arguments):
-        threading.Thread(target=target, args=arguments, daemon=True).start()
+            hands.give(self._finish_late, fault)
 
     def _finish_late(self, fault: Fault):
         self.world.clock.sleep(fault.delay)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -152,6 +153,7 @@ def _latest(table: dict, number: tuple[int, int]):
     return table[max((version for version in table if version <= number), default=min(table))]
 
 
+@functools.cache
 def _number(version: str) -> tuple[int, int]:
     major, minor, *_ = (*map(int, re.findall(r"\d+", version)), 0, 0)
     return major, minor

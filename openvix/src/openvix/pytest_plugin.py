@@ -22,13 +22,14 @@ from openvix.nursery import Nursery
 
 # How long the end of a client may take to arrive at the daemon, and a daemon to be gone.
 BOOK_SECONDS = 5.0
+BOOT_SECONDS = 120.0
 
 
 class ServedWorld:
     """A world that a daemon of its own serves; directory is where it lies, environment what a client needs to find it."""
 
     def __init__(self, directory: Path, library: str, settings: dict, serve=control.serve, hypervisor: str = "simulated"):
-        self.directory, self._serve = directory, serve
+        self.directory, self._serve, self._hypervisor = directory, serve, hypervisor
         self.environment = {"VIX_LIBRARY": library, "OPENVIX_WORLD": str(directory)}
         self._forgiven = False
         self._daemons: list[int] = []
@@ -37,8 +38,17 @@ class ServedWorld:
         self._connection = self._start()
 
     def add_vm(self, name: str, **settings: object) -> str:
-        """Make a VM with the keys of a VM in the world file; return the path of its .vmx."""
-        return self._ask("OpenVIX_AddVM", {"name": name, **settings})
+        """Make a VM with the keys of a VM in the world file; return the path of its .vmx. A real one that is on has booted then, where it has Tools."""
+        path = self._ask("OpenVIX_AddVM", {"name": name, **settings})
+        if settings.get("hypervisor", self._hypervisor) != "simulated" and settings.get("tools", "installed") == "installed":
+            end = time.monotonic() + BOOT_SECONDS
+            while self._boots(path) and time.monotonic() < end:
+                time.sleep(0.02)
+        return path
+
+    def _boots(self, path: str) -> bool:
+        [vm] = [vm for vm in self.status()["vms"] if vm["vmx"] == path]
+        return vm["power"] == "powered_on" and vm["tools"] != "running"
 
     def add_vms(self, count: int, running: int = 0):
         """Have many VMs, named vm00001 and so on, the first ones running."""

@@ -113,11 +113,11 @@ def revert(vm: Machine, call, uid: int, stay_off: bool):
         ran = 0.0 if power == OFF else kept["ran"]
         disk = vm.guest.restored(kept["disk"])
         vm.forget_logins()
-        # The guest ends first: a daemon that is killed here boots the VM again as it was before.
-        vm.halt()
         booted = vm.clock.now() - ran if power in (ON, PAUSED) else None
         state = {**vm.state, "power": power, "booted": booted, "ran": ran, "disk": disk, "captured": power == SUSPENDED}
         vm.save(state, vm.tree._replace(current=uid), lost=machine.VARIABLES)
+        # A daemon that is killed before this finds a guest that runs from another disk, and ends it.
+        vm.halt()
         if vm.is_on:
             vm.boot_or_off(resumed=True)
         vm.drop_disks()

@@ -31,6 +31,8 @@ from openvix.machines import Asleep, Machines
 
 # How many calls a world remembers.
 CALLS = 100_000
+# What lies in openvix/guest of a VM whose guest runs, or ran when its daemon was killed: a simulated and a real one.
+RUNS = ("guest.json", "qemu.lock")
 # How many threads bring VMs to life, and to rest.
 SETTLERS, LEAVERS = 8, 32
 
@@ -140,7 +142,7 @@ class World:
             if not os.path.exists(f"{own}/state.json") and os.path.exists(path):
                 return Asleep(path, name, host, *self._bare(path, host))
             return None
-        quiet = state.get("power") in (OFF, SUSPENDED) and "base" not in state and not os.path.exists(f"{own}/guest/guest.json")
+        quiet = state.get("power") in (OFF, SUSPENDED) and "base" not in state and not any(os.path.exists(f"{own}/guest/{mark}") for mark in RUNS)
         if quiet and not any(map(os.path.exists, (f"{own}/{journal.NAME}", f"{path}.lck"))):
             return Asleep(path, name, host, state["power"], len(state["snapshots"]))
         return None

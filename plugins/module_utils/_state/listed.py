@@ -74,6 +74,7 @@ def on_host(look, host):
             for path in paths:
                 listed.setdefault(path, []).append(source)
     files, places = (_files(look, findings), Places()) if look.is_local else (None, None)
+    host.wait_inside()  # since _side_by_side() keeps the time, and leaves behind who is late
     describe = partial(_described_by_vix, look, host, files, places)
     silent = partial(_silent, look, files, places)
     for facts, problems in _side_by_side(describe, silent, list(listed.items()), look.concurrency, partial(host.within, look.vm_timeout)):
@@ -222,7 +223,7 @@ def _side_by_side(describe, silent, items, concurrency, deadline):
 
     A thread that hangs in libvix is left behind, and ends with this process; another takes its place.
     """
-    todo, done, limits, results = queue.SimpleQueue(), queue.SimpleQueue(), {}, {}
+    todo, limits, results, over = queue.SimpleQueue(), {}, {}, threading.Event()
     for number in range(len(items)):
         todo.put(number)
 
@@ -234,30 +235,26 @@ def _side_by_side(describe, silent, items, concurrency, deadline):
                 return
             try:
                 limits[number] = deadline()
-                done.put((number, describe(items[number])))
+                found = describe(items[number])
             except BaseException as error:  # a bug of ours, which is the parent's to see
-                done.put((number, error))
+                found = error
+            if results.setdefault(number, found) is found and (isinstance(found, BaseException) or len(results) == len(items)):
+                over.set()
 
     def start(threads):
         for number in range(threads):
             threading.Thread(target=work, name=f"describing {number}", daemon=True).start()
 
     start(min(concurrency, len(items)))
-    look = time.monotonic() + POLL
-    while len(results) < len(items):
-        try:
-            number, result = done.get(timeout=POLL)
-            if isinstance(result, BaseException):
-                raise result
-            results.setdefault(number, result)
-        except queue.Empty:
-            pass
-        if time.monotonic() > look and done.empty():
-            is_over = not deadline().left()
-            late = [number for number, limit in list(limits.items()) if number not in results and not limit.left()]
-            for number in range(len(items)) if is_over else late:
-                if number not in results:
-                    results[number] = silent(items[number])
-            start(len(late))
-            look = time.monotonic() + POLL
+    # Woken once, when all is done: each turn that this thread took before would be taken from those at work.
+    while len(results) < len(items) and not over.wait(POLL):
+        is_over = not deadline().left()
+        late = [number for number, limit in list(limits.items()) if number not in results and not limit.left()]
+        for number in range(len(items)) if is_over else late:
+            if number not in results:
+                results.setdefault(number, silent(items[number]))
+        start(len(late))
+    for found in list(results.values()):
+        if isinstance(found, BaseException):
+            raise found
     return [results[number] for number in range(len(items))]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 
 from .errors import TimedOut
@@ -13,6 +14,8 @@ from .errors import TimedOut
 
 class Deadline:
     """One budget of seconds for everything that a run waits for."""
+
+    is_kept_outside = False  # whether someone else keeps it, who can do without the thread that waits
 
     def __init__(self, seconds, clock=time.monotonic, sleep=time.sleep):
         self.seconds, self._clock, self._sleep = seconds, clock, sleep
@@ -25,6 +28,12 @@ class Deadline:
     def within(self, seconds):
         """A budget of its own for a part of the run, which never outlasts the whole."""
         return Deadline(min(seconds, self.left()), self._clock, self._sleep)
+
+    def kept_outside(self):
+        """The same budget, for a thread that someone else leaves behind when it has passed."""
+        other = copy.copy(self)
+        other.is_kept_outside = True
+        return other
 
     def pause(self, seconds, doing):
         """Wait so long, or raise TimedOut when there is no time left."""

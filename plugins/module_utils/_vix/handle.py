@@ -49,6 +49,10 @@ class Handle:
         """A deadline for a part of the run that waits for something about the object."""
         return self._deadline.within(seconds)
 
+    def wait_inside(self):
+        """Have whoever waits for the object wait in the library, which knows no deadline: for who can do without a thread that never comes back."""
+        self._deadline = self._deadline.kept_outside()
+
     def read(self, number, doing):
         """Return one property of the object, as it is now."""
         return self.read_all([number], doing)[0]
@@ -97,8 +101,8 @@ class Job(Handle):
         """Return the wanted results once the job is done; raise what it failed with, or TimedOut."""
         pause = FIRST_POLL
         with self._library.during(self._doing, job=self._function):
-            # VixJob_Wait knows no timeout, so it is asked only when there is nothing left to wait for.
-            while not capi.is_done(self._library, self):
+            # VixJob_Wait knows no timeout, so it is asked only when there is nothing left to wait for, or when someone else keeps the time.
+            while not self._deadline.is_kept_outside and not capi.is_done(self._library, self):
                 self._deadline.pause(pause, self._doing)
                 pause = min(pause * SLOWER, LONGEST_POLL)
             return capi.fetch(self._library, self._library.VixJob_Wait, self, wanted=wanted)

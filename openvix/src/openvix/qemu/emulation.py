@@ -11,20 +11,22 @@ can be what the machine is to begin with next: then that is its disk until it ru
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import threading
 import time
 from pathlib import Path
 
-from openvix import facts, vmx
+from openvix import facts, folders, vmx
 from openvix.failure import Failure
-from openvix.qemu import image, seed
+from openvix.qemu import accelerator, image, seed
 from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.disk import Disk, DiskError
-from openvix.qemu.emulator import LEAST_MEMORY, QMP, TOOLS, CannotStart, Emulator, Hardware, Software
+from openvix.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
 from openvix.qemu.operations import Operations
 from openvix.qemu.qmp import Gone, Qmp, Refused
+from openvix.qemu.shares import HOLD_SECONDS, Shares
 
 KERNEL, INITRD, APPEND = "kernel", "initrd", "append"
 # What the newest machine of QEMU is, where no other is asked for.
@@ -32,6 +34,8 @@ NEWEST = "pc"
 LOG = "vmware.log"
 # How long Tools may take to hear that the guest is to stop.
 ASK_SECONDS = 5
+# How long Tools wait for the shared folders, which are mounted a little later.
+SHARES_SECONDS = 10
 
 
 def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, int]:
@@ -62,6 +66,7 @@ class Emulation(Operations):
         # The channel to Tools that may not answer yet, and the same once they do.
         self._awaited: Channel | None = None
         self._channel: Channel | None = None
+        self._shares: Shares | None = None
         # Another one with each QEMU, and with each start of the guest in it: what waits for an earlier one does not take a later one for it.
         self._emulated = self._run = object()
 
@@ -74,6 +79,7 @@ class Emulation(Operations):
             if disk and kept is None:
                 self._disk.restore(disk)
             hardware = Hardware(*kept) if kept else self._hardware(config)
+            _require(hardware.accelerator)
             software = Software(self._own / KERNEL, self._own / INITRD, (self._own / APPEND).read_text(encoding="utf-8"))
             self._emulator.start(hardware, software, self._disk.path, tag=str(disk) if kept else None, paused=paused)
             try:
@@ -83,6 +89,7 @@ class Emulation(Operations):
                     self._emulator.remember(hardware._replace(type=kind))
                 # Whatever it was when it was kept.
                 self._qmp.ask("stop" if paused else "cont")
+                self.share(folders.visible(config))
             except (Gone, Refused) as error:
                 self._end()
                 raise CannotStart(self._emulator.complaint() or str(error)) from None
@@ -90,7 +97,8 @@ class Emulation(Operations):
 
     def take_over(self, disk: int) -> int | None:
         with self._lock:
-            if self._emulator.is_alive():
+            # One that is to begin with what was kept has not begun so, or has got no further than that.
+            if disk == 0 and self._emulator.is_alive():
                 with contextlib.suppress(Gone, OSError):
                     self._watch()
                     return 0
@@ -113,12 +121,15 @@ class Emulation(Operations):
         self._tell("cont")
 
     def suspend(self, disk: int) -> int:
-        self._tell("stop")
-        try:
-            return self.keep(disk, runs=False, memory=True)
-        except Failure:
-            self._tell("cont")
-            raise
+        shares = self._shares
+        # Once it is stopped, the guest cannot finish what it asks of its shared folders.
+        with shares.quiet() if shares else contextlib.nullcontext():
+            self._tell("stop")
+            try:
+                return self.keep(disk, runs=False, memory=True)
+            except Failure:
+                self._tell("cont")
+                raise
 
     def leave(self, disk: int) -> int:
         """As suspend(), for a daemon that ends; what cannot be kept is as after a power failure."""
@@ -147,8 +158,13 @@ class Emulation(Operations):
         return True
 
     def share(self, shares: dict[str, tuple[str, bool]]):
-        if shares:
-            raise Failure(facts.VIX_E_OP_NOT_SUPPORTED_ON_GUEST, "sharing a folder with a real machine")
+        with self._lock:
+            own = self._shares
+            if own is not None:
+                own.show(shares)
+        # Who shares a folder looks for it in the guest next.
+        if own is not None and self._channel is not None:
+            own.await_guest(SHARES_SECONDS)
 
     def address(self) -> str:
         """Return the first address of the guest's own that others can reach, "" for none."""
@@ -178,7 +194,7 @@ class Emulation(Operations):
             number = self._disk.announce(self._emulator.hardware() if memory else None)
             try:
                 # A request that is half sent would be so for ever in what is kept.
-                with self._channel.quiet() if self._channel else contextlib.nullcontext():
+                with self._quiet():
                     if memory:
                         self._qmp.job("snapshot-save", f"save{number}", tag=str(number), vmstate="disk0", devices=["disk0"])
                     else:
@@ -228,6 +244,7 @@ class Emulation(Operations):
         """Talk to the QEMU that runs, and to its Tools once they answer."""
         emulated = self._emulated = object()
         self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._told(emulated, event))
+        self._shares = Shares(self._emulator.dial(SHARES))
         self._run = object()
         self._look_for_tools(self._run)
 
@@ -247,6 +264,8 @@ class Emulation(Operations):
                 if self._emulated is not emulated:
                     return
                 self._drop_tools()
+                if self._shares is not None:
+                    self._shares.restart()
                 self._run = object()
                 self._look_for_tools(self._run)
             self._machine.restarted()
@@ -268,6 +287,10 @@ class Emulation(Operations):
                 # A guest that comes back from what was kept of it has the time of then.
                 with contextlib.suppress(OSError):
                     channel.call("clock", *divmod(time.time_ns(), 10**9))
+                # Their users find the folders that are shared.
+                shares = self._shares
+                if shares is not None:
+                    shares.await_guest(SHARES_SECONDS)
                 with self._lock:
                     if self._run is run:
                         self._channel = channel
@@ -281,6 +304,17 @@ class Emulation(Operations):
         channel, self._awaited, self._channel = self._awaited, None, None
         if channel is not None:
             channel.close()
+
+    @contextlib.contextmanager
+    def _quiet(self):
+        """Within the block nothing is on its way between the guest and the host."""
+        with contextlib.ExitStack() as held:
+            if self._channel is not None:
+                held.enter_context(self._channel.quiet())
+            if self._shares is not None:
+                # One that is paused says nothing: nobody waits for it.
+                held.enter_context(self._shares.quiet(HOLD_SECONDS if self._qmp.ask("query-status")["running"] else 0))
+            yield
 
     def _tell(self, command: str, **arguments):
         """Have QEMU carry out a command. Raises Failure."""
@@ -299,6 +333,9 @@ class Emulation(Operations):
         """End the QEMU, if it runs: in peace where it still answers, since its disk is written then."""
         self._emulated = self._run = object()
         qmp, self._qmp = self._qmp, None
+        shares, self._shares = self._shares, None
+        if shares is not None:
+            shares.close()
         self._drop_tools()
         if qmp is not None:
             with contextlib.suppress(Gone, Refused):
@@ -321,6 +358,17 @@ def _told_as_failures(code: int, log=lambda text: None):
     except (CannotStart, DiskError, Refused, Gone) as error:
         log(str(error))
         raise Failure(code, str(error)) from error
+
+
+@functools.cache
+def _fault(accelerated: str) -> str:
+    return accelerator.fault(accelerated)
+
+
+def _require(accelerated: str):
+    """Raise CannotStart unless QEMU can use this accelerator, which is found out once."""
+    if accelerated != accelerator.TCG and _fault(accelerated):
+        raise CannotStart(f'the accelerator {accelerated} cannot be used: {_fault(accelerated)}; leave it out of the world file, or say accelerator = "tcg"')
 
 
 def _share(source: Path, target: Path):

@@ -4,7 +4,7 @@
 
 """One QEMU: started so that it outlives the daemon, found again by the next one, and ended.
 
-In its directory lie a lock that it holds as long as it runs, its two sockets (one client each), and what it complains of.
+In its directory lie a lock that it holds as long as it runs, its sockets (one client each), and what it complains of.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from typing import NamedTuple
 from openvix import holding, journal
 
 PROGRAM = "qemu-system-x86_64"
-LOCK, QMP, TOOLS, HARDWARE, COMPLAINTS = "qemu.lock", "qmp", "tools", "hardware.json", "qemu.log"
+LOCK, HARDWARE, COMPLAINTS = "qemu.lock", "hardware.json", "qemu.log"
+# Its sockets; the guest has a port for each but the first.
+QMP, TOOLS, SHARES = "qmp", "tools", "shares"
+SOCKETS, PORTS = (QMP, TOOLS, SHARES), (TOOLS, SHARES)
 END_SECONDS = 10
 # Memory below which the guest does not boot, in megabytes.
 LEAST_MEMORY = 96
-PORT = "openvix.tools"
 
 
 class CannotStart(Exception):
@@ -67,10 +69,10 @@ class Emulator:
             except BlockingIOError:
                 raise CannotStart("another QEMU runs the machine") from None
             complaints = held.enter_context(open(self._folder / COMPLAINTS, "wb"))
-            sockets = [held.enter_context(self._listener(name)) for name in (QMP, TOOLS)]
+            sockets = [held.enter_context(self._listener(name)) for name in SOCKETS]
             # Written first: a daemon that is killed now leaves a QEMU of which it is known what it runs on.
             self.remember(hardware)
-            command = self._command(hardware, software, disk, *(each.fileno() for each in sockets))
+            command = self._command(hardware, software, disk, {name: each.fileno() for name, each in zip(SOCKETS, sockets, strict=True)})
             command += ["-loadvm", tag] if tag else []
             command += ["-S"] if paused else []
             try:
@@ -119,7 +121,7 @@ class Emulator:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
         self.reap()
-        for name in (LOCK, QMP, TOOLS, HARDWARE):
+        for name in (LOCK, HARDWARE, *SOCKETS):
             (self._folder / name).unlink(missing_ok=True)
 
     def reap(self):
@@ -150,7 +152,7 @@ class Emulator:
         finally:
             os.close(folder)
 
-    def _command(self, hardware: Hardware, software: Software, disk: Path, qmp: int, tools: int) -> list[str]:
+    def _command(self, hardware: Hardware, software: Software, disk: Path, sockets: dict[str, int]) -> list[str]:
         drive = {
             "driver": "qcow2",
             "node-name": "disk0",
@@ -158,15 +160,17 @@ class Emulator:
             # What is flushed goes to the host and no further: that outlives every process, and a snapshot takes a tenth of the time.
             "file": {"driver": "file", "filename": str(disk), "cache": {"no-flush": True}},
         }
+        chardevs = [("-chardev", f"socket,id={name},fd={number},server=on,wait=off") for name, number in sockets.items()]
+        ports = [("-device", f"virtserialport,chardev={name},name=openvix.{name}") for name in PORTS]
         accelerator = "tcg,tb-size=32" if hardware.accelerator == "tcg" else hardware.accelerator
         return [
             *(PROGRAM, "-no-user-config", "-nodefaults", "-display", "none", "-vga", "std"),
             *("-M", hardware.type, "-accel", accelerator, "-m", str(hardware.memory), "-smp", str(hardware.cpus)),
             *("-kernel", str(software.kernel), "-initrd", str(software.initrd), "-append", software.append),
             *("-blockdev", json.dumps(drive), "-device", "virtio-blk-pci,drive=disk0"),
-            *("-chardev", f"socket,id=tools,fd={tools},server=on,wait=off"),
-            *("-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=tools,name={PORT}"),
-            *("-chardev", f"socket,id=qmp,fd={qmp},server=on,wait=off", "-mon", "chardev=qmp,mode=control"),
+            *(argument for pair in chardevs for argument in pair),
+            *("-mon", f"chardev={QMP},mode=control", "-device", "virtio-serial-pci"),
+            *(argument for pair in ports for argument in pair),
             *(("-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=") if hardware.network else ()),
             *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
         ]

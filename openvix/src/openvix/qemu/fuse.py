@@ -70,6 +70,9 @@ WRITE_OUT = Struct("<II")  # size, padding
 STATFS_OUT = Struct("<5Q4I24x")
 DIRECTORY_ENTRY = Struct("<QQII")  # inode, offset of the next, length of the name, type; the name follows, and what makes the length a multiple of 8
 
+# Not of Linux, but of what stands between the kernel and the host: number, number of the directory, inode; the name follows.
+NODE = Struct("<QQQ")
+
 # What of a SETATTR is valid.
 MODE, SIZE, ACCESSED, CHANGED, HANDLE, ACCESSED_NOW, CHANGED_NOW = 1 << 0, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 8
 # GETATTR names a handle.

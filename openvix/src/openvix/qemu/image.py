@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The image that guests boot from, made of Debian's packages by any user: a kernel, an initrd, and a disk on which all guests of it are based.
+"""The image that real guests begin with, made of Debian's packages by any user: a kernel, an initrd, and a disk.
 
 Nothing is installed, and nothing runs as root: packages are unpacked, mke2fs makes a file system of a directory, and debugfs gives its files to their
-owners. An image is never changed once it is there: disks of machines are based on it.
+owners. An image is never changed once it is there.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from openvix import library
+from openvix.guest import disks
 from openvix.library import CannotBuild
 from openvix.qemu import cpio, kernel, packages, seed
 
@@ -53,6 +54,8 @@ PLACES = {
 # What the packages' own scripts would do.
 COPIES = {"etc/profile": "profile", "root/.profile": "dot.profile", "root/.bashrc": "dot.bashrc"}
 LINKS = {"usr/bin/sh": "dash", "etc/mtab": "/proc/self/mounts"}
+# The guest's own programs, with the libraries that each takes: in openvix/NAME lie the sources of openvix-NAME.
+PROGRAMS = {"tools": ("crypt",), "shares": ()}
 COMMANDS = {"apt-get": "apt", "apt-cache": "apt", "dpkg-deb": "dpkg", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "qemu-img": "qemu-utils"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -122,15 +125,15 @@ def _recipe(variant: str) -> str:
     """Return a digest of all but Debian's packages that decides how an image turns out."""
     own = [Path(__file__).with_name(f"{name}.py") for name in ("image", "cpio", "kernel", "packages", "seed")]
     digest = hashlib.sha256(repr((FORMAT, variant)).encode())
-    for path in (*own, *sorted(library.source_folder("image").iterdir()), *_tools()):
+    for path in (*own, *sorted(library.source_folder("image").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
         if path.is_file():
             digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 
-def _tools() -> list[Path]:
-    """Return the sources of the guest's tools."""
-    return sorted(path for path in library.source_folder("tools").glob("*.[ch]"))
+def _sources(name: str) -> list[Path]:
+    """Return the sources of a program of the guest's."""
+    return sorted(library.source_folder(name).glob("*.[ch]"))
 
 
 def _read(folder: Path, recipe: str) -> Image | None:
@@ -150,16 +153,13 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     missing = {package for name, package in COMMANDS.items() if not command(name)}
     if missing:
         raise CannotBuild(f"an image is made with {', '.join(COMMANDS)}, of which some are missing: apt install {' '.join(sorted(missing))}")
-    sources = _tools()
-    if not sources:
-        raise CannotBuild(f"there are no sources of the guest's tools in {library.source_folder('tools')}")
     say("compiling the guest's tools")
-    tools = library.compile_static(sources, "openvix-tools", "crypt")
+    programs = [library.compile_static(_sources(name), f"openvix-{name}", *libraries) for name, libraries in PROGRAMS.items()]
     say("asking apt")
     names = packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
     wanted = packages.find([packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)
     recipe = _recipe(variant)
-    key = hashlib.sha256(repr((recipe, wanted, tools.read_bytes())).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((recipe, wanted, [program.read_bytes() for program in programs])).encode()).hexdigest()[:16]
     there = folder / key
     if _read(there, recipe):
         say("Debian has nothing newer")
@@ -179,7 +179,7 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
         packages.unpack(file, root, owners)
     early, late = _modules(modules)
     (made / "initrd").write_bytes(_initrd(root / "usr/bin/busybox", early))
-    _furnish(root, owners, tools, late)
+    _furnish(root, owners, programs, late)
     if variant == "python":
         say("compiling Python's own modules")
         _compile_python(root)
@@ -249,7 +249,7 @@ def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
     return cpio.archive(members)
 
 
-def _furnish(root: Path, owners: dict[str, tuple[int, int]], tools: Path, modules: dict[str, bytes]):
+def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path], modules: dict[str, bytes]):
     """Add to a tree of unpacked packages what makes a guest of it."""
 
     def lay(path: str, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)):
@@ -263,10 +263,15 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], tools: Path, module
     for path, target in packages.MERGED.items():
         (root / target).mkdir(parents=True, exist_ok=True)
         (root / path).symlink_to(target)
+    for path, mode in disks.DIRECTORIES.items():
+        if not os.path.lexists(root / path):
+            (root / path).mkdir(parents=True)
+            (root / path).chmod(mode)
     for path, target in LINKS.items():
         (root / path).unlink(missing_ok=True)
         (root / path).symlink_to(target)
-    lay(seed.TOOLS[1:], tools.read_bytes(), 0o755)
+    for program in programs:
+        lay(f"usr/sbin/{program.name}", program.read_bytes(), 0o755)
     for name, path in PLACES.items():
         content = (library.source_folder("image") / name).read_bytes()
         lay(path, content, 0o755 if content.startswith(b"#!") else 0o644)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from openvix.guest.errors import error
-from openvix.qemu.fuse import ROOT
+from openvix.qemu.fuse import ROOT, WORD
 
 MOST = 1 << 16
 DEEPEST = 256
@@ -46,7 +46,7 @@ class Node:
 
     parent: int
     name: bytes
-    identity: tuple[int, int]
+    inode: int
 
 
 class Place(NamedTuple):
@@ -67,8 +67,13 @@ def first_number() -> int:
     return secrets.randbits(62) | 1 << 32
 
 
-def identity(info: os.stat_result) -> tuple[int, int]:
-    return info.st_dev, info.st_ino
+def inode(device: int, number: int) -> int:
+    """Return a number that tells files of two devices of the host apart, which are one in the guest."""
+    return (device << 48 ^ number) & WORD
+
+
+def inode_of(info: os.stat_result) -> int:
+    return inode(info.st_dev, info.st_ino)
 
 
 def is_name(name: bytes) -> bool:
@@ -89,17 +94,28 @@ class Nodes:
     def number(self, parent: int, name: bytes, info: os.stat_result) -> int:
         """Return the number of the file of this name, a new one unless it has had one."""
         there = self._numbers.get((parent, name))
-        if there is not None and self._nodes[there].identity == identity(info):
+        if there is not None and self._nodes[there].inode == inode_of(info):
             self._nodes.move_to_end(there)
             return there
-        if len(self._nodes) >= MOST:
-            old, node = self._nodes.popitem(last=False)
-            if self._numbers.get((node.parent, node.name)) == old:
-                del self._numbers[node.parent, node.name]
+        # A guest may say that it knows a number which none has had.
+        while self._next in self._nodes:
+            self._next += 1
         number, self._next = self._next, self._next + 1
-        self._nodes[number] = Node(parent, name, identity(info))
-        self._numbers[parent, name] = number
+        self._add(number, Node(parent, name, inode_of(info)))
         return number
+
+    def recall(self, number: int, node: Node):
+        """Know what a guest knows of a host before this one. It leads to no other file than one of this name in this place."""
+        if number not in self._nodes and number != ROOT and is_name(node.name):
+            self._add(number, node)
+
+    def _add(self, number: int, node: Node):
+        if len(self._nodes) >= MOST:
+            old, gone = self._nodes.popitem(last=False)
+            if self._numbers.get((gone.parent, gone.name)) == old:
+                del self._numbers[gone.parent, gone.name]
+        self._nodes[number] = node
+        self._numbers[node.parent, node.name] = number
 
     def moved(self, parent: int, name: bytes, new_parent: int, new_name: bytes):
         """Know that a file has another name now."""
@@ -122,7 +138,7 @@ class Nodes:
         file = _walk(share.path, names)
         try:
             info = os.fstat(file)
-            if identity(info) != self._nodes[number].identity:
+            if inode_of(info) != self._nodes[number].inode:
                 raise error(errno.ESTALE, share.path)
             yield Place(file, share, info)
         finally:

@@ -21,7 +21,7 @@ from openvix.guest.errors import error
 from openvix.qemu import fuse
 from openvix.qemu.fuse import ROOT, Operation
 from openvix.qemu.handles import Handle, Handles
-from openvix.qemu.nodes import LONGEST, Nodes, Place, Share, first_number, is_name
+from openvix.qemu.nodes import LONGEST, Node, Nodes, Place, Share, first_number, inode, inode_of, is_name
 
 # The most that is read or written at once, and the most names that a directory may have.
 MOST_BYTES, MOST_NAMES = 1 << 20, 1 << 17
@@ -29,6 +29,7 @@ MOST_BYTES, MOST_NAMES = 1 << 20, 1 << 17
 VALID = 100_000_000
 FARTHEST = (1 << 63) - 1
 NO_ANSWER = {Operation.FORGET, Operation.BATCH_FORGET, Operation.INTERRUPT}
+CHANGEABLE = {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}
 ACCESS_MODES = (os.O_RDONLY, os.O_WRONLY, os.O_RDWR)
 # The very file is opened that is known to be one: a pipe cannot have come in its place, and no link is followed.
 OPENING = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
@@ -51,6 +52,18 @@ class Requests:
         before = self._nodes.shares
         self._handles.close_all({name for name, share in before.items() if name not in shares or shares[name].path != share.path})
         self._nodes.shares = dict(shares)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the guest is shown any share."""
+        return bool(self._nodes.shares)
+
+    def recall(self, told: bytes):
+        """Know a file that the guest knows: its number, that of its directory, its inode, and its name. Raises Malformed."""
+        if len(told) < fuse.NODE.size:
+            raise Malformed
+        number, parent, own = fuse.NODE.unpack_from(told)
+        self._nodes.recall(number, Node(parent, told[fuse.NODE.size :], own))
 
     def close_files(self):
         """Close all files; those that the guest has open are opened again when it uses them."""
@@ -193,6 +206,8 @@ class Requests:
         valid, _, number, size, _, accessed, changed, _, accessed_part, changed_part, _, mode, *_ = fuse.SETATTR_IN.unpack_from(body)
         handle = self._open_file(number if valid & fuse.HANDLE else None, node)
         with self._reached(node, handle) as (path, info):
+            if stat.S_IFMT(info.st_mode) not in CHANGEABLE:
+                raise error(errno.EACCES, path)
             # Owners are not the guest's to give: whoever asks for that alone is told that it is done.
             if valid & fuse.SIZE:
                 if size > FARTHEST:
@@ -228,7 +243,7 @@ class Requests:
         if handle and handle.writable:
             yield handle.file
             return
-        _must_be_file(info, path)
+        _must_be_file(info, path, to_write=True)
         file = os.open(path, os.O_WRONLY | OPENING)
         try:
             yield file
@@ -281,7 +296,7 @@ class Requests:
             raise error(errno.EINVAL, str(flags))
         share = self._nodes.share_of(node)
         with self._nodes.at(node) as place:
-            _must_be_file(place.info, place.path)
+            _must_be_file(place.info, place.path, to_write=mode != os.O_RDONLY)
             if mode != os.O_RDONLY:
                 place.share.must_be_writable()
             return Handle(os.open(place.path, mode | OPENING), node, share, mode != os.O_RDONLY)
@@ -389,7 +404,7 @@ class Requests:
                     if len(found) >= MOST_NAMES:
                         raise error(errno.EOVERFLOW, entry.name)
                     kind = stat.S_IFLNK if entry.is_symlink() else stat.S_IFDIR if entry.is_dir(follow_symlinks=False) else 0
-                    found.append((_inode(device, entry.inode()), os.fsencode(entry.name), kind or (stat.S_IFREG if entry.is_file() else 0)))
+                    found.append((inode(device, entry.inode()), os.fsencode(entry.name), kind or (stat.S_IFREG if entry.is_file() else 0)))
         finally:
             os.close(directory)
         return found
@@ -437,8 +452,11 @@ def _must_be_directory(place: Place):
         raise error(errno.ENOTDIR, place.path)
 
 
-def _must_be_file(info: os.stat_result, path: str):
+def _must_be_file(info: os.stat_result, path: str, *, to_write: bool):
     """Raise OSError for what is not opened: to open a pipe or a device is to do something."""
+    if to_write and info.st_mode & (stat.S_ISUID | stat.S_ISGID):
+        # On the host it runs with the rights of its owner, whoever wrote it.
+        raise error(errno.EPERM, path)
     if stat.S_ISDIR(info.st_mode):
         raise error(errno.EISDIR, path)
     if not stat.S_ISREG(info.st_mode):
@@ -458,9 +476,4 @@ def _moment(given: int, now: int, seconds: int, part: int, before: int, present:
 
 
 def _attributes(info: os.stat_result) -> bytes:
-    return fuse.attributes(info, _inode(info.st_dev, info.st_ino))
-
-
-def _inode(device: int, inode: int) -> int:
-    """Return a number that tells files of two devices of the host apart, which are one in the guest."""
-    return (device << 48 ^ inode) & fuse.WORD
+    return fuse.attributes(info, inode_of(info))

@@ -4,7 +4,8 @@
 
 """What makes a machine of the image its own: an archive that follows the initrd, and that the guest's first boot lays on its disk.
 
-It holds seed.sh, which makes directories in the guest, and seed.tar, the files; openvix/image/init says how they are used.
+It holds seed.tar, what is certain to find its place, and seed.sh, which then lays what may not: what fails there is logged in the guest, and nothing else is
+the worse for it. openvix/image/init uses them.
 """
 
 from __future__ import annotations
@@ -31,8 +32,14 @@ TOOLS = "/usr/sbin/openvix-tools"
 LONGEST_NAME = 255
 HOMES = "/home"
 SCRIPT = """\
+umask 022
 make() {
     [ -e "$2" ] || { mkdir -p "$2" && chmod 700 "$2" && chown "$1" "$2"; }
+}
+lay() {
+    [ -d "${2%/*}/" ] || mkdir -p "${2%/*}"
+    printf %s "$3" >"$2" || return
+    [ "$1" = 0:0 ] || chown "$1" "$2"
 }
 """
 
@@ -62,12 +69,11 @@ def archive(hostname: str, accounts: list[dict], files: dict[str, str], processe
     owners = [process.get("owner") or "root" for process in processes]
     users = _users(accounts, owners)
     homes = {rights.home_of(account): users[account["name"]] for account in accounts}
-    laid = {path: _laid_in(homes, path, text) for path, text in files.items()}
-    for path in laid:
+    for path in files:
         if any(path == each or rights.is_below(path, each) for each in MOUNTED):
             raise Mistake(f"a guest has no place for a file {path!r}: {', '.join(MOUNTED)} are not on its disk")
-    laid = own(hostname, users, accounts) | _started(processes, users) | _directories(laid, homes) | laid
-    return cpio.archive([cpio.file("seed.sh", _made(homes).encode(), 0o600), cpio.file("seed.tar", _tar(laid), 0o600)])
+    laid = own(hostname, users, accounts) | _started(processes, users) | _directories(files, homes)
+    return cpio.archive([cpio.file("seed.tar", _tar(laid), 0o600), cpio.file("seed.sh", _script(files, homes).encode(), 0o600)])
 
 
 def own(hostname: str, users: dict[str, User], accounts: list[dict]) -> dict[str, File]:
@@ -113,12 +119,6 @@ def _lines(name: str) -> list[list[str]]:
     return [line.split(":") for line in text.splitlines() if line and not line.startswith("#")]
 
 
-def _laid_in(homes: dict[str, User], path: str, text: str) -> File:
-    """Return a file that belongs to whom the home that it is in belongs to."""
-    user = next((user for home, user in homes.items() if rights.is_below(path, home)), None)
-    return File(text, 0o644, user.uid, user.gid) if user else File(text)
-
-
 def _started(processes: list[dict], users: dict[str, User]) -> dict[str, File]:
     """Return the script that starts the declared processes after each boot, and the links under whose names they run."""
     laid, lines = {}, ["#!/bin/sh\n"]
@@ -134,16 +134,19 @@ def _started(processes: list[dict], users: dict[str, User]) -> dict[str, File]:
     return {**laid, PROCESSES: File("".join(lines), 0o755)} if processes else {}
 
 
-def _made(homes: dict[str, User]) -> str:
-    """Return the script that makes the homes that the image may have already, and that are then left as they are."""
+def _script(files: dict[str, str], homes: dict[str, User]) -> str:
+    """Return the script that makes the homes that the image may have already, and are then left as they are, and the files, each its own user's in a home."""
     lines = [f"make {user.uid}:{user.gid} {shlex.quote(home)}\n" for home, user in homes.items() if not rights.is_below(home, HOMES)]
+    for path, text in files.items():
+        owner = next((f"{user.uid}:{user.gid}" for home, user in homes.items() if rights.is_below(path, home)), "0:0")
+        lines.append(f"lay {owner} {shlex.quote(path)} {shlex.quote(text)}\n")
     return SCRIPT + "".join(lines)
 
 
-def _directories(laid: dict[str, File], homes: dict[str, User]) -> dict[str, File]:
+def _directories(files: dict[str, str], homes: dict[str, User]) -> dict[str, File]:
     """Return the directories that belong to users, where the image has nothing; all others are made as they are needed, or are there."""
     wanted = {}
-    for path in (*homes, *map(posixpath.dirname, laid)):
+    for path in (*homes, *map(posixpath.dirname, files)):
         for home, user in homes.items():
             if rights.is_below(home, HOMES) and (path == home or rights.is_below(path, home)):
                 wanted[home] = File("", 0o700, user.uid, user.gid, tarfile.DIRTYPE)

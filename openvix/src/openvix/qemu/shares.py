@@ -25,14 +25,15 @@ from openvix.qemu.nodes import Share, is_name
 from openvix.qemu.requests import MOST_BYTES, Malformed, Requests
 
 HEAD = struct.Struct("<I4s")
-FUSE, SYNC, HOLD, LOST = b"FUSE", b"SYNC", b"HOLD", b"LOST"
+FUSE, SYNC, HOLD, LOST, NODE = b"FUSE", b"SYNC", b"HOLD", b"LOST", b"NODE"
 NONCE = 16
-MOST = MOST_BYTES + 4096
+MOST = MOST_BYTES + 4096 + NONCE
 PIECE = 1 << 18
-# Seconds: for the rest of a frame, between two SYNC, and for a guest that is to hold.
+# Seconds: for the rest of a frame, between two SYNC, for a guest that is to hold, and for the last request.
 FRAME_SECONDS = 5
 SOONEST, LATEST = 0.25, 5
 HOLD_SECONDS = 1
+CLOSE_SECONDS = 10
 
 
 class State(Enum):
@@ -55,6 +56,7 @@ class Shares:
         self._change = threading.Condition()
         self._arrived, self._frame_end = bytearray(), 0.0
         self._unsaid: bytes | None = None
+        self._hold, self._quiets = b"", 0
         self._begin()
         self._thread = threading.Thread(target=self._serve, name="shares", daemon=True)
         self._thread.start()
@@ -63,19 +65,34 @@ class Shares:
         """Let the guest see these directories of the host and no others: for each name the path, and whether it can be written."""
         named = {os.fsencode(name): Share(path, writable) for name, (path, writable) in shares.items()}
         with self._change:
-            self._requests.show({name: share for name, share in named.items() if is_name(name)})
+            self._requests.show({name: share for name, share in named.items() if is_name(name) and "\0" not in share.path})
+
+    def await_guest(self, seconds: float) -> bool:
+        """Wait until the guest has its shared folders, and return whether it has; one that shows nothing to its users has none to wait for."""
+        with self._change:
+            return self._change.wait_for(lambda: self._state in (State.SERVED, State.ENDED) or not self._requests.is_shown, seconds)
+
+    def restart(self):
+        """Know that the guest begins anew."""
+        with self._change:
+            if self._state is State.SERVED:
+                self._begin()
+                self._wake()
 
     @contextlib.contextmanager
     def quiet(self, seconds: float = HOLD_SECONDS) -> Iterator[None]:
         """Within the block nothing is on its way between guest and host, and nothing is done to a file.
 
         A guest that does not say within some seconds that it asks nothing more, as one that is paused, asks again after the block what has no answer.
+        Within another such block it is quiet already.
         """
         with self._change:
+            self._quiets += 1
             if self._state is State.SERVED:
-                self._state, self._nonce = State.HOLDING, secrets.token_bytes(NONCE)
-                self._unsaid = HEAD.pack(NONCE, HOLD) + self._nonce
+                self._state, self._hold = State.HOLDING, secrets.token_bytes(NONCE)
+                self._unsaid = HEAD.pack(NONCE, HOLD) + self._hold
                 self._wake()
+            if self._state is State.HOLDING:
                 self._change.wait_for(lambda: self._state is not State.HOLDING, seconds)
             if self._state is not State.ENDED:
                 self._state, self._unsaid = State.QUIET, None
@@ -83,15 +100,16 @@ class Shares:
             yield
         finally:
             with self._change:
-                if self._state is not State.ENDED:
+                self._quiets -= 1
+                if not self._quiets and self._state is not State.ENDED:
                     self._begin()
                     self._wake()
 
     def close(self):
-        """End the connection and serve no more."""
+        """End the connection and serve no more; a file system of the host that hangs holds up nobody but the thread that asked it."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
+        self._thread.join(CLOSE_SECONDS)
 
     def _begin(self):
         """Know nothing of the guest."""
@@ -175,16 +193,22 @@ class Shares:
                 kind, body = frame
                 try:
                     if kind == FUSE:
-                        answer = self._requests.answer(body)
+                        # Without the nonce it is half of a frame, and the beginning of others.
+                        if body[-NONCE:] != self._nonce:
+                            raise Malformed
+                        answer = self._requests.answer(memoryview(body)[:-NONCE])
                         if answer:
+                            answer.append(self._nonce)
                             return HEAD.pack(sum(map(len, answer)), FUSE) + b"".join(answer)
-                    elif kind == HOLD and body == self._nonce and self._state is State.HOLDING:
+                    elif kind == HOLD and body == self._hold and self._state is State.HOLDING:
                         self._state = State.QUIET
                         self._change.notify_all()
                     elif kind == LOST:
                         if body == b"\1":
                             self._requests.close_files()
                         self._lose()
+                    elif kind == NODE:
+                        self._requests.recall(body)
                     elif kind not in (SYNC, HOLD):
                         raise Malformed
                 except Malformed:
@@ -200,6 +224,7 @@ class Shares:
             del self._arrived[: max(0, len(before) - len(wanted) + 1)]
             return False
         self._arrived, self._state = rest, State.SERVED
+        self._change.notify_all()
         self._frame_end = time.monotonic() + FRAME_SECONDS
         return True
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
 import sys
@@ -239,6 +240,25 @@ def test_a_vm_costs_three_calls(openvix, on_host_listed):
     calls = [call["call"] for call in openvix.calls()]
     assert len(calls) == 3 + 3 * 5  # connecting, listing and disconnecting beside opening, reading the properties and the address of each
     assert calls.count("Vix_GetProperties") == 5
+
+
+def test_a_job_is_waited_for_by_one_call_and_not_by_many_looks(openvix, on_host_listed, monkeypatch):
+    from ansible_collections.vmlab.vix.plugins.module_utils._vix import capi
+
+    openvix.add_vm("web", power="powered_on")
+    openvix.fault(call="VixHost_OpenVM", delay=0.3)
+    openvix.fault(call="VixVM_ReadVariable", delay=0.3)
+    looks, is_done = mmap.mmap(-1, 1), capi.is_done  # which the process shares that looks
+
+    def counted(library, job):
+        if job._function in ("VixHost_OpenVM", "VixVM_ReadVariable"):
+            looks[0] += 1
+        return is_done(library, job)
+
+    monkeypatch.setattr(capi, "is_done", counted)
+    [vm] = on_host_listed()["vms"]
+
+    assert (vm["stale"], looks[0]) == (False, 0)
 
 
 # Until as many are opened at once, time stands still.

@@ -1,0 +1,45 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether QEMU can use what accelerates it here: found out by a few instructions that run so, as one that hangs looks like one that works until then."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+
+TCG = "tcg"
+SECONDS = 10
+# mov dx, 0xf4; mov al, 0x10; out dx, al; and for ever: hlt. In the first sector of a disk, which the firmware runs.
+INSTRUCTIONS = bytes.fromhex("baf400 b010 ee f4 ebfd")
+SECTOR = INSTRUCTIONS.ljust(510, b"\0") + b"\x55\xaa"
+# What QEMU ends with when 0x10 is written to its port for that: twice the number, and one.
+RAN = 0x10 * 2 + 1
+
+
+def fault(name: str, seconds: float = SECONDS, program: str = "qemu-system-x86_64") -> str:
+    """Return why QEMU cannot use this accelerator, "" when it can."""
+    with tempfile.NamedTemporaryFile() as disk:
+        disk.write(SECTOR)
+        disk.flush()
+        command = [program, "-no-user-config", "-nodefaults", "-display", "none", "-M", "pc", "-accel", name, "-m", "32"]
+        command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-drive", f"file={disk.name.replace(',', ',,')},format=raw,snapshot=on"]
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+        except FileNotFoundError:
+            return f"{program} is not installed"
+        try:
+            _, said = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            # One that hangs in the kernel does not even die: it is left to its fate.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+            process.stderr.close()
+            return f"a machine accelerated by {name} does nothing for {seconds:g} s"
+    if process.returncode == RAN:
+        return ""
+    lines = said.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"QEMU ends with {process.returncode}"

@@ -1,0 +1,46 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from waiting import eventually
+
+from openvix.qemu import accelerator, emulator
+
+
+def played(folder, *lines):
+    """A QEMU that does as these lines of shell say."""
+    program = folder / "qemu"
+    program.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_an_accelerator_that_runs_instructions_is_fine(tmp_path):
+    assert accelerator.fault("any", program=played(tmp_path, "exit 33")) == ""
+
+
+def test_one_that_is_refused_says_why(tmp_path):
+    refusing = played(tmp_path, "echo first >&2", "echo 'qemu: failed to initialize kvm: Permission denied' >&2", "exit 1")
+    assert accelerator.fault("kvm", program=refusing) == "qemu: failed to initialize kvm: Permission denied"
+    assert accelerator.fault("kvm", program=played(tmp_path, "exit 3")) == "QEMU ends with 3"
+    assert accelerator.fault("kvm", program=str(tmp_path / "none")) == f"{tmp_path / 'none'} is not installed"
+
+
+def test_one_that_hangs_is_given_up_and_leaves_no_process(tmp_path):
+    hanging = played(tmp_path, f"echo $$ >{tmp_path}/pid", "exec sleep 1000")
+    assert accelerator.fault("kvm", 0.5, hanging) == "a machine accelerated by kvm does nothing for 0.5 s"
+    pid = int((tmp_path / "pid").read_text())
+    eventually(lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+@pytest.mark.qemu
+@pytest.mark.skipif(not shutil.which(emulator.PROGRAM), reason="QEMU is not installed here")
+def test_qemu_itself_runs_the_instructions():
+    assert accelerator.fault("tcg", 60) == ""
+    assert "nonsense" in accelerator.fault("nonsense", 60)

@@ -1,0 +1,76 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+
+import pytest
+from waiting import eventually
+
+from openvix import hands
+
+
+@pytest.fixture
+def none_idle(monkeypatch):
+    """Have no thread left from before, and none kept long."""
+    monkeypatch.setattr(hands, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(hands, "_free", [])
+
+
+def test_a_thread_that_is_done_takes_what_comes_next(none_idle):
+    threads = queue.SimpleQueue()
+    for _ in range(5):
+        hands.give(lambda: threads.put(threading.current_thread()))
+        eventually(lambda: hands._free)
+
+    assert len({threads.get(timeout=10) for _ in range(5)}) == 1
+
+
+def test_what_waits_keeps_nothing_else_waiting(none_idle):
+    done, gate = queue.SimpleQueue(), threading.Event()
+    for number in range(20):
+        hands.give(lambda number=number: (gate.wait(10), done.put(number)))
+    hands.give(done.put, "beside")
+
+    assert done.get(timeout=10) == "beside"
+    gate.set()
+    assert sorted(done.get(timeout=10) for _ in range(20)) == list(range(20))
+
+
+def test_threads_with_nothing_to_do_end(none_idle):
+    gate, threads = threading.Event(), queue.SimpleQueue()
+    for _ in range(10):
+        hands.give(lambda: (threads.put(threading.current_thread()), gate.wait(10)))
+    known = [threads.get(timeout=10) for _ in range(10)]
+    gate.set()
+
+    eventually(lambda: not any(thread.is_alive() for thread in known))
+    assert hands._free == []
+
+
+def test_whatever_is_given_while_threads_end_is_done(none_idle, monkeypatch):
+    monkeypatch.setattr(hands, "IDLE_SECONDS", 0.0005)
+    done = queue.SimpleQueue()
+    for number in range(2000):
+        hands.give(done.put, number)
+        if not number % 3:
+            time.sleep(0.0005)
+
+    assert {done.get(timeout=10) for _ in range(2000)} == set(range(2000))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_exception_ends_its_thread_and_is_told(none_idle, monkeypatch):
+    told, done = queue.SimpleQueue(), queue.SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", lambda said: told.put((said.exc_type, said.thread)))
+
+    hands.give(int, "no number")
+    kind, thread = told.get(timeout=10)
+    hands.give(lambda: done.put(threading.current_thread()))
+
+    assert kind is ValueError
+    assert done.get(timeout=10) is not thread

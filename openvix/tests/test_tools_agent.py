@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 import tools_guest
 from waiting import eventually
 
-from openvix import wire
+from openvix import library, wire
 from openvix.qemu.channel import LARGEST, Channel
 
 pytestmark = tools_guest.needs_root
@@ -279,6 +280,22 @@ def test_init_and_the_agent_cannot_be_killed(channel):
     found = {said[2]: said[0] for said in listed(channel)}
     for pid in (1, found[b"openvix-tools"]):
         assert number(channel, "kill", "lab", pid) == errno.EPERM
+
+
+def test_a_thread_is_no_process_to_be_killed(channel, disk, tmp_path):
+    source = tmp_path / "threads.c"
+    source.write_text(
+        "#include <pthread.h>\n#include <unistd.h>\nstatic void *run(void *a) { pause(); return a; }\n"
+        "int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); pause(); return 0; }\n"
+    )
+    shutil.copy(library.compile_program([source], "threads"), disk / "opt/threads")
+    (pid,) = channel.call("run", "lab", ["/opt/threads", "threads"], [], answer="i")
+    eventually(lambda: ran(channel, "lab", f"test $(ls /proc/{pid}/task | wc -l) = 2") == 0)
+    assert ran(channel, "lab", f"ls /proc/{pid}/task > /tmp/tasks") == 0
+    (thread,) = {int(task) for task in (disk / "tmp/tasks").read_text().split()} - {pid}
+    assert number(channel, "kill", "lab", thread) == errno.ESRCH
+    assert channel.call("ended", pid, answer="ii") == [1, 0]
+    channel.call("kill", "lab", pid)
 
 
 def listed(channel):

@@ -400,10 +400,16 @@ int do_kill(struct value *values)
 {
     struct seen seen;
     char pid[32];
+    int process;
 
     snprintf(pid, sizeof pid, "%lld", (long long)values[0].number);
     if (!is_there(values[0].number, pid, &seen))
         return ESRCH;
+    /* The number of a thread is not that of a process, though kill() takes it for one. */
+    process = (int)syscall(SYS_pidfd_open, (pid_t)values[0].number, 0);
+    if (process < 0)
+        return ESRCH;
+    close(process);
     if (values[0].number == 1 || values[0].number == (forks ? getppid() : getpid()))
         return EPERM;
     return kill((pid_t)values[0].number, SIGKILL) ? errno : 0;

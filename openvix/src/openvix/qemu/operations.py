@@ -27,7 +27,7 @@ from openvix.guest.system import LONGEST_SCRIPT, PATH, QUOTED, SHELL, START_SECO
 from openvix.qemu.channel import Broken, Channel
 
 # What is read or written of a file at once: other requests get in between.
-PIECE = 1 << 20
+PIECE = 2 << 20
 # A file of no size, as those below /proc, is read to this length, as any is that grows meanwhile.
 SIZELESS = 16 << 20
 # No directory of a real guest has more.

@@ -297,7 +297,7 @@ def test_half_of_an_answer_is_not_believed_whatever_follows(guest, serve, folder
     assert program.communicate(timeout=60)[0] == (own / "page").read_text()
 
 
-def test_a_guest_that_holds_asks_nothing_until_it_is_asked_again(guest):
+def test_a_guest_that_holds_asks_nothing_until_it_is_asked_again(guest, serve):
     port = Port(guest.dial())
     port.send(b"SYNC", b"n" * 16)
     while port.receive() != (b"SYNC", b"n" * 16):
@@ -313,5 +313,5 @@ def test_a_guest_that_holds_asks_nothing_until_it_is_asked_again(guest):
     assert port.receive() == (b"SYNC", b"m" * 16)
     kind, body = port.receive()
     assert (kind, body[-16:]) == (b"FUSE", b"m" * 16)
-    program.kill()
-    program.communicate()
+    serve()
+    assert program.communicate(timeout=60)[0] == "iso\nweb\n"

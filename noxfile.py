@@ -284,7 +284,7 @@ def integration(session, version):
         }
         config = place / "tests" / "integration" / "integration_config.yml"
         config.write_text(json.dumps(variables), encoding="utf-8")
-        # All by one command, which takes longer to begin than a target does to run.
+        # All by one command: it takes seconds to begin.
         ansible_test(session, place, "integration", "--local", "--color", "no", "--continue-on-error", *targets)
 
 

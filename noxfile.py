@@ -60,6 +60,9 @@ sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", *wa
 """
 BOOTSTRAP_VERSIONS = ("24_2", "25_2")  # of ansible-core 2.19; of 2.20 and 2.21
 
+# Thousands of processes import what is compiled by the first of them, if that may keep it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
@@ -206,6 +209,8 @@ def compiler_package():
 
 def pytest(session, *arguments):
     """Run pytest, with three workers for each core since most tests wait rather than work; a test that hangs is ended with the traceback of every thread."""
+    # Else each worker would compile every test by itself, with its assertions rewritten.
+    session.run("pytest", "--collect-only", "-qq", *arguments, *session.posargs, silent=True, success_codes=[0, 5])
     session.run("pytest", f"--numprocesses={3 * (os.cpu_count() or 1)}", "--dist=worksteal", "--timeout=300", *arguments, *session.posargs)
 
 
@@ -282,23 +287,40 @@ def integration(session, version):
     """Run each integration target, on a world of its own."""
     session.install(f"ansible-core~={version}.0")
     install_openvix(session)
-    place = tree(session)
-    for target in session.posargs or INTEGRATION:
-        with world(session, place, target) as variables:
-            config = place / "tests" / "integration" / "integration_config.yml"
-            config.write_text(json.dumps(variables), encoding="utf-8")
-            ansible_test(session, place, "integration", "--local", "--color", "no", target)
+    place, targets = tree(session), session.posargs or INTEGRATION
+    with contextlib.ExitStack() as stack:
+        variables = {
+            "vix_library": session.run("openvix", "library", silent=True).strip(),
+            "openvix_worlds": {target: stack.enter_context(world(session, place, target)) for target in targets},
+            "openvix_world": "{{ openvix_worlds[ansible_play_role_names[0]] }}",  # a target is a role, the first of its play
+            "ansible_python_interpreter": stack.enter_context(warm_python(session, place)),
+        }
+        config = place / "tests" / "integration" / "integration_config.yml"
+        config.write_text(json.dumps(variables), encoding="utf-8")
+        # All by one command: it takes seconds to begin.
+        ansible_test(session, place, "integration", "--local", "--color", "no", "--continue-on-error", *targets)
+
+
+@contextlib.contextmanager
+def warm_python(session, place):
+    """Serve a Python that has imported already what modules have of Ansible, of which each module is a fork; yield its path."""
+    python = [f"{session.virtualenv.bin}/python", str(place / "tests" / "unit" / "warm_python.py")]
+    with (
+        tempfile.TemporaryDirectory(prefix="python-") as folder,
+        subprocess.Popen([*python, folder, "modules"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server,
+    ):
+        yield server.stdout.readline().decode().rstrip("\n")
 
 
 @contextlib.contextmanager
 def world(session, place, target):
-    """Serve a new world for an integration target, as its files/world.toml or tests/integration/world.toml says; yield the variables that name it."""
+    """Serve a new world for an integration target, as its files/world.toml or tests/integration/world.toml says; yield its folder."""
     tests = place / "tests" / "integration"
     own = tests / "targets" / target / "files" / "world.toml"
     with tempfile.TemporaryDirectory(prefix="world-") as folder:
         try:
             session.run("openvix", "start", str(own if own.exists() else tests / "world.toml"), "--directory", folder, silent=True)
-            yield {"vix_library": session.run("openvix", "library", silent=True).strip(), "openvix_world": folder}
+            yield folder
         finally:
             session.run("openvix", "stop", folder, silent=True)
 

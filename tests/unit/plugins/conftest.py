@@ -17,6 +17,8 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.display import Display
 
+from .. import warm_python
+
 
 @dataclasses.dataclass
 class Inventory:
@@ -94,13 +96,20 @@ def inventory(write_inventory, home, monkeypatch, capsys):
     return read
 
 
+@pytest.fixture(scope="session")
+def warm_controller(tmp_path_factory):
+    """A Python that runs Ansible's commands, by forks of one that has imported already what they import before they read Ansible's settings."""
+    with warm_python.running(tmp_path_factory.mktemp("controller"), "commands") as path:
+        yield path
+
+
 @pytest.fixture
-def run_ansible(home):
+def run_ansible(home, warm_controller):
     """Run one of Ansible's commands, and return what became of it."""
 
     def run(*command, **environment):
         path = pathlib.Path(sys.executable).with_name(command[0])
         variables = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0", **environment}
-        return subprocess.run([str(path), *command[1:]], env=variables, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run([warm_controller, str(path), *command[1:]], env=variables, capture_output=True, text=True, timeout=60, check=False)
 
     return run

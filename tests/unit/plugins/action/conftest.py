@@ -14,6 +14,8 @@ import sys
 
 import pytest
 
+from ... import warm_python
+
 # A VM host that Ansible takes for another machine, though files get there by a copy: it writes the size of each that is sent.
 ELSEWHERE = '''
 import os
@@ -58,8 +60,8 @@ class ActionModule(ActionBase):
 class Play:
     """Tasks that are run in a folder of their own. sent: the sizes of the files that were sent to the VM host, when it is another machine."""
 
-    def __init__(self, folder, connection):
-        self.folder, self._connection, self._log = folder, connection, folder / "sent"
+    def __init__(self, folder, connection, controller, python):
+        self.folder, self._connection, self._log, self._controller, self._python = folder, connection, folder / "sent", controller, python
         (folder / "connection").mkdir(parents=True)
         (folder / "connection" / "elsewhere.py").write_text(ELSEWHERE.format(log=str(self._log)))
         (folder / "actions").mkdir()
@@ -87,7 +89,7 @@ class Play:
         # Of a host that Ansible made up itself the connection could not be chosen.
         play = {
             "hosts": "machine",
-            "vars": {"ansible_python_interpreter": sys.executable},
+            "vars": {"ansible_python_interpreter": self._python},
             "connection": self._connection,
             "gather_facts": False,
             "tasks": [*listed, {"write_results": {"results": results}, "no_log": True}],
@@ -102,24 +104,33 @@ class Play:
         places = {"ANSIBLE_ACTION_PLUGINS": "actions", "ANSIBLE_CONNECTION_PLUGINS": "connection", "ANSIBLE_LOCAL_TEMP": "local"}
         variables = {**os.environ, **places, "ANSIBLE_REMOTE_TMP": str(self.folder / "remote"), "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0", **environment}
         program = str(pathlib.Path(sys.executable).with_name(command[0]))
-        done = subprocess.run([program, *command[1:]], cwd=self.folder, env=variables, capture_output=True, text=True, timeout=280, check=False)
+        done = subprocess.run(
+            [self._controller, program, *command[1:]], cwd=self.folder, env=variables, capture_output=True, text=True, timeout=280, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
 
+@pytest.fixture(scope="session")
+def python(tmp_path_factory):
+    """The Python of the VM host: a fork of one that has imported what modules have of Ansible."""
+    with warm_python.running(tmp_path_factory.mktemp("python")) as path:
+        yield path
+
+
 @pytest.fixture(params=["local", "elsewhere"])
-def play(request, tmp_path):
-    return Play(tmp_path / "play", request.param)
+def play(request, tmp_path, warm_controller, python):
+    return Play(tmp_path / "play", request.param, warm_controller, python)
 
 
 @pytest.fixture
-def local(tmp_path):
-    return Play(tmp_path / "play", "local")
+def local(tmp_path, warm_controller, python):
+    return Play(tmp_path / "play", "local", warm_controller, python)
 
 
 @pytest.fixture
-def elsewhere(tmp_path):
-    return Play(tmp_path / "play", "elsewhere")
+def elsewhere(tmp_path, warm_controller, python):
+    return Play(tmp_path / "play", "elsewhere", warm_controller, python)
 
 
 @pytest.fixture

@@ -1,0 +1,123 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A script does on a warm Python what it does on Python."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+
+import pytest
+
+from . import warm_python
+
+ALL = """
+import os, sys
+print(sys.argv[1:], sys.path[0] == os.path.dirname(__file__), __name__, os.getcwd(), os.environ["WORD"], sys.stdin.read())
+print("aside", file=sys.stderr)
+with open("made", "w") as file:
+    os.fchmod(file.fileno(), 0o666 & ~os.umask(0))
+"""
+LATE = """
+import atexit, threading, time
+atexit.register(print, "last")
+threading.Thread(target=lambda: (time.sleep(0.1), print("late"))).start()
+print("first")
+"""
+WAITING = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(300)\n"
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory):
+    with warm_python.running(tmp_path_factory.mktemp("a place")) as path:
+        yield path
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a script by a Python; return what became of it."""
+
+    def run(python, text, *arguments, **options):
+        script = tmp_path / "script.py"
+        script.write_text(text)
+        return subprocess.run([python, str(script), *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path, **options)
+
+    return run
+
+
+def told(done):
+    return done.returncode, done.stdout, done.stderr.splitlines()[-1:]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print('done')",
+        "raise SystemExit(7)",
+        "raise SystemExit(300)",
+        "import sys; sys.exit('it went wrong')",
+        "1 / 0",
+        "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+        "import os; os._exit(5)",
+        LATE,
+    ],
+)
+def test_a_script_ends_as_it_would(warm, run, text):
+    assert told(run(warm, text)) == told(run(sys.executable, text))
+
+
+def test_a_script_has_all_that_it_is_given(warm, run, tmp_path):
+    results = [
+        (told(run(python, ALL, "a word", "", env={"WORD": "as it is"}, input="said", umask=0o027)), (tmp_path / "made").stat().st_mode)
+        for python in (warm, sys.executable)
+    ]
+
+    assert results[0] == results[1]
+    assert (results[0][0][0], results[0][1] & 0o777) == (0, 0o640)
+
+
+def test_what_is_no_file_is_run_by_python_itself(warm):
+    done = subprocess.run([warm, "-c", "import sys; print('ansible.module_utils.basic' in sys.modules)"], capture_output=True, text=True, check=True)
+    asked = subprocess.run([warm], input="print('by input')", capture_output=True, text=True, check=True)
+
+    assert (done.stdout, asked.stdout) == ("False\n", "by input\n")
+
+
+def test_a_script_finds_what_modules_have_of_ansible_and_nothing_of_a_controller(warm, run):
+    known = run(warm, "import sys; print('ansible.module_utils.basic' in sys.modules); import ansible.modules.file")
+    lacking = run(warm, "import ansible.constants")
+
+    assert (known.stdout, known.returncode) == ("True\n", 0)
+    assert "ModuleNotFoundError: No module named 'ansible.constants'" in lacking.stderr
+
+
+def test_a_command_finds_what_it_imports_before_it_reads_settings_and_reads_them_itself(run, tmp_path):
+    script = "import sys; print([name in sys.modules for name in ('jinja2.nativetypes', 'ansible.module_utils.basic', 'ansible.constants')])\n"
+    reading = f"{script}from ansible import constants; print(constants.DEFAULT_FORKS)"
+    with warm_python.running(tmp_path, "commands") as path:
+        done = run(path, reading, env={**os.environ, "ANSIBLE_FORKS": "23"})
+
+    assert done.stdout == "[True, True, False]\n23\n"
+
+
+def test_a_script_ends_with_whoever_asked_for_it(warm, tmp_path):
+    (tmp_path / "script.py").write_text(WAITING)
+    with subprocess.Popen([warm, str(tmp_path / "script.py")], stdout=subprocess.PIPE, text=True) as asking:
+        script = int(asking.stdout.readline())
+        ended = os.pidfd_open(script)
+        asking.kill()
+        assert select.select([ended], [], [], 60)[0]  # it has ended
+    os.close(ended)
+
+
+def test_nothing_is_left_of_the_server(run, tmp_path):
+    with warm_python.running(tmp_path) as path:
+        parent = int(run(path, "import os; print(os.getppid())").stdout)
+        assert run(path, "").returncode == 0
+
+    assert run(path, "").returncode != 0
+    assert not os.path.exists(f"/proc/{parent}")

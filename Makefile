@@ -26,7 +26,7 @@ demo: .venv/ready
 	@.ci/demo
 
 test-qemu: .venv/ready
-	@$(NOX) -s qemu -- $(ARGS)
+	@$(NOX) -t test-qemu -- $(ARGS)
 
 test: .venv/ready
 	@$(AT_ONCE) test-first test-beside; code=$$?; $(NOX) -s left_out -- test; exit $$code

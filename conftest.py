@@ -11,6 +11,7 @@ import importlib.util
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -40,4 +41,6 @@ def place_collection():
     init_plugin_loader([str(tree)])
 
 
+# What a shell without job control starts in the background ignores SIGINT, and so does what that starts: tests interrupt theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 place_collection()

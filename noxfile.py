@@ -326,11 +326,12 @@ def world(session, place, target):
 
 
 @nox.session
-def qemu(session):
+@on(RUN[-1:], "test-qemu")
+def qemu(session, version):
     """Run what needs real machines: OpenVIX's own tests of them, and the contract tests once more. Skipped where QEMU is absent."""
     if not shutil.which(EMULATOR):
         session.skip(f"{EMULATOR} is not installed: apt install {' '.join(EMULATOR_PACKAGES)}")
-    session.install(f"ansible-core~={RUN[-1]}.0", *TESTERS)
+    session.install(f"ansible-core~={version}.0", *TESTERS)
     install_openvix(session)
     session.run("openvix", "guest", "build")
     # Each machine keeps a processor busy while it boots.

@@ -11,9 +11,9 @@ AT_ONCE := $(MAKE) --no-print-directory --jobs=2 --keep-going
 
 help:
 	@echo 'make demo     three simulated machines, driven by a playbook'
-	@echo 'make test     every test; the last lines say what this machine could not run'
+	@echo 'make test     the tests; the last lines say what this machine could not run, and what the next two do'
 	@echo 'make test-qemu   what needs real machines, where QEMU is installed'
-	@echo 'make check    the rest: lint, docs, the README, sanity, build, the other ansible-cores, the C library with sanitizers'
+	@echo 'make check    the rest: lint, docs, guides, the README, sanity, build, the controller on each ansible-core, the C library with sanitizers'
 	@echo 'make units    the unit tests alone; ARGS="-k power" goes to pytest'
 	@echo 'make lint     ruff, yamllint, ansible-lint, the changelog, the documentation, licences, facts, C warnings'
 	@echo 'make docs     the documentation site, in build/site/'
@@ -34,8 +34,9 @@ test: .venv/ready
 check: .venv/ready
 	@$(AT_ONCE) check-first check-beside; code=$$?; $(NOX) -s left_out; exit $$code
 
+# What keeps every processor busy gives way to what keeps one busy, and so ends with it.
 test-first check-first: %-first: .venv/ready
-	@$(NOX) -t $*
+	@nice -n 5 $(NOX) -t $*
 
 # What waits more than it works, and is shown when it is over.
 test-beside check-beside: .venv/ready

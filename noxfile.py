@@ -31,8 +31,9 @@ CORES = {"2.19": ("3.11", "3.12", "3.13"), "2.20": ("3.12", "3.13", "3.14"), "2.
 # The oldest Python of a VM host that an ansible-core manages, which its modules are then tested on; the newest runs them on its own.
 OLDEST = {"2.19": "3.8", "2.20": "3.9"}
 TESTS = ("tests/unit", "tests/contract")
-# What asks an ansible-core for more than to parse options: the rest is the same on each, and has to run on one.
+# What asks an ansible-core for more than to parse options, and so is run on each; what shows the guides as they stand; the rest has to run on one.
 CONTROLLER_TESTS = ("tests/unit/plugins/action", "tests/unit/plugins/inventory", "tests/unit/plugins/plugin_utils", "tests/contract")
+GUIDE_TESTS = ("tests/unit/test_guides.py",)
 OWN_TESTS = "openvix/tests"
 
 # A release of these may add rules: a change here, not a red run on another day.
@@ -254,20 +255,22 @@ def fuzz(session):
 @nox.session
 @on(RUN[:1], "test")
 def units(session, version):
-    """Run the unit tests, OpenVIX's own with the oldest ansible-core only."""
+    """Run the unit tests, OpenVIX's own with the oldest ansible-core only; what runs on the controller is tested by integration, and by controller on each."""
     session.install(f"ansible-core~={version}.0", *TESTERS)
     install_openvix(session)
     host = PYTHONS.get(OLDEST.get(version))
-    pytest(session, "-m", "not qemu", *([f"--target-python={host}"] if host else []), *TESTS, *([OWN_TESTS] if version == RUN[0] else []))
+    # Whoever asks for some of them may ask for any.
+    left = () if session.posargs else (f"--ignore={path}" for path in (*CONTROLLER_TESTS, *GUIDE_TESTS))
+    pytest(session, "-m", "not qemu", *left, *([f"--target-python={host}"] if host else []), *TESTS, *([OWN_TESTS] if version == RUN[0] else []))
 
 
 @nox.session
-@on(RUN[1:], "check")
+@on(RUN, "check")
 def controller(session, version):
-    """Run the unit tests of what runs on the controller."""
+    """Run the unit tests of what runs on the controller, and with the oldest ansible-core what the guides show."""
     session.install(f"ansible-core~={version}.0", *TESTERS)
     install_openvix(session)
-    pytest(session, *CONTROLLER_TESTS)
+    pytest(session, *CONTROLLER_TESTS, *(GUIDE_TESTS if version == RUN[0] else ()))
 
 
 @nox.session
@@ -460,5 +463,10 @@ def build(session):
 @nox.session(tags=["left-out"], venv_backend="none")
 def left_out(session):
     """Say in the last lines what this machine could not run, and after "make test" what that leaves to "make check"."""
-    rest = ["lint, the documentation, sanity, the Galaxy artefact, the other ansible-cores and the sanitizers: make check"] if session.posargs else []
+    rest = [
+        "the unit tests of what runs on the controller, on each ansible-core, and what the guides show: make check",
+        "lint, the documentation, sanity, the Galaxy artefact and the sanitizers: make check",
+        "what needs real machines: make test-qemu",
+    ]
+    rest = rest if session.posargs else []
     atexit.register(print_left_out, [*rest, *sentences_left_out()])

@@ -59,7 +59,7 @@ def serve(folder):
 
 def watch(connection):
     """Start what is asked for, end it when whoever asked ends, and tell how it ended."""
-    size, descriptors, dummy, dummy = socket.recv_fds(connection, WORD, 3)
+    size, descriptors = socket.recv_fds(connection, WORD, 3)[:2]
     request = b""
     while len(request) < int.from_bytes(size, "big"):
         request += connection.recv(int.from_bytes(size, "big") - len(request))

@@ -36,7 +36,7 @@ check: .venv/ready
 
 # What keeps every processor busy gives way to what keeps one busy, and so ends with it.
 test-first check-first: %-first: .venv/ready
-	@nice -n 5 $(NOX) -t $*
+	@nice -n 19 $(NOX) -t $*
 
 # What waits more than it works, and is shown when it is over.
 test-beside check-beside: .venv/ready

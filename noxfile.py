@@ -302,6 +302,7 @@ def integration(session, version):
             "openvix_worlds": {target: stack.enter_context(world(session, place, target)) for target in targets},
             "openvix_world": "{{ openvix_worlds[ansible_play_role_names[0]] }}",  # a target is a role, the first of its play
             "ansible_python_interpreter": stack.enter_context(warm_python(session, place)),
+            "ansible_remote_tmp": stack.enter_context(tempfile.TemporaryDirectory(prefix="remote-")),  # a user of a service may have no home
         }
         config = place / "tests" / "integration" / "integration_config.yml"
         config.write_text(json.dumps(variables), encoding="utf-8")

@@ -12,6 +12,7 @@ import shutil
 import time
 
 import pytest
+import real_machines
 from waiting import eventually
 
 from openvix.qemu import emulator, image, seed
@@ -19,10 +20,7 @@ from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.emulator import Emulator, Hardware, Software
 from openvix.qemu.qmp import Qmp
 
-pytestmark = [
-    pytest.mark.qemu,
-    pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or image.find() is None, reason="QEMU is not installed here, or there is no guest image"),
-]
+pytestmark = real_machines.NEEDED
 
 SECONDS = 120
 ACCOUNTS = [

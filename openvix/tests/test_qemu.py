@@ -17,16 +17,14 @@ import time
 from pathlib import Path
 
 import pytest
+import real_machines
 from waiting import eventually
 from wire_client import Client
 
 from openvix import control, facts, holding, place
-from openvix.qemu import emulator, image
+from openvix.qemu import emulator
 
-pytestmark = [
-    pytest.mark.qemu,
-    pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or image.find() is None, reason="QEMU is not installed here, or there is no guest image"),
-]
+pytestmark = real_machines.NEEDED
 
 OFF, ON = facts.VIX_POWERSTATE_POWERED_OFF, facts.VIX_POWERSTATE_POWERED_ON
 READY, PAUSED, SUSPENDED = ON | facts.VIX_POWERSTATE_TOOLS_RUNNING, ON | facts.VIX_POWERSTATE_PAUSED, facts.VIX_POWERSTATE_SUSPENDED

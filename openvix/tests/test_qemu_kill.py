@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
+import real_machines
 from waiting import eventually
 from wire_client import Client
 
 from openvix import control, facts, holding
-from openvix.qemu import emulator, image
+from openvix.qemu import emulator
 from openvix.qemu.disk import Disk
 
-pytestmark = [
-    pytest.mark.qemu,
-    pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or image.find() is None, reason="QEMU is not installed here, or there is no guest image"),
-]
+pytestmark = real_machines.NEEDED
 
 OFF, ON, SUSPENDED = "powered_off", "powered_on", "suspended"
 # What brings a machine that is off to where the operation begins, and the operation.

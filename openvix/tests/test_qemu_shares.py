@@ -7,20 +7,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 import pytest
+import real_machines
 from test_qemu import ACCOUNTS, OFF, SUSPENDED, Machine, digest
 from waiting import eventually
 from wire_client import Client
 
 from openvix import facts
-from openvix.qemu import emulator, image
 
-pytestmark = [
-    pytest.mark.qemu,
-    pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or image.find() is None, reason="QEMU is not installed here, or there is no guest image"),
-]
+pytestmark = real_machines.NEEDED
 
 WRITE = facts.VIX_SHAREDFOLDER_WRITE_ACCESS
 # Counts in a file that it opens once, until it is told to stop or cannot.

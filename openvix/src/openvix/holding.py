@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Locks that a process holds as long as it lives: by them it is found again, and by no number that another process may have later."""
+"""Locks that a process holds as long as it lives: by them it is found again, and ended, and by no number that another process may have later."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import fcntl
 import os
 import select
 import signal
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 END_SECONDS = 10
@@ -49,13 +50,21 @@ def holders(lock: Path) -> list[int]:
 
 def end_holders(lock: Path):
     """Kill the processes that have this lock open, and return once they are gone."""
-    for pid in holders(lock) if is_held(lock) else ():
+    if is_held(lock):
+        end(lambda: holders(lock), END_SECONDS)
+
+
+def end(find: Callable[[], Collection[int]], seconds: float):
+    """Kill the processes whose ids find() returns, and return once they are gone, or after so many seconds for each."""
+    handles = []
+    for pid in find():
         with contextlib.suppress(ProcessLookupError):
-            handle = os.pidfd_open(pid)
-            try:
-                # Asked again with the handle open: it is of this process and of no later one with the same number.
-                if pid in holders(lock):
-                    signal.pidfd_send_signal(handle, signal.SIGKILL)
-                    select.select([handle], [], [], END_SECONDS)
-            finally:
-                os.close(handle)
+            handles.append((pid, os.pidfd_open(pid)))
+    # Asked again with the handles open: they are of these processes and of no later ones with the same numbers.
+    still = find()
+    for pid, handle in handles:
+        if pid in still:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+            select.select([handle], [], [], seconds)
+        os.close(handle)

@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import select
-import signal
 import socket
 import sys
 import time
 from pathlib import Path
 
-from openvix import holding, inventory
+from openvix import holding, inventory, sockets
 
 # The daemon is started by whoever needs it, from any environment: it finds its package without the help of that environment.
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
@@ -142,7 +140,7 @@ def sandboxed(folder: Path) -> set[int]:
 
 def emulating(folder: Path) -> set[int]:
     """Return the ids of the processes that real machines somewhere in this folder run in."""
-    return {pid for lock in _machine_locks(folder) for pid in holding.holders(lock) if holding.is_held(lock)}
+    return {pid for lock in _machine_locks(folder) if holding.is_held(lock) for pid in holding.holders(lock)}
 
 
 def end_emulating(folder: Path):
@@ -158,18 +156,7 @@ def _machine_locks(folder: Path) -> list[Path]:
 
 def end_sandboxed(folder: Path):
     """Kill the processes that sandboxed() finds, and return once they are gone."""
-    handles = []
-    for pid in sandboxed(folder):
-        with contextlib.suppress(ProcessLookupError):
-            handles.append((pid, os.pidfd_open(pid)))
-    # Asked again with the handles open: they are of these processes and of no later ones with the same numbers.
-    still = sandboxed(folder)
-    for pid, handle in handles:
-        if pid in still:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-            select.select([handle], [], [], END_SECONDS)
-        os.close(handle)
+    holding.end(lambda: sandboxed(folder), END_SECONDS)
 
 
 def _running() -> list[int]:
@@ -181,30 +168,11 @@ def _identity(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def near(world: Path, act):
-    """Call act(address) with an address of the world's socket that is short enough for sun_path."""
-    folder = os.open(world / "run", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        return act(f"/proc/self/fd/{folder}/socket")
-    finally:
-        os.close(folder)
-
-
 def listen(world: Path) -> socket.socket:
     """Return a listening socket of this world; its lock must be held."""
-    (world / "run" / "socket").unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    near(world, listener.bind)
-    listener.listen(128)
-    return listener
+    return sockets.listen(world / "run" / "socket", 128)
 
 
 def dial(world: Path) -> socket.socket:
     """Return a connection to the daemon of this world, or raise OSError when there is none."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        near(world, connection.connect)
-    except OSError:
-        connection.close()
-        raise
-    return connection
+    return sockets.dial(world / "run" / "socket")

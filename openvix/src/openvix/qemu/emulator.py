@@ -18,7 +18,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix import holding, journal
+from openvix import holding, journal, sockets
 
 PROGRAM = "qemu-system-x86_64"
 LOCK, HARDWARE, COMPLAINTS = "qemu.lock", "hardware.json", "qemu.log"
@@ -69,10 +69,10 @@ class Emulator:
             except BlockingIOError:
                 raise CannotStart("another QEMU runs the machine") from None
             complaints = held.enter_context(open(self._folder / COMPLAINTS, "wb"))
-            sockets = [held.enter_context(self._listener(name)) for name in SOCKETS]
+            listening = {name: held.enter_context(sockets.listen(self._folder / name, 1)).fileno() for name in SOCKETS}
             # Written first: a daemon that is killed now leaves a QEMU of which it is known what it runs on.
             self.remember(hardware)
-            command = self._command(hardware, software, disk, {name: each.fileno() for name, each in zip(SOCKETS, sockets, strict=True)})
+            command = self._command(hardware, software, disk, listening)
             command += ["-loadvm", tag] if tag else []
             command += ["-S"] if paused else []
             try:
@@ -82,7 +82,7 @@ class Emulator:
                     stdout=complaints,
                     stderr=complaints,
                     # It holds the lock and listens as long as it lives.
-                    pass_fds=[lock, *(each.fileno() for each in sockets)],
+                    pass_fds=[lock, *listening.values()],
                     start_new_session=True,
                     cwd="/",
                 )
@@ -106,13 +106,7 @@ class Emulator:
 
     def dial(self, name: str) -> socket.socket:
         """Return a connection to one of its sockets. Raises OSError."""
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self._near(name, connection.connect)
-        except OSError:
-            connection.close()
-            raise
-        return connection
+        return sockets.dial(self._folder / name)
 
     def end(self):
         """Kill it, if it runs, and return once it is gone; what it complained of stays."""
@@ -137,22 +131,7 @@ class Emulator:
             return lines[-1] if lines else ""
         return ""
 
-    def _listener(self, name: str) -> socket.socket:
-        (self._folder / name).unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._near(name, listener.bind)
-        listener.listen(1)
-        return listener
-
-    def _near(self, name: str, act):
-        """Call act(address) with an address of a socket that is short enough for sun_path."""
-        folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            return act(f"/proc/self/fd/{folder}/{name}")
-        finally:
-            os.close(folder)
-
-    def _command(self, hardware: Hardware, software: Software, disk: Path, sockets: dict[str, int]) -> list[str]:
+    def _command(self, hardware: Hardware, software: Software, disk: Path, listening: dict[str, int]) -> list[str]:
         drive = {
             "driver": "qcow2",
             "node-name": "disk0",
@@ -160,7 +139,7 @@ class Emulator:
             # What is flushed goes to the host and no further: that outlives every process, and a snapshot takes a tenth of the time.
             "file": {"driver": "file", "filename": str(disk), "cache": {"no-flush": True}},
         }
-        chardevs = [("-chardev", f"socket,id={name},fd={number},server=on,wait=off") for name, number in sockets.items()]
+        chardevs = [("-chardev", f"socket,id={name},fd={number},server=on,wait=off") for name, number in listening.items()]
         ports = [("-device", f"virtserialport,chardev={name},name=openvix.{name}") for name in PORTS]
         accelerator = "tcg,tb-size=32" if hardware.accelerator == "tcg" else hardware.accelerator
         return [

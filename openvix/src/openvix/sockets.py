@@ -1,0 +1,41 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Unix sockets whose paths may be too long for sun_path: they are reached through their directory, which is open."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+
+def listen(path: Path, backlog: int) -> socket.socket:
+    """Return a listening socket in the place of whatever is there."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    _near(path, listener.bind)
+    listener.listen(backlog)
+    return listener
+
+
+def dial(path: Path) -> socket.socket:
+    """Return a connection to the one that listens there, or raise OSError when nobody does."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _near(path, connection.connect)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _near(path: Path, act: Callable[[str], object]):
+    """Call act(address) with an address of this socket that is short enough."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        act(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)

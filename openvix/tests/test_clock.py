@@ -32,6 +32,7 @@ def test_tools_come_when_the_boot_and_their_own_time_have_passed(openvix, client
     vm = openvix.add_vm("web", boot_seconds=30, tools_seconds=10)
     client.items("VixVM_PowerOn", vm, 0, [])
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 300)
+    client.connection.receive(waiting, wire.ACCEPTED)
     openvix.advance(39)
     assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_ON
     assert not is_done(client, waiting)
@@ -43,9 +44,23 @@ def test_tools_come_when_the_boot_and_their_own_time_have_passed(openvix, client
 def test_a_timeout_of_vix_goes_by_the_same_time(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="never")
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 300)
+    client.connection.receive(waiting, wire.ACCEPTED)
     openvix.advance(299)
     assert not is_done(client, waiting)
     openvix.advance(1)
+    assert client.connection.wait(waiting)[0] == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+
+
+@stepped
+def test_a_timeout_counts_from_the_arrival_of_the_call(openvix, client):
+    """However late a thread comes to it."""
+    vm = openvix.add_vm("web", power=ON, tools="never")
+    openvix.fault(call="VixVM_WaitForToolsInGuest", delay=10, times=1)
+    waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 15)
+    client.connection.receive(waiting, wire.ACCEPTED)
+    openvix.advance(10)
+    assert not is_done(client, waiting)
+    openvix.advance(5)
     assert client.connection.wait(waiting)[0] == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
 
 
@@ -67,13 +82,15 @@ def test_an_orderly_stop_and_a_delay_end_by_the_clock(openvix, client):
     openvix.fault(call="VixVM_PowerOff", delay=10, times=1)
     job = client.connection.begin("VixVM_PowerOff", vm, facts.VIX_VMPOWEROP_FROM_GUEST)
     client.connection.receive(job, wire.ACCEPTED)
-    while not any(frame[0] == wire.EVENT for frame in client.connection._received.get(job, [])):
-        # The thread of the job may not sleep yet.
-        openvix.advance(1)
-        is_done(client, job)
+    openvix.advance(9)
+    assert not is_done(client, job)
+    openvix.advance(1)
+    client.connection.receive(job, wire.EVENT)
+    openvix.advance(19)
+    assert not is_done(client, job)
     assert openvix.vms == {vm: ON}
-    while not is_done(client, job):
-        openvix.advance(1)
+    openvix.advance(1)
+    assert client.connection.wait(job)[0] == 0
     assert openvix.vms == {vm: OFF}
 
 

@@ -23,8 +23,8 @@ class RealClock:
         """Wait on a condition that is held, at most until this time (None: for ever); it may return early."""
         condition.wait(None if until is None else max(until - self.now(), 0.001))
 
-    def sleep(self, seconds: float):
-        time.sleep(seconds)
+    def sleep_until(self, until: float):
+        time.sleep(max(until - self.now(), 0))
 
 
 class SteppedClock:
@@ -61,8 +61,8 @@ class SteppedClock:
             if not self._waiting[condition]:
                 del self._waiting[condition]
 
-    def sleep(self, seconds: float):
-        until, condition = self._now + seconds, threading.Condition()
+    def sleep_until(self, until: float):
+        condition = threading.Condition()
         with condition:
             while until > self._now:
                 self.wait(condition, until)

@@ -29,10 +29,12 @@ AT_ONCE = ("VixHost_Connect", "VixHost_FindItems")
 class Call:
     """One call of a client: who asks, for what, and how it is answered."""
 
-    __slots__ = ("_fault", "answer", "arguments", "client", "number", "record", "world")
+    __slots__ = ("_fault", "answer", "arguments", "client", "number", "record", "since", "world")
 
     def __init__(self, client, number: int, function: str, arguments: list):
         self.client, self.world, self.number = client, client.world, number
+        # What a call may last is counted from its arrival, whenever a thread comes to it.
+        self.since = self.world.clock.now()
         self.answer, self.arguments, machine = calls.understand(client, function, arguments)
         self.record = [client.pid, function, machine and machine.path, None]
         self.world.calls.append(self.record)
@@ -73,7 +75,7 @@ class Call:
             hands.give(self._finish_late, fault)
 
     def _finish_late(self, fault: Fault):
-        self.world.clock.sleep(fault.delay)
+        self.world.clock.sleep_until(self.since + fault.delay)
         self._finish(fault)
 
     def _finish(self, fault: Fault):

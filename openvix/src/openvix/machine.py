@@ -176,14 +176,16 @@ class Machine:
     def linger(self, call, doing: int = 0, snapshot: bool = False):
         """Take as long as an operation takes on this VM, and show meanwhile what is being done."""
         self.doing = doing
-        call.progress()
         settings = self.settings
-        self.clock.sleep(settings["snapshot_seconds"] if snapshot and settings["snapshot_seconds"] is not None else settings["operation_seconds"])
+        seconds = settings["snapshot_seconds"] if snapshot and settings["snapshot_seconds"] is not None else settings["operation_seconds"]
+        end = self.clock.now() + seconds
+        call.progress()
+        self.clock.sleep_until(end)
 
     def pace(self) -> Callable[[int], None] | None:
         """Return what takes as long as copying so many bytes takes, None when that takes no time."""
         speed = self.settings["copy_speed"]
-        return (lambda size: self.clock.sleep(size / speed)) if speed else None
+        return (lambda size: self.clock.sleep_until(self.clock.now() + size / speed)) if speed else None
 
     def require_on(self):
         if not self.is_on:

@@ -83,9 +83,10 @@ def stop_softly(vm: Machine, call, reset: bool):
             raise Failure(facts.VIX_E_POWEROP_SCRIPTS_NOT_AVAILABLE)
         run, obeyed = vm.run, vm.settings["soft_stop"] == "obeyed"
         vm.stopping = obeyed
+        stopped = vm.clock.now() + vm.settings["stop_seconds"]
         call.progress()
     itself = obeyed and vm.guest.stop(reset)
-    end = vm.clock.now() + vm.settings["stop_seconds"] if obeyed and not itself else None
+    end = stopped if obeyed and not itself else None
     try:
         with vm.changed:
             # A request that is ignored lasts as long as this run of the VM, or the client that waits for it.
@@ -104,7 +105,7 @@ def stop_softly(vm: Machine, call, reset: bool):
 def wait_for_tools(vm: Machine, call, seconds: int):
     """Return once Tools run; after so many seconds (0 or less: never) raise 3000 (semantics.md section 16)."""
     vm.settled()
-    end = vm.clock.now() + seconds if seconds > 0 else None
+    end = call.since + seconds if seconds > 0 else None
     with vm.changed:
         times_off, was_on = vm.times_off, vm.is_on
         while not vm.tools_run():

@@ -54,7 +54,7 @@ def _quietly(work, vm: Machine, is_over):
 
 def _upgrade(vm: Machine, is_over):
     run = vm.run
-    vm.clock.sleep(vm.settings["operation_seconds"])
+    vm.clock.sleep_until(vm.clock.now() + vm.settings["operation_seconds"])
     if vm.run is not run:
         raise Failure(facts.VIX_E_TOOLS_INSTALL_CANCELLED)
     vm.change_settings({"tools": "installed"})

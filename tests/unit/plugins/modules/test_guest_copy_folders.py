@@ -134,7 +134,7 @@ def test_the_number_of_calls_does_not_grow_with_that_of_files(openvix, copy, srv
 @pytest.mark.parametrize("mode", ["0640", "u=rw,g=r,o=", "u+x"])
 def test_modes_are_set_and_minded_of_each_file(openvix, ladder, copy, web, srv, site, mode):
     copy(directory_mode="0700")
-    done = ladder("guest_copy", lambda: mode_of(srv / "www/empty"), vm=web, src=f"{site}/", dest="/srv/www", mode=mode, owner=str(os.geteuid()), **LOGIN)
+    done = ladder("guest_copy", lambda: mode_of(srv / "www/empty"), vm=web, src=f"{site}/", dest="/srv/www", mode=mode, owner="0", **LOGIN)
 
     assert (done["copied"], facts(done)["before"]["attributes"]) == ([], sorted(FILES))
     assert {mode_of(path) for path in srv.rglob("*") if path.is_file()} == {0o744 if mode == "u+x" else 0o640}

@@ -302,10 +302,12 @@ def integration(session, version):
             "openvix_worlds": {target: stack.enter_context(world(session, place, target)) for target in targets},
             "openvix_world": "{{ openvix_worlds[ansible_play_role_names[0]] }}",  # a target is a role, the first of its play
             "ansible_python_interpreter": stack.enter_context(warm_python(session, place)),
-            "ansible_remote_tmp": stack.enter_context(tempfile.TemporaryDirectory(prefix="remote-")),  # a user of a service may have no home
         }
-        config = place / "tests" / "integration" / "integration_config.yml"
-        config.write_text(json.dumps(variables), encoding="utf-8")
+        tests = place / "tests" / "integration"
+        (tests / "integration_config.yml").write_text(json.dumps(variables), encoding="utf-8")
+        # A user of a service may have no home; what a target starts of Ansible reads this as well.
+        remote = stack.enter_context(tempfile.TemporaryDirectory(prefix="remote-"))
+        (tests / "integration.cfg").write_text(f"[defaults]\nremote_tmp = {remote}\n", encoding="utf-8")
         # All by one command: it takes seconds to begin.
         ansible_test(session, place, "integration", "--local", "--color", "no", "--continue-on-error", *targets)
 

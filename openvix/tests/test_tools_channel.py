@@ -336,7 +336,7 @@ def lying(**answers):
     return guest(answer)
 
 
-@pytest.mark.parametrize("form", ["..", ".", "", "{outside}/secret", "{outside}/new", "../outside/secret", "a\0b"])
+@pytest.mark.parametrize("form", ["..", ".", "", "{outside}/secret", "{outside}/new", "../outside/secret", "a\0b", "x" * 256])
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path, outside, form):
     # Nothing but this test's own directory is ever named: what does not refuse a name writes there.
     name = os.fsencode(form.format(outside=outside))
@@ -374,15 +374,50 @@ def test_a_tree_without_an_end_is_refused(tmp_path):
         assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == facts.VIX_E_FILE_NAME_TOO_LONG
 
 
-def test_a_directory_without_an_end_is_refused(monkeypatch):
-    monkeypatch.setattr("openvix.qemu.operations.ENTRIES", 50_000)
+def named(first, name, kind=FILE):
+    """What a directory says of many files."""
+    return [value for number in range(first, first + 10_000) for value in (name % number, kind, 0, 0, 0)]
 
-    def forever(account, base, rest, cookie):
-        return [cookie + 1, *(value for number in range(10_000) for value in (b"%d" % (cookie * 10_000 + number), FILE, 0, 0, 0))]
 
-    for said in (forever, [1]):
-        with lying(list=said) as channel:
-            assert code(tools_guest.Told(channel).list_directory, LAB, "/") == facts.VIX_E_FILE_ERROR
+@pytest.mark.parametrize(
+    "said",
+    [
+        lambda account, base, rest, cookie: [cookie + 1, *named(cookie * 10_000, b"%d")],
+        lambda account, base, rest, cookie: [cookie + 1, *named(cookie * 10_000, b"%0255d")],
+        lambda account, base, rest, cookie: [cookie + 1, *named(0, b"%d")],
+        [1],
+    ],
+    ids=["short", "long", "the same", "nothing"],
+)
+def test_a_directory_without_an_end_is_refused_before_it_takes_much_memory(said):
+    asked = []
+
+    def answer(*values):
+        asked.append(values)
+        return said(*values) if callable(said) else said
+
+    with lying(list=answer) as channel:
+        assert code(tools_guest.Told(channel).list_directory, LAB, "/") == facts.VIX_E_FILE_ERROR
+    assert len(asked) <= 26
+
+
+def test_directories_in_one_another_are_refused_when_their_names_together_take_too_much(tmp_path, monkeypatch):
+    monkeypatch.setattr("openvix.qemu.operations.NAMES", 5_000_000)
+    with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=lambda account, base, rest, cookie: [0, *named(0, b"%05d", DIRECTORY)]) as channel:
+        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == facts.VIX_E_FILE_ERROR
+    assert (tmp_path / "tree/00000/00000/00000").is_dir()
+    assert not (tmp_path / "tree/00000/00000/00000/00000/00000").exists()
+
+
+def test_as_many_files_as_a_disk_has_room_for_are_listed():
+    def said(account, base, rest, cookie):
+        return [cookie + 1 if cookie < 13 else 0, *named(cookie * 10_000, b"%070d")]
+
+    with lying(list=said) as channel:
+        found = tools_guest.Told(channel).list_directory(LAB, "/")
+    assert len(found) == 140_000
+    # The client is told of them in one frame.
+    assert len(wire.encode([[0, each.name, 0, each.size, 0, each.flags, 0, each.modified] for each in found])) < wire.LARGEST
 
 
 def test_a_file_is_never_longer_than_was_asked_for(tmp_path, monkeypatch):

@@ -25,13 +25,15 @@ from openvix.guest.processes import SHORT, Process
 from openvix.guest.rights import Account
 from openvix.guest.system import LONGEST_SCRIPT, PATH, QUOTED, SHELL, START_SECONDS, VANISH_SECONDS
 from openvix.qemu.channel import Broken, Channel
+from openvix.qemu.nodes import is_name
 
 # What is read or written of a file at once: other requests get in between.
 PIECE = 2 << 20
 # A file of no size, as those below /proc, is read to this length, as any is that grows meanwhile.
 SIZELESS = 16 << 20
-# No directory of a real guest has more.
-ENTRIES = 1_000_000
+# How much the names of directories may take that are read at the same time, and how much it counts what is known of each besides. A real disk has room for
+# no more files, and what is told of them fits into one frame of the client's.
+NAMES, BESIDE = 24 << 20, 100
 CLEAR_SECONDS = 600
 FIRST_PAUSE, LAST_PAUSE = 0.005, 0.25
 # How a file is opened and a directory made: as in files.c.
@@ -239,21 +241,24 @@ class Operations:
     def copy_out(self, account: Account, guest_path: str, host_path: str):
         """Copy a file or directory of the guest to an absolute path of the host. Raises Failure."""
         mode, *_ = self._ask("stat", account.name, guest_path, "", answer="iiiii")
-        self._receive(account, guest_path, "", mode, None, files.on_host(host_path), 0)
+        self._receive(account, guest_path, "", mode, None, files.on_host(host_path), 0, NAMES)
 
-    def _receive(self, account: Account, base: str, rest: str, mode: int, target: int | None, new: str, depth: int):
-        """Copy what is at a path of the guest to a name in a directory of the host, as trees.copy does. The guest may lie: no link is followed there."""
+    def _receive(self, account: Account, base: str, rest: str, mode: int, target: int | None, new: str, depth: int, room: int):
+        """Copy what is at a path of the guest to a name in a directory of the host, as trees.copy does. The guest may lie: no link is followed there.
+
+        room: for the names of the directories from here downwards.
+        """
         kind, mode = stat.S_IFMT(mode), stat.S_IMODE(mode) & 0o777
         if kind == stat.S_IFDIR:
             if depth == trees.DEEPEST:
                 raise error(errno.ENAMETOOLONG, rest)
-            children = self._listed(account, base, rest)
+            children, room = self._listed(account, base, rest, room)
             with contextlib.suppress(FileExistsError):
                 os.mkdir(new, mode | 0o700, dir_fd=target)
             with trees.opened(new, os.O_RDONLY | os.O_DIRECTORY, target) as outer:
                 for child, kind_of_child, _, _, linked in children:
                     kind_of_child = stat.S_IFLNK if linked else kind_of_child
-                    self._receive(account, base, f"{rest}/{child}" if rest else child, kind_of_child, outer, child, depth + 1)
+                    self._receive(account, base, f"{rest}/{child}" if rest else child, kind_of_child, outer, child, depth + 1, room)
         elif kind == stat.S_IFLNK:
             (leads_to,) = self._ask("readlink", account.name, base, rest, answer="b")
             trees.make_way(target, new, replaced=(stat.S_IFLNK, stat.S_IFREG))
@@ -322,22 +327,24 @@ class Operations:
     @told_as_failures()
     def list_directory(self, account: Account, path: str) -> list[FileInfo]:
         """Return what a directory holds, without . and .., sorted by name. Raises Failure."""
-        return [_info(*found) for found in self._listed(account, path, "")]
+        found, _ = self._listed(account, path, "", NAMES)
+        return [_info(*each) for each in found]
 
-    def _listed(self, account: Account, base: str, rest: str) -> list[tuple[str, int, int, int, int]]:
-        """Return name, mode, size, time, and whether it is a link, of what a directory holds, sorted by name."""
+    def _listed(self, account: Account, base: str, rest: str, room: int) -> tuple[list[tuple[str, int, int, int, int]], int]:
+        """Return name, mode, size, time, and whether it is a link, of what a directory holds, sorted by name; and what that leaves of the room."""
         found, cookie = {}, 0
         while True:
             cookie, *said = self._ask("list", account.name, base, rest, cookie, answer="i", each="biiii")
             for at in range(0, len(said), 5):
-                if said[at] in (b"", b".", b"..") or b"/" in said[at] or b"\0" in said[at]:
+                if not is_name(said[at]):
                     raise error(errno.EIO, "a name that none can have")
+                room -= len(said[at]) + BESIDE
                 # A directory that changes meanwhile may tell a name twice.
                 found[said[at]] = (_text(said[at]), *said[at + 1 : at + 5])
-            if len(found) > ENTRIES or (cookie and not said):
+            if room < 0 or (cookie and not said):
                 raise error(errno.EIO, "a directory without an end")
             if not cookie:
-                return [found[name] for name in sorted(found, key=os.fsdecode)]
+                return [found[name] for name in sorted(found, key=os.fsdecode)], room
 
     @told_as_failures()
     def create_directory(self, account: Account, path: str):

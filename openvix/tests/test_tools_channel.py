@@ -441,6 +441,42 @@ def test_a_removal_that_never_ends_is_given_up(monkeypatch):
         assert code(tools_guest.Told(channel).delete_directory, LAB, "/tree") == facts.VIX_E_OBJECT_IS_BUSY
 
 
+@pytest.mark.parametrize("mode", [-1, 1 << 16, 1 << 40, -(1 << 63)])
+def test_a_mode_that_no_file_can_have_is_told_and_nothing_is_copied(tmp_path, mode):
+    with lying(stat=[mode, 0, 0, 0, 1], list=[0, b"x", mode, 0, 0, 0]) as channel:
+        told = tools_guest.Told(channel)
+        assert code(told.file_info, LAB, "/x") == facts.VIX_E_FILE_ERROR
+        assert code(told.list_directory, LAB, "/") == facts.VIX_E_FILE_ERROR
+        assert code(told.copy_out, LAB, "/x", str(tmp_path / "x")) == facts.VIX_E_FILE_ERROR
+        assert code(told.run_program, LAB, "/x", None, wait=True) == facts.VIX_E_FILE_NOT_FOUND
+        assert (told.file_exists(LAB, "/x"), told.directory_exists(LAB, "/x")) == (False, False)
+    assert not (tmp_path / "x").exists()
+    with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, b"x", mode, 0, 0, 0]) as channel:
+        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == facts.VIX_E_FILE_ERROR
+    assert not (tmp_path / "tree").exists()
+
+
+def test_a_size_that_no_file_can_have_is_told():
+    with lying(stat=[FILE, -1, 0, 0, 1], list=[0, b"x", FILE, -1, 0, 0]) as channel:
+        told = tools_guest.Told(channel)
+        assert code(told.file_info, LAB, "/x") == facts.VIX_E_FILE_ERROR
+        assert code(told.list_directory, LAB, "/") == facts.VIX_E_FILE_ERROR
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 1 << 31])
+def test_a_number_that_no_process_can_have_is_told(pid):
+    with lying(stat=[FILE, 0, 0, 0, 1], run=[pid], ended=[0, 0], processes=[pid, b"root", b"init", b"", 0]) as channel:
+        told = tools_guest.Told(channel)
+        assert code(told.run_program, LAB, "/x", None, wait=True) == facts.VIX_E_PROGRAM_NOT_STARTED
+        assert code(told.processes) == facts.VIX_E_FILE_ERROR
+
+
+@pytest.mark.parametrize("ended", [-1, 256, 1 << 40])
+def test_a_code_that_no_program_can_end_with_is_told(ended):
+    with lying(stat=[FILE, 0, 0, 0, 1], run=[7], ended=[0, ended]) as channel:
+        assert code(tools_guest.Told(channel).run_program, LAB, "/x", None, wait=True) == facts.VIX_E_FILE_ERROR
+
+
 def test_a_lie_is_told_as_tools_that_do_not_run():
     with lying(stat=[b"x"]) as channel:
         assert code(tools_guest.Told(channel).file_info, LAB, "/x") == facts.VIX_E_TOOLS_NOT_RUNNING

@@ -36,6 +36,8 @@ SIZELESS = 16 << 20
 NAMES, BESIDE = 24 << 20, 100
 CLEAR_SECONDS = 600
 FIRST_PAUSE, LAST_PAUSE = 0.005, 0.25
+# What the modes of files, numbers of processes and exit codes of Linux can be.
+MODES, PIDS, CODES = range(1 << 16), range(1, 1 << 31), range(1 << 8)
 # How a file is opened and a directory made: as in files.c.
 READ, WRITE, NEW = range(3)
 ALONE, WITH_PARENTS, MERGED = range(3)
@@ -132,12 +134,12 @@ class Operations:
         """Return every process of the guest. Raises Failure."""
         with told_as_failures():
             said = self._ask("processes", each="ibbbi")
-        found = [_process(*said[at : at + 5]) for at in range(0, len(said), 5)]
+            found = [_process(*said[at : at + 5]) for at in range(0, len(said), 5)]
         return sorted(found, key=lambda process: process.pid)
 
     def kill(self, account: Account, pid: int):
         """Kill a process of the guest. Raises Failure: 20003 for no such process, 3015 for init, the agent, and another's process without administrator."""
-        if not 0 < pid < 1 << 31:
+        if pid not in PIDS:
             raise Failure(facts.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
         with told_as_failures():
             try:
@@ -152,7 +154,7 @@ class Operations:
         if not program:
             raise Failure(facts.VIX_E_INVALID_ARG)
         try:
-            mode, _, _, _, executable = self._ask("stat", account.name, program, "", answer="iiiii")
+            mode, _, _, _, executable = self._stat(account, program)
         except OSError:
             raise Failure(facts.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
         if not stat.S_ISREG(mode) or not executable:
@@ -163,6 +165,7 @@ class Operations:
         environment = [_raw(f"{name}={value}") for name, value in self.environment_of(account).items()]
         try:
             (pid,) = self._ask("run", account.name, [b"/bin/sh", *map(_raw, (*SHELL, line))], environment, answer="i")
+            _require(pid in PIDS, "a number that no process can have")
         except OSError as refused:
             raise Failure(facts.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
         return pid
@@ -185,6 +188,7 @@ class Operations:
         with told_as_failures(), contextlib.suppress(ProcessLookupError):
             for _ in _pauses():
                 runs, code = self._ended(pid)
+                _require(code in CODES, "a code that no program can end with")
                 if not runs:
                     break
         return pid, int(time.monotonic() - begun), code
@@ -240,7 +244,7 @@ class Operations:
     @told_as_failures()
     def copy_out(self, account: Account, guest_path: str, host_path: str):
         """Copy a file or directory of the guest to an absolute path of the host. Raises Failure."""
-        mode, *_ = self._ask("stat", account.name, guest_path, "", answer="iiiii")
+        mode, *_ = self._stat(account, guest_path)
         self._receive(account, guest_path, "", mode, None, files.on_host(host_path), 0, NAMES)
 
     def _receive(self, account: Account, base: str, rest: str, mode: int, target: int | None, new: str, depth: int, room: int):
@@ -280,8 +284,7 @@ class Operations:
         while offset < longest:
             wanted = min(PIECE, longest - offset)
             (block,) = self._ask("read", file, offset, wanted, answer="b")
-            if len(block) > wanted:
-                raise error(errno.EIO, "more was read than was asked for")
+            _require(len(block) <= wanted, "more was read than was asked for")
             yield block
             offset += len(block)
             if len(block) < wanted:
@@ -309,9 +312,15 @@ class Operations:
         """Return whether a path leads to a directory that the account may know of. Raises Failure 3 for an empty or relative path."""
         return self._kind_of(account, path) == stat.S_IFDIR
 
+    def _stat(self, account: Account, path: str) -> list[int]:
+        """Return mode, size and time of what a path leads to, whether it is a link, and whether the account may execute it."""
+        said = self._ask("stat", account.name, path, "", answer="iiiii")
+        _require_file(*said[:2])
+        return said
+
     def _kind_of(self, account: Account, path: str) -> int:
         try:
-            mode, *_ = self._ask("stat", account.name, path, "", answer="iiiii")
+            mode, *_ = self._stat(account, path)
         except OSError as refused:
             if refused.errno == errno.EINVAL:
                 raise
@@ -321,7 +330,7 @@ class Operations:
     @told_as_failures()
     def file_info(self, account: Account, path: str) -> FileInfo:
         """Return what VIX tells of a file or directory. Raises Failure."""
-        mode, size, modified, linked, _ = self._ask("stat", account.name, path, "", answer="iiiii")
+        mode, size, modified, linked, _ = self._stat(account, path)
         return _info(os.path.basename(path.rstrip("/")), mode, size, modified, linked)
 
     @told_as_failures()
@@ -336,13 +345,12 @@ class Operations:
         while True:
             cookie, *said = self._ask("list", account.name, base, rest, cookie, answer="i", each="biiii")
             for at in range(0, len(said), 5):
-                if not is_name(said[at]):
-                    raise error(errno.EIO, "a name that none can have")
+                _require(is_name(said[at]), "a name that none can have")
+                _require_file(*said[at + 1 : at + 3])
                 room -= len(said[at]) + BESIDE
                 # A directory that changes meanwhile may tell a name twice.
                 found[said[at]] = (_text(said[at]), *said[at + 1 : at + 5])
-            if room < 0 or (cookie and not said):
-                raise error(errno.EIO, "a directory without an end")
+            _require(room >= 0 and (said or not cookie), "a directory without an end")
             if not cookie:
                 return [found[name] for name in sorted(found, key=os.fsdecode)], room
 
@@ -376,9 +384,18 @@ class Operations:
     def create_temp_file(self, account: Account) -> str:
         """Make an empty file of a new name in /tmp and return its path. Raises Failure."""
         (path,) = self._ask("tempfile", account.name, answer="b")
-        if not re.fullmatch(rb"/tmp/vmware\d+", path):
-            raise error(errno.EIO, "a name that none can have")
+        _require(re.fullmatch(rb"/tmp/vmware\d+", path), "a name that none can have")
         return _text(path)
+
+
+def _require(is_possible: object, otherwise: str):
+    """Raise OSError for what no guest says that does not lie."""
+    if not is_possible:
+        raise error(errno.EIO, otherwise)
+
+
+def _require_file(mode: int, size: int):
+    _require(mode in MODES and size >= 0, "a file that cannot be")
 
 
 def _raw(value):
@@ -401,6 +418,7 @@ def _info(name: str, mode: int, size: int, modified: int, linked: int) -> FileIn
 
 
 def _process(pid: int, owner: bytes, name: bytes, line: bytes, start_time: int) -> Process:
+    _require(pid in PIDS, "a number that no process can have")
     arguments = line.rstrip(b"\0").split(b"\0")
     whole = os.path.basename(arguments[0])
     if len(name) == SHORT and whole.startswith(name):

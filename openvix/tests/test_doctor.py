@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from debian import KERNEL, Debian
@@ -18,6 +20,7 @@ from openvix import doctor, library
 from openvix.guest import sandbox
 from openvix.qemu import image
 
+ROOT = Path(__file__).resolve().parents[2]
 QEMU = 'echo "QEMU emulator version {} (Debian)"'
 
 
@@ -146,3 +149,36 @@ def test_a_machine_that_lacks_nothing_ends_in_0(whole):
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "missing" not in ended.stdout
     assert json.loads(run("--json").stdout)["fine"] is True
+
+
+@pytest.fixture
+def checkout(debian, tmp_path):
+    """A checkout with .venv on a machine that lacks nothing but an image, and whose apt-get also notes what it is to install."""
+    place = tmp_path / "a checkout"
+    (place / ".ci").mkdir(parents=True)
+    shutil.copy(ROOT / ".ci/real", place / ".ci/real")
+    (place / ".venv/bin").mkdir(parents=True)
+    (place / ".venv/bin/python").symlink_to(sys.executable)
+    (place / ".venv/bin/openvix").write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m openvix.cli "$@"\n')
+    (place / ".venv/bin/openvix").chmod(0o755)
+    return place
+
+
+def provided(checkout, debian):
+    """What apt-get was to do."""
+    (debian.mirror / "asked").unlink(missing_ok=True)
+    subprocess.run([checkout / ".ci/real"], check=True, timeout=60)
+    options = "-y -qq -o APT::Install-Recommends=false "
+    return [line.removeprefix(options) for line in debian.asked() if line.startswith(options)]
+
+
+def test_a_run_of_everything_installs_what_is_missing_for_real_machines(checkout, debian):
+    assert provided(checkout, debian) == []
+    lists = (debian.mirror / "lists").read_text()
+    (debian.mirror / "lists").unlink()
+    assert provided(checkout, debian) == ["update"]
+    (debian.mirror / "lists").write_text(lists)
+    debian.install("cc", "exit 1")
+    assert provided(checkout, debian) == ["update", "install gcc libc6-dev libcrypt-dev"]
+    debian.install("qemu-system-x86_64", "exit 1")
+    assert provided(checkout, debian) == ["update", "install gcc libc6-dev libcrypt-dev qemu-system-x86"]

@@ -134,8 +134,20 @@ def key(plugin, path):
     options = {name: plugin.get_option(name) for name in ASKED_WITH if plugin.has_option(name) and name not in SECRET}
     if options.get("hosts"):
         options["hosts"] = [{name: value for name, value in entry.items() if name not in SECRET} for entry in options["hosts"] if isinstance(entry, dict)]
+    options["home"] = os.path.expanduser("~") if _depends_on_user(plugin) else None
     digest = hashlib.sha256(json.dumps([FORM, options], sort_keys=True, default=str).encode("utf-8")).hexdigest()[:12]
     return f"{plugin.get_cache_key(path)}_{digest}"
+
+
+def _depends_on_user(plugin):
+    """Whether another user is answered otherwise: about the VMs that VIX lists on this machine, VMware's own lists, or the folders in which it puts VMs."""
+    sources = plugin.get_option("sources")
+    if "library" in sources or ("scan" in sources and not plugin.get_option("scan_folders")):
+        return True
+    if not plugin.has_option("hosts"):
+        return False
+    entries = plugin.get_option("hosts") or [{"hostname": plugin.get_option("hostname")}]
+    return any(not entry.get("hostname") for entry in entries if isinstance(entry, dict))
 
 
 def ask(plugin, sources):

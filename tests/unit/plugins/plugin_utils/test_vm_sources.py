@@ -119,3 +119,32 @@ def test_passwords_have_no_part_in_the_key_of_the_cache_and_questions_have(plugi
         key(hosts=[{"name": "a"}]),
     ]
     assert len(set(different)) == len(different)
+
+
+def test_users_who_share_a_cache_share_what_does_not_depend_on_them(plugin, monkeypatch):
+    def keys(**options):
+        found = set()
+        for home in ("/home/ann", "/home/ben"):
+            monkeypatch.setenv("HOME", home)
+            found.add(_vm_sources.key(plugin(**options), "/lab.vix.yml"))
+        return len(found)
+
+    remote = {"hosts": [{"hostname": "one"}]}
+    assert keys(**remote) == keys(hostname="one") == keys(sources=["scan"], scan_folders=["/vms"], **remote) == 1
+    assert keys(sources=["library"], **remote) == 2
+    assert keys(sources=["scan"], **remote) == 2
+    assert keys(hosts=[{"hostname": "one"}, {"name": "here"}]) == keys() == 2
+
+
+def test_users_who_share_a_cache_share_the_folders_that_are_named(monkeypatch):
+    def keys(**options):
+        found = set()
+        for home in ("/home/ann", "/home/ben"):
+            monkeypatch.setenv("HOME", home)
+            loaded = inventory_loader.get("vmlab.vix.vmx_files")
+            loaded.set_options(direct={"plugin": "vmlab.vix.vmx_files", **options})
+            found.add(_vm_sources.key(loaded, "/lab.vmx_files.yml"))
+        return len(found)
+
+    assert keys(sources=["scan"], scan_folders=["/vms"]) == 1
+    assert keys(sources=["scan"]) == keys(sources=["library"]) == 2

@@ -142,6 +142,8 @@ notes:
   - C(vix_encrypted), C(vix_locked) and C(vix_question_pending) tell whether it needs a password, whether a process holds its files, and whether it waits for
     an answer.
   - C(vix_annotation) is its description and C(vix_guestinfo) are the C(guestinfo) entries of its C(.vmx), by name in lower case.
+  - These two and C(vix_locked) are read in files of this machine, as VIX does not tell them. For a VM of another host, that is one with a C(hostname), they are
+    an empty text, an empty dictionary and null.
   - C(vix_addresses) are all addresses that it is said to have, each with its C(source), and C(vix_address) is the one that was chosen, or null.
   - C(vix_stale) and C(vix_error) tell whether and why it cannot be used.
   - With O(gather=snapshots), C(vix_snapshots) are the paths of its snapshots, C(vix_snapshot_names) their names in the same order and C(vix_snapshot_current)

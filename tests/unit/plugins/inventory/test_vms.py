@@ -221,6 +221,22 @@ def test_a_vm_of_two_hosts_is_two_vms(openvix, inventory):
 
 
 @pytest.mark.openvix(product="workstation_shared")
+def test_of_a_vm_of_another_host_nothing_is_told_that_is_in_files(openvix, inventory, run_ansible):
+    vm = openvix.add_vm("web", power="powered_on")
+    with open(vm, "a", encoding="utf-8") as vmx:
+        vmx.write('annotation = "shop"\nguestinfo.lab = "red"\n')
+    names = ("vix_annotation", "vix_guestinfo", "vix_locked")
+
+    here = inventory(f"sources: [scan]\nscan_folders: ['{openvix.directory}/vms']\n").hosts["web"]
+    there = inventory(f"hosts: [{{{UPSTAIRS}}}]\n").hosts["web"]
+
+    assert [here[name] for name in names] == ["shop", {"lab": "red"}, True]
+    assert [there[name] for name in names] == ["", {}, None]
+    told = run_ansible("ansible-doc", "-t", "inventory", "vmlab.vix.vms").stdout
+    assert "VM of another host, that is one with a `hostname', they are" in " ".join(told.split())
+
+
+@pytest.mark.openvix(product="workstation_shared")
 def test_a_password_may_be_in_a_vault(openvix, run_ansible, write_inventory, tmp_path):
     openvix.add_vm("web", power="powered_on")
     (tmp_path / "vault").write_text("open sesame\n")

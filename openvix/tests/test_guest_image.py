@@ -37,6 +37,19 @@ PROCESSES = [
 ]
 
 
+# Names the modules that neither drive a device nor are used.
+IDLE = """
+while read -r module; do
+    module=${module%.ko}
+    [ "$(cat "/sys/module/$module/refcnt")" -gt 0 ] && continue
+    for driven in "/sys/module/$module"/drivers/*/*/driver "/sys/bus/acpi/drivers/$module"/*/driver; do
+        [ -e "$driven" ] && continue 2
+    done
+    echo "$module"
+done <"/usr/lib/modules/$(uname -r)/order"
+"""
+
+
 class Guest:
     """A guest that boots; its disk stays when it ends."""
 
@@ -177,6 +190,7 @@ def test_the_power_button_ends_a_guest_in_order(tmp_path):
         eventually(lambda: "10.0.2.15" in guest.run("ip a"), SECONDS)
         assert "nameserver" in guest.run("cat /etc/resolv.conf")
         assert "default via" in guest.run("ip r")
+        eventually(lambda: guest.run(IDLE) == "", SECONDS)
         guest.run("echo kept >/root/kept")
         began = time.monotonic()
         guest.qmp.ask("system_powerdown")

@@ -37,10 +37,9 @@ KERNEL, KERNELS = "linux-image-cloud-amd64", "linux-image-"
 PACKAGES = ("base-files", "bash", "busybox-static", "dash", "libc6", "libtinfo6", "netbase")
 # What costs a guest time, without KVM most of all, and is worth nothing to it; nearly half of what a kernel does until then is to test its own cryptography.
 APPEND = "quiet nokaslr mitigations=off no_timer_check tsc=reliable cryptomgr.notests panic=-1"
-# For the disk and for the port of the tools, without which there is no guest; and what comes later: the power button, the network, shared folders, telling of
-# a panic.
+# For the disk and for the port of the tools, without which there is no guest; and what comes later: the power button, the network, shared folders.
 NEEDED = ("virtio_pci", "virtio_blk", "virtio_console")
-LATER = ("button", "evdev", "virtio_net", "fuse", "pvpanic-mmio", "pvpanic-pci")
+LATER = ("button", "evdev", "virtio_net", "fuse")
 DISK_BYTES = 2 << 30
 # What openvix/image holds, and where it is on the disk.
 PLACES = {

@@ -10,7 +10,9 @@ import hashlib
 import os
 import random
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from fuse_client import HEAD, Port
@@ -23,6 +25,49 @@ from openvix.qemu.requests import Requests
 from openvix.qemu.shares import Shares, State
 
 pytestmark = needs_fuse
+
+# Shares a folder with a guest of its own, step by step, and says how long each takes.
+SHARING = """
+import os, socket, sys, time
+
+from fuse_client import Kernel, Port
+from openvix.qemu import fuse, shares
+
+def ask(node, name):
+    size = fuse.REQUEST.size + len(name) + 1
+    port.send(b"FUSE", fuse.REQUEST.pack(size, fuse.Operation.LOOKUP, 2, node, 0, 0, 7, 0, 0) + name + b"\\0" + port.nonce)
+    while not served._is_asking:
+        time.sleep(0.01)
+
+def tell(call):
+    began = time.monotonic()
+    call()
+    print(int(time.monotonic() - began), flush=True)
+
+def quiet():
+    with served.quiet(0):
+        pass
+
+shares.ANSWER_SECONDS = 2
+own, end = socket.socketpair()
+served, port = shares.Shares(own), Port(end)
+served.show({"one": (sys.argv[1], True)})
+port.synchronise()
+kernel = Kernel(port.ask)
+node = kernel.look(b"one").node
+print("shared", flush=True)
+input()
+ask(node, b"page")
+for call in (quiet, lambda: served.show({"other": (sys.argv[1], False)}), served.restart):
+    tell(call)
+input()
+port.synchronise()
+print(*sorted(kernel.list()), flush=True)
+input()
+ask(fuse.ROOT, b"other")
+tell(served.close)
+os._exit(0)
+"""
 
 
 @pytest.fixture
@@ -195,6 +240,29 @@ def test_a_guest_that_is_paused_is_not_waited_for_long_and_goes_on_later(guest, 
     os.kill(guest.program.pid, signal.SIGCONT)
     assert program.communicate(timeout=60)[0] == "hello"
     assert (own / "page").read_text() == "again\n"
+
+
+def test_a_file_system_that_does_not_answer_holds_up_nobody_for_long(guest, shares):
+    """It is that of this guest, as long as that stands still; another program shares a folder in it."""
+    tests = Path(__file__).parent
+    program = guest.start(f"PYTHONPATH={tests}:{tests.parent}/src exec timeout 60 {sys.executable} -P -c '{SHARING}' $HGFS/web")
+
+    def told(*least):
+        """Say that it may go on, and check how many seconds each of its steps takes."""
+        program.stdin.write("\n")
+        program.stdin.flush()
+        return all(seconds <= int(program.stdout.readline()) < seconds + 10 for seconds in least)
+
+    assert program.stdout.readline() == "shared\n"
+    os.kill(guest.program.pid, signal.SIGSTOP)
+    assert told(2, 2, 0)
+    os.kill(guest.program.pid, signal.SIGCONT)
+    told()
+    assert program.stdout.readline() == "b'.' b'..' b'other'\n"
+    os.kill(guest.program.pid, signal.SIGSTOP)
+    assert told(2)
+    os.kill(guest.program.pid, signal.SIGCONT)
+    assert program.wait(30) == 0
 
 
 def test_without_a_host_requests_end_and_the_next_ones_at_once(guest, shares, own):

@@ -29,11 +29,11 @@ FUSE, SYNC, HOLD, LOST, NODE = b"FUSE", b"SYNC", b"HOLD", b"LOST", b"NODE"
 NONCE = 16
 MOST = MOST_BYTES + 4096 + NONCE
 PIECE = 1 << 18
-# Seconds: for the rest of a frame, between two SYNC, for a guest that is to hold, and for the last request.
+# Seconds: for the rest of a frame, between two SYNC, for a guest that is to hold, and for a file system of the host that does not answer.
 FRAME_SECONDS = 5
 SOONEST, LATEST = 0.25, 5
 HOLD_SECONDS = 1
-CLOSE_SECONDS = 10
+ANSWER_SECONDS = 5
 
 
 class State(Enum):
@@ -52,8 +52,11 @@ class Shares:
     def __init__(self, connection: socket.socket):
         self._connection, self._requests = connection, Requests()
         self._woken, self._waker = socket.socketpair()
-        # Held while a request is answered, and by whoever changes what follows.
+        # Held by whoever changes what follows, but never while a file is asked for: only the thread asks the host's file systems, which may not answer.
         self._change = threading.Condition()
+        self._is_asking = False
+        self._shown: dict[bytes, Share] = {}
+        self._is_shown = True
         self._arrived, self._frame_end = bytearray(), 0.0
         self._unsaid: bytes | None = None
         self._hold, self._quiets = b"", 0
@@ -62,15 +65,21 @@ class Shares:
         self._thread.start()
 
     def show(self, shares: dict[str, tuple[str, bool]]):
-        """Let the guest see these directories of the host and no others: for each name the path, and whether it can be written."""
+        """Let the guest see these directories of the host and no others: for each name the path, and whether it can be written.
+
+        Where a file system of the host does not answer for some seconds, this is so for all that the guest asks after that.
+        """
         named = {os.fsencode(name): Share(path, writable) for name, (path, writable) in shares.items()}
         with self._change:
-            self._requests.show({name: share for name, share in named.items() if is_name(name) and "\0" not in share.path})
+            self._shown = {name: share for name, share in named.items() if is_name(name) and "\0" not in share.path}
+            self._is_shown = False
+            self._wake()
+            self._change.wait_for(lambda: self._is_shown or self._state is State.ENDED, ANSWER_SECONDS)
 
     def await_guest(self, seconds: float) -> bool:
         """Wait until the guest has its shared folders, and return whether it has; one that shows nothing to its users has none to wait for."""
         with self._change:
-            return self._change.wait_for(lambda: self._state in (State.SERVED, State.ENDED) or not self._requests.is_shown, seconds)
+            return self._change.wait_for(lambda: self._state in (State.SERVED, State.ENDED) or not self._shown, seconds)
 
     def restart(self):
         """Know that the guest begins anew."""
@@ -83,8 +92,9 @@ class Shares:
     def quiet(self, seconds: float = HOLD_SECONDS) -> Iterator[None]:
         """Within the block nothing is on its way between guest and host, and nothing is done to a file.
 
-        A guest that does not say within some seconds that it asks nothing more, as one that is paused, asks again after the block what has no answer.
-        Within another such block it is quiet already.
+        A guest that does not say within some seconds that it asks nothing more, as one that is paused, asks again after the block what has no answer. So does
+        one for which a file system of the host does not answer within some seconds; what was asked of that may still be done to a file within the block, and
+        then twice. Within another such block it is quiet already.
         """
         with self._change:
             self._quiets += 1
@@ -96,6 +106,7 @@ class Shares:
                 self._change.wait_for(lambda: self._state is not State.HOLDING, seconds)
             if self._state is not State.ENDED:
                 self._state, self._unsaid = State.QUIET, None
+            self._change.wait_for(lambda: not self._is_asking, ANSWER_SECONDS)
         try:
             yield
         finally:
@@ -106,10 +117,10 @@ class Shares:
                     self._wake()
 
     def close(self):
-        """End the connection and serve no more; a file system of the host that hangs holds up nobody but the thread that asked it."""
+        """End the connection and serve no more. The thread that asks a file system of the host is left to itself if that takes more than some seconds."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
-        self._thread.join(CLOSE_SECONDS)
+        self._thread.join(ANSWER_SECONDS)
 
     def _begin(self):
         """Know nothing of the guest."""
@@ -127,10 +138,10 @@ class Shares:
         finally:
             with self._change:
                 self._state = State.ENDED
-                self._requests.close_files()
                 self._change.notify_all()
-            for each in (self._connection, self._woken, self._waker):
-                each.close()
+                for each in (self._connection, self._woken, self._waker):
+                    each.close()
+            self._requests.close_files()
 
     def _listen(self):
         """Serve until the other side ends the connection. Raises OSError."""
@@ -138,6 +149,7 @@ class Shares:
         for each in (self._connection, self._woken):
             ready.register(each, select.POLLIN)
         while True:
+            self._show()
             pause = self._speak()
             found = [number for number, _ in ready.poll(pause)]
             if self._woken.fileno() in found:
@@ -178,10 +190,33 @@ class Shares:
             self._state = State.QUIET
             self._change.notify_all()
 
+    def _show(self):
+        """Carry out what was to be shown, if that has not been done."""
+        with self._change:
+            if self._is_shown:
+                return
+            shown, self._is_asking = self._shown, True
+        with self._asking():
+            self._requests.show(shown)
+        with self._change:
+            self._is_shown = self._shown is shown
+            self._change.notify_all()
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """At the end of the block know that no file is asked for any more."""
+        try:
+            yield
+        finally:
+            with self._change:
+                self._is_asking = False
+                self._change.notify_all()
+
     def _hear(self) -> bytes | None:
         """Take what has arrived up to the next request and return the answer, None when more has to arrive first."""
-        with self._change:
-            while True:
+        while True:
+            self._show()
+            with self._change:
                 if self._state is State.QUIET:
                     self._arrived.clear()
                     return None
@@ -190,29 +225,44 @@ class Shares:
                 frame = self._frame()
                 if frame is None:
                     return None
-                kind, body = frame
-                try:
-                    if kind == FUSE:
-                        # Without the nonce it is half of a frame, and the beginning of others.
-                        if body[-NONCE:] != self._nonce:
-                            raise Malformed
-                        answer = self._requests.answer(memoryview(body)[:-NONCE])
-                        if answer:
-                            answer.append(self._nonce)
-                            return HEAD.pack(sum(map(len, answer)), FUSE) + b"".join(answer)
-                    elif kind == HOLD and body == self._hold and self._state is State.HOLDING:
-                        self._state = State.QUIET
-                        self._change.notify_all()
-                    elif kind == LOST:
-                        if body == b"\1":
-                            self._requests.close_files()
-                        self._lose()
-                    elif kind == NODE:
-                        self._requests.recall(body)
-                    elif kind not in (SYNC, HOLD):
-                        raise Malformed
-                except Malformed:
+                nonce, self._is_asking = self._nonce, True
+            is_lost, answer = False, None
+            try:
+                with self._asking():
+                    answer = self._answer(*frame, nonce)
+            except Malformed:
+                is_lost = True
+            with self._change:
+                if nonce != self._nonce or self._state not in (State.SERVED, State.HOLDING):
+                    # It became quiet or began anew meanwhile: what has no answer is asked again.
+                    continue
+                if is_lost:
                     self._lose()
+                elif answer:
+                    return HEAD.pack(sum(map(len, answer)), FUSE) + b"".join(answer)
+
+    def _answer(self, kind: bytes, body: bytes, nonce: bytes) -> list[bytes] | None:
+        """Return the answer to a frame in pieces, None where it expects none. Raises Malformed."""
+        if kind == FUSE:
+            # Without the nonce it is half of a frame, and the beginning of others.
+            if body[-NONCE:] != nonce:
+                raise Malformed
+            answer = self._requests.answer(memoryview(body)[:-NONCE])
+            return [*answer, nonce] if answer else None
+        if kind == HOLD:
+            with self._change:
+                if body == self._hold and self._state is State.HOLDING:
+                    self._state = State.QUIET
+                    self._change.notify_all()
+        elif kind == LOST:
+            if body == b"\1":
+                self._requests.close_files()
+            raise Malformed
+        elif kind == NODE:
+            self._requests.recall(body)
+        elif kind != SYNC:
+            raise Malformed
+        return None
 
     def _find_answer(self) -> bool:
         """Skip what comes before the answer to SYNC, and it; False when it is not there yet."""

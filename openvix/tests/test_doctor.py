@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from debian import KERNEL, Debian
+from debian import KERNEL, Debian, kernel
 
 from openvix import doctor, library
 from openvix.guest import sandbox
@@ -115,6 +115,22 @@ def test_a_machine_that_has_nothing_is_told_all_and_one_command_for_it(bare, mon
     assert not told[doctor.IMAGE, "lz4"].needed
     command = doctor.install(findings)
     assert command == "apt install --no-install-recommends e2fsprogs gcc libc6-dev libcrypt-dev lz4 qemu-system-x86 qemu-utils"
+
+
+def test_images_that_are_not_used_any_more_are_told_with_what_removes_them(debian):
+    def told():
+        return found().get((doctor.IMAGE, "old images"))
+
+    newest = image.build(say=lambda line: None)
+    assert told() is None
+    for version in ("1.2.3-5", "1.2.3-6"):
+        debian.offer(f"linux-image-{version}-cloud-amd64", version, kernel())
+        newest = image.build(say=lambda line: None, fresh=True)
+    old = told()
+    assert (old.fine, old.packages) == (True, ())
+    assert old.said.startswith("2 that no machine of this OpenVIX begins with, 0 MB: cd ")
+    subprocess.run(["sh", "-c", old.said.partition(" MB: ")[2]], check=True)
+    assert (told(), image.find()) == (None, newest)
 
 
 def test_another_processor_is_told(debian, monkeypatch):

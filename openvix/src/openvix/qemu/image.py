@@ -79,6 +79,12 @@ def find(variant: str = "plain") -> Image | None:
     return found[max(found)] if found else None
 
 
+def unused() -> list[Path]:
+    """Return the folders of images that new machines of this OpenVIX do not begin with; those of another one may."""
+    used = {image.root.parent for image in map(find, VARIANTS) if image}
+    return sorted({told.parent for told in _folder().glob("*/image.json")} - used)
+
+
 def build(variant: str = "plain", say: Callable[[str], None] = print, *, fresh: bool = False) -> Image:
     """Return the image of this variant, built where there is none; with fresh, of the packages that Debian has today. Raises CannotBuild."""
     found = find(variant)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""CONTRIBUTING.md keeps its word: the module that it adds works, keeps to the rooms of the house, and is documented."""
+"""CONTRIBUTING.md keeps its word: the module that it adds works, keeps to the rooms of the house, and is documented; and tests are skipped where it says so."""
 
 from __future__ import annotations
 
@@ -61,3 +61,15 @@ def test_the_module_that_is_added_is_documented(copy):
     assert done.returncode == 0, done.stderr
     assert '"label"' in done.stdout
     assert '"vm_password"' in done.stdout
+
+
+@pytest.mark.skipif(not (ROOT / ".venv/bin/python").exists(), reason="there is no .venv, which make sets up")
+def test_where_qemu_is_absent_its_tests_are_skipped_and_it_is_said_what_tells_more(tmp_path):
+    # As make test-qemu does it, but with none of the commands of this machine.
+    command = [ROOT / ".venv/bin/python", "-m", "nox", "--noxfile", ROOT / "noxfile.py", "--envdir", tmp_path, "--no-venv", "-t", "test-qemu"]
+
+    done = subprocess.run(command, env={**os.environ, "PATH": str(tmp_path)}, capture_output=True, text=True, timeout=250, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = "skipped: qemu-system-x86_64 is not installed: .venv/bin/openvix doctor says what to install for real machines."
+    assert said in done.stdout + done.stderr

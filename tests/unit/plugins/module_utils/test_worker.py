@@ -9,14 +9,16 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import glob
+import mmap
 import os
 import pathlib
 import resource
+import select
 import signal
-import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils import _worker
@@ -26,6 +28,34 @@ from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import Refus
 @pytest.fixture(autouse=True)
 def _short_grace(monkeypatch):
     monkeypatch.setattr(_worker, "GRACE", 0.2)
+
+
+class Clock:
+    """A time that stands still until all the work that shall hang does so; each look at it is a second later then."""
+
+    def __init__(self, hanging=1):
+        self._hangs, self._looks = mmap.mmap(-1, hanging), 0
+
+    def monotonic(self):
+        self._looks += all(self._hangs)
+        return self._looks
+
+    def hang(self, number=0):
+        """Called in a child process, by the work of this number of those that shall."""
+        self._hangs[number] = 1
+        time.sleep(300)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of whoever waits for the work."""
+
+    def make(hanging=1):
+        clock = Clock(hanging)
+        monkeypatch.setattr(_worker, "time", clock)
+        return clock
+
+    return make
 
 
 def children():
@@ -71,16 +101,16 @@ def test_work_that_exits_does_not_pass_for_done():
         _worker.run(lambda crumb: sys.exit(0), 60)
 
 
-def test_work_that_hangs_is_ended_and_the_call_named():
+def test_work_that_hangs_is_ended_and_the_call_named(clock):
+    clock = clock()
+
     def work(crumb):
         crumb("VixVM_PowerOn", "powering on web")
-        time.sleep(60)
+        clock.hang()
 
-    begin = time.monotonic()
     with pytest.raises(_worker.Failure) as raised:
         _worker.run(work, 0.3)
 
-    assert time.monotonic() - begin < 5
     assert str(raised.value) == "powering on web: not done after 0.3 s: the VIX library hangs in VixVM_PowerOn; it was ended, and VMware may still finish"
     assert raised.value.kind == "TimedOut"
 
@@ -120,13 +150,22 @@ def test_the_last_call_is_named_and_not_a_longer_one_before_it():
 
 
 def test_a_process_that_the_library_started_and_that_holds_the_pipe_delays_nothing():
+    readable, writable = os.pipe()
+
     def work(crumb):
-        subprocess.Popen(["sleep", "2"], close_fds=False)
+        if os.fork() == 0:
+            os.close(writable)
+            os.read(readable, 1)  # until the test is over
+            os._exit(0)
         return "done"
 
     begin = time.monotonic()
-    assert _worker.run(work, 60) == "done"
-    assert time.monotonic() - begin < 1.5
+    try:
+        assert _worker.run(work, 300) == "done"
+    finally:
+        os.close(writable)
+        os.close(readable)
+    assert time.monotonic() - begin < 200
 
 
 def test_the_child_says_nothing_on_the_standard_streams(capfd):
@@ -139,25 +178,25 @@ def test_the_child_says_nothing_on_the_standard_streams(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_child_ends_when_its_parent_is_killed(tmp_path):
-    record = tmp_path / "child"
+def test_the_child_ends_when_its_parent_is_killed():
+    readable, writable = os.pipe()
 
     def work(crumb):
-        record.write_text(str(os.getpid()))
-        time.sleep(60)
+        os.write(writable, b"x")
+        time.sleep(300)
 
     parent = os.fork()
     if parent == 0:
-        _worker.run(work, 60)
-    while not (record.exists() and record.read_text()):
-        time.sleep(0.01)
+        _worker.run(work, 300)
+    os.close(writable)
+    begun = os.read(readable, 1)
     os.kill(parent, signal.SIGKILL)
     os.waitpid(parent, 0)
 
-    end = time.monotonic() + 5
-    while os.path.exists(f"/proc/{record.read_text()}/status") and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not os.path.exists(f"/proc/{record.read_text()}/status")
+    # Nobody holds the other end any more.
+    ended = select.select([readable], [], [], 60)[0] and os.read(readable, 1)
+    os.close(readable)
+    assert (begun, ended) == (b"x", b"")
 
 
 def test_a_crash_writes_no_memory_to_disk_which_may_hold_passwords():
@@ -181,27 +220,31 @@ def test_each_part_has_its_own_outcome():
     assert isinstance(outcomes[2], _worker.Bug)
 
 
-def test_a_part_that_hangs_costs_itself_only_and_its_call_is_named():
-    def hang(crumb):
+def test_a_part_that_hangs_costs_itself_only_and_its_call_is_named(clock):
+    clock = clock()
+
+    def hang(crumb, *others):
         crumb("VixVM_PowerOn", "powering on web")
-        time.sleep(60)
+        for other in others:
+            other.join()
+        clock.hang()
 
     def work(crumb, part):
         crumb("VixHost_Connect", "connecting")
-        threads = [
+        others = [
             threading.Thread(target=part, args=(0, lambda: crumb("VixVM_Pause", "pausing db"))),
-            threading.Thread(target=part, args=(1, lambda: hang(crumb))),
             threading.Thread(target=part, args=(2, lambda: "done")),
         ]
+        threads = [*others, threading.Thread(target=part, args=(1, lambda: hang(crumb, *others)))]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    first, second, third = _worker.run_parts(work, 3, 0.3)
+    first, second, third = _worker.run_parts(work, 3, 3)
 
     assert (first, third) == (None, "done")
-    assert str(second).startswith("powering on web: not done after 0.3 s: the VIX library hangs in VixVM_PowerOn")
+    assert str(second).startswith("powering on web: not done after 3 s: the VIX library hangs in VixVM_PowerOn")
 
 
 def test_parts_that_were_not_begun_when_it_died_are_told_of_the_whole():
@@ -254,30 +297,32 @@ def test_several_works_are_done_at_the_same_time_each_in_a_process_of_its_own():
     assert len({taken[1], given, os.getpid()}) == 3
 
 
-def test_one_that_hangs_or_dies_costs_none_of_the_others_and_none_waits_for_it():
-    def hang(crumb):
+def test_one_that_hangs_or_dies_costs_none_of_the_others_and_none_waits_for_it(clock):
+    clock = clock(2)
+
+    def hang(number, crumb):
         crumb("VixHost_Connect", "connecting to one")
-        time.sleep(60)
+        clock.hang(number)
 
     def die(crumb):
         crumb("VixHost_Connect", "connecting to two")
         os._exit(3)
 
-    works = [(whole(hang), 1, 0.5), (whole(die), 1, 60), (whole(lambda crumb: "x" * 1_000_000), 1, 60), (whole(hang), 1, 0.4)]
-    begin = time.monotonic()
-    [first], [second], [third], [fourth] = _worker.run_all(works)
+    one, two, three, four = whole(partial(hang, 0)), whole(die), whole(lambda crumb: "x" * 1_000_000), whole(partial(hang, 1))
+    [first], [second], [third], [fourth] = _worker.run_all([(one, 1, 0.5), (two, 1, 1e9), (three, 1, 1e9), (four, 1, 0.4)])
 
-    assert time.monotonic() - begin < 30
     assert third == "x" * 1_000_000
     assert str(first).startswith("connecting to one: not done after 0.5 s")
     assert "exit code 3" in str(second)
     assert str(fourth).startswith("connecting to one: not done after 0.4 s")
 
 
-def test_what_is_not_libvix_is_not_said_to_be_it():
+def test_what_is_not_libvix_is_not_said_to_be_it(clock):
+    clock = clock()
+
     def read(crumb):
         crumb("", "searching /vms")
-        time.sleep(60)
+        clock.hang()
 
     with pytest.raises(_worker.Failure) as raised:
         _worker.run(read, 0.3)
@@ -288,12 +333,12 @@ def test_what_is_not_libvix_is_not_said_to_be_it():
 def test_one_that_has_answered_and_does_not_leave_is_not_waited_for():
     def work(crumb, part):
         part(0, lambda: "answered")
-        time.sleep(60)
+        time.sleep(300)
 
     begin = time.monotonic()
 
-    assert _worker.run_parts(work, 1, 60) == ["answered"]
-    assert time.monotonic() - begin < 30
+    assert _worker.run_parts(work, 1, 300) == ["answered"]
+    assert time.monotonic() - begin < 200
 
 
 def test_nothing_at_all_can_be_done_as_well():
@@ -301,8 +346,12 @@ def test_nothing_at_all_can_be_done_as_well():
 
 
 def test_an_interruption_leaves_no_process():
-    interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    interrupt.start()
+    parent = os.getpid()
+
+    def interrupt(crumb, part):
+        part(0, lambda: "x" * 1_000_000)  # more than a pipe holds: when it is through, the parent has begun to listen
+        os.kill(parent, signal.SIGINT)
+        time.sleep(300)
+
     with pytest.raises(KeyboardInterrupt):
-        _worker.run_all([(whole(lambda crumb: time.sleep(60)), 1, 60)] * 2)
-    interrupt.join()
+        _worker.run_all([(whole(lambda crumb: time.sleep(300)), 1, 300), (interrupt, 2, 300)])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 
 import pytest
@@ -260,12 +261,25 @@ def test_a_process_that_ends_by_itself_before_it_is_killed_is_as_good_as_killed(
     assert len(openvix.calls("VixVM_KillProcessInGuest")) == 1
 
 
+@pytest.mark.openvix(clock="stepped")
 def test_a_process_that_ends_by_itself_while_it_is_killed_is_as_good_as_killed(openvix, in_guest):
     openvix.fault(call="VixVM_KillProcessInGuest", error=20003, delay=5)
 
     def work(guest, watch):
-        sleep(guest, watch, 3)
-        return guest_processes.absent(watch, Choice(name="sleep"), Ending("hard")).carry_out(False)["diff"]
+        pid = shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done")
+
+        def end_it():
+            until(lambda: openvix.calls("VixVM_KillProcessInGuest"))
+            guest.create_directory("/tmp/go")
+            until(lambda: pid not in [process["pid"] for process in guest.processes()])
+            openvix.advance(5)
+
+        meanwhile = threading.Thread(target=end_it)
+        meanwhile.start()
+        try:
+            return guest_processes.absent(watch, Choice(pid=pid), Ending("hard")).carry_out(False)["diff"]
+        finally:
+            meanwhile.join()
 
     diff = in_guest(work)
 
@@ -427,9 +441,11 @@ def test_nothing_is_asked_to_end_unless_all_that_are_there_may_be(tmp_path, kill
 
 def test_a_process_is_waited_for(in_guest):
     def work(guest, watch):
-        shell(guest, "sleep 2; exec sleep 612")
+        shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done; sleep 1; exec sleep 612")
         waiting, choice = Waiting(least=1), Choice(command="^sleep 612$")
-        result = guest_processes.present(watch, choice, waiting).carry_out(False)
+        plan = guest_processes.present(watch, choice, waiting)
+        guest.create_directory("/tmp/go")
+        result = plan.carry_out(False)
         guest.kill(waiting.found[0]["pid"])
         return result, waiting.found
 
@@ -441,9 +457,11 @@ def test_a_process_is_waited_for(in_guest):
 
 def test_the_end_of_a_process_is_waited_for(in_guest):
     def work(guest, watch):
-        sleep(guest, watch, 3)
+        pid = shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done; sleep 1")
         waiting = Waiting(0, 0)
-        result = guest_processes.present(watch, Choice(name="sleep"), waiting).carry_out(False)
+        plan = guest_processes.present(watch, Choice(pid=pid), waiting)
+        guest.create_directory("/tmp/go")
+        result = plan.carry_out(False)
         return result, waiting.found
 
     result, found = in_guest(work)

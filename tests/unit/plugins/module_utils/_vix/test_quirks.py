@@ -25,6 +25,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._vix.guest import LONGES
 
 from openvix import install, library
 
+stepped = pytest.mark.openvix(clock="stepped")
 ROOT = pathlib.Path(__file__).resolve().parents[5]
 ACCOUNTS = [{"name": "lab", "password": "secret", "administrator": True}]
 SIZES = {
@@ -81,19 +82,22 @@ def test_what_a_job_was_given_lives_as_long_as_the_job(openvix, on_host):
     assert on_host(work)
 
 
+@stepped
 def test_python_goes_on_while_the_library_is_busy(openvix, on_host):
-    """A library that keeps Python's lock would stand still with the callback that it waits for."""
+    """A library that keeps Python's lock would stand still with the callback that it waits for, and here with who has the library wait."""
     web = openvix.add_vm("web")
     openvix.fault(call="Vix_GetProperties", delay=1)
 
     def work(host):
         with host.open_vm(web) as vm:
-            read, ticks = threading.Thread(target=lambda: vm.name), 0
+            read = threading.Thread(target=lambda: vm.name)
             read.start()
-            while read.is_alive():
-                read.join(0.01)
-                ticks += 1
-            return ticks > 10
+            while not openvix.calls("Vix_GetProperties"):
+                time.sleep(0.01)
+            waits = read.is_alive()
+            openvix.advance(1)
+            read.join()
+            return waits
 
     assert on_host(work)
 
@@ -193,17 +197,23 @@ def test_no_handle_is_no_job(openvix, on_host):
 # -- callbacks
 
 
+def hasty(host):
+    """The host as somebody sees it who has little time, from now on."""
+    return type(host)(host._library, host._number, Deadline(0.05))
+
+
+@stepped
 def test_a_callback_lives_as_long_as_the_library_may_call_it(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixHost_FindItems", delay=1, times=1)
 
     def work(host):
-        hasty = type(host)(host._library, host._number, Deadline(0.05))
         with pytest.raises(TimedOut):
-            hasty.running()
+            hasty(host).running()
         gc.collect()
         # This search begins when the callback of the other one has still to come.
         found = host.running()
+        openvix.advance(1)
         while len(openvix_calls()) < 2 or None in openvix_calls():
             time.sleep(0.02)
         return found + host.running()
@@ -217,8 +227,8 @@ def test_a_callback_lives_as_long_as_the_library_may_call_it(openvix, on_host):
 def test_a_search_that_never_ends_is_given_up_though_its_callback_never_comes(openvix, on_host):
     openvix.fault(call="VixHost_FindItems", hang=True, where="job")
 
-    with pytest.raises(_worker.Failure, match=r"^listing the running VMs: not done after 1 s"):
-        on_host(lambda host: host.running(), timeout=1)
+    with pytest.raises(_worker.Failure, match=r"^listing the running VMs: not done after 0.05 s"):
+        on_host(lambda host: hasty(host).running())
 
 
 # -- connecting

@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from functools import partial
+
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+from ansible_collections.vmlab.vix.plugins.module_utils._vix.deadline import Deadline
 
 
 def test_a_mount_is_not_waited_for_unless_asked(openvix, on_host):
@@ -26,24 +31,33 @@ def test_an_installation_that_nobody_ends_is_given_up_at_the_deadline(openvix, o
 
     def work(host):
         with host.open_vm(web) as vm:
+            vm._deadline = Deadline(0.05)
             vm.install_tools(wait=True)
 
-    with pytest.raises(_worker.Failure, match=r"^mounting the VMware Tools installer in .*: not done after 1 s; VIX cannot cancel it"):
-        on_host(work, timeout=1)
+    with pytest.raises(_worker.Failure, match=r"^mounting the VMware Tools installer in .*: not done after 0.05 s; VIX cannot cancel it"):
+        on_host(work)
 
 
+@pytest.mark.openvix(clock="stepped")
 def test_an_upgrade_is_waited_for_and_restarts_the_guest(openvix, on_host):
-    web = openvix.add_vm("web", power="powered_on", tools="outdated", operation_seconds=0.5, boot_seconds=0.5)
+    web = openvix.add_vm("web", power="powered_on", tools="outdated", operation_seconds=1, boot_seconds=1_000_000)
+    openvix.advance(1_000_000)
 
     def work(host):
         with host.open_vm(web) as vm:
-            vm.wait_for_tools(10)
-            vm.install_tools(upgrade=True, wait=True)
+            upgrade = threading.Thread(target=partial(vm.install_tools, upgrade=True, wait=True))
+            upgrade.start()
+            while not openvix.calls("VixVM_InstallTools"):
+                time.sleep(0.01)
+            waits = upgrade.is_alive()
+            while upgrade.is_alive():
+                openvix.advance(1)
+                upgrade.join(0.01)
             restarting = vm.tools
-            vm.wait_for_tools(10)
-            return restarting, vm.tools
+            openvix.advance(1_000_000)
+            return waits, restarting, vm.tools
 
-    assert on_host(work) == ["unknown", "running"]
+    assert on_host(work) == [True, "unknown", "running"]
 
 
 def test_tools_that_are_current_are_a_failure_of_their_own(openvix, on_host):

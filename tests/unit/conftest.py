@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 import os
 import pathlib
+import select
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import time
 
 import ansible.module_utils
 import pytest
@@ -44,14 +48,20 @@ def start_module(importable, tmp_path_factory, pytestconfig):
         parent = os.open(path.parent, os.O_RDONLY)
 
         @contextlib.contextmanager
-        def start(module, folder, streams, seconds):
+        def start(module, folder, streams, clock, seconds):
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(seconds)
                 connection.connect(f"/proc/self/fd/{parent}/socket")  # its own path may be too long for a socket's
                 with connection.makefile("rw") as lines:
-                    request = {"module": module, "folder": str(folder), "environment": {**environment, **os.environ}, "streams": [*map(str, streams)]}
+                    request = {
+                        "module": module,
+                        "folder": str(folder),
+                        "environment": {**environment, **os.environ},
+                        "streams": [*map(str, streams)],
+                        "clock": clock and str(clock),
+                    }
                     print(json.dumps(request), file=lines, flush=True)
-                    yield lines
+                    yield connection, lines
 
         yield start
         os.close(parent)
@@ -62,10 +72,11 @@ def run_module(start_module, tmp_path_factory):
     """Run a module and return its result, with the exit code as _rc and what it wrote to standard error as _stderr.
 
     module: its name in plugins/modules; options: the task's; check_mode, diff: as a task has them; secrets: texts that must not occur in
-    anything the module prints; seconds: how long it may take.
+    anything the module prints; seconds: how long it may take; passed: tells how many seconds have passed by the module's clock, and is asked
+    again and again, for a deadline that passes when something has come about and no sooner, however slow this machine is (without it: the real ones).
     """
 
-    def run(module, /, *, check_mode=False, diff=True, secrets=(), seconds=60, **options):
+    def run(module, /, *, check_mode=False, diff=True, secrets=(), seconds=60, passed=None, **options):
         workdir = tmp_path_factory.mktemp("task")
         arguments = {
             **options,
@@ -79,9 +90,14 @@ def run_module(start_module, tmp_path_factory):
             streams = [pathlib.Path(place, name) for name in ("stdin", "stdout", "stderr")]
             for stream, text in zip(streams, (json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), "", ""), strict=True):
                 stream.write_text(text)
-            with start_module(module, workdir, streams, seconds) as lines:
+            clock = pathlib.Path(place, "clock") if passed else None
+            if clock:
+                clock.write_bytes(struct.pack("<d", 0))
+            with start_module(module, workdir, streams, clock, seconds) as (connection, lines):
                 process, status = int(lines.readline()), None
                 with contextlib.suppress(TimeoutError):
+                    if clock:
+                        move(clock, passed, connection, seconds)
                     status = os.waitstatus_to_exitcode(int(lines.readline()))
             left = end_session(process)
             stdout, stderr = (stream.read_text() for stream in streams[1:])
@@ -98,6 +114,16 @@ def run_module(start_module, tmp_path_factory):
         return {**result, "_rc": status, "_stderr": stderr}
 
     return run
+
+
+def move(clock, passed, connection, seconds):
+    """Have a module's clock tell what has passed, until the connection has something to say."""
+    end = time.monotonic() + seconds
+    with clock.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+        while not select.select([connection], [], [], 0.02)[0]:
+            memory[:8] = struct.pack("<d", passed())
+            if time.monotonic() > end:
+                raise TimeoutError
 
 
 def end_session(leader):

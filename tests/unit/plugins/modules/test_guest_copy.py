@@ -159,6 +159,7 @@ def test_where_no_program_knows_checksums_the_file_is_fetched(openvix, ladder, c
     assert len(openvix.calls("VixVM_CopyFileFromGuestToHost")) == before + 1
 
 
+@pytest.mark.openvix(clock="stepped")
 @pytest.mark.parametrize("shell", ["shell", "no checksums", "no shell"])
 @pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 100), lambda path: path.write_bytes(b"x" * path.stat().st_size)])
 def test_a_copy_that_arrives_damaged_replaces_nothing(request, openvix, copy, web, motd, tmp_path, shell, damage):
@@ -179,6 +180,8 @@ def test_a_copy_that_arrives_damaged_replaces_nothing(request, openvix, copy, we
                     damage(path)
                     damaged.append(path)
             time.sleep(0.01)
+        while not ended.wait(0.01):
+            openvix.advance(3)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -248,7 +251,7 @@ def test_a_copy_that_takes_its_time_has_all_the_time_of_the_task(openvix, copy, 
 def test_a_copy_that_takes_longer_than_the_task_leaves_no_half_file(openvix, copy, web, motd):
     openvix.fault(call="VixVM_CopyFileFromHostToGuest", hang=True, where="job")
 
-    result = copy(content="Goodbye\n", timeout=2)
+    result = copy(content="Goodbye\n", timeout=1, passed=lambda: bool(openvix.calls("VixVM_CopyFileFromHostToGuest")))
 
     assert result["error"] == "TimedOut"
     assert motd.read_text() == "Welcome\n"

@@ -270,6 +270,7 @@ def test_a_file_has_the_permissions_that_the_user_wants_of_new_ones(run_module, 
     assert stat.S_IMODE((fetched / "tool").stat().st_mode) == 0o666 & ~umask
 
 
+@pytest.mark.openvix(clock="stepped")
 @pytest.mark.parametrize("src", ["/srv/log", "/srv"])
 def test_a_file_that_changes_while_it_is_fetched_is_not_taken_for_right(openvix, run_module, web, srv, fetched, src):
     """The lesson of ansible/ansible issue 40112: what was transferred is verified."""
@@ -286,6 +287,7 @@ def test_a_file_that_changes_while_it_is_fetched_is_not_taken_for_right(openvix,
     while task.is_alive() and len(openvix.calls(OUT)) < 2:
         time.sleep(0.01)
     (srv / "log").write_bytes(b"two")
+    openvix.advance(3)
     task.join()
 
     assert results[0]["msg"] == (
@@ -315,7 +317,10 @@ def test_a_deadline_that_passes_leaves_no_half_file(openvix, run_module, web, fe
     openvix.fault(call=OUT, from_=2, hang=True)
     openvix.forgive_leaks("the process of the library is killed")
 
-    result = run_module("guest_fetch", vm=web, src="/etc/motd", dest=f"{fetched}/", remote_dest=True, timeout=4, **LOGIN)
+    def passed():
+        return 9 * (len(openvix.calls(OUT)) == 2)
+
+    result = run_module("guest_fetch", vm=web, src="/etc/motd", dest=f"{fetched}/", remote_dest=True, timeout=1, passed=passed, **LOGIN)
 
     assert result["error"] == "TimedOut"
     assert below(fetched) == {}

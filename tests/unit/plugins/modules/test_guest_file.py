@@ -323,6 +323,7 @@ def test_a_task_that_finds_nothing_to_do_asks_little(openvix, run_module, web, s
     assert after_login(openvix) == asked
 
 
+@pytest.mark.openvix(clock="stepped")
 def test_a_folder_that_somebody_else_makes_meanwhile_is_as_good(openvix, run_module, web, srv):
     openvix.fault(call="VixVM_CreateDirectoryInGuest", delay=2)
     results = []
@@ -332,6 +333,7 @@ def test_a_folder_that_somebody_else_makes_meanwhile_is_as_good(openvix, run_mod
     while task.is_alive() and not openvix.calls("VixVM_CreateDirectoryInGuest"):
         time.sleep(0.01)
     (srv / "new").mkdir()
+    openvix.advance(2)
     task.join()
 
     assert results[0]["diff"]["after"] == {"path": "/srv/new", "state": "directory"}
@@ -357,7 +359,7 @@ def test_a_fault_is_told_with_its_code(openvix, run_module, web, srv, call, opti
 def test_a_deadline_that_passes_in_the_guest_is_told(openvix, run_module, web):
     openvix.fault(call=INFO, delay=60)
 
-    result = run_module("guest_file", vm=web, path="/srv/file", timeout=2, secrets=["s3cret-lab"], **LOGIN)
+    result = run_module("guest_file", vm=web, path="/srv/file", timeout=1, passed=lambda: bool(openvix.calls(INFO)), secrets=["s3cret-lab"], **LOGIN)
 
     assert result["error"] == "TimedOut"
     assert result["msg"].startswith(f"looking at /srv/file in the guest of {web} as lab: not done")

@@ -157,7 +157,10 @@ def test_a_fault_of_vix_is_told(openvix, run_module, names, web):
 def test_a_deadline_that_passes_is_told(openvix, run_module, web):
     openvix.fault(call="VixVM_KillProcessInGuest", delay=60)
 
-    result = run_module("guest_process", vm=web, state="absent", name="cron", stop="hard", timeout=3, seconds=30, **LOGIN)
+    def passed():
+        return bool(openvix.calls("VixVM_KillProcessInGuest"))
+
+    result = run_module("guest_process", vm=web, state="absent", name="cron", stop="hard", timeout=1, passed=passed, seconds=50, **LOGIN)
 
     assert result["error"] == "TimedOut"
     assert f" (cron of root) in the guest of {web}" in result["msg"]

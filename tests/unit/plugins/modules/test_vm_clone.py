@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+stepped = pytest.mark.openvix(clock="stepped")
 SNAPSHOTS = [{"name": "base", "children": [{"name": "patched"}]}, {"name": "other"}]
 
 
@@ -273,10 +274,11 @@ def test_a_path_that_cannot_be_one_is_refused(openvix, run_module, web, wrong):
     assert openvix.calls("VixVM_Clone") == []
 
 
+@stepped
 def test_a_deadline_that_passes_tells_what_may_come_to_be_and_where(openvix, run_module, dest):
     web = openvix.add_vm("web", operation_seconds=3.0)
 
-    result = run_module("vm_clone", vm=web, dest=dest, timeout=1)
+    result = run_module("vm_clone", vm=web, dest=dest, timeout=1, passed=lambda: bool(openvix.calls("VixVM_Clone")))
 
     assert result["msg"] == (
         f"cloning to {dest} from {web}: not done after 1 s; VIX cannot cancel it, so it may still finish; "
@@ -284,20 +286,23 @@ def test_a_deadline_that_passes_tells_what_may_come_to_be_and_where(openvix, run
     )
     assert result["error"] == "TimedOut"
     while dest not in openvix.vms:
+        openvix.advance(3)
         time.sleep(0.05)
     assert "as nothing does of one whose making broke off" in run_module("vm_clone", vm=web, dest=dest)["msg"]
 
 
+@stepped
 def test_what_a_failure_leaves_is_told(openvix, run_module, web, dest):
     openvix.fault(call="VixVM_Clone", delay=1.0, error=8)
     results = []
     task = threading.Thread(target=lambda: results.append(run_module("vm_clone", vm=web, dest=dest)))
 
     task.start()
-    while not openvix.calls("VixVM_Clone"):
+    while task.is_alive() and not openvix.calls("VixVM_Clone"):
         time.sleep(0.01)
     pathlib.Path(dest).parent.mkdir()
     pathlib.Path(dest).with_suffix(".vmdk").touch()
+    openvix.advance(1)
     task.join()
 
     folder = pathlib.Path(dest).parent

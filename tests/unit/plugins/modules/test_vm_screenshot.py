@@ -117,6 +117,7 @@ def test_a_folder_that_takes_no_files_is_told(run_module, web):
     assert "exception" not in result
 
 
+@pytest.mark.openvix(clock="stepped")
 def test_what_cannot_be_put_in_place_is_not_left_beside_it(openvix, run_module, web, tmp_path):
     openvix.fault(call="VixVM_CaptureScreenImage", delay=2.0)
     dest, results = tmp_path / "web.png", []
@@ -126,6 +127,7 @@ def test_what_cannot_be_put_in_place_is_not_left_beside_it(openvix, run_module, 
     while task.is_alive() and not openvix.calls("VixVM_CaptureScreenImage"):
         time.sleep(0.01)
     dest.mkdir()
+    openvix.advance(2)
     task.join()
 
     assert results[0]["msg"] == f"saving the screenshot as {dest}: Is a directory"

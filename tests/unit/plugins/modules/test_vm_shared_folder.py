@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+stepped = pytest.mark.openvix(clock="stepped")
 LOGIN = {"guest_username": "lab", "guest_password": "s3cret-lab"}
 ACCOUNTS = [{"name": "lab", "password": "s3cret-lab", "administrator": True}]
 SWITCH = "isolation.tools.hgfs.disable"
@@ -41,7 +42,7 @@ def reconfigure(run_module, vm, pattern, text):
 
 
 def meanwhile(openvix, call, work, other):
-    """Do some work, something else while its first such call is under way, and return the result of the work."""
+    """Do some work, something else while its first such call is under way, and return the result of the work. The call lasts until the time moves on."""
     results = []
     before = len(openvix.calls(call))
     task = threading.Thread(target=lambda: results.append(work()))
@@ -50,7 +51,7 @@ def meanwhile(openvix, call, work, other):
         time.sleep(0.01)
     assert task.is_alive(), results
     assert other()["_rc"] == 0
-    assert task.is_alive(), "the other was too late"
+    openvix.advance(1)
     task.join()
     assert results[0]["_rc"] == 0, results
     return results[0]
@@ -163,9 +164,10 @@ def test_a_guest_that_does_not_see_the_folder_is_an_error(run_module, web, site)
     assert result["error"] == "TimedOut"
 
 
+@stepped
 @pytest.mark.parametrize("same", [True, False])
 def test_one_that_somebody_else_shares_meanwhile_is_taken_over(openvix, run_module, web, site, tmp_path, same):
-    openvix.fault(call="VixVM_AddSharedFolder", times=1, error=23, delay=3.0)
+    openvix.fault(call="VixVM_AddSharedFolder", times=1, error=23, delay=1)
 
     result = meanwhile(
         openvix,
@@ -178,9 +180,10 @@ def test_one_that_somebody_else_shares_meanwhile_is_taken_over(openvix, run_modu
     assert len(openvix.calls("VixVM_SetSharedFolderState")) == (0 if same else 1)
 
 
+@stepped
 def test_one_that_somebody_else_removes_meanwhile_is_gone(openvix, run_module, web, site):
     run_module("vm_shared_folder", vm=web, name="site", path=site)
-    openvix.fault(call="VixVM_RemoveSharedFolder", times=1, error=2000, delay=3.0)
+    openvix.fault(call="VixVM_RemoveSharedFolder", times=1, error=2000, delay=1)
 
     def remove():
         return run_module("vm_shared_folder", vm=web, name="site", state="absent")
@@ -188,9 +191,10 @@ def test_one_that_somebody_else_removes_meanwhile_is_gone(openvix, run_module, w
     assert meanwhile(openvix, "VixVM_RemoveSharedFolder", remove, remove)["folders"] == []
 
 
+@stepped
 def test_one_that_somebody_else_removes_while_it_is_corrected_is_shared_again(openvix, run_module, web, site):
     run_module("vm_shared_folder", vm=web, name="site", path=site)
-    openvix.fault(call="VixVM_SetSharedFolderState", times=1, error=2000, delay=3.0)
+    openvix.fault(call="VixVM_SetSharedFolderState", times=1, error=2000, delay=1)
 
     result = meanwhile(
         openvix,

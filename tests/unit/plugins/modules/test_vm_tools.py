@@ -60,7 +60,7 @@ def test_the_error_says_why_tools_do_not_come_and_what_helps_against_that(openvi
     """The lesson of dblock/vmwaretasks issue 20: a wait for Tools needs an upper bound and a reason."""
     web = openvix.add_vm("web", power="powered_on", **settings)
 
-    result = run_module("vm_tools", vm=web, tools_timeout=1, seconds=20)
+    result = run_module("vm_tools", vm=web, tools_timeout=1, passed=lambda: 0)  # by VIX's own clock they do
 
     assert result["msg"] == (f"waiting for VMware Tools in {web}: they did not come up within 1 s; {reason} (VIX_E_TIMEOUT_WAITING_FOR_TOOLS, 3000); {advice}")
 
@@ -138,9 +138,9 @@ def test_an_upgrade_that_never_ends_is_given_up_in_time(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="outdated")
     openvix.fault(call="VixVM_InstallTools", hang=True, where="job")
 
-    result = run_module("vm_tools", vm=web, state="upgraded", timeout=2, seconds=20)
+    result = run_module("vm_tools", vm=web, state="upgraded", timeout=1, passed=lambda: bool(openvix.calls("VixVM_InstallTools")))
 
-    assert result["msg"] == f"upgrading VMware Tools in {web}: not done after 2 s; VIX cannot cancel it, so it may still finish"
+    assert result["msg"] == f"upgrading VMware Tools in {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
 
 
 def test_several_are_waited_for_at_once_and_one_that_fails_does_not_hide_the_others(openvix, run_module):

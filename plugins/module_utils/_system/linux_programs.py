@@ -87,6 +87,7 @@ set -- /bin/sh -c 'echo $$ > "$0"; exec "$@"' "$vix_folder/pid" "$vix_name" {arg
 vix_setsid=$(command -v setsid)
 [ -x "$vix_setsid" ] && set -- "$vix_setsid" "$@"
 """
+# On a busy machine the time may be up before the program has begun, and been told of: then it is waited for, and ended.
 WATCH = """\
 vix_list() {{
   if [ -r /proc/self/stat ]; then
@@ -121,6 +122,10 @@ vix_alive() {{
   trap 'kill $!; exit' TERM
   sleep {seconds} &
   wait $!
+  until [ -s "$vix_folder/pid" ]; do
+    sleep 1 &
+    wait $!
+  done
   trap '' TERM
   : > "$vix_folder/late"
   read -r vix_pid < "$vix_folder/pid" || exit

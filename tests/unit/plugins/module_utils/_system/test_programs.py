@@ -157,13 +157,27 @@ def command_lines():
 def test_every_shell_ends_what_does_not_end(shell, tmp_path, nap):
     program = programs.Program("it", ["sh"], ["-c", f"trap '' TERM; {nap[0]} & {nap[0]}; {nap[0]}"])
     folder = tmp_path / "vmlab.vix-1-a"
-    (tmp_path / "script").write_bytes(linux_programs.text(program, str(folder), str(folder), {}, False, 1, 0.3))
+    (tmp_path / "script").write_bytes(linux_programs.text(program, str(folder), str(folder), {}, False, 3, 0.3))
 
     assert subprocess.run([*shell, str(tmp_path / "script")], timeout=60, check=False).returncode == 0
 
     told = outcomes.read(str(folder / "result"), 1 << 20, "testing")
     assert (told.late, told.rc) == (1, 137)
     assert not nap[1]()
+
+
+@every_shell
+def test_what_begins_when_its_time_is_up_already_is_ended_all_the_same(shell, tmp_path):
+    tools, folder = tmp_path / "tools", tmp_path / "vmlab.vix-1-a"
+    tools.mkdir()
+    (tools / "setsid").write_text('#!/bin/sh\nsleep 2\nexec "$@"\n')
+    (tools / "setsid").chmod(0o755)
+    (tmp_path / "script").write_bytes(linux_programs.text(programs.Program("it", ["sleep"], ["40"]), str(folder), str(folder), {}, False, 1, 0.3))
+
+    subprocess.run([*shell, str(tmp_path / "script")], env={"PATH": f"{tools}:{os.environ['PATH']}"}, timeout=60, check=True)
+
+    told = outcomes.read(str(folder / "result"), 1 << 20, "testing")
+    assert (told.late, told.rc) == (1, 143)
 
 
 @every_shell
@@ -195,7 +209,7 @@ def test_where_there_is_no_setsid_its_children_are_found_by_their_parents(shell,
             (tools / name).symlink_to(found)
     program = programs.Program("it", ["sh"], ["-c", f"{nap[0]} & {nap[0]}"])
     folder = tmp_path / "vmlab.vix-1-a"
-    (tmp_path / "script").write_bytes(linux_programs.text(program, str(folder), str(folder), {}, False, 1, 0.3))
+    (tmp_path / "script").write_bytes(linux_programs.text(program, str(folder), str(folder), {}, False, 3, 0.3))
 
     subprocess.run([*shell, str(tmp_path / "script")], env={"PATH": str(tools)}, timeout=60, check=True)
 

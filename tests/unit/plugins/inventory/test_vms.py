@@ -153,7 +153,7 @@ def test_a_loss_of_the_library_is_one_sentence_and_not_the_end_of_ansible(openvi
     openvix.fault(call="VixHost_FindItems", **fault)
     openvix.forgive_leaks("the process of the library died")
 
-    told = graph("timeout: 4\n")
+    told = graph("timeout: 8\n")
 
     assert "@ungrouped" in told
     assert "Failed to parse inventory" in told
@@ -167,7 +167,7 @@ def test_a_vm_about_which_the_library_hangs_is_stale_and_costs_no_other(openvix,
     openvix.fault(call="VixHost_OpenVM", vm="stuck", hang=True)
     openvix.forgive_leaks("the process of the library is ended")
 
-    found = inventory("vm_timeout: 4\n")
+    found = inventory("vm_timeout: 10\n")
 
     assert {name: variables["vix_stale"] for name, variables in found.hosts.items()} == {"web": False, "stuck": True}
 
@@ -264,7 +264,7 @@ def test_options_and_the_environment_name_a_single_host(openvix, inventory, monk
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"hang": True}, "connecting to cellar.example.com:8443: not done after 5 s: the VIX library hangs in VixHost_Connect"),
+        ({"hang": True}, "connecting to cellar.example.com:8443: not done after 10 s: the VIX library hangs in VixHost_Connect"),
         ({"crash": True}, "connecting to cellar.example.com:8443: the VIX library crashed in VixHost_Connect (SIGSEGV)"),
         ({"error": 18000}, "connecting to cellar.example.com:8443: "),
     ],
@@ -275,7 +275,7 @@ def test_a_host_that_does_not_answer_is_a_warning_and_the_rest_is_listed(openvix
     openvix.fault(call="VixHost_Connect", times=1, **fault)  # whichever comes first
     openvix.forgive_leaks("the process of the library died")
 
-    told = graph(f"timeout: 5\nkeyed_groups: [{{key: vix_host, prefix: of}}]\nhosts: [{{name: cellar, {CELLAR}}}, {{name: too, {CELLAR}}}]\n")
+    told = graph(f"timeout: 10\nkeyed_groups: [{{key: vix_host, prefix: of}}]\nhosts: [{{name: cellar, {CELLAR}}}, {{name: too, {CELLAR}}}]\n")
 
     lost = "too" if "@of_cellar: | |--web" in told else "cellar"
     assert told.count("|--web") == 1
@@ -325,7 +325,7 @@ def test_each_host_has_its_own_time(openvix, inventory):
     openvix.fault(call="VixHost_Connect", hang=True, where="job", times=1)
     openvix.forgive_leaks("the connection is given up")
 
-    found = inventory(f"timeout: 300\nhosts: [{{name: one, timeout: 4, {UPSTAIRS}}}, {{name: two, timeout: 5, {CELLAR}}}]\n")
+    found = inventory(f"timeout: 300\nhosts: [{{name: one, timeout: 9, {UPSTAIRS}}}, {{name: two, timeout: 10, {CELLAR}}}]\n")
 
     assert len(found.hosts) == 1
 

@@ -19,6 +19,6 @@ def on_host(openvix):
         "username": None,
         "password": None,
         "validate_certs": True,
-        "timeout": 20,
+        "timeout": 120,
     }
     return lambda work, **other: _session.run(work, {**options, **other})

@@ -153,7 +153,7 @@ def test_a_script_that_nobody_waits_for_is_there_until_it_has_ended(openvix, scr
 
 
 def test_a_script_that_does_not_end_is_ended(script, left):
-    result = script("echo begun; sleep 4711; echo never", program_timeout=1)
+    result = script("echo begun; sleep 4711; echo never", program_timeout=4)
 
     assert (result["timed_out"], result["stdout"]) == (True, "begun")
     assert left() == []

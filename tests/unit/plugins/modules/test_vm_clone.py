@@ -218,7 +218,7 @@ def on_vm(openvix):
             with host.open_vm(path) as vm:
                 return work(vm)
 
-        return _session.run(on_host, {**connection, "library": openvix.environment["VIX_LIBRARY"], "timeout": 20})
+        return _session.run(on_host, {**connection, "library": openvix.environment["VIX_LIBRARY"], "timeout": 120})
 
     return do
 

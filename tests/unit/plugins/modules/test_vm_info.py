@@ -185,10 +185,10 @@ def test_an_address_that_comes_late_is_waited_for_within_a_bound(openvix, run_mo
     """The lesson of vmware/open-vm-tools issue 718: one question for the address is not trusted."""
     web = openvix.add_vm("web", power="powered_on")
     results = []
-    task = threading.Thread(target=lambda: results.append(run_module("vm_info", vm=web, address_timeout=20)))
+    task = threading.Thread(target=lambda: results.append(run_module("vm_info", vm=web, address_timeout=50)))
 
     task.start()
-    while len(openvix.calls("VixVM_ReadVariable")) < 2:
+    while task.is_alive() and len(openvix.calls("VixVM_ReadVariable")) < 2:
         time.sleep(0.01)
     openvix.change_vm(web, ip="192.0.2.9")
     task.join()

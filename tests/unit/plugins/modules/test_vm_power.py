@@ -90,7 +90,7 @@ def test_a_guest_that_ignores_the_soft_stop_is_an_error_when_only_soft_is_allowe
 def test_a_guest_whose_tools_have_just_started_is_asked_again(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", scripts_seconds=1.0)
 
-    result = run_module("vm_power", vm=web, state="powered_off", stop="soft", soft_timeout=20)
+    result = run_module("vm_power", vm=web, state="powered_off", stop="soft", soft_timeout=50)
 
     assert result.get("power") == "powered_off", result
     assert len(openvix.calls("VixVM_PowerOff")) > 1
@@ -149,7 +149,7 @@ def test_off_means_that_nobody_holds_the_files_any_more(openvix, run_module):
 def test_tools_are_waited_for_when_asked(openvix, run_module, power):
     web = openvix.add_vm("web", power=power, boot_seconds=1.5)
 
-    assert run_module("vm_power", vm=web, state="powered_on", tools_timeout=20)["changed"] == (power == "powered_off")
+    assert run_module("vm_power", vm=web, state="powered_on", tools_timeout=50)["changed"] == (power == "powered_off")
 
     assert run_module("vm_info", vm=web)["vms"][0]["tools"] == "running"
 

@@ -179,7 +179,7 @@ def test_after_a_revert_tools_are_waited_for_when_asked(openvix, run_module):
     web = openvix.add_vm("web", boot_seconds=1.5)
     run_module("vm_snapshot", vm=web, name="clean")
 
-    run_module("vm_snapshot", vm=web, name="clean", state="reverted", power="powered_on", tools_timeout=20)
+    run_module("vm_snapshot", vm=web, name="clean", state="reverted", power="powered_on", tools_timeout=50)
 
     assert run_module("vm_info", vm=web)["vms"][0]["tools"] == "running"
 

@@ -19,7 +19,7 @@ def test_tools_that_run_are_found(openvix, run_module, check_mode):
 def test_tools_that_come_are_waited_for(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", boot_seconds=1.5)
 
-    result = run_module("vm_tools", vm=web, tools_timeout=20)
+    result = run_module("vm_tools", vm=web, tools_timeout=50)
 
     assert (result["changed"], result["tools"]) == (False, "running")
     assert run_module("vm_info", vm=web)["vms"][0]["tools"] == "running"
@@ -146,7 +146,7 @@ def test_an_upgrade_that_never_ends_is_given_up_in_time(openvix, run_module):
 def test_several_are_waited_for_at_once_and_one_that_fails_does_not_hide_the_others(openvix, run_module):
     vms = [openvix.add_vm("one", power="powered_on", boot_seconds=1.0), openvix.add_vm("two"), openvix.add_vm("three", power="powered_on")]
 
-    result = run_module("vm_tools", vms=vms, tools_timeout=20)
+    result = run_module("vm_tools", vms=vms, tools_timeout=50)
 
     one, two, three = result["results"]
     assert (one["tools"], three["tools"]) == ("running", "running")

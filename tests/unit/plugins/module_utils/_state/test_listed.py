@@ -302,11 +302,11 @@ def test_a_vm_about_which_libvix_hangs_costs_itself_alone(openvix, on_host_liste
     openvix.fault(call="VixHost_OpenVM", vm="c", **fault)
     openvix.forgive_leaks("where the library hangs its process is ended")
 
-    found = on_host_listed(concurrency=2, vm_timeout=3)
+    found = on_host_listed(concurrency=2, vm_timeout=6)
 
     assert {vm["name"]: vm["stale"] for vm in found["vms"]} == {"a": False, "b": True, "c": True, "d": False}
     assert [vm["error"] for vm in found["vms"] if vm["stale"]] == [
-        f"asking for the properties of {path}: not done after 3 s" for path in openvix.vms if path.endswith(("b.vmx", "c.vmx"))
+        f"asking for the properties of {path}: not done after 6 s" for path in openvix.vms if path.endswith(("b.vmx", "c.vmx"))
     ]
 
 
@@ -316,7 +316,7 @@ def test_when_the_time_is_over_what_is_known_is_told(openvix, on_host_listed):
     openvix.fault(call="VixHost_OpenVM", delay=30)
     openvix.forgive_leaks("its jobs outlive the time")
 
-    found = on_host_listed(concurrency=1, vm_timeout=30, timeout=2)
+    found = on_host_listed(concurrency=1, vm_timeout=30, timeout=5)
 
     assert [vm["stale"] for vm in found["vms"]] == [True] * 6
 

@@ -110,6 +110,6 @@ def run_ansible(home, warm_controller):
     def run(*command, **environment):
         path = pathlib.Path(sys.executable).with_name(command[0])
         variables = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0", **environment}
-        return subprocess.run([warm_controller, str(path), *command[1:]], env=variables, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run([warm_controller, str(path), *command[1:]], env=variables, capture_output=True, text=True, timeout=280, check=False)
 
     return run

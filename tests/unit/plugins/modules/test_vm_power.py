@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import pathlib
+import threading
 import time
 
 import pytest
@@ -87,12 +88,19 @@ def test_a_guest_that_ignores_the_soft_stop_is_an_error_when_only_soft_is_allowe
     assert openvix.vms[web] == "powered_on"
 
 
+@pytest.mark.openvix(clock="stepped")
 def test_a_guest_whose_tools_have_just_started_is_asked_again(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", scripts_seconds=1.0)
+    results = []
+    task = threading.Thread(target=lambda: results.append(run_module("vm_power", vm=web, state="powered_off", stop="soft", soft_timeout=50)))
 
-    result = run_module("vm_power", vm=web, state="powered_off", stop="soft", soft_timeout=50)
+    task.start()
+    while task.is_alive() and not [call for call in openvix.calls("VixVM_PowerOff") if call["error"]]:
+        time.sleep(0.01)
+    openvix.advance(1)
+    task.join()
 
-    assert result.get("power") == "powered_off", result
+    assert results[0].get("power") == "powered_off", results
     assert len(openvix.calls("VixVM_PowerOff")) > 1
 
 

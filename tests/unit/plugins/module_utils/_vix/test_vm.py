@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils import _worker
+from ansible_collections.vmlab.vix.plugins.module_utils._vix.deadline import Deadline
 
 
 def test_a_vm_on_its_way_is_waited_for(openvix, on_host):
@@ -36,7 +37,7 @@ def test_tools_that_come_in_time_are_waited_for(openvix, on_host):
 
     def work(host):
         with host.open_vm(web) as vm:
-            vm.wait_for_tools(15)
+            vm.wait_for_tools(60)
             return vm.tools
 
     assert on_host(work) == "running"
@@ -47,6 +48,7 @@ def test_tools_that_do_not_come_in_time_are_told_of_with_the_reason(openvix, on_
 
     def work(host):
         with host.open_vm(web) as vm:
+            vm._deadline = Deadline(60, lambda: 0.0)  # VIX's own time-out is the first, however late it is told of
             vm.wait_for_tools(0)
 
     with pytest.raises(

@@ -31,13 +31,13 @@ def _short_grace(monkeypatch):
 
 
 class Clock:
-    """A time that stands still until all the work that shall hang does so; each look at it is a second later then."""
+    """A time that stands still until all the work that shall hang does so, for a minute at most; each look at it is a second later then."""
 
     def __init__(self, hanging=1):
-        self._hangs, self._looks = mmap.mmap(-1, hanging), 0
+        self._hangs, self._looks, self._end = mmap.mmap(-1, hanging), 0, time.monotonic() + 60
 
     def monotonic(self):
-        self._looks += all(self._hangs)
+        self._looks += all(self._hangs) or time.monotonic() > self._end
         return self._looks
 
     def hang(self, number=0):

@@ -37,7 +37,7 @@ class Clock:
         self._hangs, self._looks, self._end = mmap.mmap(-1, hanging), 0, time.monotonic() + 60
 
     def monotonic(self):
-        self._looks += all(self._hangs) or time.monotonic() > self._end
+        self._looks += all(self._hangs[:]) or time.monotonic() > self._end
         return self._looks
 
     def hang(self, number=0):

@@ -35,7 +35,9 @@ def place_collection():
     place.parent.mkdir(parents=True)
     place.symlink_to(ROOT, target_is_directory=True)
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(tree)
-    os.environ["ANSIBLE_REMOTE_TMP"] = str(tree / "tmp")  # a user of a service may have no home
+    # A user of a service may have no home.
+    os.environ["ANSIBLE_HOME"] = str(tree / "home")
+    os.environ["ANSIBLE_REMOTE_TMP"] = str(tree / "tmp")
     from ansible.plugins.loader import init_plugin_loader
 
     init_plugin_loader([str(tree)])

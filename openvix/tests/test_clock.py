@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from wire_client import Client
 
@@ -21,9 +23,9 @@ def client(openvix):
         yield connected
 
 
-def is_done(client, number):
-    """Whether a job is over; what the daemon has to say arrives in order."""
-    client.connection.call("VixVM_GetNumRootSnapshots", "none")
+def is_done(client, number, other="VixVM_GetNumRootSnapshots"):
+    """Whether a job is over; what the daemon has to say arrives in order, as the answer to another call does."""
+    client.connection.call(other, "none")
     return any(frame[0] == wire.DONE for frame in client.connection._received.get(number, []))
 
 
@@ -62,6 +64,71 @@ def test_a_timeout_counts_from_the_arrival_of_the_call(openvix, client):
     assert not is_done(client, waiting)
     openvix.advance(5)
     assert client.connection.wait(waiting)[0] == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+
+
+@stepped
+def test_a_vm_that_goes_off_after_the_call_arrived_ends_the_waiting(openvix, client):
+    """However late a thread comes to it."""
+    vm = openvix.add_vm("web", power=ON, tools="never")
+    openvix.fault(call="VixVM_WaitForToolsInGuest", delay=10, times=1)
+    waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 0)
+    client.connection.receive(waiting, wire.ACCEPTED)
+    client.items("VixVM_PowerOff", vm, 0)
+    openvix.advance(10)
+    assert client.connection.wait(waiting)[0] == facts.VIX_E_VM_NOT_RUNNING
+
+
+@stepped
+def test_a_delayed_call_does_not_hold_up_others(openvix, client):
+    vm = openvix.add_vm("web")
+    for call, *arguments in (("VixVM_PowerOn", 0, []), ("VixVM_GetNumRootSnapshots",)):
+        openvix.fault(call=call, delay=10)
+        slow = client.connection.begin(call, vm, *arguments)
+        client.power(vm)
+        openvix.advance(9)
+        assert not is_done(client, slow, "VixVM_GetCurrentSnapshot")
+        openvix.advance(1)
+        assert client.connection.wait(slow)[0] == 0
+
+
+@stepped
+def test_a_second_operation_at_the_same_time_finds_the_vm_busy(openvix, client):
+    vm = openvix.add_vm("web", operation_seconds=10)
+    job = client.connection.begin("VixVM_PowerOn", vm, 0, [])
+    client.connection.receive(job, wire.EVENT)
+    assert client.power(vm) == facts.VIX_POWERSTATE_POWERING_ON
+    assert client.code("VixVM_PowerOff", vm, 0) == facts.VIX_E_OBJECT_IS_BUSY
+    assert client.code("VixVM_CreateSnapshot", vm, "x", None, 0, []) == facts.VIX_E_OBJECT_IS_BUSY
+    openvix.advance(10)
+    assert client.connection.wait(job)[0] == 0
+    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_TOOLS_RUNNING
+
+
+@stepped
+def test_the_boot_stands_still_while_the_vm_is_paused_or_suspended(openvix, client):
+    vm = openvix.add_vm("web", power=ON, boot_seconds=30)
+    for stop, go in (("VixVM_Pause", "VixVM_Unpause"), ("VixVM_Suspend", "VixVM_PowerOn")):
+        client.items(stop, vm, *([0, []] if stop == "VixVM_Pause" else [0]))
+        waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 100)
+        client.connection.receive(waiting, wire.ACCEPTED)
+        openvix.advance(100)
+        assert client.connection.wait(waiting)[0] == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+        client.items(go, vm, 0, [])
+        assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_UNKNOWN
+    openvix.advance(30)
+    client.items("VixVM_WaitForToolsInGuest", vm, 10)
+
+
+@stepped
+def test_tools_run_at_once_after_a_revert_to_memory_in_which_they_did(openvix, client):
+    vm = openvix.add_vm("web", power=ON, boot_seconds=30)
+    openvix.advance(30)
+    client.items("VixVM_WaitForToolsInGuest", vm, 10)
+    taken = client.take(vm, memory=True)
+    client.items("VixVM_Reset", vm, 0)
+    assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_UNKNOWN
+    client.revert(vm, taken)
+    assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_RUNNING
 
 
 @stepped
@@ -105,6 +172,7 @@ def test_a_copy_takes_as_long_as_the_speed_says(openvix, client, tmp_path):
     while not is_done(client, job):
         openvix.advance(1)
         seconds += 1
+        assert seconds < 10_000
     assert seconds >= 5
     assert (openvix.disk(vm) / "tmp/file").stat().st_size == 5000
 
@@ -121,6 +189,18 @@ def test_time_stands_still_while_no_daemon_serves(openvix, client):
         assert not again.power(vm) & facts.VIX_POWERSTATE_TOOLS_RUNNING
         openvix.advance(0.5)
         assert again.connection.wait(waiting)[0] == 0
+
+
+def test_real_time_goes_on_by_itself(openvix, client):
+    vm, began = openvix.add_vm("web", boot_seconds=0.2, operation_seconds=0.1, stop_seconds=0.3), time.monotonic()
+    client.items("VixVM_PowerOn", vm, 0, [])
+    client.items("VixVM_WaitForToolsInGuest", vm, 0)
+    client.items("VixVM_PowerOff", vm, facts.VIX_VMPOWEROP_FROM_GUEST)
+    assert time.monotonic() - began >= 0.6
+    with Client(openvix.directory) as other:
+        began = time.monotonic()
+        assert other.code("VixVM_WaitForToolsInGuest", vm, 1) == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+        assert time.monotonic() - began >= 1
 
 
 def test_real_time_cannot_be_moved(openvix):

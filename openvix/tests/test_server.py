@@ -285,18 +285,6 @@ def test_a_synchronous_call_fails_by_rule_as_well(openvix, client):
     assert client.code("VixVM_GetNumRootSnapshots", vm) == 13000
 
 
-@pytest.mark.parametrize("call", [("VixVM_PowerOn", 0, []), ("VixVM_GetNumRootSnapshots",)])
-def test_a_delayed_call_does_not_hold_up_others(openvix, client, call):
-    vm = openvix.add_vm("web")
-    openvix.fault(call=call[0], delay=0.3)
-    began = time.monotonic()
-    slow = client.connection.begin(call[0], vm, *call[1:])
-    client.power(vm)
-    assert time.monotonic() - began < 0.25
-    assert client.connection.wait(slow)[0] == 0
-    assert time.monotonic() - began >= 0.3
-
-
 @pytest.mark.parametrize("directive", ["hang", "crash", "abort", "exit"])
 def test_a_directive_comes_with_the_acceptance_and_the_job_is_not_done(openvix, client, directive):
     vm = openvix.add_vm("web")

@@ -205,16 +205,6 @@ def test_the_declared_processes_run_again_after_a_revert_with_memory(openvix, cl
     assert any("apache2" in item for item in client.items("VixVM_ListProcessesInGuest", vm, 0))
 
 
-def test_tools_run_at_once_after_a_revert_to_memory_in_which_they_did(openvix, client):
-    vm = openvix.add_vm("web", power=ON, boot_seconds=0.3)
-    client.items("VixVM_WaitForToolsInGuest", vm, 10)
-    taken = client.take(vm, memory=True)
-    client.items("VixVM_Reset", vm, 0)
-    assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_UNKNOWN
-    client.revert(vm, taken)
-    assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_RUNNING
-
-
 def test_a_vm_can_be_told_to_stay_off_when_it_is_reverted(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     taken = client.take(vm, memory=True)

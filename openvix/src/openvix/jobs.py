@@ -29,13 +29,15 @@ AT_ONCE = ("VixHost_Connect", "VixHost_FindItems")
 class Call:
     """One call of a client: who asks, for what, and how it is answered."""
 
-    __slots__ = ("_fault", "answer", "arguments", "client", "number", "record", "since", "world")
+    __slots__ = ("_fault", "answer", "arguments", "client", "number", "presence", "record", "since", "world")
 
     def __init__(self, client, number: int, function: str, arguments: list):
         self.client, self.world, self.number = client, client.world, number
         # What a call may last is counted from its arrival, whenever a thread comes to it.
         self.since = self.world.clock.now()
         self.answer, self.arguments, machine = calls.understand(client, function, arguments)
+        # And so is what befalls the VM meanwhile.
+        self.presence = machine and machine.presence()
         self.record = [client.pid, function, machine and machine.path, None]
         self.world.calls.append(self.record)
         self._fault = self.world.faults.match(function, machine and machine.name, machine and machine.path, client.pid) or NO_FAULT

@@ -77,6 +77,11 @@ class Machine:
     def is_on(self) -> bool:
         return self.power in (ON, PAUSED)
 
+    def presence(self) -> tuple[bool, int]:
+        """Return whether it is on, and a number that is another one each time that it goes off."""
+        with self.changed:
+            return self.is_on, self.times_off
+
     def power_bits(self) -> int:
         """Return the power state as VIX tells it (semantics.md section 5)."""
         bits = self.doing or POWER_BITS[self.power]

@@ -84,7 +84,8 @@ def stop_softly(vm: Machine, call, reset: bool):
         run, obeyed = vm.run, vm.settings["soft_stop"] == "obeyed"
         vm.stopping = obeyed
         stopped = vm.clock.now() + vm.settings["stop_seconds"]
-        call.progress()
+    # Whoever hears of it finds the VM as it is for as long as that takes.
+    call.progress()
     itself = obeyed and vm.guest.stop(reset)
     end = stopped if obeyed and not itself else None
     try:
@@ -107,7 +108,7 @@ def wait_for_tools(vm: Machine, call, seconds: int):
     vm.settled()
     end = call.since + seconds if seconds > 0 else None
     with vm.changed:
-        times_off, was_on = vm.times_off, vm.is_on
+        was_on, times_off = call.presence
         while not vm.tools_run():
             if was_on and (vm.times_off != times_off or not vm.is_on):
                 raise Failure(facts.VIX_E_VM_NOT_RUNNING)
@@ -117,7 +118,7 @@ def wait_for_tools(vm: Machine, call, seconds: int):
                 raise Failure(facts.VIX_E_HOST_CONNECTION_LOST)
             if end is not None and vm.clock.now() >= end:
                 raise Failure(facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS)
-            times_off, was_on = vm.times_off, vm.is_on
+            was_on, times_off = vm.is_on, vm.times_off
             left = vm.tools_in()
             times = [at for at in (left if left is None else vm.clock.now() + left, end) if at is not None]
             vm.clock.wait(vm.changed, min(times, default=None))

@@ -30,21 +30,23 @@ def install_tools(vm: Machine, call, upgrade: bool, at_once: bool):
         raise Failure(facts.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY)
     if not vm.installing.acquire(blocking=False):
         raise Failure(facts.VIX_E_TOOLS_INSTALL_IN_PROGRESS)
+    # What is heard of before anybody waits ends the waiting as well.
+    run = vm.run
     call.progress()
     work = _upgrade if upgrade else _await_installation
     if at_once:
-        threading.Thread(target=_quietly, args=(work, vm, call.client.world.closing.is_set), daemon=True).start()
+        threading.Thread(target=_quietly, args=(work, vm, run, call.client.world.closing.is_set), daemon=True).start()
         return
     try:
-        work(vm, call.is_orphan)
+        work(vm, run, call.is_orphan)
     finally:
         vm.installing.release()
 
 
-def _quietly(work, vm: Machine, is_over):
+def _quietly(work, vm: Machine, run: object, is_over):
     """Do what nobody waits for."""
     try:
-        work(vm, is_over)
+        work(vm, run, is_over)
     except Failure:
         # The VM went off.
         return
@@ -52,8 +54,7 @@ def _quietly(work, vm: Machine, is_over):
         vm.installing.release()
 
 
-def _upgrade(vm: Machine, is_over):
-    run = vm.run
+def _upgrade(vm: Machine, run: object, is_over):
     vm.clock.sleep_until(vm.clock.now() + vm.settings["operation_seconds"])
     if vm.run is not run:
         raise Failure(facts.VIX_E_TOOLS_INSTALL_CANCELLED)
@@ -61,8 +62,7 @@ def _upgrade(vm: Machine, is_over):
     power.restart(vm)
 
 
-def _await_installation(vm: Machine, is_over):
-    run = vm.run
+def _await_installation(vm: Machine, run: object, is_over):
     with vm.changed:
         while vm.settings["tools"] != "installed":
             if vm.run is not run or is_over():

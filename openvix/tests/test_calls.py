@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from waiting import eventually
 from wire_client import Client
 
 from openvix import calls, facts
@@ -359,8 +360,7 @@ def test_a_program_ends_with_its_vm(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     client.log_in(vm)
     job = client.connection.begin("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", 0, [])
-    while not any("sleep" in item for item in client.items("VixVM_ListProcessesInGuest", vm, 0)):
-        pass
+    eventually(lambda: any("sleep" in item for item in client.items("VixVM_ListProcessesInGuest", vm, 0)))
     client.items("VixVM_PowerOff", vm, 0)
     assert client.connection.wait(job)[0] == facts.VIX_E_VM_NOT_RUNNING
 

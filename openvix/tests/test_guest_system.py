@@ -108,15 +108,17 @@ def test_a_login_needs_the_right_password(guest):
 
 @needs_sandbox
 def test_a_program_runs_and_its_exit_code_comes_back(guest, lab, disk):
-    pid, elapsed, status = guest.run_program(lab, "/bin/sh", '-c \'echo $$ "$HOME" "$USER" $(pwd) > /tmp/out; exit 7\'', wait=True)
-    assert (elapsed, status) == (0, 7)
+    pid, _, status = guest.run_program(lab, "/bin/sh", '-c \'echo $$ "$HOME" "$USER" $(pwd) > /tmp/out; exit 7\'', wait=True)
+    assert status == 7
     assert (disk / "tmp/out").read_text().split() == [str(pid), "/home/lab", "lab", "/"]
 
 
 @needs_sandbox
 def test_the_elapsed_time_is_in_seconds(guest, lab):
+    begun = time.monotonic()
     _, elapsed, status = guest.run_program(lab, "/bin/sleep", "1.1", wait=True)
-    assert (elapsed, status) == (1, 0)
+    assert 1 <= elapsed <= time.monotonic() - begun
+    assert status == 0
 
 
 @needs_sandbox
@@ -174,7 +176,7 @@ def test_a_line_too_long_for_the_system_is_not_started(guest, lab):
 @pytest.mark.parametrize("interpreter", [None, "", "/bin/sh"])
 def test_a_script_runs_from_a_file_that_is_gone_afterwards(guest, ann, disk, interpreter):
     text = 'stat -c "%a %n" "$0" > /home/ann/out; printf "%s" "ä" >> /home/ann/out; exit 3\n'
-    assert guest.run_script(ann, interpreter, text, wait=True)[1:] == (0, 3)
+    assert guest.run_script(ann, interpreter, text, wait=True)[2] == 3
     said, rest = (disk / "home/ann/out").read_text(encoding="utf-8").split("\n")
     assert said.startswith("600 /tmp/vmware")
     assert "/vixScript" in said
@@ -226,7 +228,7 @@ def test_a_guest_halted_meanwhile_ends_the_wait(guest, lab):
     thread.start()
     eventually(lambda: [process for process in guest.processes() if process.name == "sleep"])
     guest.halt()
-    thread.join(10)
+    thread.join(60)
     assert seen == [facts.VIX_E_VM_NOT_RUNNING]
 
 

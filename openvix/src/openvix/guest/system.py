@@ -35,8 +35,9 @@ LONGEST_SCRIPT = 60536
 # What a shell takes for text, whatever characters are in it.
 QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 SHELL = ["sh", "-c"]
-START_SECONDS = 1
-VANISH_SECONDS = 2
+# How long a shell may take to become its program, and a killed process to vanish, on a machine that has other things to do.
+START_SECONDS = 5
+VANISH_SECONDS = 10
 
 
 class Guest:
@@ -180,9 +181,10 @@ class Guest:
         line = f"{shlex.quote(program)} {arguments}" if arguments else shlex.quote(program)
         # The program takes the shell's place and process id, unless the line may hold more than this one command.
         replaced = not set(QUOTED.sub("", arguments or "")) & set(";&|\n")
+        begun = time.monotonic()
         run = self._begin(account, f"exec {line}" if replaced else line, wait)
         if wait:
-            return self._finish(run)
+            return self._finish(run, begun)
         if replaced:
             self._await_program(run, f"exec {line}")
         return run, 0, 0
@@ -201,13 +203,14 @@ class Guest:
         try:
             with told_as_failures():
                 files.write_new(disk, account, path, content)
+            begun = time.monotonic()
             run = self._begin(account, f"exec {shlex.quote(interpreter)} {shlex.quote(path)}", True)
         except Failure:
             _discard(disk, account, folder)
             raise
         if wait:
             try:
-                return self._finish(run)
+                return self._finish(run, begun)
             finally:
                 _discard(disk, account, folder)
 
@@ -285,8 +288,7 @@ class Guest:
         while running.arguments_of(init, pid) == [*SHELL, line] and time.monotonic() < end:
             time.sleep(0.001)
 
-    def _finish(self, run: sandbox.Run) -> tuple[int, int, int]:
-        begun = time.monotonic()
+    def _finish(self, run: sandbox.Run, begun: float) -> tuple[int, int, int]:
         code = run.exit_code()
         # A halt that is under way ends the program before it ends itself.
         with self._lock:

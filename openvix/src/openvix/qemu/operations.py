@@ -92,9 +92,10 @@ class Operations:
         # The program takes the shell's place and process id, unless the line may hold more than this one command.
         replaced = not set(QUOTED.sub("", arguments or "")) & set(";&|\n")
         line = f"exec {line}" if replaced else line
+        begun = time.monotonic()
         pid = self._begin(account, line)
         if wait:
-            return self._finish(pid)
+            return self._finish(pid, begun)
         if replaced:
             self._await_program(pid, line)
         return pid, 0, 0
@@ -112,19 +113,20 @@ class Operations:
         try:
             with told_as_failures(), self._opened(account, path, "", NEW, 0o600) as (file, _, _):
                 self._ask("write", file, 0, content)
+            begun = time.monotonic()
             pid = self._begin(account, f"exec {shlex.quote(interpreter)} {shlex.quote(path)}")
         except Failure:
             self._discard(account, folder)
             raise
         if wait:
             try:
-                return self._finish(pid)
+                return self._finish(pid, begun)
             finally:
                 self._discard(account, folder)
 
         def clear():
             with contextlib.suppress(Failure):
-                self._finish(pid)
+                self._finish(pid, begun)
             self._discard(account, folder)
 
         threading.Thread(target=clear, name="script", daemon=True).start()
@@ -182,8 +184,7 @@ class Operations:
                 if self._ask("command", pid, answer="b") != [before]:
                     return
 
-    def _finish(self, pid: int) -> tuple[int, int, int]:
-        begun = time.monotonic()
+    def _finish(self, pid: int, begun: float) -> tuple[int, int, int]:
         code = -1
         with told_as_failures(), contextlib.suppress(ProcessLookupError):
             for _ in _pauses():

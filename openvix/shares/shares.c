@@ -55,9 +55,13 @@ enum {
     NODES = 1 << 15,
 };
 
+#ifndef PATIENCE_MILLISECONDS
+#define PATIENCE_MILLISECONDS 10000
+#endif
+
 /* Milliseconds. */
 enum {
-    PATIENCE = 10000,    /* for an answer, and for a host that has gone */
+    PATIENCE = PATIENCE_MILLISECONDS, /* for an answer, and for a host that has gone */
     INTERRUPTED = 1000,  /* for an answer that somebody no longer waits for */
     HELD = 60000,        /* for the SYNC that follows a HOLD */
     FRAME_TIME = 3000,   /* for the rest of a frame */

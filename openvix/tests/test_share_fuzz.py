@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 import stat
 import struct
@@ -26,7 +27,7 @@ from openvix.qemu import fuse, handles, nodes, requests
 from openvix.qemu.fuse import ROOT, Operation
 from openvix.qemu.nodes import Share
 from openvix.qemu.requests import Malformed, Requests
-from openvix.qemu.shares import FRAME_SECONDS, MOST, Shares
+from openvix.qemu.shares import MOST, Shares, State
 
 SECRET = b"this is none of the guest's"
 NAMES = [b"page", b"inner", b"deep", b"up", b"out", b"away", b"pipe", b"new", b"..", b".", b"", b"../secret", b"inner/deep", b"n" * 300, b"web", b"iso"]
@@ -251,7 +252,7 @@ def test_after_any_bytes_the_host_serves_again(pieces, known_guest):
         end.sendall(HEAD.pack(1, b"LOST") + b"\1")
         with shares.quiet(0.01):
             pass
-        drain_to_sync(port)
+        drain_to_sync(shares, port)
         assert set(Kernel(port.ask).list()) == {b".", b".."}
         assert len(shares._arrived) <= MOST
     finally:
@@ -265,17 +266,18 @@ def count_links(folder: Path) -> int:
     return sum(os.path.islink(os.path.join(path, name)) for path, some, files in os.walk(folder) for name in (*some, *files))
 
 
-def drain_to_sync(port: Port):
-    """Answer each SYNC until no other one comes."""
-    port.connection.settimeout(0.1)
-    try:
-        while True:
+def drain_to_sync(shares: Shares, port: Port):
+    """Answer each SYNC until the host has taken the answer."""
+
+    def is_served() -> bool:
+        while select.select([port.connection], [], [], 0)[0]:
             kind, body = port.receive()
             if kind == b"SYNC":
                 port.send(kind, body)
                 port.nonce = body
-    except TimeoutError:
-        port.connection.settimeout(30)
+        return shares._state is State.SERVED
+
+    eventually(is_served)
 
 
 def test_half_of_a_request_is_not_carried_out_whatever_follows(tmp_path):
@@ -327,14 +329,15 @@ def test_a_guest_that_does_not_hold_is_not_served_either_while_it_is_quiet(tmp_p
     shares.close()
 
 
-def test_a_frame_that_is_longer_than_any_is_not_waited_for():
+def test_a_frame_that_is_longer_than_any_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("openvix.qemu.shares.FRAME_SECONDS", 200)
     own, end = socket.socketpair()
     shares = Shares(own)
     port = Port(end)
     port.synchronise()
     end.sendall(HEAD.pack(MOST + 1, b"FUSE") + bytes(1000))
     # Sooner than one that may still become whole.
-    end.settimeout(FRAME_SECONDS - 1)
+    end.settimeout(100)
     port.synchronise()
     assert set(Kernel(port.ask).list()) == {b".", b".."}
     end.close()

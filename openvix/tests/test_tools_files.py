@@ -55,7 +55,8 @@ def disk(tmp_path):
 
 @pytest.fixture
 def guest(disk):
-    with tools_guest.serving(disk) as port:
+    # A large frame comes in pieces, between which a busy machine may do other things for a while.
+    with tools_guest.serving(disk, ["-DSILENCE_MILLISECONDS=60000"]) as port:
         yield tools_guest.Told(Channel(port))
 
 

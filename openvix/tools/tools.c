@@ -24,8 +24,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef SILENCE_MILLISECONDS
+#define SILENCE_MILLISECONDS 1000
+#endif
+
 enum {
-    SILENCE = 1000, /* milliseconds: a frame of which no more comes was never meant to end */
+    SILENCE = SILENCE_MILLISECONDS, /* a frame of which no more comes was never meant to end */
     PATIENCE = 60000, /* for a host that takes no answer */
     PAGE = 1 << 16,
     ROOM = (FRAME_LIMIT + 1 + PAGE - 1) / PAGE * PAGE,

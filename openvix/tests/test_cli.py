@@ -58,7 +58,7 @@ def states(world):
 def test_start_prints_what_a_shell_needs_and_nothing_else(lab, openvix_library):
     started = run("start", lab)
     assert (started.returncode, started.stderr) == (0, "")
-    shell = subprocess.run(["sh", "-c", f'{started.stdout}printf "%s\\n" "$VIX_LIBRARY" "$OPENVIX_WORLD"'], capture_output=True, text=True, timeout=10, env={})
+    shell = subprocess.run(["sh", "-c", f'{started.stdout}printf "%s\\n" "$VIX_LIBRARY" "$OPENVIX_WORLD"'], capture_output=True, text=True, timeout=60, env={})
     world = lab.with_suffix(".world")
     assert shell.stdout.splitlines() == [openvix_library, str(world)]
     assert started.stdout == f"export VIX_LIBRARY={shlex.quote(openvix_library)} OPENVIX_WORLD={shlex.quote(str(world))}\n"
@@ -390,7 +390,10 @@ def test_calls_are_followed_until_the_world_is_stopped(lab):
         client.connection.begin("VixVM_PowerOff", str(world / "vms/web/web.vmx"), 0)
         shown = [follower.stdout.readline().split()[1:3] for _ in range(2)]
         client.code("VixVM_Suspend", str(world / "vms/web/web.vmx"), 0)
-        shown += [follower.stdout.readline().split()[1:3] for _ in range(1)]
+        shown += [follower.stdout.readline().split()[1:3]]
+        # It may have been seen under way as well.
+        if shown[-1] == ["VixVM_Suspend", "runs"]:
+            shown[-1] = follower.stdout.readline().split()[1:3]
     assert shown == [["VixHost_Connect", "VIX_OK"], ["VixVM_PowerOff", "runs"], ["VixVM_Suspend", "VIX_OK"]]
     run("stop", lab)
     assert follower.wait(timeout=60) == 0

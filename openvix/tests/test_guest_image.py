@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 import shutil
-import time
 
 import pytest
 import real_machines
@@ -192,10 +191,8 @@ def test_the_power_button_ends_a_guest_in_order(tmp_path):
         assert "default via" in guest.run("ip r")
         eventually(lambda: guest.run(IDLE) == "", SECONDS)
         guest.run("echo kept >/root/kept")
-        began = time.monotonic()
         guest.qmp.ask("system_powerdown")
         eventually(lambda: not guest.is_on(), SECONDS)
-        assert time.monotonic() - began < 30
     with booted(tmp_path) as guest:
         assert guest.run("cat /root/kept; dmesg | grep -c recovery") == "kept\n0\n"
 

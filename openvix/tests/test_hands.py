@@ -21,31 +21,32 @@ def none_idle(monkeypatch):
     monkeypatch.setattr(hands, "_free", [])
 
 
-def test_a_thread_that_is_done_takes_what_comes_next(none_idle):
+def test_a_thread_that_is_done_takes_what_comes_next(none_idle, monkeypatch):
+    monkeypatch.setattr(hands, "IDLE_SECONDS", 200)
     threads = queue.SimpleQueue()
     for _ in range(5):
         hands.give(lambda: threads.put(threading.current_thread()))
         eventually(lambda: hands._free)
 
-    assert len({threads.get(timeout=10) for _ in range(5)}) == 1
+    assert len({threads.get(timeout=60) for _ in range(5)}) == 1
 
 
 def test_what_waits_keeps_nothing_else_waiting(none_idle):
     done, gate = queue.SimpleQueue(), threading.Event()
     for number in range(20):
-        hands.give(lambda number=number: (gate.wait(10), done.put(number)))
+        hands.give(lambda number=number: (gate.wait(60), done.put(number)))
     hands.give(done.put, "beside")
 
-    assert done.get(timeout=10) == "beside"
+    assert done.get(timeout=60) == "beside"
     gate.set()
-    assert sorted(done.get(timeout=10) for _ in range(20)) == list(range(20))
+    assert sorted(done.get(timeout=60) for _ in range(20)) == list(range(20))
 
 
 def test_threads_with_nothing_to_do_end(none_idle):
     gate, threads = threading.Event(), queue.SimpleQueue()
     for _ in range(10):
-        hands.give(lambda: (threads.put(threading.current_thread()), gate.wait(10)))
-    known = [threads.get(timeout=10) for _ in range(10)]
+        hands.give(lambda: (threads.put(threading.current_thread()), gate.wait(60)))
+    known = [threads.get(timeout=60) for _ in range(10)]
     gate.set()
 
     eventually(lambda: not any(thread.is_alive() for thread in known))
@@ -60,7 +61,7 @@ def test_whatever_is_given_while_threads_end_is_done(none_idle, monkeypatch):
         if not number % 3:
             time.sleep(0.0005)
 
-    assert {done.get(timeout=10) for _ in range(2000)} == set(range(2000))
+    assert {done.get(timeout=60) for _ in range(2000)} == set(range(2000))
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -69,8 +70,8 @@ def test_an_exception_ends_its_thread_and_is_told(none_idle, monkeypatch):
     monkeypatch.setattr(threading, "excepthook", lambda said: told.put((said.exc_type, said.thread)))
 
     hands.give(int, "no number")
-    kind, thread = told.get(timeout=10)
+    kind, thread = told.get(timeout=60)
     hands.give(lambda: done.put(threading.current_thread()))
 
     assert kind is ValueError
-    assert done.get(timeout=10) is not thread
+    assert done.get(timeout=60) is not thread

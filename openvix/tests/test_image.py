@@ -206,7 +206,7 @@ def test_an_interrupted_build_leaves_nothing(debian, cache):
     builder = subprocess.Popen(BUILD, stderr=subprocess.PIPE, text=True, start_new_session=True)
     eventually((debian.mirror / "reached").exists)
     os.killpg(builder.pid, signal.SIGINT)
-    _, said = builder.communicate(timeout=30)
+    _, said = builder.communicate(timeout=120)
 
     assert builder.returncode == 1
     assert said.splitlines()[-1] == "openvix: the build is given up, and nothing of it is left"

@@ -189,13 +189,13 @@ def test_handles_carry_the_id_of_a_wrapper_in_their_top_byte(scripted):
 
 def test_the_daemon_is_told_when_the_last_reference_to_a_vm_is_gone(scripted):
     assert passed(scripted.run("connection", "once"))
-    assert scripted.gone.wait(10)
+    assert scripted.gone.wait(60)
     assert [each for each in scripted.asked if each[0] in NOTICES] == [("OpenVIX_ReleaseVM", "/vm.vmx"), ("VixHost_Disconnect", "host-1")]
 
 
 def test_a_vm_that_two_hosts_have_open_is_released_with_the_last_of_them(scripted):
     assert passed(scripted.run("connection", "twins"))
-    assert scripted.gone.wait(10)
+    assert scripted.gone.wait(60)
     assert [each[0] for each in scripted.asked][-4:] == ["Vix_GetProperties", "OpenVIX_ReleaseVM", "VixHost_Disconnect", "VixHost_Disconnect"]
     assert [each[0] for each in scripted.asked].count("OpenVIX_ReleaseVM") == 1
 
@@ -222,7 +222,7 @@ def test_callbacks_come_in_order_from_a_thread_of_the_library(scripted):
 
     scripted.answer = answer
     assert passed(scripted.run("callbacks"))
-    assert scripted.gone.wait(10)
+    assert scripted.gone.wait(60)
     assert [each for each in books(scripted.world) if each["buffers"]] == []
 
 
@@ -258,7 +258,7 @@ def never_ending(scripted):
 def test_what_is_connected_can_be_lost(scripted, scene):
     scripted.answer = never_ending(scripted)
     assert passed(scripted.run("connection", scene))
-    assert scripted.gone.wait(10)
+    assert scripted.gone.wait(60)
     assert books(scripted.world) == []
 
 
@@ -354,7 +354,7 @@ def test_a_daemon_that_reads_no_more_is_an_error_and_no_signal(scripted):
             connection.shutdown(socket.SHUT_RD)
         scripted.answer_in_order(connection, number, function, arguments)
         if function == "VixHost_OpenVM":
-            ended.wait(30)
+            ended.wait(100)
 
     scripted.answer = answer
     assert passed(scripted.run("connection", "breach"))

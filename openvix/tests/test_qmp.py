@@ -117,7 +117,7 @@ def test_who_has_closed_the_conversation_is_told_nothing_more():
     played = Played(returned({}), returned({}))
     qmp = played.talk()
     qmp.close()
-    qmp._reader.join(10)
+    qmp._reader.join(60)
     assert (qmp._reader.is_alive(), played.events) == (False, [])
 
 
@@ -135,5 +135,5 @@ def test_a_qemu_that_says_what_nobody_can_read_is_taken_as_gone(said):
     played = Played(lambda asked: [said])
     qmp = played.talk()
     with pytest.raises(Gone):
-        qmp.ask("query-status", seconds=10)
+        qmp.ask("query-status", seconds=60)
     eventually(lambda: played.events == [None])

@@ -15,7 +15,7 @@ THREADS, ROUNDS, PROCESSES = (6, 3, 2) if programs.WATCHED else (16, 8, 6)
 
 
 def ended(*running: subprocess.Popen) -> list:
-    return [(process.communicate(timeout=110)[1], process.returncode) for process in running]
+    return [(process.communicate(timeout=250)[1], process.returncode) for process in running]
 
 
 def start(vmx: str) -> subprocess.Popen:

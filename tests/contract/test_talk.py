@@ -32,7 +32,7 @@ def ansible(command, *arguments):
 
 
 def run(command, environment):
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=250, check=False)
 
 
 def guest_file(folder, **variables):

@@ -22,6 +22,8 @@ from openvix.machines import Asleep
 START_SECONDS = 30.0
 # How long an orderly end may take before the daemon is killed.
 STOP_SECONDS = 15.0
+# How long one that was killed may take to be gone.
+END_SECONDS = 15.0
 
 
 def answer(client, number: int, function: str, arguments: list):
@@ -242,10 +244,13 @@ def start(world: Path, serve=serve) -> tuple[Connection, int | None]:
     """
     pid, ended = serve(world), None
     end = time.monotonic() + START_SECONDS
-    while not ended and time.monotonic() < end:
+    # It is tried once at least, however long this thread had to wait before.
+    while True:
         connection = connect(world)
         if connection:
             return connection, pid if ended is None else None
+        if ended or time.monotonic() > end:
+            raise Unserved(f"no daemon answers for {world}; {world / 'run' / 'log'} may tell why")
         if ended is None:
             ended = exit_code(pid)
             time.sleep(0.002)
@@ -253,7 +258,6 @@ def start(world: Path, serve=serve) -> tuple[Connection, int | None]:
             # One that ends well has found another one serving. If that does not answer, it was on its way out and has let go of the world by now.
             time.sleep(0.05)
             pid, ended = serve(world), None
-    raise Unserved(f"no daemon answers for {world}; {world / 'run' / 'log'} may tell why")
 
 
 def exit_code(pid: int) -> int | None:
@@ -276,7 +280,7 @@ def end(directory: Path):
     if lock is None and place.holder(directory) in place.processes(directory):
         with contextlib.suppress(ProcessLookupError):
             os.kill(place.holder(directory), signal.SIGKILL)
-        lock = place.lock_within(directory, STOP_SECONDS)
+        lock = place.lock_within(directory, END_SECONDS)
     if lock is None:
         raise Unserved(f"process {place.holder(directory)} serves {directory} and cannot be ended")
     try:

@@ -20,7 +20,7 @@ from openvix import holding, inventory, sockets
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
 
 # How long a killed process may take to be gone.
-END_SECONDS = 5.0
+END_SECONDS = 15.0
 
 
 def named() -> Path:

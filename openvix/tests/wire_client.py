@@ -10,6 +10,9 @@ from pathlib import Path
 
 from openvix import control, facts, place
 
+# For an answer: only a fault takes longer.
+SECONDS = 200
+
 
 class Client:
     """One connection with a host; code() and items() call a function of vix.h by name and wait for it."""
@@ -19,7 +22,9 @@ class Client:
     ):
         """Connect; at: name of the host, user and password."""
         host, user, password = at
-        self.connection = control.Connection(place.dial(directory), ledger)
+        socket = place.dial(directory)
+        socket.settimeout(SECONDS)
+        self.connection = control.Connection(socket, ledger)
         connected = self.items("VixHost_Connect", facts.VIX_API_VERSION, provider, host, 0, user, password, options, [])
         self.host = connected[0][1]
 

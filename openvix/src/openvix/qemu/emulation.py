@@ -268,6 +268,7 @@ class Emulation(Operations):
                     self._shares.restart()
                 self._run = object()
                 self._look_for_tools(self._run)
+                self._log("the machine starts again")
             self._machine.restarted()
 
     def _look_for_tools(self, run: object):

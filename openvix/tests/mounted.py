@@ -60,7 +60,7 @@ class Guest:
             self._port.close()
             self._begin(["nsenter", "-t", str(keeper.pid), "-U", "-m", "--preserve-credentials"])
             eventually(lambda: os.readlink(f"/proc/{keeper.pid}/ns/mnt") == os.readlink(f"/proc/{self.program.pid}/ns/mnt"))
-            keeper.communicate("\n")
+            keeper.communicate("\n", timeout=60)
 
     def dial(self) -> socket.socket:
         """Return the host's end of the port for one more host; the one before hears no more."""

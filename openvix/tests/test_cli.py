@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import bounded
 from wire_client import Client
 
 from openvix import cli, control, facts, ledger, place
@@ -383,8 +384,8 @@ def test_calls_and_handles_are_shown(lab):
 def test_calls_are_followed_until_the_world_is_stopped(lab):
     run("start", lab)
     world = lab.with_suffix(".world")
-    follower = subprocess.Popen([sys.executable, "-P", "-m", "openvix.cli", "calls", "--follow", str(lab)], stdout=subprocess.PIPE, text=True)
-    with Client(world) as client:
+    command = [sys.executable, "-P", "-m", "openvix.cli", "calls", "--follow", str(lab)]
+    with bounded(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as follower, Client(world) as client:
         openvix_fault = run("fault", "add", "call=VixVM_PowerOff", "hang=true", "where=job", "--world", lab)
         assert openvix_fault.returncode == 0
         client.connection.begin("VixVM_PowerOff", str(world / "vms/web/web.vmx"), 0)
@@ -394,10 +395,9 @@ def test_calls_are_followed_until_the_world_is_stopped(lab):
         # It may have been seen under way as well.
         if shown[-1] == ["VixVM_Suspend", "runs"]:
             shown[-1] = follower.stdout.readline().split()[1:3]
+        run("stop", lab)
+        assert follower.wait(timeout=60) == 0
     assert shown == [["VixHost_Connect", "VIX_OK"], ["VixVM_PowerOff", "runs"], ["VixVM_Suspend", "VIX_OK"]]
-    run("stop", lab)
-    assert follower.wait(timeout=60) == 0
-    follower.stdout.close()
 
 
 def test_settings_of_a_vm_change_and_time_moves_on(lab):

@@ -10,9 +10,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from waiting import bounded, eventually
 
 from openvix import control, facts, place
 
@@ -176,13 +176,11 @@ def test_a_wait_without_end_ends_with_the_client_that_waits(openvix):
     openvix.forgive_leaks("the client is killed")
     vm = openvix.add_vm("web")
     code = CLIENT + "vm = opened(sys.argv[1]); job = vix.VixVM_WaitForToolsInGuest(vm, 0, None, None); print('waiting', flush=True); wait(job)"
-    with subprocess.Popen([sys.executable, "-c", code, vm], stdout=subprocess.PIPE, text=True) as waiting:
+    with bounded(subprocess.Popen([sys.executable, "-c", code, vm], stdout=subprocess.PIPE, text=True)) as waiting:
         assert waiting.stdout.readline() == "waiting\n"
         assert [call["error"] for call in openvix.calls("VixVM_WaitForToolsInGuest")] == [None]
         os.kill(waiting.pid, signal.SIGKILL)
-    end = time.monotonic() + 60
-    while openvix.calls("VixVM_WaitForToolsInGuest")[0]["error"] is None and time.monotonic() < end:
-        pass
+    eventually(lambda: openvix.calls("VixVM_WaitForToolsInGuest")[0]["error"] is not None)
     assert openvix.calls("VixVM_WaitForToolsInGuest")[0]["error"] == facts.VIX_E_HOST_CONNECTION_LOST
 
 

@@ -6,26 +6,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 
 import programs
 import pytest
-from waiting import eventually
+from waiting import bounded, eventually
 
 from openvix import facts
 
 
-def start(openvix, *verbs: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        programs.command("drive", *verbs),
-        env=os.environ | openvix.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(openvix, *verbs: str) -> contextlib.AbstractContextManager[subprocess.Popen]:
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return bounded(subprocess.Popen(programs.command("drive", *verbs), env=os.environ | openvix.environment, text=True, **streams))
 
 
 def drive(openvix, *verbs: str, returncode: int = 0) -> list[str]:

@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import threading
 import time
+from collections.abc import Iterator
 
 
 def eventually(holds, seconds=60):
@@ -16,3 +19,15 @@ def eventually(holds, seconds=60):
     while not holds():
         assert time.monotonic() < end, "it never held"
         threading.Event().wait(0.005)
+
+
+@contextlib.contextmanager
+def bounded(process: subprocess.Popen, seconds=200) -> Iterator[subprocess.Popen]:
+    """Give a process that a test reads from; when that lasts too long it is killed, and has said all that it says."""
+    end = threading.Timer(seconds, process.kill)
+    end.start()
+    try:
+        with process:
+            yield process
+    finally:
+        end.cancel()

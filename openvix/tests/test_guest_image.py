@@ -155,8 +155,9 @@ def test_an_ordinary_user_finds_nothing_that_makes_it_root(guest):
 
 def test_processes_run_after_the_boot_under_their_own_names(guest):
     apache = (b"www-data", b"apache2", b"/usr/sbin/apache2\0-k\0\0it's\0")
-    assert guest.processes().count(apache) == 2
-    assert guest.processes().count((b"postgres", b"a worker", b"a\0worker\0")) == 1
+    # They are started in the background: each becomes what it is while the boot goes on.
+    eventually(lambda: guest.processes().count(apache) == 2, SECONDS)
+    eventually(lambda: guest.processes().count((b"postgres", b"a worker", b"a\0worker\0")) == 1, SECONDS)
 
 
 def test_it_is_a_small_debian(guest):
@@ -172,7 +173,7 @@ def test_what_comes_later_is_there(guest):
     eventually(lambda: "acpid" in guest.run("ps"), SECONDS)
     assert "fuse" in guest.run("cat /proc/filesystems")
     assert "usage" in guest.run("openvix-shares")
-    assert "inet 127.0.0.1" in guest.run("ip a")
+    eventually(lambda: "inet 127.0.0.1" in guest.run("ip a"), SECONDS)
 
 
 def test_a_second_boot_finds_what_the_first_has_left(guest, folder):
@@ -180,7 +181,7 @@ def test_a_second_boot_finds_what_the_first_has_left(guest, folder):
     guest.stop()
     with booted(folder, hostname="third", files={"/etc/motd": "again"}) as second:
         assert second.run("hostname; cat /etc/motd; ls /home").splitlines() == ["other", "Welcome", "lab"]
-        assert second.processes().count((b"postgres", b"a worker", b"a\0worker\0")) == 1
+        eventually(lambda: second.processes().count((b"postgres", b"a worker", b"a\0worker\0")) == 1, SECONDS)
 
 
 def test_the_power_button_ends_a_guest_in_order(tmp_path):

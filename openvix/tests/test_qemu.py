@@ -118,9 +118,8 @@ def test_a_guest_boots_runs_programs_and_goes_off_by_itself(machine, tmp_path):
     assert machine.ListProcessesInGuest(0) == facts.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
     machine.client.log_in(machine.path, "lab", "secret")
 
-    found = machine.processes()
-    assert ("apache2", "www-data", "/usr/sbin/apache2 -k start") in found.values()
-    assert found[1][0] == "init"
+    eventually(lambda: ("apache2", "www-data", "/usr/sbin/apache2 -k start") in machine.processes().values())
+    assert machine.processes()[1][0] == "init"
     assert machine.run("test $(hostname) = web && grep -q Welcome /etc/motd && test $(id -u) = 0") == 0
     assert machine.run("exit 7") == 7
     assert machine.run("kill -9 $$") == 128 + signal.SIGKILL
@@ -273,6 +272,8 @@ def test_a_guest_that_restarts_or_stops_by_itself_is_known_to(machine):
 
 def test_a_guest_whose_agent_is_away_is_stopped_by_its_power_button(machine):
     machine.boot()
+    # What hears the button begins after Tools.
+    eventually(lambda: any(name == "acpid" for name, _, _ in machine.processes().values()), SECONDS)
     [agent] = [pid for pid, (name, _, _) in machine.processes().items() if name == "openvix-tools"]
     machine.begin("/bin/sh", f"-c 'sleep 0.3; kill -STOP {agent}'")
     time.sleep(1)

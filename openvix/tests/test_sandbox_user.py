@@ -17,7 +17,7 @@ from openvix import library
 from openvix.guest import sandbox
 
 NOBODY = 65534
-FILES = ("waiting.py", "test_guest_disks.py", "test_guest_files.py", "test_guest_system.py", "test_sandbox.py")
+FILES = ("descriptors.py", "waiting.py", "test_guest_disks.py", "test_guest_files.py", "test_guest_system.py", "test_sandbox.py")
 # What Debian's and Ubuntu's kernels have to keep user namespaces from ordinary users.
 FORBIDDING = {"unprivileged_userns_clone": "0", "apparmor_restrict_unprivileged_userns": "1"}
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from openvix import library
-from openvix.guest import disks, paths
+from openvix.guest import disks, paths, system
 from openvix.qemu.channel import Channel
 from openvix.qemu.operations import Operations
 
@@ -89,7 +89,8 @@ def serving(disk: Path, flags: list[str] = (), shown: tuple[str, ...] = paths.SH
     spaces = ["setpriv", "--pdeathsig", "KILL", "unshare", *alone, "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
     with ours, open(disk.with_name(f"{disk.name}.said"), "w+b") as said:
         with theirs:
-            init = subprocess.Popen([*spaces, "sh", "-c", INIT, "init", str(disk), *shown], stdin=theirs, stdout=said, stderr=said, env={**os.environ, **FOUND})
+            # Where chroot lies is not in the path of every user.
+            init = subprocess.Popen([*spaces, "sh", "-c", INIT, "init", str(disk), *shown], stdin=theirs, stdout=said, stderr=said, env={**os.environ, **FOUND, "PATH": system.PATH})
         try:
             yield ours
         finally:

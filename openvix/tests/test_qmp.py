@@ -113,6 +113,14 @@ def test_events_are_told_and_the_end_is_told_once():
         qmp.ask("stop")
 
 
+def test_who_is_told_may_wait_for_one_who_waits_for_an_answer():
+    answered, waited = threading.Event(), []
+    played = Played(lambda asked: [{"event": "RESET", "data": {"guest": True}}, {"return": {}, "id": asked["id"]}])
+    Qmp(played.ours, lambda event: waited.append(answered.wait(10))).ask("query-status")
+    answered.set()
+    eventually(lambda: waited == [True, True])
+
+
 def test_who_has_closed_the_conversation_is_told_nothing_more():
     played = Played(returned({}), returned({}))
     qmp = played.talk()

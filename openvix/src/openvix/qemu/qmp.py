@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import queue
 import socket
 import threading
 from collections.abc import Callable
@@ -39,6 +40,7 @@ class Qmp:
         self._asked = 0
         self._jobs: dict[str, str] = {}
         self._over = False
+        self._events: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
         connection.settimeout(SECONDS)
         self._lines = connection.makefile("rb")
         if "QMP" not in self._line():
@@ -46,6 +48,7 @@ class Qmp:
         connection.settimeout(None)
         self._reader = threading.Thread(target=self._read, name="qmp", daemon=True)
         self._reader.start()
+        threading.Thread(target=self._pass_on, name="events", daemon=True).start()
         self.ask("qmp_capabilities")
 
     def ask(self, command: str, seconds: float = SECONDS, **arguments):
@@ -107,12 +110,19 @@ class Qmp:
                             self._jobs[job["id"]] = job.get("status")
                     self._changed.notify_all()
                 if "event" in said:
-                    self._tell(said)
+                    self._events.put(said)
         except Gone:
             with self._changed:
                 self._over = True
                 self._changed.notify_all()
-            self._tell(None)
+            self._events.put(None)
+
+    def _pass_on(self):
+        """Tell events: not from where answers are read, as who is told may wait for one who waits for an answer."""
+        said = {}
+        while said is not None:
+            said = self._events.get()
+            self._tell(said)
 
     def _line(self) -> dict:
         try:

@@ -6,18 +6,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 from waiting import eventually
 
 from openvix import holding, place
 from openvix.qemu import disk, emulator
-from openvix.qemu.disk import Disk, DiskError
+from openvix.qemu.disk import Disk, DiskError, tag
 from openvix.qemu.emulator import CannotStart, Emulator, Hardware, Software
 from openvix.qemu.qmp import Gone, Qmp, Refused
 
@@ -80,8 +83,28 @@ def test_it_outlives_who_started_it_and_another_talks_to_it(folder):
     first.close()
     qmp = talk(later)
     assert qmp.ask("query-status")["running"] is True
-    later.end()
+    qmp.ask("quit")
+    later.reap()
     assert not later.is_alive()
+
+
+def test_who_only_looks_whether_it_runs_keeps_none_from_starting_and_is_taken_for_none(folder, monkeypatch):
+    monkeypatch.setattr(emulator, "LOOK_SECONDS", 60)
+    (folder / "guest").mkdir()
+    with open(folder / "guest" / emulator.LOCK, "w") as looked:
+        fcntl.flock(looked, fcntl.LOCK_SH)
+        assert not holding.is_held(Path(looked.name))
+        ending = threading.Timer(0.2, fcntl.flock, (looked, fcntl.LOCK_UN))
+        ending.start()
+        assert started(folder).is_alive()
+        ending.join()
+
+
+def test_a_qemu_that_cannot_be_executed_is_told(folder, tmp_path, monkeypatch):
+    (tmp_path / emulator.PROGRAM).touch(mode=0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CannotStart, match=r"^qemu-system-x86_64 cannot be started: Exec format error$"):
+        started(folder)
 
 
 def test_a_second_one_of_the_same_machine_is_refused_and_harms_nothing(folder):
@@ -115,7 +138,7 @@ def test_without_qemu_it_is_said_how_to_get_it(folder, monkeypatch):
     with pytest.raises(CannotStart, match="is not installed; openvix doctor says how to get it"):
         started(folder)
     with pytest.raises(DiskError, match="is not installed; openvix doctor says how to get it"):
-        Disk(folder / "disks").tags()
+        Disk(folder / "disks").numbers()
 
 
 def test_what_is_kept_of_a_running_machine_is_found_in_its_disk(folder):
@@ -123,14 +146,14 @@ def test_what_is_kept_of_a_running_machine_is_found_in_its_disk(folder):
     qmp = talk(own)
     assert qmp.ask("query-status")["running"] is False
     number = kept.announce(HARDWARE)
-    qmp.job("snapshot-save", "save", tag=str(number), vmstate="disk0", devices=["disk0"])
+    qmp.job("snapshot-save", "save", tag=tag(number), vmstate="disk0", devices=["disk0"])
     with pytest.raises(Refused, match=r"^snapshot-save: .*exist"):
-        qmp.job("snapshot-save", "again", tag=str(number), vmstate="disk0", devices=["disk0"])
-    assert (kept.tags(), kept.kept()) == (["1"], {1: {"hardware": [*HARDWARE]}})
+        qmp.job("snapshot-save", "again", tag=tag(number), vmstate="disk0", devices=["disk0"])
+    assert (kept.numbers(), kept.kept()) == ({1}, {1: {"hardware": [*HARDWARE]}})
     own.end()
 
     for paused in (False, True):
-        resumed = started(folder, tag="1", paused=paused)
+        resumed = started(folder, tag=tag(1), paused=paused)
         assert talk(resumed).ask("query-status")["running"] is not paused
         resumed.end()
 
@@ -159,10 +182,23 @@ def test_a_disk_keeps_restores_copies_and_forgets(folder):
     assert holds(1, folder / "now")
     kept.drop(1)
     kept.drop(1)
-    assert (kept.tags(), list(kept.kept())) == (["2"], [2])
+    assert (kept.numbers(), list(kept.kept())) == ({2}, [2])
     assert kept.keep() == 3
     with pytest.raises(DiskError, match=r"^qemu-img snapshot: "):
         kept.restore(1)
+    # Numbers and the ids of QEMU are no longer the same once a keeping has failed.
+    kept.path.rename(folder / "away")
+    with pytest.raises(DiskError):
+        kept.keep()
+    (folder / "away").rename(kept.path)
+    write(5)
+    assert kept.keep() == 5
+    write(6)
+    assert kept.keep() == 6
+    kept.restore(5)
+    assert holds(5)
+    kept.drop(4)
+    assert set(kept.kept()) == kept.numbers() == {2, 3, 5, 6}
 
 
 def test_what_was_announced_and_never_kept_is_forgotten_like_the_rest(folder):

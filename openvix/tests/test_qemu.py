@@ -21,7 +21,7 @@ import real_machines
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, facts, holding, place
+from openvix import control, facts, holding, place, wire
 from openvix.qemu import emulator
 
 pytestmark = real_machines.NEEDED
@@ -81,7 +81,9 @@ class Machine:
 
     @property
     def emulators(self):
-        return holding.holders(Path(self.path).parent / "openvix" / "guest" / emulator.LOCK)
+        found = holding.holders(Path(self.path).parent / "openvix" / "guest" / emulator.LOCK)
+        # While it starts one, the daemon has the lock open as well.
+        return [pid for pid in found if is_emulator(pid)]
 
     def log(self):
         path = Path(self.path).parent / "vmware.log"
@@ -100,6 +102,23 @@ def machine(openvix, client):
     processes = [{"name": "apache2", "command": "/usr/sbin/apache2 -k start", "owner": "www-data"}]
     path = openvix.add_vm("web", hypervisor="qemu", memory=128, accounts=ACCOUNTS, processes=processes, files={"/etc/motd": "Welcome"})
     return Machine(openvix, client, path)
+
+
+def is_emulator(pid):
+    with contextlib.suppress(OSError):
+        return b"qemu-system" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
+def stop_tools(machine, folder, then="true"):
+    """Have the agent stand still, and a shell in the guest go on with this; return the agent's process id."""
+    folder.mkdir()
+    assert machine.EnableSharedFolders(True, 0) == 0
+    assert machine.AddSharedFolder("told", str(folder), facts.VIX_SHAREDFOLDER_WRITE_ACCESS) == 0
+    [agent] = [pid for pid, (name, _, _) in machine.processes().items() if name == "openvix-tools"]
+    machine.begin("/bin/sh", f"-c 'sleep 2; kill -STOP {agent}; touch /mnt/hgfs/told/stopped; {then}'")
+    eventually((folder / "stopped").exists, SECONDS)
+    return agent
 
 
 def digest(path):
@@ -270,15 +289,97 @@ def test_a_guest_that_restarts_or_stops_by_itself_is_known_to(machine):
     eventually(lambda: machine.emulators == [])
 
 
-def test_a_guest_whose_agent_is_away_is_stopped_by_its_power_button(machine):
+def test_a_guest_whose_agent_is_away_is_stopped_by_its_power_button(machine, tmp_path):
     machine.boot()
     # What hears the button begins after Tools.
     eventually(lambda: any(name == "acpid" for name, _, _ in machine.processes().values()), SECONDS)
-    [agent] = [pid for pid, (name, _, _) in machine.processes().items() if name == "openvix-tools"]
-    machine.begin("/bin/sh", f"-c 'sleep 0.3; kill -STOP {agent}'")
-    time.sleep(1)
+    stop_tools(machine, tmp_path / "told")
     assert machine.PowerOff(facts.VIX_VMPOWEROP_FROM_GUEST) == 0
     assert machine.power == OFF
+
+
+def test_tools_that_do_not_answer_are_known_as_away_until_they_do(machine, tmp_path):
+    machine.boot()
+    agent = stop_tools(machine, tmp_path / "told", "until test -e /mnt/hgfs/told/go; do sleep 0.5; done; kill -CONT $(pidof openvix-tools)")
+    # What asks them next: a guest that goes on is told the time.
+    assert machine.Pause(0, []) == 0
+    assert machine.Unpause(0, []) == 0
+    assert machine.power == ON
+    assert machine.ListProcessesInGuest(0) == facts.VIX_E_TOOLS_NOT_RUNNING
+    (tmp_path / "told" / "go").touch()
+    machine.ready()
+    assert machine.power == READY
+    assert agent in machine.processes()
+
+
+def test_without_tools_a_machine_is_not_reset_softly_and_everything_else_can_be_done(machine, tmp_path):
+    machine.boot()
+    stop_tools(machine, tmp_path / "told")
+    assert machine.Reset(facts.VIX_VMPOWEROP_FROM_GUEST) == facts.VIX_E_TOOLS_NOT_RUNNING
+    assert machine.power == ON
+    machine.client.take(machine.path, "after")
+    assert machine.Reset(0) == 0
+    machine.ready()
+
+
+def test_a_guest_that_goes_on_has_the_time_of_its_host(machine, tmp_path):
+    machine.boot()
+    assert machine.Pause(0, []) == 0
+    time.sleep(4)
+    assert machine.Unpause(0, []) == 0
+    assert machine.run("date +%s >/root/now") == 0
+    assert abs(int(machine.text("/root/now", tmp_path)) - time.time()) < 3
+
+
+@pytest.mark.parametrize("room", [0, 200])
+def test_a_machine_that_cannot_be_suspended_goes_on(machine, room):
+    """There is no room for what is to be known of its memory, or for the state of the VM."""
+    machine.boot()
+    machine.world.fault(call="VixVM_Suspend", disk_full=room)
+    assert machine.Suspend(0) == facts.VIX_E_DISK_FULL
+    assert machine.run("true") == 0
+    assert machine.Pause(0, []) == 0
+    assert machine.Suspend(0) == facts.VIX_E_DISK_FULL
+    assert machine.power == PAUSED
+    machine.world.clear_faults()
+    assert machine.Suspend(0) == 0
+    machine.boot()
+
+
+def test_a_machine_that_cannot_have_its_folders_does_not_run(machine):
+    config = Path(machine.path)
+    config.write_text(config.read_text() + 'isolation.tools.hgfs.disable = "FALSE"\nsharedFolder.maxNum = "many"\n')
+    assert machine.PowerOn(0, []) == facts.VIX_E_CANNOT_READ_VM_CONFIG
+    assert (machine.power, machine.emulators) == (OFF, [])
+
+
+@pytest.mark.parametrize("operation", ["snapshot", "suspend", "revert"])
+def test_a_qemu_that_is_killed_within_an_operation_leaves_a_machine_that_is_whole(machine, operation):
+    machine.boot()
+    assert machine.run("echo kept >/root/state; sync") == 0
+    kept = machine.client.take(machine.path, "kept", memory=True)
+    calls = {
+        "snapshot": ("VixVM_CreateSnapshot", machine.path, "again", None, facts.VIX_SNAPSHOT_INCLUDE_MEMORY, []),
+        "suspend": ("VixVM_Suspend", machine.path, 0),
+        "revert": ("VixVM_RevertToSnapshot", machine.path, kept, 0, []),
+    }
+    for pause in (0.0, 0.05, 0.2):
+        job = machine.client.connection.begin(*calls[operation])
+        machine.client.connection.receive(job, wire.EVENT)
+        time.sleep(pause)
+        for pid in machine.emulators:
+            os.kill(pid, signal.SIGKILL)
+        machine.client.connection.wait(job)
+        # As before, without the power, or as after.
+        eventually(lambda: (machine.power == OFF and not machine.emulators) or machine.power == SUSPENDED or (machine.emulators and machine.power & ON))
+        if machine.power in (OFF, SUSPENDED):
+            assert machine.PowerOn(0, []) == 0
+        machine.ready()
+        assert machine.run("grep -q kept /root/state") == 0
+    assert machine.client.revert(machine.path, kept) == 0
+    machine.ready()
+    assert machine.PowerOff(0) == 0
+    assert subprocess.run(["qemu-img", "check", "-q", str(Path(machine.path).parent / "openvix/disks/machine.qcow2")], check=False).returncode == 0
 
 
 def test_a_killed_daemon_finds_its_machines_again(machine, openvix):

@@ -11,6 +11,7 @@ import fcntl
 import os
 import select
 import signal
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def is_held(lock: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared, so that two who look do not take each other for one who holds it.
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     else:
@@ -46,6 +48,13 @@ def holders(lock: Path) -> list[int]:
             if any(os.path.samestat(os.stat(f"/proc/{pid}/fd/{each}"), wanted) for each in os.listdir(f"/proc/{pid}/fd")):
                 found.append(pid)
     return found
+
+
+def await_end(lock: Path, seconds: float):
+    """Return once nobody holds this lock, or after so many seconds: a process that ends still holds it when its files are no longer seen in /proc."""
+    until = time.monotonic() + seconds
+    while is_held(lock) and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 def end_holders(lock: Path):

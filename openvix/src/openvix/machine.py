@@ -269,6 +269,11 @@ class Machine:
             self.run = object()
             self.changed.notify_all()
 
+    def let_run(self):
+        """Have a guest that is there run, or stand still, as the state says; one that has ended meanwhile has been told of elsewhere."""
+        with contextlib.suppress(Failure):
+            self.guest.freeze() if self.power == PAUSED else self.guest.thaw()
+
     def show_folders(self):
         """Show the guest the folders that are shared with it now."""
         self.guest.share(folders.visible(self.config()))
@@ -349,7 +354,7 @@ class Machine:
             elif disk is not None:
                 self.runs_from(disk)
                 self.show_folders()
-                self.guest.freeze() if self.power == PAUSED else self.guest.thaw()
+                self.let_run()
             elif self.is_on and self.guest.is_lost(self.state["disk"]):
                 self.turn_off()
             elif self.is_on:

@@ -48,8 +48,12 @@ def suspend(vm: Machine, call):
     with vm.operation():
         vm.require_on()
         vm.linger(call, facts.VIX_POWERSTATE_SUSPENDING)
-        disk = vm.guest.suspend(vm.state["disk"])
-        vm.save({**vm.state, "power": SUSPENDED, "ran": vm.ran(), "captured": False, "disk": disk})
+        try:
+            disk = vm.guest.suspend(vm.state["disk"])
+            vm.save({**vm.state, "power": SUSPENDED, "ran": vm.ran(), "captured": False, "disk": disk})
+        except (Failure, OSError):
+            vm.let_run()
+            raise
         vm.halt()
 
 
@@ -84,11 +88,11 @@ def stop_softly(vm: Machine, call, reset: bool):
         run, obeyed = vm.run, vm.settings["soft_stop"] == "obeyed"
         vm.stopping = obeyed
         stopped = vm.clock.now() + vm.settings["stop_seconds"]
-    # Whoever hears of it finds the VM as it is for as long as that takes.
-    call.progress()
-    itself = obeyed and vm.guest.stop(reset)
-    end = stopped if obeyed and not itself else None
     try:
+        # Whoever hears of it finds the VM as it is for as long as that takes.
+        call.progress()
+        itself = obeyed and vm.guest.stop(reset)
+        end = stopped if obeyed and not itself else None
         with vm.changed:
             # A request that is ignored lasts as long as this run of the VM, or the client that waits for it.
             while vm.run is run and (end is None or end > vm.clock.now()) and not (end is None and call.is_orphan()):

@@ -36,39 +36,49 @@ class Disk:
         return number
 
     def forget(self, number: int):
-        """Know no more of a number, once nothing is kept under it."""
+        """Know no more of a number, once it is certain that nothing is kept under it."""
         (self._folder / f"{number}.json").unlink(missing_ok=True)
 
     # While no QEMU has it open
 
     def keep(self) -> int:
-        """Keep the disk as it is. Raises DiskError."""
+        """Keep the disk as it is. Raises DiskError; what there may be of it then is dropped with what is not used."""
         number = self.announce(None)
-        image("snapshot", "-c", str(number), str(self.path))
+        image("snapshot", "-c", tag(number), str(self.path))
         return number
 
     def restore(self, number: int):
         """Have the disk as it was kept under this number. Raises DiskError."""
-        image("snapshot", "-a", str(number), str(self.path))
+        image("snapshot", "-a", tag(number), str(self.path))
 
     def drop(self, number: int):
         """Keep no longer what is kept under this number, if there is anything. Raises DiskError."""
-        if str(number) in self.tags():
-            image("snapshot", "-d", str(number), str(self.path))
+        if number in self.numbers():
+            image("snapshot", "-d", tag(number), str(self.path))
         self.forget(number)
+
+    def mend(self):
+        """Give back the room that one had taken for what it had not written when it was killed. Raises DiskError."""
+        image("check", "-q", "-r", "leaks", str(self.path))
 
     # Also beside one
 
-    def tags(self) -> list[str]:
+    def numbers(self) -> set[int]:
         """Return the numbers under which something is kept in the file. Raises DiskError."""
         said = json.loads(image("info", "-U", "-f", "qcow2", "--output=json", str(self.path)))
-        return [each["name"] for each in said.get("snapshots", [])]
+        names = {each["name"] for each in said.get("snapshots", [])}
+        return {number for number in self.kept() if tag(number) in names}
 
     def copy(self, number: int, target: Path):
         """Make a disk at target that begins with what is kept under this number. Raises DiskError."""
-        what = ("-l", f"snapshot.name={number}") if number else ()
+        what = ("-l", f"snapshot.name={tag(number)}") if number else ()
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         image("convert", "-U", "-f", "qcow2", "-O", "qcow2", *what, str(self.path), str(target))
+
+
+def tag(number: int) -> str:
+    """Return the name in the file of what is kept under a number: the number alone would be taken by qemu-img for the id of another."""
+    return f"kept-{number}"
 
 
 def image(*arguments: str) -> bytes:

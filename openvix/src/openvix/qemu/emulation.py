@@ -11,7 +11,6 @@ can be what the machine is to begin with next: then that is its disk until it ru
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
 import threading
@@ -22,7 +21,7 @@ from openvix import facts, folders, vmx
 from openvix.failure import Failure
 from openvix.qemu import accelerator, image, seed
 from openvix.qemu.channel import Broken, Channel
-from openvix.qemu.disk import Disk, DiskError
+from openvix.qemu.disk import Disk, DiskError, tag
 from openvix.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
 from openvix.qemu.operations import Operations
 from openvix.qemu.qmp import Gone, Qmp, Refused
@@ -36,6 +35,8 @@ LOG = "vmware.log"
 ASK_SECONDS = 5
 # How long Tools wait for the shared folders, which are mounted a little later.
 SHARES_SECONDS = 10
+# The accelerators that are known to work here.
+_usable = {accelerator.TCG}
 
 
 def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, int]:
@@ -73,6 +74,8 @@ class Emulation(Operations):
     # Its run
 
     def start(self, disk: int, config: vmx.Settings, *, resumed: bool, paused: bool) -> int:
+        # A .vmx that cannot be read is told before anything runs.
+        shared = folders.visible(config)
         with self._lock, _told_as_failures(facts.VIX_E_CANNOT_POWER_ON_VM, self._log):
             self._end()
             kept = self._disk.kept()[disk]["hardware"] if disk and resumed else None
@@ -81,7 +84,7 @@ class Emulation(Operations):
             hardware = Hardware(*kept) if kept else self._hardware(config)
             _require(hardware.accelerator)
             software = Software(self._own / KERNEL, self._own / INITRD, (self._own / APPEND).read_text(encoding="utf-8"))
-            self._emulator.start(hardware, software, self._disk.path, tag=str(disk) if kept else None, paused=paused)
+            self._emulator.start(hardware, software, self._disk.path, tag=tag(disk) if kept else None, paused=paused)
             try:
                 self._watch()
                 if hardware.type == NEWEST:
@@ -89,10 +92,13 @@ class Emulation(Operations):
                     self._emulator.remember(hardware._replace(type=kind))
                 # Whatever it was when it was kept.
                 self._qmp.ask("stop" if paused else "cont")
-                self.share(folders.visible(config))
-            except (Gone, Refused) as error:
+                self.share(shared)
+            except (Gone, Refused, OSError) as error:
                 self._end()
                 raise CannotStart(self._emulator.complaint() or str(error)) from None
+            except BaseException:
+                self._end()
+                raise
             return 0
 
     def take_over(self, disk: int) -> int | None:
@@ -119,17 +125,19 @@ class Emulation(Operations):
 
     def thaw(self):
         self._tell("cont")
+        channel = self._channel
+        if channel is not None:
+            try:
+                self._set_clock(channel)
+            except Broken:
+                self.lost(channel)
 
     def suspend(self, disk: int) -> int:
         shares = self._shares
         # Once it is stopped, the guest cannot finish what it asks of its shared folders.
         with shares.quiet() if shares else contextlib.nullcontext():
             self._tell("stop")
-            try:
-                return self.keep(disk, runs=False, memory=True)
-            except Failure:
-                self._tell("cont")
-                raise
+            return self.keep(disk, runs=False, memory=True)
 
     def leave(self, disk: int) -> int:
         """As suspend(), for a daemon that ends; what cannot be kept is as after a power failure."""
@@ -150,9 +158,14 @@ class Emulation(Operations):
         return None if self._channel is None else on_since
 
     def stop(self, reset: bool) -> bool:
+        channel = self.channel()
         try:
-            self.channel().call("restart" if reset else "stop", seconds=ASK_SECONDS)
-        except (Failure, Broken, OSError):
+            channel.call("restart" if reset else "stop", seconds=ASK_SECONDS)
+        except (Broken, OSError) as error:
+            if isinstance(error, Broken):
+                self.lost(channel)
+            if reset:
+                raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING, str(error)) from None
             # Its power button is left.
             self._tell("system_powerdown")
         return True
@@ -192,16 +205,12 @@ class Emulation(Operations):
             if self._qmp is None:
                 return self._disk.keep()
             number = self._disk.announce(self._emulator.hardware() if memory else None)
-            try:
-                # A request that is half sent would be so for ever in what is kept.
-                with self._quiet():
-                    if memory:
-                        self._qmp.job("snapshot-save", f"save{number}", tag=str(number), vmstate="disk0", devices=["disk0"])
-                    else:
-                        self._qmp.ask("blockdev-snapshot-internal-sync", device="disk0", name=str(number))
-            except (Refused, Gone):
-                self._disk.forget(number)
-                raise
+            # A request that is half sent would be so for ever in what is kept. What there may be of one that fails is dropped with what is not used.
+            with self._quiet():
+                if memory:
+                    self._qmp.job("snapshot-save", f"save{number}", tag=tag(number), vmstate="disk0", devices=["disk0"])
+                else:
+                    self._qmp.ask("blockdev-snapshot-internal-sync", device="disk0", name=tag(number))
             return number
 
     def restored(self, kept: int) -> int:
@@ -209,12 +218,14 @@ class Emulation(Operations):
 
     def drop(self, used: set[int]):
         with self._lock, _told_as_failures(facts.VIX_E_SNAPSHOT_DISKLIB, self._log):
-            for number in set(self._disk.kept()) - used:
+            unused = set(self._disk.kept()) - used
+            there = self._disk.numbers() if unused else set()
+            for number in unused:
                 if self._qmp is None:
                     self._disk.drop(number)
                     continue
-                if str(number) in self._disk.tags():
-                    self._qmp.job("snapshot-delete", f"delete{number}", tag=str(number), devices=["disk0"])
+                if number in there:
+                    self._qmp.job("snapshot-delete", f"delete{number}", tag=tag(number), devices=["disk0"])
                 self._disk.forget(number)
 
     def clone(self, disk: int, own: Path) -> int:
@@ -234,6 +245,14 @@ class Emulation(Operations):
             raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING if self.runs() else facts.VIX_E_VM_NOT_RUNNING)
         return channel
 
+    def lost(self, channel: Channel):
+        """Know no Tools until they answer again."""
+        with self._lock:
+            if self._channel is not channel:
+                return
+            self._channel = None
+            self._await(channel)
+
     def _hardware(self, config: vmx.Settings) -> Hardware:
         machine = self._machine
         network = (config.get("ethernet0.present") or "").upper() == "TRUE"
@@ -246,10 +265,16 @@ class Emulation(Operations):
         self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._told(emulated, event))
         self._shares = Shares(self._emulator.dial(SHARES))
         self._run = object()
-        self._look_for_tools(self._run)
+        self._look_for_tools()
 
     def _told(self, emulated: object, event: dict | None):
-        """Take in what QEMU says happened, None for its end."""
+        """Hear what QEMU says happened, None for its end; what cannot be taken in, as on a disk that is full, keeps nothing that follows from being told."""
+        try:
+            self._take_in(emulated, event)
+        except (Failure, OSError) as failure:
+            self._log(f"what QEMU told cannot be taken in: {failure}")
+
+    def _take_in(self, emulated: object, event: dict | None):
         if event is None:
             with self._lock:
                 if self._emulated is not emulated:
@@ -267,27 +292,28 @@ class Emulation(Operations):
                 if self._shares is not None:
                     self._shares.restart()
                 self._run = object()
-                self._look_for_tools(self._run)
+                self._look_for_tools()
                 self._log("the machine starts again")
             self._machine.restarted()
 
-    def _look_for_tools(self, run: object):
+    def _look_for_tools(self):
         """Have the channel to Tools at hand once they answer, as long as this run lasts."""
         try:
             self._awaited = Channel(self._emulator.dial(TOOLS))
         except OSError:
             # The QEMU has ended, and says so elsewhere.
             return
-        threading.Thread(target=self._await_tools, args=(run, self._awaited), name="tools", daemon=True).start()
+        self._await(self._awaited)
+
+    def _await(self, channel: Channel):
+        threading.Thread(target=self._await_tools, args=(self._run, channel), name="tools", daemon=True).start()
 
     def _await_tools(self, run: object, channel: Channel):
         while self._run is run and not channel.is_closed:
             # A guest that takes its time to boot, or hangs, does not answer: as long as it runs, it may.
             with contextlib.suppress(Broken):
                 channel.sync()
-                # A guest that comes back from what was kept of it has the time of then.
-                with contextlib.suppress(OSError):
-                    channel.call("clock", *divmod(time.time_ns(), 10**9))
+                self._set_clock(channel)
                 # Their users find the folders that are shared.
                 shares = self._shares
                 if shares is not None:
@@ -299,6 +325,11 @@ class Emulation(Operations):
         machine = self._machine
         with machine.changed:
             machine.changed.notify_all()
+
+    def _set_clock(self, channel: Channel):
+        """Set the guest's clock: a guest that comes back has the time of when it went. Raises Broken."""
+        with contextlib.suppress(OSError):
+            channel.call("clock", *divmod(time.time_ns(), 10**9), seconds=ASK_SECONDS)
 
     def _drop_tools(self):
         """Know no Tools any more, and wait for none."""
@@ -333,6 +364,7 @@ class Emulation(Operations):
     def _end(self):
         """End the QEMU, if it runs: in peace where it still answers, since its disk is written then."""
         self._emulated = self._run = object()
+        is_left, in_peace = self._emulator.is_left(), False
         qmp, self._qmp = self._qmp, None
         shares, self._shares = self._shares, None
         if shares is not None:
@@ -342,8 +374,12 @@ class Emulation(Operations):
             with contextlib.suppress(Gone, Refused):
                 qmp.ask("quit", seconds=5)
                 self._emulator.reap()
+                in_peace = True
             qmp.close()
         self._emulator.end()
+        if is_left and not in_peace:
+            with contextlib.suppress(DiskError):
+                self._disk.mend()
 
     def _log(self, text: str):
         """Write a line where users of VMware look for what became of a VM. No argument of a call belongs there: it may be a secret."""
@@ -361,15 +397,14 @@ def _told_as_failures(code: int, log=lambda text: None):
         raise Failure(code, str(error)) from error
 
 
-@functools.cache
-def _fault(accelerated: str) -> str:
-    return accelerator.fault(accelerated)
-
-
 def _require(accelerated: str):
-    """Raise CannotStart unless QEMU can use this accelerator, which is found out once."""
-    if accelerated != accelerator.TCG and _fault(accelerated):
-        raise CannotStart(f'the accelerator {accelerated} cannot be used: {_fault(accelerated)}; leave it out of the world file, or say accelerator = "tcg"')
+    """Raise CannotStart unless QEMU can use this accelerator; of one that can be used, that is found out once."""
+    if accelerated in _usable:
+        return
+    fault = accelerator.fault(accelerated)
+    if fault:
+        raise CannotStart(f'the accelerator {accelerated} cannot be used: {fault}; leave it out of the world file, or say accelerator = "tcg"')
+    _usable.add(accelerated)
 
 
 def _share(source: Path, target: Path):

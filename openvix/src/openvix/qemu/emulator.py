@@ -15,6 +15,7 @@ import json
 import os
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ LOCK, HARDWARE, COMPLAINTS = "qemu.lock", "hardware.json", "qemu.log"
 # Its sockets; the guest has a port for each but the first.
 QMP, TOOLS, SHARES = "qmp", "tools", "shares"
 SOCKETS, PORTS = (QMP, TOOLS, SHARES), (TOOLS, SHARES)
-END_SECONDS = 10
+END_SECONDS, LOOK_SECONDS = 10, 0.5
 # Memory below which the guest does not boot, in megabytes.
 LEAST_MEMORY = 96
 
@@ -64,10 +65,8 @@ class Emulator:
         with contextlib.ExitStack() as held:
             lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             held.callback(os.close, lock)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CannotStart("another QEMU runs the machine") from None
+            if not _take(lock):
+                raise CannotStart("another QEMU runs the machine")
             complaints = held.enter_context(open(self._folder / COMPLAINTS, "wb"))
             listening = {name: held.enter_context(sockets.listen(self._folder / name, 1)).fileno() for name in SOCKETS}
             # Written first: a daemon that is killed now leaves a QEMU of which it is known what it runs on.
@@ -88,6 +87,8 @@ class Emulator:
                 )
             except FileNotFoundError:
                 raise CannotStart(f"{PROGRAM} is not installed; openvix doctor says how to get it") from None
+            except OSError as error:
+                raise CannotStart(f"{PROGRAM} cannot be started: {error.strerror}") from None
 
     def hardware(self) -> Hardware:
         """Return what the one runs on that was started last."""
@@ -100,6 +101,10 @@ class Emulator:
     def has_run(self) -> bool:
         """Return whether there ever was one."""
         return (self._folder / COMPLAINTS).exists()
+
+    def is_left(self) -> bool:
+        """Return whether there is one, or one has ended by itself."""
+        return (self._folder / LOCK).exists()
 
     def is_alive(self) -> bool:
         return holding.is_held(self._folder / LOCK)
@@ -119,10 +124,12 @@ class Emulator:
             (self._folder / name).unlink(missing_ok=True)
 
     def reap(self):
-        """Know of the end of a QEMU that has ended, if it was started here."""
+        """Return once one is gone that was told to end, or was killed."""
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_SECONDS)
+        # One that an earlier daemon started is nobody's child.
+        holding.await_end(self._folder / LOCK, END_SECONDS)
 
     def complaint(self) -> str:
         """Return the last line that it complained of, "" for none."""
@@ -153,3 +160,16 @@ class Emulator:
             *(("-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=") if hardware.network else ()),
             *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
         ]
+
+
+def _take(lock: int) -> bool:
+    """Take a lock that nobody holds; who only looks whether it is held has it for an instant."""
+    until = time.monotonic() + LOOK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+        time.sleep(0.01)

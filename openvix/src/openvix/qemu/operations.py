@@ -53,6 +53,9 @@ class Operations:
         """Return the channel to the agent. Raises Failure 3006 when the machine does not run, 3016 when the agent does not."""
         raise NotImplementedError
 
+    def lost(self, channel: Channel):
+        """Take note that the agent does not answer there; a subclass may look for it again."""
+
     def _ask(self, operation: str, *values, **options) -> list:
         """Have the agent carry out an operation. Raises OSError as the guest's system does; Failure."""
         channel = self.channel()
@@ -61,6 +64,7 @@ class Operations:
         except Broken as broken:
             # When the machine has ended, that is what is told.
             self.channel()
+            self.lost(channel)
             raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING, str(broken)) from broken
         except OSError as refused:
             if refused.errno == errno.EKEYREJECTED:

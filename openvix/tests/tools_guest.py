@@ -90,7 +90,9 @@ def serving(disk: Path, flags: list[str] = (), shown: tuple[str, ...] = paths.SH
     with ours, open(disk.with_name(f"{disk.name}.said"), "w+b") as said:
         with theirs:
             # Where chroot lies is not in the path of every user.
-            init = subprocess.Popen([*spaces, "sh", "-c", INIT, "init", str(disk), *shown], stdin=theirs, stdout=said, stderr=said, env={**os.environ, **FOUND, "PATH": system.PATH})
+            init = subprocess.Popen(
+                [*spaces, "sh", "-c", INIT, "init", str(disk), *shown], stdin=theirs, stdout=said, stderr=said, env={**os.environ, **FOUND, "PATH": system.PATH}
+            )
         try:
             yield ours
         finally:

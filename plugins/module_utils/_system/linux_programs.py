@@ -122,11 +122,12 @@ vix_alive() {{
   trap 'kill $!; exit' TERM
   sleep {seconds} &
   wait $!
-  until [ -s "$vix_folder/pid" ]; do
+  until [ -s "$vix_folder/pid" ] || [ ! -d "$vix_folder" ]; do
     sleep 1 &
     wait $!
   done
   trap '' TERM
+  [ -d "$vix_folder" ] || exit
   : > "$vix_folder/late"
   read -r vix_pid < "$vix_folder/pid" || exit
   vix_mine=" $vix_pid "

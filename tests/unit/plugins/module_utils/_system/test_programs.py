@@ -8,7 +8,9 @@ import hashlib
 import os
 import resource
 import secrets
+import signal
 import subprocess
+import time
 
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils._system import linux, linux_programs, outcomes, programs
@@ -178,6 +180,25 @@ def test_what_begins_when_its_time_is_up_already_is_ended_all_the_same(shell, tm
 
     told = outcomes.read(str(folder / "result"), 1 << 20, "testing")
     assert (told.late, told.rc) == (1, 143)
+
+
+# Busybox has a setsid of its own.
+@pytest.mark.parametrize("shell", [shell for shell in SHELLS if "busybox" not in shell[0]], ids="".join)
+def test_who_watches_the_time_ends_when_there_is_nothing_left_to_watch(shell, tmp_path):
+    """As after a program whose shell was killed, and whose folder was cleared away."""
+    tools, folder, script = tmp_path / "tools", tmp_path / "vmlab.vix-1-a", tmp_path / "script"
+    tools.mkdir()
+    (tools / "setsid").write_text(f'#!/bin/sh\nrm -r "{folder}"\nkill -KILL $PPID\n')
+    (tools / "setsid").chmod(0o755)
+    script.write_bytes(linux_programs.text(programs.Program("it", ["sleep"], ["40"]), str(folder), str(folder), {}, False, 1, 0.3))
+
+    done = subprocess.run([*shell, str(script)], env={"PATH": f"{tools}:{os.environ['PATH']}"}, stderr=subprocess.DEVNULL, timeout=60, check=False)
+
+    assert done.returncode == -signal.SIGKILL
+    until = time.monotonic() + 30
+    while any(str(script) in line for line in command_lines()) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(str(script) in line for line in command_lines())
 
 
 @every_shell

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shlex
 import signal
 import sys
 import time
@@ -246,7 +247,8 @@ def test_a_guest_that_is_paused_is_not_waited_for_long_and_goes_on_later(guest, 
 def test_a_file_system_that_does_not_answer_holds_up_nobody_for_long(guest, shares):
     """It is that of this guest, as long as that stands still; another program shares a folder in it."""
     tests = Path(__file__).parent
-    program = guest.start(f"PYTHONPATH={tests}:{tests.parent}/src exec timeout 60 {sys.executable} -P -c '{SHARING}' $HGFS/web")
+    places, python = shlex.quote(f"{tests}:{tests.parent}/src"), shlex.quote(sys.executable)
+    program = guest.start(f"PYTHONPATH={places} exec timeout 60 {python} -P -c '{SHARING}' $HGFS/web")
 
     def told(*least):
         """Say that it may go on, and check how many seconds each of its steps takes."""

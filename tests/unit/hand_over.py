@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a warm Python is seen as: hand_over.py SOCKET SCRIPT [ARGUMENT...] has its server run a script, and ends as that ends."""
+"""What a warm Python is seen as: hand_over.py SOCKET [SCRIPT [ARGUMENT...]] has its server run a script, and ends as that ends."""
 
 from __future__ import annotations
 

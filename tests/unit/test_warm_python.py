@@ -72,6 +72,12 @@ def test_a_script_ends_as_it_would(warm, run, text):
     assert told(run(warm, text)) == told(run(sys.executable, text))
 
 
+@pytest.mark.parametrize("text", ["import sys; print(__name__, sys.argv, sys.path[0], sys.stdin.read())", "1 / 0", "raise SystemExit(7)"])
+def test_a_script_comes_from_standard_input_as_well(warm, text):
+    done = [subprocess.run([python], input=text, capture_output=True, text=True, timeout=60, check=False) for python in (warm, sys.executable)]
+    assert told(done[0]) == told(done[1])
+
+
 def test_a_script_has_all_that_it_is_given(warm, run, tmp_path):
     results = [
         (told(run(python, ALL, "a word", "", env={"WORD": "as it is"}, input="said", umask=0o027)), (tmp_path / "made").stat().st_mode)

@@ -4,14 +4,15 @@
 
 """A Python that has in memory already what its scripts import: warm_python.py FOLDER PURPOSE makes FOLDER/python, and serves it.
 
-A script is run from its file, by a fork of this process. For "modules", to start Python, and to compile and import Ansible's own code out of the file that
-Ansible sends, is three quarters of what a short task takes; for "commands", what they import before Ansible reads its settings is a third of their start.
-None of that is our code. It serves until its standard input ends.
+A script is run from its file, or from standard input where none is named, by a fork of this process. For "modules", to start Python, and to compile and
+import Ansible's own code out of what Ansible sends, is three quarters of what a short task takes; for "commands", what they import before Ansible reads its
+settings is a third of their start. None of that is our code. It serves until its standard input ends.
 """
 
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
 import importlib.util
 import marshal
@@ -29,7 +30,7 @@ import threading
 WORD = 4  # bytes of a number, as in hand_over.py
 HAND_OVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hand_over.py")
 COMMAND = """#!/bin/sh
-case "${{1--}}" in
+case "${{1-}}" in
     -*) exec {python} "$@" ;;
 esac
 exec {python} -IS {hand_over} {socket} "$@"
@@ -87,15 +88,20 @@ def become(descriptors, arguments, folder, umask, environment):
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = arguments
-    sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
+    sys.argv = arguments or [""]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(arguments[0])) if arguments else "")
     try:
-        return ended(lambda: runpy.run_path(sys.argv[0], run_name="__main__"))
+        return ended(lambda: runpy.run_path(arguments[0], run_name="__main__") if arguments else run_input())
     finally:
         threading._shutdown()
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def run_input():
+    """Run what comes from standard input, as Ansible sends a module to a VM host with pipelining."""
+    exec(compile(sys.stdin.buffer.read(), "<stdin>", "exec"), {"__name__": "__main__", "__builtins__": builtins})
 
 
 def ended(script):

@@ -31,7 +31,7 @@ CORES = {"2.19": ("3.11", "3.12", "3.13"), "2.20": ("3.12", "3.13", "3.14"), "2.
 # The oldest Python of a VM host that an ansible-core manages, which its modules are then tested on; the newest runs them on its own.
 OLDEST = {"2.19": "3.8", "2.20": "3.9"}
 TESTS = ("tests/unit", "tests/contract")
-# What asks an ansible-core for more than to parse options, and so is run on each; what shows the guides as they stand; the rest has to run on one.
+# What asks an ansible-core for more than to parse options, and so is run on two of them; what shows the guides as they stand; the rest has to run on one.
 CONTROLLER_TESTS = (
     *("tests/unit/plugins/action", "tests/unit/plugins/inventory", "tests/unit/plugins/plugin_utils"),
     *("tests/contract/test_playbooks.py", "tests/contract/test_talk.py"),
@@ -92,8 +92,12 @@ RUN = [core for core, python in FOUND.items() if python]
 if not RUN:
     sys.exit("No supported ansible-core runs on the Pythons of this machine: please install Python 3.11, 3.12 or 3.13.")
 ENDS = list(dict.fromkeys((RUN[0], RUN[-1])))
+# Whichever there are, something of ours is run on each: roles on the one between.
+MIDDLE = RUN[len(RUN) // 2]
 BENCHMARKS = {path.stem: path for folder in ("tests", "openvix") for path in sorted(ROOT.glob(f"{folder}/benchmarks/*.py")) if path.stem != "measure"}
-INTEGRATION = sorted(path.parent.parent.name for path in ROOT.glob("tests/integration/targets/*/tasks/main.yml"))
+TARGETS = sorted(path.parent.parent.name for path in ROOT.glob("tests/integration/targets/*/tasks/main.yml"))
+# Those of roles and of playbooks, a task of which is many.
+PLAYED = [name for name in TARGETS if name.startswith(("role_", "playbook_"))]
 
 # What real machines run in.
 EMULATOR = "qemu-system-x86_64"
@@ -133,9 +137,13 @@ def sentences_left_out():
     for core in RUN[1:]:
         yield f'the unit tests of modules on ansible-core {core}, as the oldest stands for it: nox -s "units({core})"'
     for core in RUN[:-1]:
-        yield f'integration on ansible-core {core}, as the newest stands for it: nox -s "integration({core})"'
+        yield f'the integration of modules on ansible-core {core}, as the newest stands for it: nox -s "integration({core})"'
+    for core in RUN:
+        if core != MIDDLE:
+            yield f'the integration of roles on ansible-core {core}, as {MIDDLE} stands for it: nox -s "roles({core})"'
     for core in RUN[1:-1]:
-        yield f'sanity on ansible-core {core}, as the oldest and the newest stand for it: nox -s "sanity({core})"'
+        what = f"what runs on the controller, and sanity, on ansible-core {core}"
+        yield f'{what}, as the oldest and the newest stand for it: nox -s "controller({core})" "sanity({core})"'
     for python in OLDEST.values():
         if python not in PYTHONS:
             yield f"modules on a VM host's Python {python}, for want of it"
@@ -257,7 +265,7 @@ def fuzz(session):
 @nox.session
 @on(RUN[:1], "test")
 def units(session, version):
-    """Run the unit tests, OpenVIX's own with the oldest ansible-core only; what runs on the controller is tested by integration, and by controller on each."""
+    """Run the unit tests, OpenVIX's own with the oldest ansible-core only; what runs on the controller is tested by integration, and by controller."""
     session.install(f"ansible-core~={version}.0", *TESTERS)
     install_openvix(session)
     # Whoever asks for some of them may ask for any.
@@ -272,7 +280,7 @@ def on_oldest_host(version):
 
 
 @nox.session
-@on(RUN, "check")
+@on(ENDS, "check")
 def controller(session, version):
     """Run the unit tests of what runs on the controller, and with the oldest ansible-core what the guides show."""
     session.install(f"ansible-core~={version}.0", *TESTERS)
@@ -294,10 +302,22 @@ def sanity(session, version):
 @nox.session
 @on(RUN[-1:], "test-beside")
 def integration(session, version):
-    """Run each integration target, on a world of its own."""
+    """Run each integration target but those of roles, or those that are named."""
+    run_targets(session, version, session.posargs or [name for name in TARGETS if name not in PLAYED])
+
+
+@nox.session
+@on([MIDDLE], "check")
+def roles(session, version):
+    """Run the integration targets of roles and playbooks."""
+    run_targets(session, version, PLAYED)
+
+
+def run_targets(session, version, targets):
+    """Run integration targets, each on a world of its own."""
     session.install(f"ansible-core~={version}.0")
     install_openvix(session)
-    place, targets = tree(session), session.posargs or INTEGRATION
+    place = tree(session)
     with contextlib.ExitStack() as stack:
         variables = {
             "vix_library": session.run("openvix", "library", silent=True).strip(),
@@ -474,7 +494,7 @@ def build(session):
 def left_out(session):
     """Say in the last lines what this machine could not run, and after "make test" what that leaves to "make check"."""
     rest = [
-        "the unit tests of what runs on the controller, on each ansible-core, and what the guides show: make check",
+        "the unit tests of what runs on the controller, the integration of roles, and what the guides show: make check",
         "lint, the documentation, sanity, the Galaxy artefact and the sanitizers: make check",
         "what needs real machines: make test-qemu",
     ]

@@ -53,7 +53,7 @@ def seen(openvix, vm):
     used = {state["disk"], *(kept["disk"] for kept in state["snapshots"].values())} - {0}
     assert len(holding.holders(folder / "guest" / emulator.LOCK)) == (power == ON)
     assert set(Disk(folder / "disks").kept()) == used
-    assert set(map(int, Disk(folder / "disks").tags())) == used
+    assert Disk(folder / "disks").numbers() == used
     return power, len(state["snapshots"])
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from openvix import journal
 
-SECONDS = 600
+SECONDS, TAG = 600, "kept-"
 
 
 class DiskError(Exception):
@@ -66,8 +66,7 @@ class Disk:
     def numbers(self) -> set[int]:
         """Return the numbers under which something is kept in the file. Raises DiskError."""
         said = json.loads(image("info", "-U", "-f", "qcow2", "--output=json", str(self.path)))
-        names = {each["name"] for each in said.get("snapshots", [])}
-        return {number for number in self.kept() if tag(number) in names}
+        return {int(each["name"].removeprefix(TAG)) for each in said.get("snapshots", []) if each["name"].startswith(TAG)}
 
     def copy(self, number: int, target: Path):
         """Make a disk at target that begins with what is kept under this number. Raises DiskError."""
@@ -78,7 +77,7 @@ class Disk:
 
 def tag(number: int) -> str:
     """Return the name in the file of what is kept under a number: the number alone would be taken by qemu-img for the id of another."""
-    return f"kept-{number}"
+    return f"{TAG}{number}"
 
 
 def image(*arguments: str) -> bytes:

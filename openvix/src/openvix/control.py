@@ -22,8 +22,6 @@ from openvix.machines import Asleep
 START_SECONDS = 30.0
 # How long an orderly end may take before the daemon is killed.
 STOP_SECONDS = 15.0
-# How long one that was killed may take to be gone.
-END_SECONDS = 15.0
 
 
 def answer(client, number: int, function: str, arguments: list):
@@ -280,7 +278,7 @@ def end(directory: Path):
     if lock is None and place.holder(directory) in place.processes(directory):
         with contextlib.suppress(ProcessLookupError):
             os.kill(place.holder(directory), signal.SIGKILL)
-        lock = place.lock_within(directory, END_SECONDS)
+        lock = place.lock_within(directory, place.END_SECONDS)
     if lock is None:
         raise Unserved(f"process {place.holder(directory)} serves {directory} and cannot be ended")
     try:

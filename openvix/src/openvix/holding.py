@@ -18,6 +18,19 @@ from pathlib import Path
 END_SECONDS = 10
 
 
+def take(lock: int, seconds: float = 0) -> bool:
+    """Take the lock of an open file, and return whether it could be had in so many seconds. Closing every descriptor of it gives it back."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+        time.sleep(0.005)
+
+
 def is_held(lock: Path) -> bool:
     """Return whether a process holds this lock."""
     try:

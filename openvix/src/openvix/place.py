@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import socket
 import sys
@@ -73,12 +72,10 @@ def books(world: Path) -> Path:
 def lock(world: Path) -> int | None:
     """Take the lock that the daemon holds while it serves; None when another holds it. Closing the descriptor gives it back."""
     descriptor = os.open(world / "run" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    if holding.take(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def lock_within(world: Path, seconds: float) -> int | None:

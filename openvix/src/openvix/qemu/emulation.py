@@ -219,7 +219,7 @@ class Emulation(Operations):
     def drop(self, used: set[int]):
         with self._lock, _told_as_failures(facts.VIX_E_SNAPSHOT_DISKLIB, self._log):
             unused = set(self._disk.kept()) - used
-            there = self._disk.numbers() if unused else set()
+            there = self._disk.numbers() if unused and self._qmp is not None else set()
             for number in unused:
                 if self._qmp is None:
                     self._disk.drop(number)

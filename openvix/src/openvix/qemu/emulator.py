@@ -10,12 +10,10 @@ In its directory lie a lock that it holds as long as it runs, its sockets (one c
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +63,8 @@ class Emulator:
         with contextlib.ExitStack() as held:
             lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             held.callback(os.close, lock)
-            if not _take(lock):
+            # Who only looks whether it is held has it for an instant.
+            if not holding.take(lock, LOOK_SECONDS):
                 raise CannotStart("another QEMU runs the machine")
             complaints = held.enter_context(open(self._folder / COMPLAINTS, "wb"))
             listening = {name: held.enter_context(sockets.listen(self._folder / name, 1)).fileno() for name in SOCKETS}
@@ -160,16 +159,3 @@ class Emulator:
             *(("-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=") if hardware.network else ()),
             *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
         ]
-
-
-def _take(lock: int) -> bool:
-    """Take a lock that nobody holds; who only looks whether it is held has it for an instant."""
-    until = time.monotonic() + LOOK_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > until:
-                return False
-        time.sleep(0.01)

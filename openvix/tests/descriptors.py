@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 
 
 def opened() -> set[tuple[str, str]]:
@@ -18,3 +19,8 @@ def opened() -> set[tuple[str, str]]:
         with contextlib.suppress(FileNotFoundError):
             found.add((number, os.readlink(f"/proc/self/fd/{number}")))
     return found
+
+
+def opened_below(folder: Path) -> list[str]:
+    """Return what this process has open below a folder, as often as it is open."""
+    return [path for _, path in opened() if path.startswith(f"{folder}/")]

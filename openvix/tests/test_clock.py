@@ -43,26 +43,18 @@ def test_tools_come_when_the_boot_and_their_own_time_have_passed(openvix, client
 
 
 @stepped
-def test_a_timeout_of_vix_goes_by_the_same_time(openvix, client):
-    vm = openvix.add_vm("web", power=ON, tools="never")
-    waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 300)
-    client.connection.receive(waiting, wire.ACCEPTED)
-    openvix.advance(299)
-    assert not is_done(client, waiting)
-    openvix.advance(1)
-    assert client.connection.wait(waiting)[0] == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
-
-
-@stepped
-def test_a_timeout_counts_from_the_arrival_of_the_call(openvix, client):
+@pytest.mark.parametrize("late", [0, 10])
+def test_a_timeout_of_vix_goes_by_the_same_time_from_the_arrival_of_the_call(openvix, client, late):
     """However late a thread comes to it."""
     vm = openvix.add_vm("web", power=ON, tools="never")
-    openvix.fault(call="VixVM_WaitForToolsInGuest", delay=10, times=1)
-    waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 15)
+    if late:
+        openvix.fault(call="VixVM_WaitForToolsInGuest", delay=late, times=1)
+    waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 300)
     client.connection.receive(waiting, wire.ACCEPTED)
-    openvix.advance(10)
-    assert not is_done(client, waiting)
-    openvix.advance(5)
+    for seconds in (late, 299 - late):
+        openvix.advance(seconds)
+        assert not is_done(client, waiting)
+    openvix.advance(1)
     assert client.connection.wait(waiting)[0] == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
 
 

@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from descriptors import opened_below
 from fuse_client import HEAD, Kernel, Port
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -355,17 +356,7 @@ def test_all_that_was_opened_is_closed_with_the_connection(tmp_path):
     page = kernel.way(b"web", b"page").node
     for _ in range(handles.MOST):
         kernel.open(page)
-    assert len(held(tmp_path)) == handles.MOST
+    assert len(opened_below(tmp_path)) == handles.MOST
     end.close()
-    eventually(lambda: not held(tmp_path))
+    eventually(lambda: not opened_below(tmp_path))
     shares.close()
-
-
-def held(folder: Path) -> list[str]:
-    found = []
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            found.append(os.readlink(f"/proc/self/fd/{number}"))
-        except FileNotFoundError:
-            continue
-    return [path for path in found if path.startswith(f"{folder}/")]

@@ -11,6 +11,7 @@ import os
 import stat
 
 import pytest
+from descriptors import opened_below
 from fuse_client import Kernel
 
 from openvix.qemu import fuse, handles, nodes, requests
@@ -378,7 +379,7 @@ def test_shares_come_change_and_go_while_files_are_open(guest, web):
         with refused(errno.ESTALE):
             ask()
     assert set(guest.list()) == {b".", b".."}
-    assert open_files(guest.own) == []
+    assert opened_below(guest.own) == []
 
 
 def test_nothing_is_renamed_between_shares(guest, web):
@@ -432,7 +433,7 @@ def test_tables_do_not_grow_for_ever(guest, web, monkeypatch):
         entry, handle = guest.create(f"file-{number}".encode(), web)
         guest.write(entry.node, handle, str(number).encode())
         opened[number] = entry.node, handle
-    assert len(open_files(guest.own)) == 3
+    assert len(opened_below(guest.own)) == 3
     # Those that had to be closed are opened again, if they are known yet.
     assert [guest.read(*opened[number], flags=os.O_RDWR) for number in range(14, 20)] == [str(number).encode() for number in range(14, 20)]
     with refused(errno.ESTALE):
@@ -441,7 +442,7 @@ def test_tables_do_not_grow_for_ever(guest, web, monkeypatch):
     assert len(guest.requests._nodes._nodes) == len(guest.requests._nodes._numbers) == 8
     for number in range(20):
         guest.release(*opened[number])
-    assert open_files(guest.own) == []
+    assert opened_below(guest.own) == []
 
 
 def test_sizes_and_offsets_have_bounds(guest, web):
@@ -472,16 +473,3 @@ def test_what_is_not_done_here_is_said(guest, web):
     for message in (b"", bytes(39), bytes(40), fuse.REQUEST.pack(41, 3, 0, 1, 0, 0, 0, 0, 0)):
         with pytest.raises(Malformed):
             guest.requests.answer(message)
-
-
-def open_files(folder) -> list[str]:
-    """Return what this process has open below a folder."""
-    found = []
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            path = os.readlink(f"/proc/self/fd/{number}")
-        except FileNotFoundError:
-            continue
-        if path.startswith(f"{folder}/"):
-            found.append(path)
-    return found

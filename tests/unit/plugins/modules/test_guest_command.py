@@ -15,6 +15,8 @@ import time
 import pytest
 from ansible.module_utils.common.parameters import PASS_VARS
 
+from ...waiting import until
+
 PASSWORD = "s3cret-lab"
 LOGIN = {"guest_username": "lab", "guest_password": PASSWORD}
 ACCOUNTS = [{"name": "lab", "password": PASSWORD, "administrator": True}, {"name": "visitor", "password": "s3cret-visitor"}]
@@ -48,13 +50,6 @@ def running(run_module, web):
         return [process["command"] for process in run_module("guest_process_info", vm=web, **LOGIN)["processes"] if text in process["command"]]
 
     return find
-
-
-def wait_until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it never was so"
-        time.sleep(0.05)
 
 
 def test_output_and_return_code_are_told(openvix, command, web, left):
@@ -244,12 +239,12 @@ def test_what_it_leaves_in_the_background_is_not_waited_for(command, running):
     result = command("sh", "-c", "sleep 4711 & echo done")
 
     assert (result["rc"], result["stdout"]) == (0, "done")
-    wait_until(lambda: running("sleep") == ["sleep 4711"])
+    until(lambda: running("sleep") == ["sleep 4711"])
 
 
 def test_nothing_of_ours_is_left_running(command, running):
     command("true")
-    wait_until(lambda: running("sh") == running("sleep") == [])
+    until(lambda: running("sh") == running("sleep") == [])
 
 
 def test_signals_reach_it_as_usual(command):
@@ -264,7 +259,7 @@ def test_who_does_not_wait_gets_the_process_id(command, run_module, web, left):
         processes = run_module("guest_process_info", vm=web, **LOGIN)["processes"]
         return [process["command"] for process in processes if process["pid"] == result["pid"]]
 
-    wait_until(lambda: commands() == ["sleep 4711"])
+    until(lambda: commands() == ["sleep 4711"])
     assert (result["changed"], result["cmd"], "rc" in result, "stdout" in result) == (True, ["sleep", "4711"], False, False)
     assert left() == []
 
@@ -334,7 +329,7 @@ def test_secrets_are_on_no_command_line_and_in_no_file_afterwards(openvix, run_m
     wanted = {"argv": ["sh", "-c", code], "program_timeout": 10 if "4711" in end else 40, "secrets": secrets, **options}
     task = threading.Thread(target=lambda: results.append(run_module("guest_command", vm=web, timeout=60, **LOGIN, **wanted)))
     task.start()
-    wait_until(lambda: (openvix.disk(web) / "srv/begun").exists() or not task.is_alive())
+    until(lambda: (openvix.disk(web) / "srv/begun").exists() or not task.is_alive())
     for place in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = place.read_bytes()
@@ -389,7 +384,7 @@ def test_a_guest_that_goes_down_in_the_middle_is_told_and_the_program_not_run_ag
 
     task = threading.Thread(target=run)
     task.start()
-    wait_until((openvix.disk(web) / "srv/runs").exists)
+    until((openvix.disk(web) / "srv/runs").exists)
     assert run_module("vm_restart", vm=web, stop="hard")["changed"]
     task.join()
 
@@ -416,13 +411,13 @@ def test_a_program_whose_task_dies_is_ended_all_the_same_and_its_folder_later(op
 
     task = threading.Thread(target=run)
     task.start()
-    wait_until((openvix.disk(web) / "srv/pid").exists)
+    until((openvix.disk(web) / "srv/pid").exists)
     os.kill(openvix.calls("VixVM_RunScriptInGuest")[0]["client"], signal.SIGKILL)
     task.join()
     assert results[0]["error"] == "LibraryCrashed"
 
-    wait_until(lambda: running("sleep") == [])
-    wait_until(lambda: len(left()) == 1)
+    until(lambda: running("sleep") == [])
+    until(lambda: len(left()) == 1)
     (folder,) = left()
     assert folder.startswith("vmlab.vix-3-")
     command("true")

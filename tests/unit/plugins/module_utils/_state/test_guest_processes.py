@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import subprocess
 import threading
-import time
 
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils import _worker
 from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_processes
 from ansible_collections.vmlab.vix.plugins.module_utils._state.guest_processes import Choice, Ending, Waiting, Watch
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import Refused
+
+from ....waiting import until
 
 ACCOUNTS = [{"name": "lab", "password": "s3cret", "administrator": True}, {"name": "ann", "password": "s3cret"}]
 CRON = {"name": "cron", "command": "/usr/sbin/cron -f", "owner": "root"}
@@ -40,17 +41,6 @@ def in_guest(openvix, on_host, tmp_path):
         return on_host(on, timeout=timeout)
 
     return run
-
-
-def until(done):
-    """What done returns as soon as it is anything."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        found = done()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come about")
 
 
 def shell(guest, script):

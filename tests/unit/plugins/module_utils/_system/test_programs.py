@@ -10,10 +10,11 @@ import resource
 import secrets
 import signal
 import subprocess
-import time
 
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils._system import linux, linux_programs, outcomes, programs
+
+from ....waiting import until
 
 ACCOUNTS = [{"name": "lab", "password": "secret", "administrator": True}]
 SHELLS = [
@@ -168,16 +169,23 @@ def test_every_shell_ends_what_does_not_end(shell, tmp_path, nap):
     assert not nap[1]()
 
 
+def begun_by(tmp_path, shell, folder, setsid):
+    """Have a shell run a program for a second, which a setsid of the test begins."""
+    tools, program = tmp_path / "tools", programs.Program("it", ["sleep"], ["40"])
+    tools.mkdir()
+    (tools / "setsid").write_text(f"#!/bin/sh\n{setsid}\n")
+    (tools / "setsid").chmod(0o755)
+    (tmp_path / "script").write_bytes(linux_programs.text(program, str(folder), str(folder), {}, False, 1, 0.3))
+    environment = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    return subprocess.run([*shell, str(tmp_path / "script")], env=environment, stderr=subprocess.DEVNULL, timeout=60, check=False)
+
+
 @every_shell
 def test_what_begins_when_its_time_is_up_already_is_ended_all_the_same(shell, tmp_path):
-    tools, folder = tmp_path / "tools", tmp_path / "vmlab.vix-1-a"
-    tools.mkdir()
-    (tools / "setsid").write_text('#!/bin/sh\nsleep 2\nexec "$@"\n')
-    (tools / "setsid").chmod(0o755)
-    (tmp_path / "script").write_bytes(linux_programs.text(programs.Program("it", ["sleep"], ["40"]), str(folder), str(folder), {}, False, 1, 0.3))
+    folder = tmp_path / "vmlab.vix-1-a"
+    done = begun_by(tmp_path, shell, folder, 'sleep 2\nexec "$@"')
 
-    subprocess.run([*shell, str(tmp_path / "script")], env={"PATH": f"{tools}:{os.environ['PATH']}"}, timeout=60, check=True)
-
+    assert done.returncode == 0
     told = outcomes.read(str(folder / "result"), 1 << 20, "testing")
     assert (told.late, told.rc) == (1, 143)
 
@@ -186,19 +194,11 @@ def test_what_begins_when_its_time_is_up_already_is_ended_all_the_same(shell, tm
 @pytest.mark.parametrize("shell", [shell for shell in SHELLS if "busybox" not in shell[0]], ids="".join)
 def test_who_watches_the_time_ends_when_there_is_nothing_left_to_watch(shell, tmp_path):
     """As after a program whose shell was killed, and whose folder was cleared away."""
-    tools, folder, script = tmp_path / "tools", tmp_path / "vmlab.vix-1-a", tmp_path / "script"
-    tools.mkdir()
-    (tools / "setsid").write_text(f'#!/bin/sh\nrm -r "{folder}"\nkill -KILL $PPID\n')
-    (tools / "setsid").chmod(0o755)
-    script.write_bytes(linux_programs.text(programs.Program("it", ["sleep"], ["40"]), str(folder), str(folder), {}, False, 1, 0.3))
-
-    done = subprocess.run([*shell, str(script)], env={"PATH": f"{tools}:{os.environ['PATH']}"}, stderr=subprocess.DEVNULL, timeout=60, check=False)
+    folder = tmp_path / "vmlab.vix-1-a"
+    done = begun_by(tmp_path, shell, folder, f'rm -r "{folder}"\nkill -KILL $PPID')
 
     assert done.returncode == -signal.SIGKILL
-    until = time.monotonic() + 30
-    while any(str(script) in line for line in command_lines()) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not any(str(script) in line for line in command_lines())
+    until(lambda: not any(str(tmp_path / "script") in line for line in command_lines()), 30)
 
 
 @every_shell

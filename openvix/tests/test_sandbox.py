@@ -17,11 +17,12 @@ from pathlib import Path
 
 import pytest
 from descriptors import opened
+from test_guest_system import BECOMING
 from waiting import eventually
 
 from openvix import facts
 from openvix.failure import Failure
-from openvix.guest import disks, sandbox
+from openvix.guest import disks, processes, sandbox
 from openvix.guest.system import Guest
 
 ACCOUNTS = [{"name": "lab", "password": "lab", "administrator": True}, {"name": "ann", "password": "a"}]
@@ -329,6 +330,21 @@ def test_a_process_is_listed_only_once_it_is_one_of_the_guest(make, disk):
         done.set()
         thread.join()
     assert not {command for command in seen if command.startswith("agent")}
+
+
+@allowed
+def test_the_arguments_of_a_process_that_becomes_another_program_are_those_of_the_one_or_the_other(make, disk, tmp_path):
+    guest = make()
+    guest.boot(disk)
+    pid, _, _ = guest.run_program(lab(guest), "/bin/sh", f"-c '{BECOMING}'", wait=False)
+    init, seen = init_of(tmp_path), set()
+
+    def has_become():
+        seen.add(processes.arguments_of(init, pid)[0])
+        return "/bin/sleep" in seen
+
+    eventually(has_become)
+    assert seen <= {"/bin/sh", "/bin/sleep"}
 
 
 @allowed

@@ -18,6 +18,7 @@ import time
 
 import pytest
 import tools_guest
+from test_guest_system import BECOMING
 from waiting import eventually
 
 from openvix import library, wire
@@ -250,6 +251,19 @@ def test_the_end_of_a_program_is_told_until_its_number_is_given_again(channel):
     for none in (0, -1, 2**22 + 1, 2**31, -(2**31), 2**32 + pid, 2**63 - 1):
         assert {number(channel, operation, none) for operation in ("ended", "command")} == {errno.ESRCH}
         assert number(channel, "kill", "lab", none) == errno.ESRCH
+
+
+def test_the_command_of_a_process_that_becomes_another_program_is_that_of_the_one_or_the_other(channel):
+    (pid,) = channel.call("run", "ann", ["/bin/sh", "sh", "-c", BECOMING], [], answer="i")
+    seen = set()
+
+    def has_become():
+        (command,) = channel.call("command", pid, answer="b")
+        seen.add(command.split(b"\0", 1)[0])
+        return b"/bin/sleep" in seen
+
+    eventually(has_become)
+    assert seen <= {b"sh", b"/bin/sleep"}
 
 
 def test_a_process_id_that_is_given_again_is_that_of_the_new_program(channel):

@@ -23,6 +23,7 @@ from test_guest_system import (  # noqa: F401
     test_a_line_too_long_for_the_system_is_not_started,
     test_a_login_needs_the_right_password,
     test_a_name_longer_than_the_kernel_keeps_is_told_whole,
+    test_a_process_that_becomes_another_program_is_listed_as_the_one_or_the_other,
     test_a_program_ended_by_a_signal_has_an_exit_code,
     test_a_program_runs_and_its_exit_code_comes_back,
     test_a_script_has_a_greatest_length,

@@ -36,6 +36,7 @@ enum {
     REMEMBERED = 4096, /* ends of programs that nobody may ask for */
     ARGUMENTS = 1024,
     TEXT_LIMIT = 32 << 10, /* what is told of a command line */
+    START_MILLISECONDS = 5000, /* for a process to become another program, on a machine that has other things to do */
 };
 
 static struct {
@@ -219,6 +220,9 @@ struct seen {
     char name[64];
     char state;
     long long start; /* in ticks after the boot */
+    /* Neither a kernel's thread nor what ends has memory; where the code of its program lies, 0 until that is there. */
+    unsigned long long memory, code;
+    uid_t user;
 };
 
 static ssize_t read_file(const char *directory, const char *name, char *to, size_t room)
@@ -256,7 +260,7 @@ static bool look(const char *pid, struct seen *seen)
     field = end + 2;
     for (int i = 0; i < 19 && field; i++)
         field = (field = strchr(field, ' ')) ? field + 1 : NULL;
-    return field && sscanf(field, "%lld", &seen->start) == 1;
+    return field && sscanf(field, "%lld %llu %*s %*s %llu", &seen->start, &seen->memory, &seen->code) == 3;
 }
 
 /* What has ended and was not yet buried is not there. */
@@ -265,14 +269,14 @@ static bool is_there(int64_t number, const char *pid, struct seen *seen)
     return is_pid(number) && look(pid, seen) && seen->state != 'Z' && seen->state != 'X';
 }
 
-static bool read_user(const char *pid, uid_t *user)
+static bool read_user(const char *pid, struct seen *seen)
 {
     char status[4096], *line;
 
     if (read_file(pid, "status", status, sizeof status) < 0)
         return false;
     line = strstr(status, "\nUid:");
-    return line && sscanf(line + 5, "%u", user) == 1;
+    return line && sscanf(line + 5, "%u", &seen->user) == 1;
 }
 
 static const char *owner(const char *pid, uid_t user, bool has_environment)
@@ -314,24 +318,45 @@ static long long boot_time(void)
     return time;
 }
 
-static void answer_process(const char *pid, long long boot)
+/* Look at a process, and return the length of its command line; -1 when there is none. */
+static ssize_t look_whole(const char *pid, struct seen *seen, char line[TEXT_LIMIT])
 {
-    static char line[TEXT_LIMIT], again[TEXT_LIMIT];
-    struct seen seen;
-    uid_t user;
-    ssize_t size, same;
+    ssize_t size = read_file(pid, "cmdline", line, TEXT_LIMIT);
 
-    /* One that becomes another program meanwhile must not be told with something of both. */
-    for (int tries = 0; tries < 3; tries++) {
-        size = read_file(pid, "cmdline", line, sizeof line);
-        if (size < 0 || !is_there(atoi(pid), pid, &seen) || !read_user(pid, &user))
+    return size >= 0 && is_there(atoi(pid), pid, seen) && read_user(pid, seen) ? size : -1;
+}
+
+/* Whether what was seen is of one program: a process that becomes another has meanwhile something of both, or neither arguments nor environment. */
+static bool is_one_program(const char *pid, const struct seen *seen, const char *line, ssize_t size)
+{
+    static char again[TEXT_LIMIT];
+    struct seen now;
+
+    return read_file(pid, "cmdline", again, sizeof again) == size && memcmp(line, again, (size_t)size) == 0 && look(pid, &now) && now.code == seen->code &&
+           (now.code || !now.memory);
+}
+
+static bool wait_until(long long until)
+{
+    usleep(1000);
+    return milliseconds() < until;
+}
+
+static void answer_process(const char *pid, long long boot, long long until)
+{
+    static char line[TEXT_LIMIT];
+    struct seen seen;
+    const char *account;
+    ssize_t size;
+
+    do {
+        size = look_whole(pid, &seen, line);
+        if (size < 0)
             return;
-        same = read_file(pid, "cmdline", again, sizeof again);
-        if (same == size && memcmp(line, again, (size_t)size) == 0)
-            break;
-    }
+        account = owner(pid, seen.user, size > 0);
+    } while (!is_one_program(pid, &seen, line, size) && wait_until(until));
     answer_number(atoi(pid));
-    answer_text(owner(pid, user, size > 0));
+    answer_text(account);
     answer_text(seen.name);
     answer_bytes(line, (size_t)size);
     answer_number(boot + seen.start / sysconf(_SC_CLK_TCK));
@@ -342,7 +367,7 @@ int do_processes(struct value *values)
 {
     DIR *directory = opendir("/proc");
     struct dirent *entry;
-    long long boot = boot_time();
+    long long boot = boot_time(), until = milliseconds() + START_MILLISECONDS;
     size_t size = answer->size;
 
     (void)values;
@@ -351,7 +376,7 @@ int do_processes(struct value *values)
     while (!answer->full && (entry = readdir(directory))) {
         size = answer->size;
         if (isdigit((unsigned char)*entry->d_name) && atoi(entry->d_name) != (forks ? getpid() : 0))
-            answer_process(entry->d_name, boot);
+            answer_process(entry->d_name, boot, until);
     }
     closedir(directory);
     /* Of more than fits, what fits is told. */
@@ -362,16 +387,16 @@ int do_processes(struct value *values)
     return 0;
 }
 
-/* Whether there is any program but init and the agent: neither a kernel's thread nor what has ended has a command line. */
+/* Whether there is any program but init and the agent. */
 bool programs_run(void)
 {
     DIR *directory = opendir("/proc");
     struct dirent *entry;
-    char begin[2];
+    struct seen seen;
     bool found = false;
 
     while (directory && !found && (entry = readdir(directory)))
-        found = atoi(entry->d_name) > 1 && atoi(entry->d_name) != getpid() && read_file(entry->d_name, "cmdline", begin, sizeof begin) > 0;
+        found = atoi(entry->d_name) > 1 && atoi(entry->d_name) != getpid() && look(entry->d_name, &seen) && seen.memory;
     if (directory)
         closedir(directory);
     return found;
@@ -381,16 +406,17 @@ bool programs_run(void)
 int do_command(struct value *values)
 {
     static char line[TEXT_LIMIT];
+    long long until = milliseconds() + START_MILLISECONDS;
     struct seen seen;
     char pid[32];
     ssize_t size;
 
     snprintf(pid, sizeof pid, "%lld", (long long)values[0].number);
-    if (!is_there(values[0].number, pid, &seen))
-        return ESRCH;
-    size = read_file(pid, "cmdline", line, sizeof line);
-    if (size < 0)
-        return ESRCH;
+    do {
+        size = is_pid(values[0].number) ? look_whole(pid, &seen, line) : -1;
+        if (size < 0)
+            return ESRCH;
+    } while (!is_one_program(pid, &seen, line, size) && wait_until(until));
     answer_bytes(line, (size_t)size);
     return 0;
 }

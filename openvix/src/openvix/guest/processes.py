@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from typing import NamedTuple
 
 from openvix.guest import sandbox
@@ -16,6 +17,8 @@ from openvix.guest.errors import error
 
 # As long as the kernel keeps a process's name.
 SHORT = 15
+# How long a process may take to become another program, on a machine that has other things to do.
+START_SECONDS = 5
 
 
 class Process(NamedTuple):
@@ -26,6 +29,22 @@ class Process(NamedTuple):
     owner: str
     command: str
     start_time: int
+
+
+class _State(NamedTuple):
+    """What stat tells of a process; code is where that of its program lies: 0 until it is there, 1 where this is not for us to know."""
+
+    name: str
+    parent: int
+    start: int
+    has_ended: bool
+    code: int
+
+
+class _Program(NamedTuple):
+    state: _State
+    arguments: list[bytes]
+    environment: list[bytes]
 
 
 class _Seen(NamedTuple):
@@ -40,7 +59,7 @@ def listed(init: sandbox.Init) -> list[Process]:
     The owner is the user that a process has in its environment, which it got from the login that started it, or else its parent's. Raises OSError when
     the sandbox has ended.
     """
-    proc = os.open(f"/proc/{init.pid}/root/proc", os.O_RDONLY | os.O_DIRECTORY)
+    proc, end = _open(init), time.monotonic() + START_SECONDS
     try:
         if not sandbox.is_alive(init):
             raise error(errno.ESRCH, str(init))
@@ -48,7 +67,7 @@ def listed(init: sandbox.Init) -> list[Process]:
         for name in os.listdir(proc):
             # A process may end while it is looked at.
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                if name.isdigit() and (found := _look(proc, int(name), init)):
+                if name.isdigit() and (found := _look(proc, int(name), init, end)):
                     seen[found.process.pid] = found
     finally:
         os.close(proc)
@@ -58,33 +77,59 @@ def listed(init: sandbox.Init) -> list[Process]:
 def arguments_of(init: sandbox.Init, pid: int) -> list[str] | None:
     """Return the command line of a process of a sandbox, None when there is none."""
     try:
-        with open(f"/proc/{init.pid}/root/proc/{pid}/cmdline", "rb") as file:
-            return [_text(each) for each in file.read().rstrip(b"\0").split(b"\0")]
+        proc = _open(init)
+        try:
+            program = _program(proc, pid, time.monotonic() + START_SECONDS)
+        finally:
+            os.close(proc)
     except (FileNotFoundError, ProcessLookupError):
         return None
+    return program and [_text(each) for each in program.arguments]
 
 
-def _look(proc: int, pid: int, init: sandbox.Init) -> _Seen | None:
-    head, _, tail = _read(proc, pid, "stat").rpartition(b")")
-    line = _read(proc, pid, "cmdline")
-    fields, arguments = tail.split(), line.rstrip(b"\0").split(b"\0")
-    try:
-        environment = _read(proc, pid, "environ").split(b"\0")
-    except PermissionError:
-        # A program that only its owner may read does not show it to an ordinary user of the host.
-        environment = [b""]
-    if _read(proc, pid, "cmdline") != line:
-        return _look(proc, pid, init)  # it became another program while it was looked at, and has something of both
+def _open(init: sandbox.Init) -> int:
+    return os.open(f"/proc/{init.pid}/root/proc", os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _look(proc: int, pid: int, init: sandbox.Init, end: float) -> _Seen | None:
+    program = _program(proc, pid, end)
     # Neither what has ended nor what has yet to become the program that it was entered for.
-    if fields[0] in (b"Z", b"X") or (environment == [b""] and arguments[:1] == [b"agent"] and arguments[2:3] == [str(init).encode()]):
+    if not program or (program.environment == [b""] and program.arguments[:1] == [b"agent"] and program.arguments[2:3] == [str(init).encode()]):
         return None
-    name, command = _text(head.partition(b"(")[2]), _text(b" ".join(arguments))
-    whole = os.path.basename(_text(arguments[0]))
+    name, command = program.state.name, _text(b" ".join(program.arguments))
+    whole = os.path.basename(_text(program.arguments[0]))
     if len(name) == SHORT and whole.startswith(name):
         name = whole
-    owner = next((_text(each[5:]) for each in environment if each.startswith(b"USER=")), None)
-    start_time = _boot_time() + int(fields[19]) // os.sysconf("SC_CLK_TCK")
-    return _Seen(Process(name, pid, "root", command or f"[{name}]", start_time), int(fields[1]), "root" if pid == 1 else owner)
+    owner = next((_text(each[5:]) for each in program.environment if each.startswith(b"USER=")), None)
+    start_time = _boot_time() + program.state.start // os.sysconf("SC_CLK_TCK")
+    return _Seen(Process(name, pid, "root", command or f"[{name}]", start_time), program.state.parent, "root" if pid == 1 else owner)
+
+
+def _program(proc: int, pid: int, end: float) -> _Program | None:
+    """Return the program that a process is, None when it has ended.
+
+    While it becomes another, for which it has until end, the kernel tells it with something of both, or without arguments and environment.
+    """
+    while True:
+        state, line = _state(proc, pid), _read(proc, pid, "cmdline")
+        if state.has_ended:
+            return None
+        try:
+            environment = _read(proc, pid, "environ")
+        except PermissionError:
+            # A program that only its owner may read does not show it to an ordinary user of the host.
+            environment = b""
+        same = _read(proc, pid, "cmdline") == line and _state(proc, pid) == state
+        if (line and state.code and same) or time.monotonic() > end:
+            return _Program(state, line.rstrip(b"\0").split(b"\0"), environment.split(b"\0"))
+        time.sleep(0.001)
+
+
+def _state(proc: int, pid: int) -> _State:
+    head, _, tail = _read(proc, pid, "stat").rpartition(b")")
+    fields = tail.split()
+    # One that has let go of its memory ends, though it may not be told yet.
+    return _State(_text(head.partition(b"(")[2]), int(fields[1]), int(fields[19]), fields[0] in (b"Z", b"X") or fields[20] == b"0", int(fields[23]))
 
 
 def _with_owner(seen: dict[int, _Seen], pid: int) -> Process:

@@ -35,8 +35,7 @@ LONGEST_SCRIPT = 60536
 # What a shell takes for text, whatever characters are in it.
 QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 SHELL = ["sh", "-c"]
-# How long a shell may take to become its program, and a killed process to vanish, on a machine that has other things to do.
-START_SECONDS = 5
+# How long a killed process may take to vanish, on a machine that has other things to do.
 VANISH_SECONDS = 10
 
 
@@ -283,7 +282,7 @@ class Guest:
 
     def _await_program(self, pid: int, line: str):
         """Wait for the shell to become the program, so that it is listed under its own name, but not for what the shell may have to do before."""
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + running.START_SECONDS
         init = self._sandbox()
         while running.arguments_of(init, pid) == [*SHELL, line] and time.monotonic() < end:
             time.sleep(0.001)

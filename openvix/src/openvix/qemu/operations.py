@@ -21,9 +21,9 @@ from openvix.failure import Failure
 from openvix.guest import files, trees
 from openvix.guest.errors import error, told_as_failures
 from openvix.guest.files import FileInfo
-from openvix.guest.processes import SHORT, Process
+from openvix.guest.processes import SHORT, START_SECONDS, Process
 from openvix.guest.rights import Account
-from openvix.guest.system import LONGEST_SCRIPT, PATH, QUOTED, SHELL, START_SECONDS, VANISH_SECONDS
+from openvix.guest.system import LONGEST_SCRIPT, PATH, QUOTED, SHELL, VANISH_SECONDS
 from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.nodes import is_name
 

@@ -404,7 +404,7 @@ def lint(session):
         session.error("these found something:\n" + "\n".join(failed))
 
 
-@nox.session(tags=["check"])
+@nox.session(tags=["check-beside"])
 def docs(session):
     """Build the documentation site into build/site, with no network: the guides, a page for each plugin and role. A warning is an error."""
     session.install("ansible-core>=2.19,<2.22", *WRITERS)
@@ -462,7 +462,7 @@ def documented():
     return found
 
 
-@nox.session(tags=["check"])
+@nox.session(tags=["check-beside"])
 def build(session):
     """Build the Galaxy artefact into build/, look at it as Galaxy does, install it and read the documentation of every plugin in it."""
     session.install("ansible-core>=2.19,<2.22", IMPORTER, BUILDER)

@@ -241,6 +241,7 @@ def test_after_any_bytes_the_host_serves_again(pieces, known_guest):
     threading.excepthook, before = (lambda fault: faults.append(fault.exc_value)), threading.excepthook
     own, end = socket.socketpair()
     shares = Shares(own)
+    shares.show({})
     port = Port(end)
     try:
         if known_guest:
@@ -334,6 +335,7 @@ def test_a_frame_that_is_longer_than_any_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("openvix.qemu.shares.FRAME_SECONDS", 200)
     own, end = socket.socketpair()
     shares = Shares(own)
+    shares.show({})
     port = Port(end)
     port.synchronise()
     end.sendall(HEAD.pack(MOST + 1, b"FUSE") + bytes(1000))

@@ -11,6 +11,7 @@ import os
 import random
 import shlex
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -204,6 +205,17 @@ def test_hosts_that_are_cut_off_in_the_middle_harm_nothing(guest, serve, own):
     *sums, end = program.communicate(timeout=100)[0].splitlines()
     assert set(sums) == {f"{hashlib.md5(content).hexdigest()}  -"}
     assert end == "done"
+
+
+def test_a_guest_is_told_nothing_before_its_host_knows_what_is_shared(guest, folders, own):
+    (own / "page").write_text("hello")
+    shares = Shares(guest.dial())
+    program = guest.start("cat $HGFS/web/page")
+    with pytest.raises(subprocess.TimeoutExpired):
+        program.wait(0.5)
+    shares.show(folders)
+    assert program.communicate(timeout=60)[0] == "hello"
+    shares.close()
 
 
 def test_while_it_is_quiet_nothing_is_done(guest, shares, own):

@@ -47,7 +47,7 @@ class State(Enum):
 
 
 class Shares:
-    """What one guest sees of the host's directories, served by a thread until the connection ends. It sees none until it is shown some."""
+    """What one guest sees of the host's directories, served by a thread until the connection ends. Until it is shown something it waits, as for a host."""
 
     def __init__(self, connection: socket.socket):
         self._connection, self._requests = connection, Requests()
@@ -55,7 +55,8 @@ class Shares:
         # Held by whoever changes what follows, but never while a file is asked for: only the thread asks the host's file systems, which may not answer.
         self._change = threading.Condition()
         self._is_asking = False
-        self._shown: dict[bytes, Share] = {}
+        # A guest that has been at work for an earlier daemon would be told that its files are gone.
+        self._shown: dict[bytes, Share] | None = None
         self._is_shown = True
         self._arrived, self._frame_end = bytearray(), 0.0
         self._unsaid: bytes | None = None
@@ -171,10 +172,11 @@ class Shares:
             said, self._unsaid = self._unsaid, None
             if self._state in (State.SERVED, State.HOLDING) and self._arrived and now >= self._frame_end:
                 self._lose()
-            if self._state is State.UNKNOWN and now >= self._due:
+            is_sought = self._state is State.UNKNOWN and self._shown is not None
+            if is_sought and now >= self._due:
                 said = HEAD.pack(NONCE, SYNC) + self._nonce
                 self._asked, self._due, self._pause = now, now + self._pause, min(2 * self._pause, LATEST)
-            due = self._due if self._state is State.UNKNOWN else self._frame_end if self._arrived else None
+            due = self._due if is_sought else self._frame_end if self._arrived and self._state is not State.UNKNOWN else None
         if said:
             # A guest that does not listen has enough of them to read when it does.
             with contextlib.suppress(BlockingIOError):

@@ -64,7 +64,7 @@ def binding_constants():
         yield f"# {group}"
         yield from (f"{name} = {value}" for name, value in values.items())
         yield ""
-    yield "# The cell that a property is read into (semantics.md, section 5)."
+    yield "# The cell that a property is read into (docs/vix-semantics.md, section 5)."
     yield "PROPERTY_TYPES = {"
     yield from (f"    {name}: {kind}," for kind, name in ((kind, property_name(number)) for number, kind in property_types().items()))
     yield "}"
@@ -113,7 +113,7 @@ def lacks(comment, products):
 
 
 def binding_support():
-    yield from python_head("What each kind of host lacks by VIX's manual (semantics.md, section 25): imported when somebody asks for it.")
+    yield from python_head("What each kind of host lacks by VIX's manual (docs/vix-semantics.md, section 25): imported when somebody asks for it.")
     yield from lacks("Provider: the functions that its newest product in the manual of VIX 1.13 does not have.", NEWEST_PRODUCTS)
 
 
@@ -152,7 +152,7 @@ def header():
     yield ""
     yield from (f"{c_prototype(function)};" for function in FACTS["functions"])
     yield ""
-    yield "/* VMware's wrapper calls these in place of the variadic ones (wrapper.md). */"
+    yield "/* VMware's wrapper calls these in place of the variadic ones (docs/vix-semantics.md, section 2.5). */"
     yield "VixError FoundryInitializeHandleDllID(int dllId);"
     yield from (f"{c_prototype(function, vargs=True)};" for function in FACTS["functions"] if function["variadic"])
     yield from ("", "#ifdef __cplusplus", "}", "#endif", "", "#endif")

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The thread that makes the callbacks (semantics.md, section 7).
+ * The thread that makes the callbacks (docs/vix-semantics.md, section 7).
  */
 
 #include "callbacks.h"

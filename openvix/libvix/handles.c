@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The table of handles (semantics.md, sections 4 and 28).
+ * The table of handles (docs/vix-semantics.md, sections 4 and 28).
  */
 
 #include "handles.h"

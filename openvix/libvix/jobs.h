@@ -23,7 +23,7 @@ struct job {
     VixEventProc *callback;
     void *data;
     bool finished;
-    bool is_pseudo; /* VMware's wrapper, and no product, has answered: a handle with an error and nothing else (semantics.md, section 2.4) */
+    bool is_pseudo; /* VMware's wrapper, and no product, has answered: a handle with an error and nothing else (docs/vix-semantics.md, section 2.4) */
     VixError error;
     struct frame *frame;
     const struct value *items;

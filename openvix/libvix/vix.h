@@ -609,7 +609,7 @@ VixError VixSnapshot_GetNumChildren(VixHandle parentSnapshotHandle, int *numChil
 VixError VixSnapshot_GetChild(VixHandle parentSnapshotHandle, int index, VixHandle *childSnapshotHandle);
 VixError VixSnapshot_GetParent(VixHandle snapshotHandle, VixHandle *parentSnapshotHandle);
 
-/* VMware's wrapper calls these in place of the variadic ones (wrapper.md). */
+/* VMware's wrapper calls these in place of the variadic ones (docs/vix-semantics.md, section 2.5). */
 VixError FoundryInitializeHandleDllID(int dllId);
 VixError Vix_GetPropertiesVargs(VixHandle handle, VixPropertyID firstPropertyID, va_list arguments);
 VixError VixPropertyList_AllocPropertyListVargs(VixHandle hostHandle, VixHandle *resultHandle, int firstPropertyID, va_list arguments);

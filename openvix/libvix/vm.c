@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * VMs: power, shared folders, clones, upgrades (semantics.md, sections 11 to 14, 22 and 24).
+ * VMs: power, shared folders, clones, upgrades (docs/vix-semantics.md, sections 11 to 14, 22 and 24).
  */
 
 #include "calls.h"

@@ -17,7 +17,7 @@ import pytest
 from openvix import facts, library
 
 FACTS = json.loads((Path(__file__).resolve().parents[2] / "facts" / "vix-api.json").read_text(encoding="utf-8"))
-# semantics.md, section 3; a callback is a function.
+# docs/vix-semantics.md, section 3; a callback is a function.
 SIZES = {name: {"Bool": 1, "uint64": 8, "VixError": 8}.get(name, 4) for name in FACTS["types"] if name != "VixEventProc"}
 KINDS = {name: {1: "char", 4: "int", 8: "uint64_t"}[size] for name, size in SIZES.items()}
 SPELT = {"int": "INTEGER", "string": "STRING", "bool": "BOOL", "handle": "HANDLE", "int64": "INT64", "blob": "BLOB"}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clones (semantics.md section 14): made beside their place, and there as a whole or not at all."""
+"""Clones (docs/vix-semantics.md, section 14): made beside their place, and there as a whole or not at all."""
 
 from __future__ import annotations
 

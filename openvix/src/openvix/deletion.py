@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Deleting a VM (semantics.md section 13): its own files go, what else lies in its folder stays."""
+"""Deleting a VM (docs/vix-semantics.md, section 13): its own files go, what else lies in its folder stays."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Encrypted VMs (semantics.md section 11): the .vmx tells whether a password is right, and says it nowhere.
+"""Encrypted VMs (docs/vix-semantics.md, section 11): the .vmx tells whether a password is right, and says it nowhere.
 
 As with VMware's partial encryption, what stands in the .vmx beside these keys can be read without the password.
 """

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from openvix import products
 from openvix.products import Product
 
-# Scheme and path may be left out (semantics.md section 9).
+# Scheme and path may be left out (docs/vix-semantics.md, section 9).
 URL = re.compile(r"(?:https://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)(?::(\d{1,5}))?(?:/sdk)?")
 PORT = 443
 

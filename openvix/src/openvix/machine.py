@@ -28,7 +28,7 @@ POWER_BITS = {
     SUSPENDED: facts.VIX_POWERSTATE_SUSPENDED,
     PAUSED: facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_PAUSED,
 }
-# Kept as long as the VM is on (semantics.md section 21); an operation that lasts does not bring back what they were when it began.
+# Kept as long as the VM is on (docs/vix-semantics.md, section 21); an operation that lasts does not bring back what they were when it began.
 VARIABLES = ("runtime", "environment")
 SUSPENDED_STATE = b"OpenVIX: a suspended VM\n"
 # How long an operation waits for what is no operation.
@@ -83,7 +83,7 @@ class Machine:
             return self.is_on, self.times_off
 
     def power_bits(self) -> int:
-        """Return the power state as VIX tells it (semantics.md section 5)."""
+        """Return the power state as VIX tells it (docs/vix-semantics.md, section 5)."""
         bits = self.doing or POWER_BITS[self.power]
         if bits == facts.VIX_POWERSTATE_POWERED_ON and self.tools_run():
             bits |= facts.VIX_POWERSTATE_TOOLS_RUNNING
@@ -212,7 +212,7 @@ class Machine:
             raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING)
 
     def require_guest(self):
-        """Raise unless guest operations are possible (semantics.md section 18)."""
+        """Raise unless guest operations are possible (docs/vix-semantics.md, section 18)."""
         self.require_tools()
         if (self.config().get("guest.commands.enabled") or "TRUE").upper() == "FALSE":
             raise Failure(facts.VIX_E_GUEST_OPERATIONS_PROHIBITED)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The power of a VM (semantics.md sections 12 and 13), and waiting for its Tools (section 16)."""
+"""The power of a VM (docs/vix-semantics.md, sections 12 and 13), and waiting for its Tools (section 16)."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def stop_softly(vm: Machine, call, reset: bool):
 
 
 def wait_for_tools(vm: Machine, call, seconds: int):
-    """Return once Tools run; after so many seconds (0 or less: never) raise 3000 (semantics.md section 16)."""
+    """Return once Tools run; after so many seconds (0 or less: never) raise 3000 (docs/vix-semantics.md, section 16)."""
     vm.settled()
     end = call.since + seconds if seconds > 0 else None
     with vm.changed:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Products: what the one that a world plays can do, and how it speaks of its VMs (semantics.md sections 9, 10 and 25)."""
+"""Products: what the one that a world plays can do, and how it speaks of its VMs (docs/vix-semantics.md, sections 9, 10 and 25)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ HARDWARE = {
     "vi_server": {(4, 0): 7, (5, 0): 8, (5, 1): 9, (5, 5): 10, (6, 0): 11, (6, 5): 13, (6, 7): 14, (7, 0): 17, (8, 0): 20},
     "server": {(1, 0): 4, (2, 0): 7},
 }
-# Success without any effect, though the matrix does not tick them (semantics.md section 10).
+# Success without any effect, though the matrix does not tick them (docs/vix-semantics.md, section 10).
 IDLE = ("VixHost_RegisterVM", "VixHost_UnregisterVM")
 # The datastore that a product with remote paths keeps its VMs in.
 STORE = "[standard] "
@@ -83,7 +83,7 @@ FEATURES = {
     "VixVM_UpgradeVirtualHardware": facts.VIX_VM_SUPPORT_HARDWARE_UPGRADE,
 }
 
-# It is in no header, yet Fusion wants it from this version on (semantics.md section 2.2).
+# It is in no header, yet Fusion wants it from this version on (docs/vix-semantics.md, section 2.2).
 FUSION_OPTION, FROM_FUSION = 0x200, (26, 0)
 
 

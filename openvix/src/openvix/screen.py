@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The screen of a VM as a PNG: its name, its state and what runs on it, in letters of five by seven dots (semantics.md section 23)."""
+"""The screen of a VM as a PNG: its name, its state and what runs on it, in letters of five by seven dots (docs/vix-semantics.md, section 23)."""
 
 from __future__ import annotations
 

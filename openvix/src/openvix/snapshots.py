@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The snapshots of a VM: looking them up, taking, removing and reverting to them (semantics.md section 15)."""
+"""The snapshots of a VM: looking them up, taking, removing and reverting to them (docs/vix-semantics.md, section 15)."""
 
 from __future__ import annotations
 

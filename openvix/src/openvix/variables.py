@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Variables of a VM: of its guest, of its configuration, and of the environment of its users (semantics.md section 21)."""
+"""Variables of a VM: of its guest, of its configuration, and of the environment of its users (docs/vix-semantics.md, section 21)."""
 
 from __future__ import annotations
 

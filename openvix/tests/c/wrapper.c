@@ -3,9 +3,10 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A libvixAllProducts.so that does to an installed implementation what VMware's wrapper does (wrapper.md), and ends the program when the
- * implementation breaks the contract: finds it by vix.libdir and vixwrapper-config.txt, gives it its id before anything else, turns every
- * call with dots into one with a va_list, and looks at the top byte of every handle that comes out, in callbacks too.
+ * A libvixAllProducts.so that does to an installed implementation what VMware's wrapper does (docs/vix-semantics.md, section 2.5),
+ * and ends the program when the implementation breaks the contract: finds it by vix.libdir and vixwrapper-config.txt, gives it its id
+ * before anything else, turns every call with dots into one with a va_list, and looks at the top byte of every handle that comes out, in
+ * callbacks too.
  */
 
 #define _GNU_SOURCE

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How VMware's wrapper library is told which product is installed, and what is wrong with it (semantics.md, section 2.4)."""
+"""How VMware's wrapper library is told which product is installed, and what is wrong with it (docs/vix-semantics.md, section 2.4)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .plan import Plan
 
 NAME = "displayName"
 SHOWN = 5  # names of files in a message
-CANNOT = {"player": "VMware Player", "workstation_shared": "a Workstation server", "vi_server": "a VI server"}  # semantics.md, section 14
+CANNOT = {"player": "VMware Player", "workstation_shared": "a Workstation server", "vi_server": "a VI server"}  # docs/vix-semantics.md, section 14
 
 
 class Copy:
@@ -143,7 +143,7 @@ def _base(vm, copy, find, doing):
     roots = vm.snapshot_tree()
     if copy.snapshot is None:
         node = next((each for each in flat(roots) if each.is_current), None)
-        if not node:  # VIX would take one by itself each time, and call each of them "Clone" (semantics.md, section 14)
+        if not node:  # VIX would take one by itself each time, and call each of them "Clone" (docs/vix-semantics.md, section 14)
             raise Refused("a linked clone hangs on a snapshot, and the VM has no current one: take one first (vmlab.vix.vm_snapshot)", doing=doing)
     else:
         node = find(roots, copy.snapshot)

@@ -19,7 +19,7 @@ POLL = 0.5  # seconds between two looks at the guest's processes
 ROUNDS = 3  # how often what came up meanwhile is ended as well
 AT_ONCE = 200  # processes that one program is to end: it names one of them by its exit code
 
-# VMware Tools send the list in one message, and leave out without a word what has no room in it (semantics.md, section 19). The first process
+# VMware Tools send the list in one message, and leave out without a word what has no room in it (docs/vix-semantics.md, section 19). The first process
 # without room may be a long one, so a list is taken for whole only while half of the message would have been free.
 MESSAGE, FRAME = 65536, 96  # bytes; what a process takes beside its texts
 
@@ -153,7 +153,7 @@ def _tidy(process):
     """A process with a name and a command line, whatever the guest's VMware Tools call which.
 
     Older ones know one text only, which is the command line; newer ones have no name where there are no arguments; and which of two texts VIX gives as
-    the name is not documented (semantics.md, section 19).
+    the name is not documented (docs/vix-semantics.md, section 19).
     """
     name, command = process["name"], process["command"]
     if name != command and _program(name) == command:

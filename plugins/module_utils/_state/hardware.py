@@ -5,7 +5,7 @@
 """The virtual hardware of a VM.
 
 VIX tells neither the version that a VM has, which is in its .vmx, nor the newest that the product has; and an upgrade of what is current
-succeeds, or ends in 4006 in older products (semantics.md, sections 24 and 26). So whether there is a newer one is known of the products in
+succeeds, or ends in 4006 in older products (docs/vix-semantics.md, sections 24 and 26). So whether there is a newer one is known of the products in
 NEWEST; of others an upgrade that changed nothing is noted in the .vmx together with the product, and the next run knows of it.
 """
 

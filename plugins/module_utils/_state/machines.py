@@ -14,7 +14,7 @@ from .._files import lineage, vmx
 from .._vix.errors import NotSupported, Refused, VMNotFound
 from .plan import Plan
 
-NO_INVENTORY = ("default", "workstation", "player")  # semantics.md, section 10
+NO_INVENTORY = ("default", "workstation", "player")  # docs/vix-semantics.md, section 10
 PRESENT, ABSENT = {"state": "present"}, {"state": "absent"}
 
 

@@ -94,7 +94,7 @@ def _revert(vm, node, reverting):
         vm.power_off()
         power = vm.power
     if power == "powered_on" and reverting.tools_timeout:
-        vm.wait_for_tools(reverting.tools_timeout)  # what was known of Tools is void after a revert (semantics.md, section 15)
+        vm.wait_for_tools(reverting.tools_timeout)  # what was known of Tools is void after a revert (docs/vix-semantics.md, section 15)
     reverting.found = power
 
 

@@ -42,5 +42,5 @@ def _upgrade(vm, done):
     try:
         vm.install_tools(upgrade=True, wait=True)
         done["upgraded"] = True
-    except AlreadyCurrent:  # only older products say so; the others call it a success (semantics.md, section 24)
+    except AlreadyCurrent:  # only older products say so; the others call it a success (docs/vix-semantics.md, section 24)
         pass

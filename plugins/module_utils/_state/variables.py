@@ -13,11 +13,14 @@ from .plan import Plan
 
 KINDS = ("guest_variable", "runtime_config", "guest_environment")
 WITH_LOGIN = ("guest_environment",)
-BLIND = ("runtime_config",)  # read as it is stored and set as it runs (semantics.md, section 21): what is set cannot be seen
+BLIND = ("runtime_config",)  # read as it is stored and set as it runs (docs/vix-semantics.md, section 21): what is set cannot be seen
 
 
 def checked(kind, wanted):
-    """Return the wanted variables, a value or None by name, with all values as texts; raise Refused for what VIX does not take (semantics.md, section 21)."""
+    """Return the wanted variables, a value or None by name, with all values as texts.
+
+    Raise Refused for what VIX does not take (docs/vix-semantics.md, section 21).
+    """
     for name, value in wanted.items():
         doing = f"reading the name of the variable {name}"
         if not name:

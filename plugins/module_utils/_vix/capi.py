@@ -205,7 +205,7 @@ def decode(data):
 def fetch(library, function, handle, *leading, wanted):
     """Call a variadic function; return the wanted properties of the handle as Python values, in order.
 
-    After an error the cells hold nothing that may be used or freed (semantics.md, section 5).
+    After an error the cells hold nothing that may be used or freed (docs/vix-semantics.md, section 5).
     """
     kinds = [library.property_type(handle, number) for number in wanted]
     cells = [[ctype() for ctype in CELLS[kind]] for kind in kinds]

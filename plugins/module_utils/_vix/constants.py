@@ -182,7 +182,7 @@ VIX_INSTALLTOOLS_MOUNT_TOOLS_INSTALLER = 0
 VIX_INSTALLTOOLS_AUTO_UPGRADE = 1
 VIX_INSTALLTOOLS_RETURN_IMMEDIATELY = 2
 
-# The cell that a property is read into (semantics.md, section 5).
+# The cell that a property is read into (docs/vix-semantics.md, section 5).
 PROPERTY_TYPES = {
     VIX_PROPERTY_META_DATA_CONTAINER: VIX_PROPERTYTYPE_HANDLE,
     VIX_PROPERTY_HOST_HOSTTYPE: VIX_PROPERTYTYPE_INTEGER,

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-CODE_MASK = 0xFFFF  # the header defines these bits; the others may hold detail (semantics.md, section 6)
+CODE_MASK = 0xFFFF  # the header defines these bits; the others may hold detail (docs/vix-semantics.md, section 6)
 
 
 class VixError(Exception):
@@ -128,7 +128,7 @@ class Refused(VixError):
     """What was asked for is ambiguous, or would do harm that was not consented to."""
 
 
-# Codes that mean "already so", "try again" or something else that is acted on (semantics.md, section 26).
+# Codes that mean "already so", "try again" or something else that is acted on (docs/vix-semantics.md, section 26).
 BY_CODE = {
     4: FileNotFound,
     5: TryAgain,

@@ -10,7 +10,7 @@ from . import capi
 from . import constants as vix
 
 NONE = vix.VIX_INVALID_HANDLE
-LONGEST_SCRIPT = 60536  # bytes, of the interpreter's path and the text (semantics.md, section 19)
+LONGEST_SCRIPT = 60536  # bytes, of the interpreter's path and the text (docs/vix-semantics.md, section 19)
 
 
 def _info(size, flags, modified):
@@ -25,7 +25,7 @@ def _info(size, flags, modified):
 class Guest:
     """The guest of a VM, with a user logged in for as long as the "with" lasts.
 
-    Paths are absolute and in the guest's own notation; rights are the user's (semantics.md, section 18).
+    Paths are absolute and in the guest's own notation; rights are the user's (docs/vix-semantics.md, section 18).
     """
 
     def __init__(self, vm, label, user):

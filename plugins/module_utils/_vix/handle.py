@@ -42,7 +42,7 @@ class Handle:
             self._library.Vix_ReleaseHandle(number)
 
     def is_same(self, other):
-        """Whether both refer to the one object: VIX gives it the same number each time (semantics.md, section 4)."""
+        """Whether both refer to the one object: VIX gives it the same number each time (docs/vix-semantics.md, section 4)."""
         return self._number == other._number
 
     def within(self, seconds):
@@ -58,7 +58,7 @@ class Handle:
         return self.read_all([number], doing)[0]
 
     def read_all(self, numbers, doing):
-        """Return several properties of the object by one call, which fails when one of them does (semantics.md, section 5)."""
+        """Return several properties of the object by one call, which fails when one of them does (docs/vix-semantics.md, section 5)."""
         with self._library.during(doing):
             return capi.fetch(self._library, self._library.Vix_GetProperties, self, wanted=numbers)
 
@@ -90,7 +90,7 @@ class Handle:
 
 
 class Job(Handle):
-    """An operation under way. Releasing it neither ends it nor waits for it (semantics.md, section 7)."""
+    """An operation under way. Releasing it neither ends it nor waits for it (docs/vix-semantics.md, section 7)."""
 
     def __init__(self, library, number, deadline, doing, function, arguments=()):
         super().__init__(library, number, deadline)

@@ -15,7 +15,7 @@ from .handle import Handle, Job
 from .vm import VM
 
 NONE = vix.VIX_INVALID_HANDLE
-FUSION_OPTION = 0x200  # undocumented; vmrun passes it, and without it Fusion 26 refuses its licence (semantics.md, section 2.2)
+FUSION_OPTION = 0x200  # undocumented; vmrun passes it, and without it Fusion 26 refuses its licence (docs/vix-semantics.md, section 2.2)
 EVENT_POLL = 0.01  # seconds
 
 PROVIDERS = {
@@ -74,7 +74,7 @@ class Host(Handle):
         return self._find_items(vix.VIX_FIND_RUNNING_VMS, "listing the running VMs")
 
     def registered(self):
-        """Return the .vmx paths in the host's inventory; products without one raise NotSupported (semantics.md, section 10)."""
+        """Return the .vmx paths in the host's inventory; products without one raise NotSupported (docs/vix-semantics.md, section 10)."""
         return self._find_items(vix.VIX_FIND_REGISTERED_VMS, "listing the registered VMs")
 
     def register(self, path):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finding libvix where VMware's products, packagers and OpenVIX put it (semantics.md, section 2)."""
+"""Finding libvix where VMware's products, packagers and OpenVIX put it (docs/vix-semantics.md, section 2)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Words for VIX's bit sets, which hold undocumented bits beside the known ones (semantics.md, section 5)."""
+"""Words for VIX's bit sets, which hold undocumented bits beside the known ones (docs/vix-semantics.md, section 5)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each kind of host lacks by VIX's manual (semantics.md, section 25): imported when somebody asks for it.
+"""What each kind of host lacks by VIX's manual (docs/vix-semantics.md, section 25): imported when somebody asks for it.
 
 Written by facts/generate.py from facts/vix-api.json; do not edit.
 """

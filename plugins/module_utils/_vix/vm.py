@@ -91,7 +91,7 @@ class VM(Handle):
 
     @property
     def tools(self):
-        """running, not_installed or unknown. VIX knows no more of a VM that was not waited for (semantics.md, section 16)."""
+        """running, not_installed or unknown. VIX knows no more of a VM that was not waited for (docs/vix-semantics.md, section 16)."""
         return states.word(states.TOOLS, self._read(vix.VIX_PROPERTY_VM_TOOLS_STATE), otherwise="unknown")
 
     def describe(self):
@@ -124,7 +124,7 @@ class VM(Handle):
                 try:
                     job.wait()
                     return
-                except NotReady:  # Tools have just started, and take no orders yet (semantics.md, section 12)
+                except NotReady:  # Tools have just started, and take no orders yet (docs/vix-semantics.md, section 12)
                     deadline.pause(READY_POLL, doing)
 
     def wait_until_unlocked(self):
@@ -148,7 +148,7 @@ class VM(Handle):
         doing = f"waiting for VMware Tools in {self.label}"
         if self.power != "powered_on":
             raise self.no_tools(doing)
-        # 0 or less would wait for ever, and some versions outstay the limit (semantics.md, section 16): ours stands beside it.
+        # 0 or less would wait for ever, and some versions outstay the limit (docs/vix-semantics.md, section 16): ours stands beside it.
         whole = max(1, round(seconds))
         with self.start("VixVM_WaitForToolsInGuest", doing, whole) as job:
             job.limit(self._deadline.within(whole + 1))
@@ -210,7 +210,7 @@ class VM(Handle):
         return self._do("VixVM_ReadVariable", f"reading the variable {name} of", VARIABLES[kind], capi.encode(name), 0, wanted=[wanted])[0]
 
     def write_variable(self, kind, name, value):
-        """Set a variable; an empty value is as good as unset (semantics.md, section 21)."""
+        """Set a variable; an empty value is as good as unset (docs/vix-semantics.md, section 21)."""
         self._do("VixVM_WriteVariable", f"setting the variable {name} of", VARIABLES[kind], capi.encode(name), capi.encode(value), 0)
 
     # -- shared folders

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files and directories of a guest (semantics.md section 20)."""
+"""Files and directories of a guest (docs/vix-semantics.md, section 20)."""
 
 from __future__ import annotations
 

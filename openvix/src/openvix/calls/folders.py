@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shared folders (semantics.md section 22)."""
+"""Shared folders (docs/vix-semantics.md, section 22)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hosts: connecting, finding and registering VMs (semantics.md sections 9 and 10)."""
+"""Hosts: connecting, finding and registering VMs (docs/vix-semantics.md, sections 9 and 10)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Power (semantics.md sections 12 and 13)."""
+"""Power (docs/vix-semantics.md, sections 12 and 13)."""
 
 from __future__ import annotations
 

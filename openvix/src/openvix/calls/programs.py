@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Programs and processes of a guest (semantics.md section 19)."""
+"""Programs and processes of a guest (docs/vix-semantics.md, section 19)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from openvix import facts
 from openvix.calls.table import account_of, job, require, require_bits
 from openvix.failure import Failure
 
-# What the guest can say in one message to the host (semantics.md section 18), and what it says of a process beside its texts.
+# What the guest can say in one message to the host (docs/vix-semantics.md, section 18), and what it says of a process beside its texts.
 MESSAGE, PROCESS = 65536, 64
 LARGEST_SCRIPT = 60536
 

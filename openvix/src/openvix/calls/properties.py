@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Properties of hosts, VMs and snapshots (semantics.md section 5)."""
+"""Properties of hosts, VMs and snapshots (docs/vix-semantics.md, section 5)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tools, the login in a guest, and its screen (semantics.md sections 16, 17, 23 and 24)."""
+"""Tools, the login in a guest, and its screen (docs/vix-semantics.md, sections 16, 17, 23 and 24)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Variables (semantics.md section 21)."""
+"""Variables (docs/vix-semantics.md, section 21)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_variable(call, machine, kind, name, value, options):
     if kind == facts.VIX_VM_GUEST_VARIABLE:
         variables.write_guest(machine, name, value)
     elif kind == facts.VIX_VM_CONFIG_RUNTIME_ONLY:
-        # Not on ESX (semantics.md section 21).
+        # Not on ESX (docs/vix-semantics.md, section 21).
         if machine.host.plays.name == "vi_server":
             raise Failure(facts.VIX_E_NOT_SUPPORTED)
         variables.write_config(machine, name, value)

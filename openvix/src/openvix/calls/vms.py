@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""VMs as a whole: opening, cloning, deleting and upgrading them (semantics.md sections 11, 13, 14 and 24)."""
+"""VMs as a whole: opening, cloning, deleting and upgrading them (docs/vix-semantics.md, sections 11, 13, 14 and 24)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def opened(call, host, text, password):
 @job("VixVM_Delete", "vi")
 def delete(call, machine, options):
     require_bits(options, facts.VIX_VMDELETE_DISK_FILES)
-    # vSphere and Server 2 keep no disk without its VM (semantics.md section 13).
+    # vSphere and Server 2 keep no disk without its VM (docs/vix-semantics.md, section 13).
     require(options or machine.host.plays.provider != facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER)
     deletion.delete(call.world, machine, call, with_disks=bool(options))
     return []

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from openvix import facts
 from openvix.failure import Failure
 
-# A code of newer guests that vix.h does not name (semantics.md sections 6 and 18).
+# A code of newer guests that vix.h does not name (docs/vix-semantics.md, sections 6 and 18).
 DIRECTORY_NOT_EMPTY = 20006
 
-# semantics.md section 18
+# docs/vix-semantics.md, section 18
 CODES = {
     errno.EPERM: facts.VIX_E_FILE_ACCESS_ERROR,
     errno.EACCES: facts.VIX_E_FILE_ACCESS_ERROR,
@@ -47,7 +47,7 @@ CODES = {
 
 @contextlib.contextmanager
 def told_as_failures() -> Iterator[None]:
-    """Raise Failure with VIX's code for every OSError (semantics.md section 18)."""
+    """Raise Failure with VIX's code for every OSError (docs/vix-semantics.md, section 18)."""
     try:
         yield
     except OSError as error:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files and directories of a guest, on its disk (semantics.md section 20).
+"""Files and directories of a guest, on its disk (docs/vix-semantics.md, section 20).
 
 Each function takes the disk, the account in whose name it works (rights.py) and absolute paths of the guest, and raises OSError, which errors.py turns
 into VIX's codes.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A simulated guest: what VIX can do in it (semantics.md sections 17 to 20).
+"""A simulated guest: what VIX can do in it (docs/vix-semantics.md, sections 17 to 20).
 
 Its processes outlive the daemon: what is needed to find them again lies in the guest's runtime directory.
 """
@@ -30,7 +30,7 @@ from openvix.guest.processes import Process
 from openvix.guest.rights import Account
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# semantics.md section 19
+# docs/vix-semantics.md, section 19
 LONGEST_SCRIPT = 60536
 # What a shell takes for text, whatever characters are in it.
 QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
@@ -157,7 +157,7 @@ class Guest:
     # Login
 
     def login(self, name: str, password: str) -> Account:
-        """Return the account of this name; raises Failure 3015 for a wrong name or password, 3033 where it has none (semantics.md section 17)."""
+        """Return the account of this name; raises Failure 3015 for a wrong name or password, 3033 where it has none (docs/vix-semantics.md, section 17)."""
         said = next((account for account in self._accounts if account["name"] == name), None)
         right = said is not None and said.get("password", "") == password
         if right and not password:
@@ -166,7 +166,7 @@ class Guest:
             raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}")
         return rights.account_of(name, self._accounts)
 
-    # Programs (semantics.md section 19)
+    # Programs (docs/vix-semantics.md, section 19)
 
     def run_program(self, account: Account, program: str, arguments: str | None, *, wait: bool) -> tuple[int, int, int]:
         """Run a program of the guest with a raw string of arguments that its shell reads; return process id, elapsed seconds and exit code.
@@ -304,10 +304,13 @@ class Guest:
             for pid, process in enumerate(declared, start=1)
         ]
 
-    # Files (semantics.md section 20)
+    # Files (docs/vix-semantics.md, section 20)
 
     def share(self, shares: dict[str, tuple[str, bool]]):
-        """Show the guest's file operations these directories of the host, by name, and no others (semantics.md section 22). Programs see empty ones."""
+        """Show the guest's file operations these directories of the host, by name, and no others (docs/vix-semantics.md, section 22).
+
+        Programs see empty ones.
+        """
         with self._lock, told_as_failures():
             files.make_share_points(self._running(), set(shares))
             self.shares = shares

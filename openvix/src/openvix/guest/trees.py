@@ -69,7 +69,7 @@ class Manner(NamedTuple):
 
 
 def copy(source: int | None, name: str, target: int | None, new: str, path: str, manner: Manner, depth: int = 0):
-    """Copy a file, a link or a directory, over what is there already; directories are merged (semantics.md section 20).
+    """Copy a file, a link or a directory, over what is there already; directories are merged (docs/vix-semantics.md, section 20).
 
     path: that of the source, for the check. Neither owner, times nor set-id bits are kept; exact keeps times and mode, copies named pipes, leaves sockets
     out, and passes over what vanishes meanwhile. The first error ends it and leaves what was done. Raises OSError.

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What VIX can do in a guest of QEMU (semantics.md sections 17 to 20): as openvix.guest.system.Guest, by the agent in the guest, whose kernel decides."""
+"""What VIX can do in a guest of QEMU (docs/vix-semantics.md, sections 17 to 20).
+
+It is used as openvix.guest.system.Guest is. The agent in the guest does the work, and the guest's kernel decides on rights.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,7 @@ class Operations:
     # Login
 
     def login(self, name: str, password: str) -> Account:
-        """Return the account of this name; raises Failure 3015 for a wrong name or password, 3033 where it has none (semantics.md section 17)."""
+        """Return the account of this name; raises Failure 3015 for a wrong name or password, 3033 where it has none (docs/vix-semantics.md, section 17)."""
         try:
             user, _, home = self._ask("login", name, password, answer="iib")
         except OSError as refused:
@@ -82,7 +85,7 @@ class Operations:
             raise Failure(facts.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST if empty else facts.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}") from None
         return Account(name, user == 0, _text(home))
 
-    # Programs (semantics.md section 19)
+    # Programs (docs/vix-semantics.md, section 19)
 
     def run_program(self, account: Account, program: str, arguments: str | None, *, wait: bool) -> tuple[int, int, int]:
         """Run a program of the guest with a raw string of arguments that its shell reads; return process id, elapsed seconds and exit code.
@@ -212,7 +215,7 @@ class Operations:
         with contextlib.suppress(Failure):
             self.delete_directory(account, folder)
 
-    # Files (semantics.md section 20)
+    # Files (docs/vix-semantics.md, section 20)
 
     @told_as_failures()
     def copy_in(self, account: Account, host_path: str, guest_path: str):

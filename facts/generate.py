@@ -211,7 +211,7 @@ FILES = {
     "plugins/module_utils/_vix/constants.py": binding_constants,
     "plugins/module_utils/_vix/error_names.py": binding_error_names,
     "plugins/module_utils/_vix/support.py": binding_support,
-    "openvix/src/openvix/facts.py": world_facts,
+    "openvix/src/openvix/vix/constants.py": world_facts,
     "openvix/libvix/vix.h": header,
     "openvix/libvix/error_texts.inc": error_table,
     "openvix/libvix/property_types.inc": property_table,

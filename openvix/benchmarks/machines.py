@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from wire_client import Client
 
-from openvix import control, facts, place, worldfile
+from openvix import control, place, worldfile
 from openvix.qemu import emulator, image
+from openvix.vix import constants
 
 ROUNDS = 5
 LARGE = 100_000_000
@@ -65,7 +66,7 @@ def rounds(client: Client, vm: str, folder: Path) -> dict[str, list[float]]:
         measured("100 MB into the guest", ("VixVM_CopyFileFromHostToGuest", vm, str(folder / "large"), "/root/large", 0, []))
         measured("100 MB out of the guest", ("VixVM_CopyFileFromGuestToHost", vm, "/root/large", str(folder / "back"), 0, []))
         client.items("VixVM_DeleteFileInGuest", vm, "/root/large")
-        measured("snapshot with memory", ("VixVM_CreateSnapshot", vm, f"round {number}", None, facts.VIX_SNAPSHOT_INCLUDE_MEMORY, []))
+        measured("snapshot with memory", ("VixVM_CreateSnapshot", vm, f"round {number}", None, constants.VIX_SNAPSHOT_INCLUDE_MEMORY, []))
         snapshot = client.one("VixVM_GetCurrentSnapshot", vm)
         measured("revert to Tools", ("VixVM_RevertToSnapshot", vm, snapshot, 0, []), tools)
         measured("suspend", ("VixVM_Suspend", vm, 0))

@@ -16,7 +16,8 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import cli, control, facts, library
+from openvix import cli, control, library
+from openvix.vix import constants
 
 ROUNDS = 5000
 
@@ -35,7 +36,7 @@ def waited(vix, job: int, *wanted) -> None:
 
 def handle_of(vix, job: int) -> ctypes.c_int:
     handle = ctypes.c_int()
-    waited(vix, job, ctypes.c_int(facts.VIX_PROPERTY_JOB_RESULT_HANDLE), ctypes.byref(handle))
+    waited(vix, job, ctypes.c_int(constants.VIX_PROPERTY_JOB_RESULT_HANDLE), ctypes.byref(handle))
     return handle
 
 
@@ -48,11 +49,11 @@ def found(vix, host) -> int:
     @FIND
     def one(job, event, info, data):
         nonlocal count
-        count += event == facts.VIX_EVENTTYPE_FIND_ITEM
-        if event == facts.VIX_EVENTTYPE_JOB_COMPLETED:
+        count += event == constants.VIX_EVENTTYPE_FIND_ITEM
+        if event == constants.VIX_EVENTTYPE_JOB_COMPLETED:
             completed.set()
 
-    waited(vix, vix.VixHost_FindItems(host, facts.VIX_FIND_RUNNING_VMS, 0, -1, one, None))
+    waited(vix, vix.VixHost_FindItems(host, constants.VIX_FIND_RUNNING_VMS, 0, -1, one, None))
     # Until then the library may call it, also once the job has been waited for.
     completed.wait()
     return count
@@ -62,9 +63,9 @@ def property_times(vix, vm) -> list[float]:
     state, times = ctypes.c_int(), []
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        vix.Vix_GetProperties(vm, ctypes.c_int(facts.VIX_PROPERTY_VM_POWER_STATE), ctypes.byref(state), ctypes.c_int(0))
+        vix.Vix_GetProperties(vm, ctypes.c_int(constants.VIX_PROPERTY_VM_POWER_STATE), ctypes.byref(state), ctypes.c_int(0))
         times.append(time.perf_counter() - began)
-    assert state.value & facts.VIX_POWERSTATE_POWERED_ON
+    assert state.value & constants.VIX_POWERSTATE_POWERED_ON
     return times
 
 
@@ -86,7 +87,7 @@ def run(number: int, world: Path):
     os.environ["OPENVIX_WORLD"] = str(world)
     vix = ctypes.CDLL(str(library.build()))
     vix.VixJob_Wait.restype = ctypes.c_uint64
-    host = handle_of(vix, vix.VixHost_Connect(-1, facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, None, 0, None, None, 0, 0, None, None))
+    host = handle_of(vix, vix.VixHost_Connect(-1, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, None, 0, None, None, 0, 0, None, None))
     seconds, count = timed(lambda: found(vix, host))
     assert count == number
     tell("finding those that run", seconds, "s", "1 s")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from openvix import facts, library
+from openvix import library
+from openvix.vix import constants
 
 FACTS = json.loads((Path(__file__).resolve().parents[2] / "facts" / "vix-api.json").read_text(encoding="utf-8"))
 # docs/vix-semantics.md, section 3; a callback is a function.
@@ -86,7 +87,7 @@ def test_every_enumerator_has_its_value_in_the_header_and_in_the_world(compiles)
     values |= {each["name"]: each["code"] for each in FACTS["errors"] if each["name"] in FACTS["enums"]["VixError"]}
 
     assert compiles(*(f'_Static_assert({name} == {value}, "{name}");' for name, value in values.items()))
-    assert {name: getattr(facts, name) for name in values} == values
+    assert {name: getattr(constants, name) for name in values} == values
     assert len(FACTS["enums"]["VixPropertyID"]) == 50
 
 
@@ -114,8 +115,8 @@ def test_every_error_has_a_text_of_our_own(loaded):
     assert all(len(each) > 5 and "\n" not in each for each in told.values())
     assert ctypes.string_at(text(4242, None)) == b"Unknown error"
     # Only the low 16 bits are the code; the same address each time, for it is never freed.
-    assert text(facts.VIX_E_VM_NOT_FOUND | 0xABCD << 16, None) == text(facts.VIX_E_VM_NOT_FOUND, None)
-    assert ctypes.string_at(text(facts.VIX_E_VM_NOT_FOUND, b"de")).decode() == told[facts.VIX_E_INVALID_ARG]
+    assert text(constants.VIX_E_VM_NOT_FOUND | 0xABCD << 16, None) == text(constants.VIX_E_VM_NOT_FOUND, None)
+    assert ctypes.string_at(text(constants.VIX_E_VM_NOT_FOUND, b"de")).decode() == told[constants.VIX_E_INVALID_ARG]
 
 
 def test_every_property_has_its_type(openvix, loaded):
@@ -123,16 +124,16 @@ def test_every_property_has_its_type(openvix, loaded):
     wait.restype, wait.argtypes = ctypes.c_uint64, [ctypes.c_int, ctypes.c_int]
     loaded.Vix_GetPropertyType.restype = ctypes.c_uint64
     job, host, kind = connect(-1, 1, None, 0, None, None, 0, 0, None, None), ctypes.c_int(), ctypes.c_int()
-    assert wait(job, facts.VIX_PROPERTY_JOB_RESULT_HANDLE, ctypes.byref(host), ctypes.c_int(0)) == facts.VIX_OK
+    assert wait(job, constants.VIX_PROPERTY_JOB_RESULT_HANDLE, ctypes.byref(host), ctypes.c_int(0)) == constants.VIX_OK
     loaded.Vix_ReleaseHandle(job)
 
     told = {}
     for number in range(8000):
-        if loaded.Vix_GetPropertyType(host, number, ctypes.byref(kind)) == facts.VIX_OK:
+        if loaded.Vix_GetPropertyType(host, number, ctypes.byref(kind)) == constants.VIX_OK:
             told[number] = kind.value
     loaded.VixHost_Disconnect(host)
     defined = set(FACTS["enums"]["VixPropertyID"].values())
-    assert told == {each["id"]: getattr(facts, f"VIX_PROPERTYTYPE_{SPELT[each['type']]}") for each in FACTS["properties"] if each["id"] in defined}
+    assert told == {each["id"]: getattr(constants, f"VIX_PROPERTYTYPE_{SPELT[each['type']]}") for each in FACTS["properties"] if each["id"] in defined}
 
 
 def test_the_readme_tells_of_every_function_in_the_order_of_the_header():

@@ -17,7 +17,8 @@ import pytest
 from waiting import bounded
 from wire_client import Client
 
-from openvix import cli, control, facts, ledger, place
+from openvix import cli, control, ledger, place
+from openvix.vix import constants
 
 LAB = """
 [world]
@@ -288,13 +289,13 @@ def test_vms_of_vmware_are_taken_as_they_are_and_their_folder_is_only_read(folde
     web = str(world / "vms/web/web.vmx")
     assert Path(web).read_bytes() == (folder / "web/web.vmx").read_bytes()
     with Client(world) as client:
-        assert client.get(web, facts.VIX_PROPERTY_VM_NAME) == "web of mine"
-        assert client.get(web, facts.VIX_PROPERTY_VM_MEMORY_SIZE) == 4096
+        assert client.get(web, constants.VIX_PROPERTY_VM_NAME) == "web of mine"
+        assert client.get(web, constants.VIX_PROPERTY_VM_MEMORY_SIZE) == 4096
         running = client.one("VixVM_GetNamedSnapshot", web, "base/running")
         assert client.one("VixVM_GetCurrentSnapshot", web) == running
         # The second was taken with its memory: the VM runs again.
         assert client.revert(web, running) == 0
-        assert client.power(web) & facts.VIX_POWERSTATE_POWERED_ON
+        assert client.power(web) & constants.VIX_POWERSTATE_POWERED_ON
         taken = client.take(web, "mine")
         assert taken.endswith("#5")
         db = str(world / "vms/db/db.vmx")
@@ -366,7 +367,7 @@ def test_calls_and_handles_are_shown(lab):
     lines = run("calls", lab).stdout.splitlines()
     assert [line.split()[1:3] for line in lines] == [["VixHost_Connect", "VIX_OK"], ["VixVM_PowerOn", "VIX_E_VM_IS_RUNNING"]]
     assert lines[1].endswith("vms/web/web.vmx")
-    assert [json.loads(line)["error"] for line in run("calls", "--json", lab).stdout.splitlines()] == [0, facts.VIX_E_VM_IS_RUNNING]
+    assert [json.loads(line)["error"] for line in run("calls", "--json", lab).stdout.splitlines()] == [0, constants.VIX_E_VM_IS_RUNNING]
     assert run("handles", lab).stdout == "no client has anything open\n"
     (world / "run/clients/1-x.ledger").write_bytes(ledger.HEAD.pack(ledger.MAGIC, 2, 1, 1, 3) + ledger.SLOT.pack(4711, 3, 2, 0))
     with control.Connection(place.dial(world), "1-x.ledger"):
@@ -409,9 +410,9 @@ def test_settings_of_a_vm_change_and_time_moves_on(lab):
         db = str(world / "vms/db/db.vmx")
         run("fault", "clear", "--world", lab)
         client.items("VixVM_PowerOn", db, 0, [])
-        assert client.power(db) == facts.VIX_POWERSTATE_POWERED_ON | 0x1000
+        assert client.power(db) == constants.VIX_POWERSTATE_POWERED_ON | 0x1000
         assert run("advance", "10", "--world", lab).returncode == 0
-        assert client.power(db) == facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_TOOLS_RUNNING | 0x1000
+        assert client.power(db) == constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_TOOLS_RUNNING | 0x1000
     assert run("change", "db", "--world", lab).stdout.startswith("tools=installed tools_image=true ip='' question='' extra_power_bits=0x1000 ")
     assert "no VM of this world is 'x'" in run("change", "x", "ip=1", "--world", lab).stderr
     assert "does not know the key" in run("change", "db", "memory=4", "--world", lab).stderr

@@ -11,7 +11,8 @@ import time
 import pytest
 from wire_client import Client
 
-from openvix import facts, wire
+from openvix import wire
+from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"
 stepped = pytest.mark.openvix(clock="stepped")
@@ -36,7 +37,7 @@ def test_tools_come_when_the_boot_and_their_own_time_have_passed(openvix, client
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 300)
     client.connection.receive(waiting, wire.ACCEPTED)
     openvix.advance(39)
-    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_ON
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON
     assert not is_done(client, waiting)
     openvix.advance(1)
     assert client.connection.wait(waiting)[0] == 0
@@ -55,7 +56,7 @@ def test_a_timeout_of_vix_goes_by_the_same_time_from_the_arrival_of_the_call(ope
         openvix.advance(seconds)
         assert not is_done(client, waiting)
     openvix.advance(1)
-    assert client.connection.wait(waiting)[0] == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+    assert client.connection.wait(waiting)[0] == constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
 
 
 @stepped
@@ -67,7 +68,7 @@ def test_a_vm_that_goes_off_after_the_call_arrived_ends_the_waiting(openvix, cli
     client.connection.receive(waiting, wire.ACCEPTED)
     client.items("VixVM_PowerOff", vm, 0)
     openvix.advance(10)
-    assert client.connection.wait(waiting)[0] == facts.VIX_E_VM_NOT_RUNNING
+    assert client.connection.wait(waiting)[0] == constants.VIX_E_VM_NOT_RUNNING
 
 
 @stepped
@@ -88,12 +89,12 @@ def test_a_second_operation_at_the_same_time_finds_the_vm_busy(openvix, client):
     vm = openvix.add_vm("web", operation_seconds=10)
     job = client.connection.begin("VixVM_PowerOn", vm, 0, [])
     client.connection.receive(job, wire.EVENT)
-    assert client.power(vm) == facts.VIX_POWERSTATE_POWERING_ON
-    assert client.code("VixVM_PowerOff", vm, 0) == facts.VIX_E_OBJECT_IS_BUSY
-    assert client.code("VixVM_CreateSnapshot", vm, "x", None, 0, []) == facts.VIX_E_OBJECT_IS_BUSY
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERING_ON
+    assert client.code("VixVM_PowerOff", vm, 0) == constants.VIX_E_OBJECT_IS_BUSY
+    assert client.code("VixVM_CreateSnapshot", vm, "x", None, 0, []) == constants.VIX_E_OBJECT_IS_BUSY
     openvix.advance(10)
     assert client.connection.wait(job)[0] == 0
-    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_TOOLS_RUNNING
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_TOOLS_RUNNING
 
 
 @stepped
@@ -104,9 +105,9 @@ def test_the_boot_stands_still_while_the_vm_is_paused_or_suspended(openvix, clie
         waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 100)
         client.connection.receive(waiting, wire.ACCEPTED)
         openvix.advance(100)
-        assert client.connection.wait(waiting)[0] == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+        assert client.connection.wait(waiting)[0] == constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
         client.items(go, vm, 0, [])
-        assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_UNKNOWN
+        assert client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE) == constants.VIX_TOOLSSTATE_UNKNOWN
     openvix.advance(30)
     client.items("VixVM_WaitForToolsInGuest", vm, 10)
 
@@ -118,9 +119,9 @@ def test_tools_run_at_once_after_a_revert_to_memory_in_which_they_did(openvix, c
     client.items("VixVM_WaitForToolsInGuest", vm, 10)
     taken = client.take(vm, memory=True)
     client.items("VixVM_Reset", vm, 0)
-    assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_UNKNOWN
+    assert client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE) == constants.VIX_TOOLSSTATE_UNKNOWN
     client.revert(vm, taken)
-    assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_RUNNING
+    assert client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE) == constants.VIX_TOOLSSTATE_RUNNING
 
 
 @stepped
@@ -139,7 +140,7 @@ def test_snapshots_take_their_own_time(openvix, client):
 def test_an_orderly_stop_and_a_delay_end_by_the_clock(openvix, client):
     vm = openvix.add_vm("web", power=ON, stop_seconds=20)
     openvix.fault(call="VixVM_PowerOff", delay=10, times=1)
-    job = client.connection.begin("VixVM_PowerOff", vm, facts.VIX_VMPOWEROP_FROM_GUEST)
+    job = client.connection.begin("VixVM_PowerOff", vm, constants.VIX_VMPOWEROP_FROM_GUEST)
     client.connection.receive(job, wire.ACCEPTED)
     openvix.advance(9)
     assert not is_done(client, job)
@@ -178,7 +179,7 @@ def test_time_stands_still_while_no_daemon_serves(openvix, client):
     with Client(openvix.directory) as again:
         waiting = again.connection.begin("VixVM_WaitForToolsInGuest", vm, 0)
         assert not is_done(again, waiting)
-        assert not again.power(vm) & facts.VIX_POWERSTATE_TOOLS_RUNNING
+        assert not again.power(vm) & constants.VIX_POWERSTATE_TOOLS_RUNNING
         openvix.advance(0.5)
         assert again.connection.wait(waiting)[0] == 0
 
@@ -187,11 +188,11 @@ def test_real_time_goes_on_by_itself(openvix, client):
     vm, began = openvix.add_vm("web", boot_seconds=0.2, operation_seconds=0.1, stop_seconds=0.3), time.monotonic()
     client.items("VixVM_PowerOn", vm, 0, [])
     client.items("VixVM_WaitForToolsInGuest", vm, 0)
-    client.items("VixVM_PowerOff", vm, facts.VIX_VMPOWEROP_FROM_GUEST)
+    client.items("VixVM_PowerOff", vm, constants.VIX_VMPOWEROP_FROM_GUEST)
     assert time.monotonic() - began >= 0.6
     with Client(openvix.directory) as other:
         began = time.monotonic()
-        assert other.code("VixVM_WaitForToolsInGuest", vm, 1) == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+        assert other.code("VixVM_WaitForToolsInGuest", vm, 1) == constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
         assert time.monotonic() - began >= 1
 
 

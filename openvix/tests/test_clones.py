@@ -11,11 +11,12 @@ import pytest
 from killing import Call, killed_after, served
 from wire_client import Client
 
-from openvix import clones, facts, vmsd, vmx, worldfile
+from openvix import clones, vmsd, vmx, worldfile
+from openvix.vix import constants
 
-FULL, LINKED = facts.VIX_CLONETYPE_FULL, facts.VIX_CLONETYPE_LINKED
+FULL, LINKED = constants.VIX_CLONETYPE_FULL, constants.VIX_CLONETYPE_LINKED
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
-IS_ON, EXISTS, INVALID = facts.VIX_E_VM_IS_RUNNING, facts.VIX_E_FILE_ALREADY_EXISTS, facts.VIX_E_INVALID_ARG
+IS_ON, EXISTS, INVALID = constants.VIX_E_VM_IS_RUNNING, constants.VIX_E_FILE_ALREADY_EXISTS, constants.VIX_E_INVALID_ARG
 
 
 @pytest.fixture
@@ -45,11 +46,11 @@ def test_a_clone_lies_where_it_was_wanted_and_is_an_open_vm_that_runs_with_the_f
     assert made == str(tmp_path / "some" / "where" / "copy.vmx")
     client.items("VixVM_PowerOn", made, 0, [])
     client.log_in(made)
-    assert client.items("VixVM_FileExistsInGuest", made, "/etc/motd") == [[facts.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, 1]]
+    assert client.items("VixVM_FileExistsInGuest", made, "/etc/motd") == [[constants.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, 1]]
     client.items("VixVM_DeleteFileInGuest", made, "/etc/motd")
     assert (openvix.disk(vm) / "etc/motd").read_text() == "mine"
-    assert client.get(made, facts.VIX_PROPERTY_VM_NAME) == "Clone of web"
-    assert client.get(made, facts.VIX_PROPERTY_VM_MEMORY_SIZE) == 512
+    assert client.get(made, constants.VIX_PROPERTY_VM_NAME) == "Clone of web"
+    assert client.get(made, constants.VIX_PROPERTY_VM_MEMORY_SIZE) == 512
     assert openvix.vms == {vm: OFF, made: ON}
 
 
@@ -57,7 +58,7 @@ def test_a_clone_elsewhere_is_known_to_the_next_daemon_and_its_guest_ends_with_t
     made = client.one(*cloning(openvix.add_vm("web"), tmp_path / "copy" / "copy.vmx"))
     client.items("VixVM_PowerOn", made, 0, [])
     client.log_in(made)
-    client.items("VixVM_RunProgramInGuest", made, "/bin/sleep", "60", facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
+    client.items("VixVM_RunProgramInGuest", made, "/bin/sleep", "60", constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
     openvix.kill_daemon()
     assert openvix.vms[made] == ON
 
@@ -94,7 +95,7 @@ def test_a_snapshot_of_a_vm_that_was_on_cannot_be_cloned_but_one_of_a_vm_that_is
 def test_a_linked_clone_without_a_snapshot_takes_one_called_clone_each_time(openvix, client, tmp_path):
     vm = openvix.add_vm("web")
     made = [client.one(*cloning(vm, tmp_path / name / f"{name}.vmx", LINKED)) for name in "ab"]
-    assert client.code("VixVM_GetNamedSnapshot", vm, "Clone") == facts.VIX_E_SNAPSHOT_NONUNIQUE_NAME
+    assert client.code("VixVM_GetNamedSnapshot", vm, "Clone") == constants.VIX_E_SNAPSHOT_NONUNIQUE_NAME
     tree = vmsd.read(Path(vm).with_suffix(".vmsd").read_bytes())
     assert [(each.name, each.clones) for each in tree.snapshots] == [("Clone", (made[0],)), ("Clone", (made[1],))]
     told = vmx.read(Path(made[0]).with_suffix(".vmsd").read_bytes())
@@ -103,14 +104,14 @@ def test_a_linked_clone_without_a_snapshot_takes_one_called_clone_each_time(open
 
 
 def no_disks(client, vm, snapshot):
-    client.items("VixVM_Delete", vm, facts.VIX_VMDELETE_DISK_FILES)
+    client.items("VixVM_Delete", vm, constants.VIX_VMDELETE_DISK_FILES)
 
 
 @pytest.mark.parametrize(
     ("act", "code"),
     [
-        (no_disks, facts.VIX_E_DISK_OPENPARENT),
-        (lambda client, vm, snapshot: client.items("VixVM_RemoveSnapshot", vm, snapshot, 0), facts.VIX_E_DISK_OPENPARENT),
+        (no_disks, constants.VIX_E_DISK_OPENPARENT),
+        (lambda client, vm, snapshot: client.items("VixVM_RemoveSnapshot", vm, snapshot, 0), constants.VIX_E_DISK_OPENPARENT),
         (lambda client, vm, snapshot: client.items("VixVM_Delete", vm, 0), 0),
         (lambda client, vm, snapshot: client.items("VixVM_PowerOn", vm, 0, []), 0),
     ],
@@ -156,14 +157,14 @@ def test_what_is_no_target_or_no_kind_is_an_invalid_argument(openvix, client, tm
         assert client.code(*cloning(vm, target)) == INVALID
     assert client.code(*cloning(vm, tmp_path / "copy.vmx", 2)) == INVALID
     assert client.code(*cloning(vm, tmp_path / "copy.vmx", FULL, client.one("VixVM_GetRootSnapshot", other, 0))) == INVALID
-    assert client.code(*cloning(vm, tmp_path / "copy.vmx", FULL, "/none.vmx#1")) == facts.VIX_E_INVALID_HANDLE
+    assert client.code(*cloning(vm, tmp_path / "copy.vmx", FULL, "/none.vmx#1")) == constants.VIX_E_INVALID_HANDLE
     assert os.listdir(tmp_path) == []
 
 
 def test_a_target_that_cannot_be_written_is_told_and_nothing_is_left(openvix, client, tmp_path):
     (tmp_path / "file").touch()
     vm = openvix.add_vm("web")
-    assert client.code(*cloning(vm, tmp_path / "file" / "copy.vmx")) == facts.VIX_E_FILE_ERROR
+    assert client.code(*cloning(vm, tmp_path / "file" / "copy.vmx")) == constants.VIX_E_FILE_ERROR
     assert openvix.vms == {vm: OFF}
     assert client.code(*cloning(vm, tmp_path / "copy" / "copy.vmx")) == 0
 

@@ -11,12 +11,13 @@ import pytest
 from killing import Call, killed_after, served
 from wire_client import Client
 
-from openvix import deletion, facts, worldfile
+from openvix import deletion, worldfile
+from openvix.vix import constants
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 # More than a deletion takes.
 STEPS = 60
-IS_ON, GONE = facts.VIX_E_VM_IS_RUNNING, facts.VIX_E_VM_NOT_FOUND
+IS_ON, GONE = constants.VIX_E_VM_IS_RUNNING, constants.VIX_E_VM_NOT_FOUND
 
 
 @pytest.fixture
@@ -53,13 +54,13 @@ def test_handles_of_a_deleted_vm_find_no_vm(openvix, client):
     client.items("VixVM_Delete", vm, 2)
     for call in (("VixVM_PowerOn", vm, 0, []), ("VixVM_Delete", vm, 2), ("VixVM_Open", client.host, vm)):
         assert client.code(*call) == GONE
-    assert client.code("Vix_GetProperties", facts.VIX_HANDLETYPE_VM, vm, [facts.VIX_PROPERTY_VM_NAME]) == GONE
+    assert client.code("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, vm, [constants.VIX_PROPERTY_VM_NAME]) == GONE
     assert openvix.add_vm("web") == vm
     assert client.code("VixVM_PowerOn", vm, 0, []) == 0
 
 
 def test_an_unknown_option_is_an_invalid_argument(openvix, client):
-    assert client.code("VixVM_Delete", openvix.add_vm("web"), 1) == facts.VIX_E_INVALID_ARG
+    assert client.code("VixVM_Delete", openvix.add_vm("web"), 1) == constants.VIX_E_INVALID_ARG
 
 
 @pytest.mark.parametrize("steps", range(STEPS + 1))

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import facts, vmx
+from openvix import vmx
+from openvix.vix import constants
 
-SECRET, KEY = 'Päßword|"1', facts.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD
-MISSING, WRONG = facts.VIX_E_NEED_KEY, facts.VIX_E_CRYPTO_BAD_PASSWORD
+SECRET, KEY = 'Päßword|"1', constants.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD
+MISSING, WRONG = constants.VIX_E_NEED_KEY, constants.VIX_E_CRYPTO_BAD_PASSWORD
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def vm(openvix):
 
 
 @pytest.mark.parametrize(
-    ("properties", "code"), [([KEY, SECRET], 0), ([], MISSING), ([KEY, ""], MISSING), ([KEY, "x"], WRONG), ([KEY, 1], facts.VIX_E_INVALID_ARG)]
+    ("properties", "code"), [([KEY, SECRET], 0), ([], MISSING), ([KEY, ""], MISSING), ([KEY, "x"], WRONG), ([KEY, 1], constants.VIX_E_INVALID_ARG)]
 )
 def test_an_encrypted_vm_is_opened_with_its_password(client, vm, properties, code):
     assert client.code("VixHost_OpenVM", client.host, vm, 0, properties) == code
@@ -38,7 +39,7 @@ def test_the_older_function_cannot_open_it(client, vm):
 
 
 def test_an_encrypted_vm_has_no_window(openvix, client, vm):
-    assert client.code("VixVM_PowerOn", vm, facts.VIX_VMPOWEROP_LAUNCH_GUI, []) == facts.VIX_E_NOT_SUPPORTED
+    assert client.code("VixVM_PowerOn", vm, constants.VIX_VMPOWEROP_LAUNCH_GUI, []) == constants.VIX_E_NOT_SUPPORTED
     assert client.code("VixVM_PowerOn", vm, 0, []) == 0
 
 
@@ -59,7 +60,7 @@ def test_the_password_is_kept_nowhere(openvix, client, vm):
 
 
 def test_a_clone_has_the_same_password(openvix, client, vm, tmp_path):
-    made = client.one("VixVM_Clone", vm, None, facts.VIX_CLONETYPE_FULL, str(tmp_path / "copy.vmx"), 0, [])
+    made = client.one("VixVM_Clone", vm, None, constants.VIX_CLONETYPE_FULL, str(tmp_path / "copy.vmx"), 0, [])
     assert [client.code("VixHost_OpenVM", client.host, made, 0, properties) for properties in ([], [KEY, SECRET])] == [MISSING, 0]
 
 

@@ -14,13 +14,14 @@ import sys
 import pytest
 from waiting import bounded, eventually
 
-from openvix import control, facts, place
+from openvix import control, place
+from openvix.vix import constants
 
 # A client as its author would write it, in a process that it may lose: it prints what it is asked for.
 CLIENT = """
 import ctypes, os, sys
 from ctypes import byref, c_char_p, c_int, c_void_p
-from openvix import facts
+from openvix.vix import constants
 
 vix = ctypes.CDLL(os.environ["VIX_LIBRARY"])
 for name in ("VixHost_OpenVM", "VixVM_CreateSnapshot", "VixVM_LoginInGuest"):
@@ -40,7 +41,7 @@ def wait(job, *more):
 
 def result(job):
     handle = c_int(0)
-    error = wait(job, facts.VIX_PROPERTY_JOB_RESULT_HANDLE, byref(handle), c_int(0))
+    error = wait(job, constants.VIX_PROPERTY_JOB_RESULT_HANDLE, byref(handle), c_int(0))
     assert error == 0, error
     return handle.value
 
@@ -87,20 +88,20 @@ def test_a_client_drives_a_vm_and_its_guest(openvix, tmp_path):
     told = client(
         """
 vm = opened(sys.argv[1])
-print(text(vm, facts.VIX_PROPERTY_VM_NAME), number(vm, facts.VIX_PROPERTY_VM_POWER_STATE))
+print(text(vm, constants.VIX_PROPERTY_VM_NAME), number(vm, constants.VIX_PROPERTY_VM_POWER_STATE))
 print(wait(vix.VixVM_PowerOn(vm, 0, 0, None, None)), wait(vix.VixVM_PowerOn(vm, 0, 0, None, None)))
-print(wait(vix.VixVM_WaitForToolsInGuest(vm, 10, None, None)), number(vm, facts.VIX_PROPERTY_VM_POWER_STATE))
+print(wait(vix.VixVM_WaitForToolsInGuest(vm, 10, None, None)), number(vm, constants.VIX_PROPERTY_VM_POWER_STATE))
 snapshot = result(vix.VixVM_CreateSnapshot(vm, b"one", None, 2, 0, None, None))
 current = c_int(0)
 assert vix.VixVM_GetCurrentSnapshot(vm, byref(current)) == 0
-print(text(snapshot, facts.VIX_PROPERTY_SNAPSHOT_DISPLAYNAME), current.value == snapshot)
+print(text(snapshot, constants.VIX_PROPERTY_SNAPSHOT_DISPLAYNAME), current.value == snapshot)
 print(wait(vix.VixVM_LoginInGuest(vm, b"lab", b"wrong", 0, None, None)), wait(vix.VixVM_LoginInGuest(vm, b"lab", b"lab", 0, None, None)))
 print(wait(vix.VixVM_CopyFileFromHostToGuest(vm, sys.argv[2].encode(), b"/home/lab/copy", 0, 0, None, None)))
 job = vix.VixVM_ListProcessesInGuest(vm, 0, None, None)
 assert vix.VixJob_Wait(job, 0) == 0
-for index in range(vix.VixJob_GetNumProperties(job, facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME)):
+for index in range(vix.VixJob_GetNumProperties(job, constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME)):
     name, command = c_void_p(), c_void_p()
-    ids = facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, facts.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND
+    ids = constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, constants.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND
     assert vix.VixJob_GetNthProperties(job, index, ids[0], byref(name), c_int(ids[1]), byref(command), c_int(0)) == 0
     print(*(ctypes.string_at(each).decode() for each in (name, command)), sep="|")
     vix.Vix_FreeBuffer(name)
@@ -110,7 +111,14 @@ leave(job, snapshot, current.value, vm)
         vm,
         tmp_path / "hosted",
     )
-    assert told.stdout.splitlines()[:6] == ["web 2", f"0 {facts.VIX_E_VM_IS_RUNNING}", "0 72", "one True", f"{facts.VIX_E_GUEST_USER_PERMISSIONS} 0", "0"]
+    assert told.stdout.splitlines()[:6] == [
+        "web 2",
+        f"0 {constants.VIX_E_VM_IS_RUNNING}",
+        "0 72",
+        "one True",
+        f"{constants.VIX_E_GUEST_USER_PERMISSIONS} 0",
+        "0",
+    ]
     assert "apache2|/usr/sbin/apache2 -k start" in told.stdout.splitlines()
     assert (openvix.disk(vm) / "home/lab/copy").read_text() == "from the host"
     assert openvix.handles() == []
@@ -124,7 +132,7 @@ def test_a_client_that_keeps_a_handle_is_seen(openvix):
     client("vm = opened(sys.argv[1]); leave()", vm)
     [row] = openvix.handles()
     assert (row["ended"], row["disconnected"], row["buffers"]) == (True, True, 0)
-    assert [each["type"] for each in row["open"]] == [facts.VIX_HANDLETYPE_VM]
+    assert [each["type"] for each in row["open"]] == [constants.VIX_HANDLETYPE_VM]
 
 
 @pytest.mark.parametrize(("directive", "code"), [("crash", -signal.SIGSEGV), ("abort", -signal.SIGABRT), ("exit", 3)])
@@ -153,14 +161,14 @@ def test_a_client_whose_daemon_is_killed_loses_its_host_and_the_next_one_starts_
         """
 vm = opened(sys.argv[1])
 os.kill(int(sys.argv[2]), 9)
-print(wait(vix.VixVM_WaitForToolsInGuest(vm, 0, None, None)), number(vm, facts.VIX_PROPERTY_VM_POWER_STATE))
+print(wait(vix.VixVM_WaitForToolsInGuest(vm, 0, None, None)), number(vm, constants.VIX_PROPERTY_VM_POWER_STATE))
 """,
         vm,
         pid,
     )
-    lost = facts.VIX_E_HOST_CONNECTION_LOST
+    lost = constants.VIX_E_HOST_CONNECTION_LOST
     assert told.stdout.split() == [str(lost), str(-lost)]
-    assert client("vm = opened(sys.argv[1]); print(number(vm, facts.VIX_PROPERTY_VM_POWER_STATE)); leave(vm)", vm).stdout.strip() == "72"
+    assert client("vm = opened(sys.argv[1]); print(number(vm, constants.VIX_PROPERTY_VM_POWER_STATE)); leave(vm)", vm).stdout.strip() == "72"
     assert openvix.status()["pid"] != pid
 
 
@@ -168,7 +176,7 @@ def test_a_client_of_a_stopped_world_starts_nothing(openvix):
     control.end(openvix.directory)
     told = client("", check=False)
     assert told.returncode != 0
-    assert f"AssertionError: {facts.VIX_E_HOST_NOT_CONNECTED}" in told.stderr
+    assert f"AssertionError: {constants.VIX_E_HOST_NOT_CONNECTED}" in told.stderr
     assert place.processes(openvix.directory) == {}
 
 
@@ -181,7 +189,7 @@ def test_a_wait_without_end_ends_with_the_client_that_waits(openvix):
         assert [call["error"] for call in openvix.calls("VixVM_WaitForToolsInGuest")] == [None]
         os.kill(waiting.pid, signal.SIGKILL)
     eventually(lambda: openvix.calls("VixVM_WaitForToolsInGuest")[0]["error"] is not None)
-    assert openvix.calls("VixVM_WaitForToolsInGuest")[0]["error"] == facts.VIX_E_HOST_CONNECTION_LOST
+    assert openvix.calls("VixVM_WaitForToolsInGuest")[0]["error"] == constants.VIX_E_HOST_CONNECTION_LOST
 
 
 def test_what_a_clone_a_folder_and_a_screen_give_back_reaches_a_c_client(openvix, tmp_path):
@@ -192,17 +200,17 @@ vm = opened(sys.argv[1])
 snapshot = c_int(0)
 assert vix.VixVM_GetRootSnapshot(vm, 0, byref(snapshot)) == 0
 clone = result(vix.VixVM_Clone(vm, snapshot, 1, sys.argv[2].encode(), 0, 0, None, None))
-print(vix.Vix_GetHandleType(clone), text(clone, facts.VIX_PROPERTY_VM_VMX_PATHNAME))
+print(vix.Vix_GetHandleType(clone), text(clone, constants.VIX_PROPERTY_VM_VMX_PATHNAME))
 print(wait(vix.VixVM_EnableSharedFolders(vm, ctypes.c_byte(1), 0, None, None)))
-print(wait(vix.VixVM_AddSharedFolder(vm, b"data", b"/tmp", 4, None, None)), text(vm, facts.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH))
+print(wait(vix.VixVM_AddSharedFolder(vm, b"data", b"/tmp", 4, None, None)), text(vm, constants.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH))
 wait(vix.VixVM_WriteVariable(vm, 1, b"role", b"db", 0, None, None))
 value = c_void_p()
-wait(vix.VixVM_ReadVariable(vm, 1, b"role", 0, None, None), facts.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING, byref(value), c_int(0))
+wait(vix.VixVM_ReadVariable(vm, 1, b"role", 0, None, None), constants.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING, byref(value), c_int(0))
 print(ctypes.string_at(value).decode())
 vix.Vix_FreeBuffer(value)
 wait(vix.VixVM_LoginInGuest(vm, b"lab", b"lab", 0, None, None))
 size, image = c_int(0), c_void_p()
-print(wait(vix.VixVM_CaptureScreenImage(vm, 1, 0, None, None), facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, byref(size), byref(image), c_int(0)))
+print(wait(vix.VixVM_CaptureScreenImage(vm, 1, 0, None, None), constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, byref(size), byref(image), c_int(0)))
 picture = ctypes.string_at(image, size.value)
 print(picture[:4] == b"\\x89PNG", picture[-8:-4] == b"IEND")
 vix.Vix_FreeBuffer(image)
@@ -212,5 +220,5 @@ leave(snapshot, clone, vm)
         vm,
         str(tmp_path / "copy" / "copy.vmx"),
     )
-    assert said.stdout.splitlines() == [f"{facts.VIX_HANDLETYPE_VM} {tmp_path}/copy/copy.vmx", "0", "0 /mnt/hgfs", "db", "0", "True True", "0"]
+    assert said.stdout.splitlines() == [f"{constants.VIX_HANDLETYPE_VM} {tmp_path}/copy/copy.vmx", "0", "0 /mnt/hgfs", "db", "0", "True True", "0"]
     assert not (tmp_path / "copy").exists()

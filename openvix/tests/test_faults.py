@@ -11,10 +11,11 @@ import os
 import pytest
 from wire_client import Client
 
-from openvix import cli, control, facts
+from openvix import cli, control
+from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"
-BLOCKED = facts.VIX_POWERSTATE_BLOCKED_ON_MSG
+BLOCKED = constants.VIX_POWERSTATE_BLOCKED_ON_MSG
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_the_kth_call_of_each_client_fails_whatever_it_is(openvix, monkeypatch):
         monkeypatch.setattr(os, "getpid", lambda process=process: process)
         # The first call of a client is the one that connects.
         with control.connect(openvix.directory) as connection:
-            connected = ("VixHost_Connect", facts.VIX_API_VERSION, facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, None, 0, None, None, 0, [])
+            connected = ("VixHost_Connect", constants.VIX_API_VERSION, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, None, 0, None, None, 0, [])
             assert [connection.call(*connected)[0] for _ in range(4)] == [0, 0, 11, 0]
     assert openvix.faults()[0]["matched"] == 8
     assert openvix.faults()[0]["struck"] == 2
@@ -72,8 +73,8 @@ def test_a_full_disk_ends_a_copy_and_a_snapshot_and_leaves_the_vm_whole(openvix,
     client.log_in(vm)
     client.items("VixVM_CopyFileFromHostToGuest", vm, str(tmp_path / "big"), "/tmp/big", 0, [])
     openvix.fault(call="*", vm="web", disk_full=room)
-    assert client.code("VixVM_CopyFileFromHostToGuest", vm, str(tmp_path / "big"), "/tmp/other", 0, []) == facts.VIX_E_DISK_FULL
-    assert client.code("VixVM_CreateSnapshot", vm, "one", None, 0, []) == facts.VIX_E_DISK_FULL
+    assert client.code("VixVM_CopyFileFromHostToGuest", vm, str(tmp_path / "big"), "/tmp/other", 0, []) == constants.VIX_E_DISK_FULL
+    assert client.code("VixVM_CreateSnapshot", vm, "one", None, 0, []) == constants.VIX_E_DISK_FULL
     openvix.clear_faults()
     assert client.one("VixVM_GetNumRootSnapshots", vm) == 0
     openvix.kill_daemon()
@@ -85,7 +86,7 @@ def test_a_full_disk_ends_a_copy_and_a_snapshot_and_leaves_the_vm_whole(openvix,
 def test_power_off_on_a_full_disk_has_not_happened(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     openvix.fault(call="VixVM_Suspend", disk_full=10)
-    assert client.code("VixVM_Suspend", vm, 0) == facts.VIX_E_DISK_FULL
+    assert client.code("VixVM_Suspend", vm, 0) == constants.VIX_E_DISK_FULL
     assert openvix.vms == {vm: ON}
     openvix.clear_faults()
     client.items("VixVM_Suspend", vm, 0)
@@ -109,21 +110,21 @@ def test_a_call_sees_a_vm_as_the_rule_says_and_the_vm_stays_as_it_is(openvix, cl
     openvix.fault(call="VixVM_PowerOn", question="Moved or copied?", times=1)
     openvix.fault(call="VixVM_PowerOn", from_=2, locked=True, times=1)
     codes = [client.code("VixVM_PowerOn", vm, 0, []) for _ in range(3)]
-    assert codes == [facts.VIX_E_VMX_MSG_DIALOG_AND_NO_UI, facts.VIX_E_FILE_ALREADY_LOCKED, 0]
+    assert codes == [constants.VIX_E_VMX_MSG_DIALOG_AND_NO_UI, constants.VIX_E_FILE_ALREADY_LOCKED, 0]
     openvix.fault(call="Vix_GetProperties", question="?", extra_power_bits=0x1400, times=1)
     openvix.fault(call="VixVM_WaitForToolsInGuest", tools="never")
-    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_ON | BLOCKED | 0x1400
-    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_TOOLS_RUNNING
-    assert client.code("VixVM_WaitForToolsInGuest", vm, 1) == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON | BLOCKED | 0x1400
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_TOOLS_RUNNING
+    assert client.code("VixVM_WaitForToolsInGuest", vm, 1) == constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
 
 
 def test_tools_that_never_come_and_a_lock_are_settings_too(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="never")
-    assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_UNKNOWN
+    assert client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE) == constants.VIX_TOOLSSTATE_UNKNOWN
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 60)
     openvix.change_vm(vm, tools="installed", locked=True)
     assert client.connection.wait(waiting)[0] == 0
-    assert client.code("VixVM_CreateSnapshot", vm, "x", None, 0, []) == facts.VIX_E_FILE_ALREADY_LOCKED
+    assert client.code("VixVM_CreateSnapshot", vm, "x", None, 0, []) == constants.VIX_E_FILE_ALREADY_LOCKED
 
 
 def test_rules_are_listed_as_they_were_said_and_cleared_one_by_one(openvix):
@@ -151,10 +152,10 @@ def test_a_daemon_that_dies_by_a_fault_does_so_as_often_as_the_rule_says_and_wha
     assert openvix.vms
     with Client(openvix.directory) as again:
         # The work of the one that was struck is done already where it dies after it.
-        assert again.code("VixVM_PowerOn", vm, 0, []) == (facts.VIX_E_VM_IS_RUNNING if "where" in how else 0)
+        assert again.code("VixVM_PowerOn", vm, 0, []) == (constants.VIX_E_VM_IS_RUNNING if "where" in how else 0)
         assert again.code("VixVM_PowerOff", vm, 0) == 3008
     assert [(rule["matched"], rule["struck"]) for rule in openvix.faults()] == [(2, 1), (3, 1)]
-    assert [call["error"] for call in openvix.calls("VixVM_PowerOn")][:2] == [0, 0 if "where" in how else facts.VIX_E_HOST_CONNECTION_LOST]
+    assert [call["error"] for call in openvix.calls("VixVM_PowerOn")][:2] == [0, 0 if "where" in how else constants.VIX_E_HOST_CONNECTION_LOST]
     assert [call["number"] for call in openvix._ask("OpenVIX_Calls", {"since": 5})] == [5, 6]
 
 

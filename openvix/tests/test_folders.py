@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import facts, place, vmx
+from openvix import place, vmx
+from openvix.vix import constants
 
 ON = "powered_on"
-WRITE, INVALID = facts.VIX_SHAREDFOLDER_WRITE_ACCESS, facts.VIX_E_INVALID_ARG
-NO_TOOLS, NOT_FOUND, DENIED = facts.VIX_E_TOOLS_NOT_RUNNING, facts.VIX_E_NOT_FOUND, facts.VIX_E_FILE_ACCESS_ERROR
-PLACE = facts.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH
+WRITE, INVALID = constants.VIX_SHAREDFOLDER_WRITE_ACCESS, constants.VIX_E_INVALID_ARG
+NO_TOOLS, NOT_FOUND, DENIED = constants.VIX_E_TOOLS_NOT_RUNNING, constants.VIX_E_NOT_FOUND, constants.VIX_E_FILE_ACCESS_ERROR
+PLACE = constants.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH
 
 
 @pytest.fixture
@@ -62,15 +63,15 @@ def test_folders_are_added_changed_and_removed(client, vm, host):
 def test_what_cannot_be_is_told(client, vm, host):
     add(client, vm, "one", host / "a")
     told = [
-        (("VixVM_AddSharedFolder", vm, "one", str(host / "b"), 0), facts.VIX_E_ALREADY_EXISTS),
-        (("VixVM_AddSharedFolder", vm, "two", str(host / "none"), 0), facts.VIX_E_FILE_NOT_FOUND),
-        (("VixVM_AddSharedFolder", vm, "two", str(host / "a" / "file"), 0), facts.VIX_E_NOT_A_DIRECTORY),
+        (("VixVM_AddSharedFolder", vm, "one", str(host / "b"), 0), constants.VIX_E_ALREADY_EXISTS),
+        (("VixVM_AddSharedFolder", vm, "two", str(host / "none"), 0), constants.VIX_E_FILE_NOT_FOUND),
+        (("VixVM_AddSharedFolder", vm, "two", str(host / "a" / "file"), 0), constants.VIX_E_NOT_A_DIRECTORY),
         (("VixVM_AddSharedFolder", vm, "two", "a", 0), INVALID),
         (("VixVM_AddSharedFolder", vm, "a/b", str(host), 0), INVALID),
         (("VixVM_AddSharedFolder", vm, "", str(host), 0), INVALID),
         (("VixVM_AddSharedFolder", vm, "two", str(host), 1), INVALID),
         (("VixVM_SetSharedFolderState", vm, "two", str(host), 0), NOT_FOUND),
-        (("VixVM_SetSharedFolderState", vm, "one", str(host / "none"), 0), facts.VIX_E_FILE_NOT_FOUND),
+        (("VixVM_SetSharedFolderState", vm, "one", str(host / "none"), 0), constants.VIX_E_FILE_NOT_FOUND),
         (("VixVM_RemoveSharedFolder", vm, "two", 0), NOT_FOUND),
         (("VixVM_GetSharedFolderState", vm, 1), INVALID),
         (("VixVM_GetSharedFolderState", vm, -1), INVALID),
@@ -93,7 +94,7 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS)
 def test_folders_need_running_tools_and_no_login(openvix, client, call):
     states = {
-        "off": ({}, facts.VIX_E_VM_NOT_RUNNING),
+        "off": ({}, constants.VIX_E_VM_NOT_RUNNING),
         "paused": ({"power": "paused"}, NO_TOOLS),
         "booting": ({"power": ON, "boot_seconds": 60}, NO_TOOLS),
         "toolless": ({"power": ON, "tools": "not_installed"}, NO_TOOLS),
@@ -144,7 +145,7 @@ def test_the_guest_cannot_remove_what_is_shared_with_it(client, vm, host):
     add(client, vm, "two", host / "b", WRITE)
     client.log_in(vm)
     for path in ("/mnt/hgfs/two", "/mnt/hgfs"):
-        assert client.code("VixVM_DeleteDirectoryInGuest", vm, path, 0) == facts.VIX_E_OBJECT_IS_BUSY
+        assert client.code("VixVM_DeleteDirectoryInGuest", vm, path, 0) == constants.VIX_E_OBJECT_IS_BUSY
     assert (host / "b" / "file").exists()
 
 
@@ -163,7 +164,7 @@ def test_folders_are_there_again_after_the_vm_was_off_and_after_the_daemon_was_k
 
 def test_nobody_knows_where_folders_are_without_tools(openvix, client):
     booting = openvix.add_vm("booting", power=ON, boot_seconds=60)
-    assert client.code("Vix_GetProperties", facts.VIX_HANDLETYPE_VM, booting, [PLACE]) == facts.VIX_E_UNRECOGNIZED_PROPERTY
+    assert client.code("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, booting, [PLACE]) == constants.VIX_E_UNRECOGNIZED_PROPERTY
 
 
 def test_what_a_vmx_says_wrongly_of_folders_is_told_and_starts_nothing(openvix, client):
@@ -172,9 +173,9 @@ def test_what_a_vmx_says_wrongly_of_folders_is_told_and_starts_nothing(openvix, 
     settings.set("isolation.tools.hgfs.disable", "FALSE")
     settings.set("sharedFolder.maxNum", "many")
     Path(vm).write_bytes(settings.write())
-    assert client.code("VixVM_GetNumSharedFolders", vm) == facts.VIX_E_CANNOT_READ_VM_CONFIG
+    assert client.code("VixVM_GetNumSharedFolders", vm) == constants.VIX_E_CANNOT_READ_VM_CONFIG
     assert client.code("VixVM_PowerOff", vm, 0) == 0
     guests = place.sandboxed(openvix.directory)
-    assert client.code("VixVM_PowerOn", vm, 0, []) == facts.VIX_E_CANNOT_READ_VM_CONFIG
+    assert client.code("VixVM_PowerOn", vm, 0, []) == constants.VIX_E_CANNOT_READ_VM_CONFIG
     assert openvix.vms == {vm: "powered_off"}
     assert place.sandboxed(openvix.directory) == guests == set()

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from descriptors import opened
 
-from openvix import facts
-from openvix.failure import Failure
 from openvix.guest import disks, trees
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 ACCOUNTS = [{"name": "lab", "password": "secret-word", "administrator": True}, {"name": "svc", "password": "x", "home": "/srv/svc"}]
 
@@ -59,7 +59,7 @@ def test_no_password_is_on_the_disk(tmp_path):
 def test_a_disk_that_cannot_be_made_is_absent(tmp_path):
     with pytest.raises(Failure) as caught:
         create(tmp_path / "1", {"/usr/own": "x"})
-    assert caught.value.code == facts.VIX_E_FILE_ACCESS_ERROR
+    assert caught.value.code == constants.VIX_E_FILE_ACCESS_ERROR
     assert os.listdir(tmp_path) == []
 
 
@@ -117,7 +117,7 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path):
         disks.copy(tmp_path / "1", tmp_path / "2")
     with pytest.raises(Failure) as caught:
         disks.copy(tmp_path / "none", tmp_path / "3")
-    assert caught.value.code == facts.VIX_E_FILE_NOT_FOUND
+    assert caught.value.code == constants.VIX_E_FILE_NOT_FOUND
     assert sorted(os.listdir(tmp_path)) == ["1", "2"]
     assert (tmp_path / "2/etc/motd").read_text() == "mine"
 
@@ -152,7 +152,7 @@ def test_no_depth_is_too_deep_to_be_removed_and_only_some_to_be_copied(tmp_path)
     before = opened()
     with pytest.raises(Failure) as caught:
         disks.copy(tmp_path / "1", tmp_path / "2")
-    assert caught.value.code == facts.VIX_E_FILE_NAME_TOO_LONG
+    assert caught.value.code == constants.VIX_E_FILE_NAME_TOO_LONG
     assert trees.DEEPEST < 400
     disks.remove(tmp_path / "1")
     assert os.listdir(tmp_path) == []

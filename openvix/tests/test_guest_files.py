@@ -12,10 +12,10 @@ import threading
 import pytest
 from descriptors import opened
 
-from openvix import facts
-from openvix.failure import Failure
 from openvix.guest import disks, files, paths, rights, trees
 from openvix.guest.system import Guest
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 ACCOUNTS = [
     {"name": "lab", "password": "lab", "administrator": True},
@@ -108,13 +108,13 @@ def test_no_link_leads_to_the_host(guest, lab, disk, outside, tmp_path, link):
     new = host_file(tmp_path)
     assert not guest.file_exists(lab, "/srv/out/secret")
     assert not guest.directory_exists(lab, "/srv/out")
-    assert code(guest.copy_out, lab, "/srv/file", str(tmp_path / "stolen")) == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.copy_in, lab, new, "/srv/out/secret") == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.copy_in, lab, new, "/srv/file") == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.delete_file, lab, "/srv/out/secret") == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.delete_directory, lab, "/srv/out/") == facts.VIX_E_NOT_A_DIRECTORY
-    assert code(guest.rename, lab, "/etc/motd", "/srv/out/motd") == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.create_directory, lab, "/srv/out/new") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_out, lab, "/srv/file", str(tmp_path / "stolen")) == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_in, lab, new, "/srv/out/secret") == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_in, lab, new, "/srv/file") == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.delete_file, lab, "/srv/out/secret") == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.delete_directory, lab, "/srv/out/") == constants.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.rename, lab, "/etc/motd", "/srv/out/motd") == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.create_directory, lab, "/srv/out/new") == constants.VIX_E_FILE_NOT_FOUND
     assert os.listdir(outside) == ["secret"]
     assert (outside / "secret").read_text() == "host"
 
@@ -180,17 +180,17 @@ def test_an_impossible_path_has_the_code_of_its_errno(guest, lab, disk):
     (disk / "srv/ping").symlink_to("pong/x")
     (disk / "srv/pong").symlink_to("ping/x")
     expected = {
-        "": facts.VIX_E_INVALID_ARG,
-        "etc/motd": facts.VIX_E_INVALID_ARG,
-        "/nowhere": facts.VIX_E_FILE_NOT_FOUND,
-        "/nowhere/at/all": facts.VIX_E_FILE_NOT_FOUND,
-        "/etc/motd/x": facts.VIX_E_NOT_A_DIRECTORY,
-        "/etc/motd/": facts.VIX_E_NOT_A_DIRECTORY,
-        "/etc/motd/..": facts.VIX_E_NOT_A_DIRECTORY,
-        "/srv/loop": facts.VIX_E_OUT_OF_MEMORY,
-        "/srv/ping/x": facts.VIX_E_OUT_OF_MEMORY,
-        "/" + "n" * 256: facts.VIX_E_FILE_NAME_TOO_LONG,
-        "/n" * 2048: facts.VIX_E_FILE_NAME_TOO_LONG,
+        "": constants.VIX_E_INVALID_ARG,
+        "etc/motd": constants.VIX_E_INVALID_ARG,
+        "/nowhere": constants.VIX_E_FILE_NOT_FOUND,
+        "/nowhere/at/all": constants.VIX_E_FILE_NOT_FOUND,
+        "/etc/motd/x": constants.VIX_E_NOT_A_DIRECTORY,
+        "/etc/motd/": constants.VIX_E_NOT_A_DIRECTORY,
+        "/etc/motd/..": constants.VIX_E_NOT_A_DIRECTORY,
+        "/srv/loop": constants.VIX_E_OUT_OF_MEMORY,
+        "/srv/ping/x": constants.VIX_E_OUT_OF_MEMORY,
+        "/" + "n" * 256: constants.VIX_E_FILE_NAME_TOO_LONG,
+        "/n" * 2048: constants.VIX_E_FILE_NAME_TOO_LONG,
     }
     assert {path: code(guest.file_info, lab, path) for path in expected} == expected
 
@@ -217,9 +217,9 @@ def test_what_belongs_to_the_host_is_shown_and_never_changed(guest, lab, tmp_pat
         code(guest.copy_in, lab, new, "/proc/x"),
         code(guest.delete_directory, lab, "/dev"),
     ]
-    assert set(refused) == {facts.VIX_E_FILE_ACCESS_ERROR}
+    assert set(refused) == {constants.VIX_E_FILE_ACCESS_ERROR}
     assert os.path.exists("/usr/bin/env")
-    assert code(guest.delete_directory, lab, "/") == facts.VIX_E_OBJECT_IS_BUSY
+    assert code(guest.delete_directory, lab, "/") == constants.VIX_E_OBJECT_IS_BUSY
 
 
 def test_following_a_path_leaves_no_file_open(guest, lab):
@@ -258,7 +258,7 @@ def test_an_account_sees_all_but_other_homes_and_secrets(guest, lab, ann, disk, 
         code(guest.file_info, ann, "/root/x"),
         code(guest.delete_file, ann, "/home/bob/x"),
     ]
-    assert set(refused) == {facts.VIX_E_FILE_ACCESS_ERROR}
+    assert set(refused) == {constants.VIX_E_FILE_ACCESS_ERROR}
     guest.copy_out(lab, "/home/bob/x", out)
     guest.copy_out(lab, "/etc/shadow", out)
     assert len(guest.list_directory(lab, "/root")) == 1
@@ -285,7 +285,7 @@ def test_an_account_writes_below_its_home_and_in_temporary_directories(guest, an
         code(guest.rename, ann, "/etc/motd", "/tmp/motd"),
         code(guest.rename, ann, "/home/ann/other", "/etc/other"),
     ]
-    assert set(refused) == {facts.VIX_E_FILE_ACCESS_ERROR}
+    assert set(refused) == {constants.VIX_E_FILE_ACCESS_ERROR}
     assert (disk / "etc/motd").read_text() == "Welcome"
 
 
@@ -371,21 +371,21 @@ def test_a_copy_that_cannot_be_has_the_code_of_its_errno(guest, lab, disk, tmp_p
     empty.mkdir()
     os.mkfifo(disk / "srv/pipe")
     os.mkfifo(tmp_path / "pipe")
-    assert code(guest.copy_in, lab, str(tmp_path / "none"), "/tmp/x") == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.copy_in, lab, new, "/nowhere/x") == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.copy_in, lab, new, "/srv/data") == facts.VIX_E_NOT_A_FILE
-    assert code(guest.copy_in, lab, new, "/tmp/new/") == facts.VIX_E_NOT_A_FILE
-    assert code(guest.copy_in, lab, new, "/srv/pipe") == facts.VIX_E_NOT_A_FILE
-    assert code(guest.copy_in, lab, str(tmp_path / "pipe"), "/tmp/pipe") == facts.VIX_E_NOT_A_FILE
-    assert code(guest.copy_in, lab, str(empty), "/etc/motd") == facts.VIX_E_NOT_A_DIRECTORY
-    assert code(guest.copy_in, lab, new, "") == facts.VIX_E_INVALID_ARG
-    assert code(guest.copy_in, lab, "", "/tmp/x") == facts.VIX_E_INVALID_ARG
-    assert code(guest.copy_in, lab, "from-host", "/tmp/x") == facts.VIX_E_INVALID_ARG
-    assert code(guest.copy_out, lab, "/srv/none", out) == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.copy_out, lab, "/srv/pipe", out) == facts.VIX_E_NOT_A_FILE
-    assert code(guest.copy_out, lab, "/etc/motd", str(tmp_path / "none/x")) == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.copy_out, lab, "/etc/motd", str(empty)) == facts.VIX_E_NOT_A_FILE
-    assert code(guest.copy_out, lab, "/srv/data", new) == facts.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.copy_in, lab, str(tmp_path / "none"), "/tmp/x") == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_in, lab, new, "/nowhere/x") == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_in, lab, new, "/srv/data") == constants.VIX_E_NOT_A_FILE
+    assert code(guest.copy_in, lab, new, "/tmp/new/") == constants.VIX_E_NOT_A_FILE
+    assert code(guest.copy_in, lab, new, "/srv/pipe") == constants.VIX_E_NOT_A_FILE
+    assert code(guest.copy_in, lab, str(tmp_path / "pipe"), "/tmp/pipe") == constants.VIX_E_NOT_A_FILE
+    assert code(guest.copy_in, lab, str(empty), "/etc/motd") == constants.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.copy_in, lab, new, "") == constants.VIX_E_INVALID_ARG
+    assert code(guest.copy_in, lab, "", "/tmp/x") == constants.VIX_E_INVALID_ARG
+    assert code(guest.copy_in, lab, "from-host", "/tmp/x") == constants.VIX_E_INVALID_ARG
+    assert code(guest.copy_out, lab, "/srv/none", out) == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_out, lab, "/srv/pipe", out) == constants.VIX_E_NOT_A_FILE
+    assert code(guest.copy_out, lab, "/etc/motd", str(tmp_path / "none/x")) == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.copy_out, lab, "/etc/motd", str(empty)) == constants.VIX_E_NOT_A_FILE
+    assert code(guest.copy_out, lab, "/srv/data", new) == constants.VIX_E_NOT_A_DIRECTORY
     assert not os.path.exists(out)
     assert not (disk / "tmp/new").exists()
 
@@ -396,7 +396,7 @@ def test_a_copy_that_fails_leaves_what_was_done(guest, lab, disk, tmp_path):
     (source / "a").write_text("a")
     os.mkfifo(source / "b")
     (source / "c").write_text("c")
-    assert code(guest.copy_in, lab, str(source), "/opt/tree") == facts.VIX_E_NOT_A_FILE
+    assert code(guest.copy_in, lab, str(source), "/opt/tree") == constants.VIX_E_NOT_A_FILE
     assert os.listdir(disk / "opt/tree") == ["a"]
 
 
@@ -422,8 +422,8 @@ def test_exists_is_true_only_for_its_own_kind(guest, lab, disk):
         "none": (False, False),
         "data/a/x": (False, False),
     }
-    assert code(guest.file_exists, lab, "") == facts.VIX_E_INVALID_ARG
-    assert code(guest.directory_exists, lab, "srv") == facts.VIX_E_INVALID_ARG
+    assert code(guest.file_exists, lab, "") == constants.VIX_E_INVALID_ARG
+    assert code(guest.directory_exists, lab, "srv") == constants.VIX_E_INVALID_ARG
 
 
 def test_file_info_tells_size_kind_and_time(guest, lab, disk):
@@ -434,13 +434,13 @@ def test_file_info_tells_size_kind_and_time(guest, lab, disk):
     (disk / "srv/dangling").symlink_to("none")
     assert guest.file_info(lab, "/srv/data/a") == files.FileInfo("a", 2, 0, 1234567890)
     link = guest.file_info(lab, "/srv/file")
-    assert (link.size, link.flags, link.modified) == (2, facts.VIX_FILE_ATTRIBUTES_SYMLINK, 1234567890)
+    assert (link.size, link.flags, link.modified) == (2, constants.VIX_FILE_ATTRIBUTES_SYMLINK, 1234567890)
     for path in ("/srv/data", "/srv/directory", "/"):
         info = guest.file_info(lab, path)
-        assert (info.size, info.flags) == (0, facts.VIX_FILE_ATTRIBUTES_DIRECTORY)
+        assert (info.size, info.flags) == (0, constants.VIX_FILE_ATTRIBUTES_DIRECTORY)
     pipe = guest.file_info(lab, "/srv/pipe")
     assert (pipe.size, pipe.flags) == (0, 0)
-    assert code(guest.file_info, lab, "/srv/dangling") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.file_info, lab, "/srv/dangling") == constants.VIX_E_FILE_NOT_FOUND
 
 
 def test_a_listing_has_every_name_once_and_no_dots(guest, lab, disk):
@@ -452,11 +452,11 @@ def test_a_listing_has_every_name_once_and_no_dots(guest, lab, disk):
     (disk / "srv/x/ä").write_text("")
     (disk / os.fsdecode(b"srv/x/\xff")).write_text("")
     seen = [(each.name, each.size, each.flags) for each in guest.list_directory(lab, "/srv/x")]
-    link, directory = facts.VIX_FILE_ATTRIBUTES_SYMLINK, facts.VIX_FILE_ATTRIBUTES_DIRECTORY
+    link, directory = constants.VIX_FILE_ATTRIBUTES_SYMLINK, constants.VIX_FILE_ATTRIBUTES_DIRECTORY
     assert seen == [("a", 7, link), ("b", 2, 0), ("c", 0, link), ("d", 0, directory), ("ä", 0, 0), ("\ufffd", 0, 0)]
     assert guest.list_directory(lab, "/srv/x/d") == []
-    assert code(guest.list_directory, lab, "/srv/x/b") == facts.VIX_E_NOT_A_DIRECTORY
-    assert code(guest.list_directory, lab, "/srv/none") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.list_directory, lab, "/srv/x/b") == constants.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.list_directory, lab, "/srv/none") == constants.VIX_E_FILE_NOT_FOUND
     assert {"bin", "etc", "usr", "tmp"} <= {each.name for each in guest.list_directory(lab, "/")}
 
 
@@ -466,10 +466,10 @@ def test_a_directory_is_made_with_those_above_it(guest, lab, disk):
         assert stat.S_IMODE((disk / "srv" / name).stat().st_mode) == 0o700
     (disk / "srv/dangling").symlink_to("none")
     for path in ("/srv/new/and/deep", "/etc/motd", "/", "/srv/dangling"):
-        assert code(guest.create_directory, lab, path) == facts.VIX_E_FILE_ALREADY_EXISTS
-    assert code(guest.create_directory, lab, "/etc/motd/x") == facts.VIX_E_NOT_A_DIRECTORY
-    assert code(guest.create_directory, lab, "") == facts.VIX_E_INVALID_ARG
-    assert code(guest.create_directory, lab, "srv/x") == facts.VIX_E_INVALID_ARG
+        assert code(guest.create_directory, lab, path) == constants.VIX_E_FILE_ALREADY_EXISTS
+    assert code(guest.create_directory, lab, "/etc/motd/x") == constants.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.create_directory, lab, "") == constants.VIX_E_INVALID_ARG
+    assert code(guest.create_directory, lab, "srv/x") == constants.VIX_E_INVALID_ARG
 
 
 def test_only_files_and_links_are_deleted_as_files(guest, lab, disk):
@@ -478,10 +478,10 @@ def test_only_files_and_links_are_deleted_as_files(guest, lab, disk):
     (disk / "srv/dangling").symlink_to("none")
     for path in ("/srv/data/a", "/srv/link", "/srv/dangling"):
         guest.delete_file(lab, path)
-        assert code(guest.delete_file, lab, path) == facts.VIX_E_FILE_NOT_FOUND
+        assert code(guest.delete_file, lab, path) == constants.VIX_E_FILE_NOT_FOUND
     assert (disk / "srv/data/deep/b").exists()
     for path in ("/srv/data", "/srv/pipe", "/"):
-        assert code(guest.delete_file, lab, path) == facts.VIX_E_NOT_A_FILE
+        assert code(guest.delete_file, lab, path) == constants.VIX_E_NOT_A_FILE
 
 
 def test_a_directory_is_deleted_with_all_that_is_in_it(guest, lab, disk):
@@ -489,11 +489,11 @@ def test_a_directory_is_deleted_with_all_that_is_in_it(guest, lab, disk):
     (disk / "srv/data/deep").chmod(0)
     (disk / "srv/link").symlink_to("data")
     for path in ("/srv/data/a", "/srv/link", "/srv/link/"):
-        assert code(guest.delete_directory, lab, path) == facts.VIX_E_NOT_A_DIRECTORY
+        assert code(guest.delete_directory, lab, path) == constants.VIX_E_NOT_A_DIRECTORY
     guest.delete_directory(lab, "/srv/data")
     assert not (disk / "srv/data").exists()
     assert (disk / "etc/motd").exists()
-    assert code(guest.delete_directory, lab, "/srv/data") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.delete_directory, lab, "/srv/data") == constants.VIX_E_FILE_NOT_FOUND
 
 
 def test_renaming_moves_a_file_or_directory(guest, lab, disk):
@@ -510,16 +510,16 @@ def test_renaming_that_cannot_be(guest, lab, disk):
     (disk / "srv/link").symlink_to("data")
     guest.rename(lab, "/srv/data/a", "/srv/./data/../data/a")
     assert (disk / "srv/data/a").exists()
-    assert code(guest.rename, lab, "/srv/none", "/srv/none") == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.rename, lab, "/srv/none", "/srv/x") == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.rename, lab, "/etc/motd", "/nowhere/x") == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.rename, lab, "/srv/none", "/srv/none") == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.rename, lab, "/srv/none", "/srv/x") == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.rename, lab, "/etc/motd", "/nowhere/x") == constants.VIX_E_FILE_NOT_FOUND
     for target in ("/srv/data", "/srv/link", "/"):
-        assert code(guest.rename, lab, "/etc/motd", target) == facts.VIX_E_ALREADY_EXISTS
-    assert code(guest.rename, lab, "/srv/data", "/etc/motd") == facts.VIX_E_NOT_A_DIRECTORY
-    assert code(guest.rename, lab, "/srv/data", "/srv/data/x") == facts.VIX_E_INVALID_ARG
-    assert code(guest.rename, lab, "/etc/motd", "/srv/" + "n" * 256) == facts.VIX_E_FILE_NAME_TOO_LONG
-    assert code(guest.rename, lab, "", "/srv/x") == facts.VIX_E_INVALID_ARG
-    assert code(guest.rename, lab, "/etc/motd", "") == facts.VIX_E_INVALID_ARG
+        assert code(guest.rename, lab, "/etc/motd", target) == constants.VIX_E_ALREADY_EXISTS
+    assert code(guest.rename, lab, "/srv/data", "/etc/motd") == constants.VIX_E_NOT_A_DIRECTORY
+    assert code(guest.rename, lab, "/srv/data", "/srv/data/x") == constants.VIX_E_INVALID_ARG
+    assert code(guest.rename, lab, "/etc/motd", "/srv/" + "n" * 256) == constants.VIX_E_FILE_NAME_TOO_LONG
+    assert code(guest.rename, lab, "", "/srv/x") == constants.VIX_E_INVALID_ARG
+    assert code(guest.rename, lab, "/etc/motd", "") == constants.VIX_E_INVALID_ARG
     assert (disk / "etc/motd").read_text() == "Welcome"
 
 
@@ -530,4 +530,4 @@ def test_a_temporary_file_is_new_empty_and_private(guest, ann, disk):
     assert first.startswith("/tmp/vmware")
     assert (found.st_size, stat.S_IMODE(found.st_mode)) == (0, 0o600)
     (disk / "tmp").rename(disk / "no-tmp")
-    assert code(guest.create_temp_file, ann) == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.create_temp_file, ann) == constants.VIX_E_FILE_NOT_FOUND

@@ -13,11 +13,11 @@ import time
 import pytest
 from waiting import eventually
 
-from openvix import facts
-from openvix.failure import Failure
 from openvix.guest import disks, sandbox
 from openvix.guest.errors import told_as_failures
 from openvix.guest.system import LONGEST_SCRIPT, Guest
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 ACCOUNTS = [
     {"name": "lab", "password": "lab", "administrator": True},
@@ -99,8 +99,8 @@ def test_a_login_needs_the_right_password(guest):
     assert (account.name, account.administrator, account.home) == ("ann", False, "/home/ann")
     assert guest.login("lab", "lab").administrator
     for name, password in [("ann", "wrong"), ("ann", ""), ("ann", "PÄSS"), ("nobody-here", "x"), ("nobody-here", ""), ("", ""), ("open", "x"), ("lab", "päss")]:
-        assert code(guest.login, name, password) == facts.VIX_E_GUEST_USER_PERMISSIONS
-    assert code(guest.login, "open", "") == facts.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST
+        assert code(guest.login, name, password) == constants.VIX_E_GUEST_USER_PERMISSIONS
+    assert code(guest.login, "open", "") == constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST
 
 
 # Programs
@@ -169,25 +169,25 @@ def test_a_process_that_becomes_another_program_is_listed_as_the_one_or_the_othe
 @needs_sandbox
 def test_only_an_existing_executable_file_is_run(guest, lab, ann, disk):
     expected = {
-        "": facts.VIX_E_INVALID_ARG,
-        "true": facts.VIX_E_FILE_NOT_FOUND,
-        "/bin/true -x": facts.VIX_E_FILE_NOT_FOUND,
-        "/nowhere/true": facts.VIX_E_FILE_NOT_FOUND,
-        "/opt/plain/x": facts.VIX_E_FILE_NOT_FOUND,
-        "/opt/plain": facts.VIX_E_GUEST_USER_PERMISSIONS,
-        "/opt": facts.VIX_E_GUEST_USER_PERMISSIONS,
+        "": constants.VIX_E_INVALID_ARG,
+        "true": constants.VIX_E_FILE_NOT_FOUND,
+        "/bin/true -x": constants.VIX_E_FILE_NOT_FOUND,
+        "/nowhere/true": constants.VIX_E_FILE_NOT_FOUND,
+        "/opt/plain/x": constants.VIX_E_FILE_NOT_FOUND,
+        "/opt/plain": constants.VIX_E_GUEST_USER_PERMISSIONS,
+        "/opt": constants.VIX_E_GUEST_USER_PERMISSIONS,
     }
     assert {path: code(guest.run_program, lab, path, None, wait=True) for path in expected} == expected
-    assert code(guest.run_script, lab, "/usr/bin/env -i", "true", wait=True) == facts.VIX_E_FILE_NOT_FOUND
-    assert code(guest.run_script, lab, "/opt/plain", "true", wait=True) == facts.VIX_E_GUEST_USER_PERMISSIONS
+    assert code(guest.run_script, lab, "/usr/bin/env -i", "true", wait=True) == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.run_script, lab, "/opt/plain", "true", wait=True) == constants.VIX_E_GUEST_USER_PERMISSIONS
     assert guest.run_program(lab, "/root/program", None, wait=True)[2] == 0
-    assert code(guest.run_program, ann, "/root/program", None, wait=True) == facts.VIX_E_FILE_NOT_FOUND
+    assert code(guest.run_program, ann, "/root/program", None, wait=True) == constants.VIX_E_FILE_NOT_FOUND
     assert os.listdir(disk / "tmp") == []
 
 
 @needs_sandbox
 def test_a_line_too_long_for_the_system_is_not_started(guest, lab):
-    assert code(guest.run_program, lab, "/bin/true", "x" * 300_000, wait=True) == facts.VIX_E_PROGRAM_NOT_STARTED
+    assert code(guest.run_program, lab, "/bin/true", "x" * 300_000, wait=True) == constants.VIX_E_PROGRAM_NOT_STARTED
 
 
 @needs_sandbox
@@ -228,7 +228,7 @@ def test_a_script_that_is_not_awaited_goes_on_and_cleans_up_after_itself(guest, 
 def test_a_script_has_a_greatest_length(guest, lab, disk):
     room = LONGEST_SCRIPT - len("/bin/sh")
     assert guest.run_script(lab, None, "exit 9".ljust(room), wait=True)[2] == 9
-    assert code(guest.run_script, lab, None, "exit 9".ljust(room + 1), wait=True) == facts.VIX_E_ARGUMENT_TOO_BIG
+    assert code(guest.run_script, lab, None, "exit 9".ljust(room + 1), wait=True) == constants.VIX_E_ARGUMENT_TOO_BIG
     assert os.listdir(disk / "tmp") == []
 
 
@@ -247,7 +247,7 @@ def test_a_guest_halted_meanwhile_ends_the_wait(guest, lab):
     eventually(lambda: [process for process in guest.processes() if process.name == "sleep"])
     guest.halt()
     thread.join(60)
-    assert seen == [facts.VIX_E_VM_NOT_RUNNING]
+    assert seen == [constants.VIX_E_VM_NOT_RUNNING]
 
 
 def test_a_guest_that_does_not_run_does_nothing(guest, lab, tmp_path):
@@ -263,8 +263,8 @@ def test_a_guest_that_does_not_run_does_nothing(guest, lab, tmp_path):
         (guest.create_temp_file, lab),
         (guest.copy_in, lab, str(tmp_path), "/tmp/x"),
     ]
-    assert {code(*call) for call in calls} == {facts.VIX_E_VM_NOT_RUNNING}
-    assert code(guest.run_program, lab, "/bin/true", None, wait=True) == facts.VIX_E_VM_NOT_RUNNING
+    assert {code(*call) for call in calls} == {constants.VIX_E_VM_NOT_RUNNING}
+    assert code(guest.run_program, lab, "/bin/true", None, wait=True) == constants.VIX_E_VM_NOT_RUNNING
 
 
 # Killing
@@ -274,15 +274,15 @@ def test_a_guest_that_does_not_run_does_nothing(guest, lab, tmp_path):
 def test_only_an_administrator_kills_another_s_process(guest, lab, ann):
     mine, _, _ = guest.run_program(ann, "/bin/sleep", "60", wait=False)
     hers, _, _ = guest.run_program(lab, "/bin/sleep", "60", wait=False)
-    assert code(guest.kill, ann, hers) == facts.VIX_E_GUEST_USER_PERMISSIONS
+    assert code(guest.kill, ann, hers) == constants.VIX_E_GUEST_USER_PERMISSIONS
     guest.kill(ann, mine)
     guest.kill(lab, hers)
     eventually(lambda: not {mine, hers} & {process.pid for process in guest.processes()})
-    assert code(guest.kill, ann, mine) == facts.VIX_E_NO_SUCH_PROCESS
+    assert code(guest.kill, ann, mine) == constants.VIX_E_NO_SUCH_PROCESS
     for pid in (0, -1, 2**40, 2**64 - 1):
-        assert code(guest.kill, lab, pid) == facts.VIX_E_NO_SUCH_PROCESS
+        assert code(guest.kill, lab, pid) == constants.VIX_E_NO_SUCH_PROCESS
     for account in (lab, ann):
-        assert code(guest.kill, account, 1) == facts.VIX_E_GUEST_USER_PERMISSIONS
+        assert code(guest.kill, account, 1) == constants.VIX_E_GUEST_USER_PERMISSIONS
     assert [process.name for process in guest.processes()] == ["init"]
 
 

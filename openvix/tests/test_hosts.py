@@ -9,11 +9,12 @@ from __future__ import annotations
 import pytest
 from wire_client import Client
 
-from openvix import control, facts, worldfile
+from openvix import control, worldfile
+from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"
-VI, SHARED = facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED
-LOCAL, DEFAULT = facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, facts.VIX_SERVICEPROVIDER_DEFAULT
+VI, SHARED = constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED
+LOCAL, DEFAULT = constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, constants.VIX_SERVICEPROVIDER_DEFAULT
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def hosts(openvix):
 
 def connecting(openvix, provider, host, user, password):
     with control.connect(openvix.directory) as connection:
-        return connection.call("VixHost_Connect", facts.VIX_API_VERSION, provider, host, 0, user, password, 0, [])[0]
+        return connection.call("VixHost_Connect", constants.VIX_API_VERSION, provider, host, 0, user, password, 0, [])[0]
 
 
 @pytest.mark.parametrize(
@@ -38,17 +39,17 @@ def connecting(openvix, provider, host, user, password):
         (VI, "https://esx2.example.com:8333/sdk", "root", "secret2", 0),
         (SHARED, "https://ws.example.com/sdk", "me", "", 0),
         (LOCAL, None, None, None, 0),
-        (VI, "https://esx1.example.com/sdk", "root", "wrong", facts.VIX_E_AUTHENTICATION_FAIL),
-        (VI, "https://esx1.example.com/sdk", "nobody", "secret", facts.VIX_E_AUTHENTICATION_FAIL),
-        (VI, "https://esx1.example.com/sdk", "nobody", "", facts.VIX_E_AUTHENTICATION_FAIL),
-        (VI, "https://esx1.example.com/sdk", None, None, facts.VIX_E_AUTHENTICATION_FAIL),
-        (VI, "https://esx1.example.com/sdk", "root", None, facts.VIX_E_AUTHENTICATION_FAIL),
-        (VI, "https://esx2.example.com/sdk", "root", "secret2", facts.VIX_E_CANNOT_CONNECT_TO_HOST),
-        (VI, "https://esx9.example.com/sdk", "root", "secret", facts.VIX_E_CANNOT_CONNECT_TO_HOST),
-        (VI, "ftp://esx1.example.com/sdk", "root", "secret", facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION),
-        (VI, None, "root", "secret", facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION),
-        (SHARED, "https://esx1.example.com/sdk", "root", "secret", facts.VIX_E_NOT_SUPPORTED),
-        (LOCAL, "https://esx1.example.com/sdk", "root", "secret", facts.VIX_E_NOT_FOR_REMOTE_HOST),
+        (VI, "https://esx1.example.com/sdk", "root", "wrong", constants.VIX_E_AUTHENTICATION_FAIL),
+        (VI, "https://esx1.example.com/sdk", "nobody", "secret", constants.VIX_E_AUTHENTICATION_FAIL),
+        (VI, "https://esx1.example.com/sdk", "nobody", "", constants.VIX_E_AUTHENTICATION_FAIL),
+        (VI, "https://esx1.example.com/sdk", None, None, constants.VIX_E_AUTHENTICATION_FAIL),
+        (VI, "https://esx1.example.com/sdk", "root", None, constants.VIX_E_AUTHENTICATION_FAIL),
+        (VI, "https://esx2.example.com/sdk", "root", "secret2", constants.VIX_E_CANNOT_CONNECT_TO_HOST),
+        (VI, "https://esx9.example.com/sdk", "root", "secret", constants.VIX_E_CANNOT_CONNECT_TO_HOST),
+        (VI, "ftp://esx1.example.com/sdk", "root", "secret", constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION),
+        (VI, None, "root", "secret", constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION),
+        (SHARED, "https://esx1.example.com/sdk", "root", "secret", constants.VIX_E_NOT_SUPPORTED),
+        (LOCAL, "https://esx1.example.com/sdk", "root", "secret", constants.VIX_E_NOT_FOR_REMOTE_HOST),
     ],
 )
 def test_a_host_is_reached_by_its_url_and_by_its_users_only(hosts, provider, host, user, password, code):
@@ -60,7 +61,7 @@ def at(openvix, name, user="root", password="secret", provider=VI):
 
 
 def running(client):
-    return [item[1] for item in client.items("VixHost_FindItems", client.host, facts.VIX_FIND_RUNNING_VMS, [], -1)]
+    return [item[1] for item in client.items("VixHost_FindItems", client.host, constants.VIX_FIND_RUNNING_VMS, [], -1)]
 
 
 def opened(client, path):
@@ -75,17 +76,17 @@ def test_each_host_has_its_own_vms_of_the_same_names(hosts):
     with Client(hosts.directory) as local, at(hosts, "esx1.example.com") as first, at(hosts, "esx2.example.com:8333", password="secret2") as second:
         assert [running(client) for client in (local, first, second)] == [[here], ["[standard] web/web.vmx"], []]
         web = opened(first, "[standard] web/web.vmx")
-        assert first.get(web, facts.VIX_PROPERTY_VM_MEMORY_SIZE) == 2048
-        assert first.get(web, facts.VIX_PROPERTY_VM_VMX_PATHNAME) == "[standard] web/web.vmx"
-        assert second.code("VixHost_OpenVM", second.host, "[standard] other/other.vmx", 0, []) == facts.VIX_E_VM_NOT_FOUND
+        assert first.get(web, constants.VIX_PROPERTY_VM_MEMORY_SIZE) == 2048
+        assert first.get(web, constants.VIX_PROPERTY_VM_VMX_PATHNAME) == "[standard] web/web.vmx"
+        assert second.code("VixHost_OpenVM", second.host, "[standard] other/other.vmx", 0, []) == constants.VIX_E_VM_NOT_FOUND
         other = opened(second, "[standard] web/web.vmx")
         second.items("VixVM_PowerOn", other, 0, [])
         assert hosts.vms == {here: ON, one: ON, two: ON}
         # What a host can do is what its product can.
-        assert first.code("VixVM_Pause", web, 0, []) == facts.VIX_E_NOT_SUPPORTED
+        assert first.code("VixVM_Pause", web, 0, []) == constants.VIX_E_NOT_SUPPORTED
         assert local.code("VixVM_Pause", here, 0, []) == 0
-        assert first.items("Vix_GetProperties", facts.VIX_HANDLETYPE_HOST, first.host, [facts.VIX_PROPERTY_HOST_HOSTTYPE])[0][1] == VI
-        assert local.code("VixHost_OpenVM", local.host, one, 0, []) == facts.VIX_E_VM_NOT_FOUND
+        assert first.items("Vix_GetProperties", constants.VIX_HANDLETYPE_HOST, first.host, [constants.VIX_PROPERTY_HOST_HOSTTYPE])[0][1] == VI
+        assert local.code("VixHost_OpenVM", local.host, one, 0, []) == constants.VIX_E_VM_NOT_FOUND
 
 
 def test_hosts_and_their_vms_are_there_after_the_daemon_was_killed(hosts):
@@ -101,7 +102,7 @@ def test_a_program_runs_in_a_guest_of_a_remote_host_and_ends_with_the_world(host
     vm = hosts.add_vm("web", host="esx1.example.com", power=ON)
     with at(hosts, "esx1.example.com") as client:
         client.log_in(vm)
-        client.items("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
+        client.items("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
 
 
 def test_a_world_file_names_hosts_with_their_vms(tmp_path):

@@ -15,7 +15,8 @@ from pathlib import Path
 import programs
 import pytest
 
-from openvix import facts, install, library
+from openvix import install, library
+from openvix.vix import constants
 
 FACTS = json.loads((Path(__file__).resolve().parents[2] / "facts" / "vix-api.json").read_text(encoding="utf-8"))
 # The functions that reach the daemon.
@@ -122,9 +123,9 @@ def test_a_program_that_a_wrapper_serves_finds_opens_and_reads(openvix, home, wr
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
-        (lambda libdir: (libdir / "vixwrapper-config.txt").unlink(), facts.VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED),
-        (lambda libdir: (libdir / "vixwrapper-config.txt").write_text("ws 19 vmdb 16.0.0 OpenVIX\n"), facts.VIX_E_WRAPPER_VERSION_NOT_FOUND),
-        (lambda libdir: shutil.rmtree(libdir / install.FOLDER), facts.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED),
+        (lambda libdir: (libdir / "vixwrapper-config.txt").unlink(), constants.VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED),
+        (lambda libdir: (libdir / "vixwrapper-config.txt").write_text("ws 19 vmdb 16.0.0 OpenVIX\n"), constants.VIX_E_WRAPPER_VERSION_NOT_FOUND),
+        (lambda libdir: shutil.rmtree(libdir / install.FOLDER), constants.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED),
     ],
 )
 def test_a_wrapper_that_finds_no_implementation_answers_itself(openvix, home, libdir, wrapper, spoil, code):

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import control, facts, vmsd, vmx
+from openvix import control, vmsd, vmx
+from openvix.vix import constants
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 PROCESS = {"name": "daemon", "command": "/usr/sbin/daemon"}
-DISKS = facts.VIX_VMDELETE_DISK_FILES
+DISKS = constants.VIX_VMDELETE_DISK_FILES
 # More steps than any operation has.
 END = 1000
 
@@ -37,18 +38,18 @@ OPERATIONS = {
     "resume": ({"power": SUSPENDED}, lambda client, vm, clone: ("VixVM_PowerOn", vm, 0, [])),
     "pause": ({"power": ON}, lambda client, vm, clone: ("VixVM_Pause", vm, 0, [])),
     "unpause": ({"power": PAUSED}, lambda client, vm, clone: ("VixVM_Unpause", vm, 0, [])),
-    "take": ({"power": ON}, lambda client, vm, clone: ("VixVM_CreateSnapshot", vm, "new", None, facts.VIX_SNAPSHOT_INCLUDE_MEMORY, [])),
-    "remove": ({}, lambda client, vm, clone: ("VixVM_RemoveSnapshot", vm, snapshot(client, vm), facts.VIX_SNAPSHOT_REMOVE_CHILDREN)),
+    "take": ({"power": ON}, lambda client, vm, clone: ("VixVM_CreateSnapshot", vm, "new", None, constants.VIX_SNAPSHOT_INCLUDE_MEMORY, [])),
+    "remove": ({}, lambda client, vm, clone: ("VixVM_RemoveSnapshot", vm, snapshot(client, vm), constants.VIX_SNAPSHOT_REMOVE_CHILDREN)),
     "revert": ({"power": ON}, lambda client, vm, clone: ("VixVM_RevertToSnapshot", vm, snapshot(client, vm), 0, [])),
-    "full clone": ({}, lambda client, vm, clone: ("VixVM_Clone", vm, None, facts.VIX_CLONETYPE_FULL, clone, 0, [])),
-    "linked clone": ({}, lambda client, vm, clone: ("VixVM_Clone", vm, None, facts.VIX_CLONETYPE_LINKED, clone, 0, [])),
+    "full clone": ({}, lambda client, vm, clone: ("VixVM_Clone", vm, None, constants.VIX_CLONETYPE_FULL, clone, 0, [])),
+    "linked clone": ({}, lambda client, vm, clone: ("VixVM_Clone", vm, None, constants.VIX_CLONETYPE_LINKED, clone, 0, [])),
     "delete": ({}, lambda client, vm, clone: ("VixVM_Delete", vm, DISKS)),
     "delete but the disks": ({}, lambda client, vm, clone: ("VixVM_Delete", vm, 0)),
-    "variable": ({"power": ON}, lambda client, vm, clone: ("VixVM_WriteVariable", vm, facts.VIX_VM_GUEST_VARIABLE, "name", "value", 0)),
+    "variable": ({"power": ON}, lambda client, vm, clone: ("VixVM_WriteVariable", vm, constants.VIX_VM_GUEST_VARIABLE, "name", "value", 0)),
     "folder": ({"power": ON}, lambda client, vm, clone: ("VixVM_AddSharedFolder", vm, "tmp", "/tmp", 0)),
     "folders on": ({"power": ON}, lambda client, vm, clone: ("VixVM_EnableSharedFolders", vm, 1, 0)),
     "hardware": ({"hardware": 10}, lambda client, vm, clone: ("VixVM_UpgradeVirtualHardware", vm, 0)),
-    "tools": ({"power": ON, "tools": "outdated"}, lambda client, vm, clone: ("VixVM_InstallTools", vm, facts.VIX_INSTALLTOOLS_AUTO_UPGRADE, None)),
+    "tools": ({"power": ON, "tools": "outdated"}, lambda client, vm, clone: ("VixVM_InstallTools", vm, constants.VIX_INSTALLTOOLS_AUTO_UPGRADE, None)),
 }
 
 
@@ -71,7 +72,7 @@ def seen(openvix, client, vm, clone):
     if openvix.vms[vm] == ON:
         client.log_in(vm)
         listed = client.items("VixVM_ListProcessesInGuest", vm, 0)
-        found["processes"] = sorted(item[item.index(facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME) + 1] for item in listed)
+        found["processes"] = sorted(item[item.index(constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME) + 1] for item in listed)
     return found
 
 

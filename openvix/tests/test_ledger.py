@@ -10,7 +10,8 @@ import subprocess
 
 import pytest
 
-from openvix import facts, ledger
+from openvix import ledger
+from openvix.vix import constants
 
 
 def write(folder, name, slots=(), buffers=0, disconnected=0, magic=b"OVLEDGR2", too_often=0):
@@ -28,7 +29,7 @@ def folder(tmp_path):
     return clients
 
 
-JOB, VM = facts.VIX_HANDLETYPE_JOB, facts.VIX_HANDLETYPE_VM
+JOB, VM = constants.VIX_HANDLETYPE_JOB, constants.VIX_HANDLETYPE_VM
 
 
 def test_released_handles_are_not_open(folder):

@@ -15,7 +15,7 @@ import programs
 import pytest
 from waiting import bounded, eventually
 
-from openvix import facts
+from openvix.vix import constants
 
 
 def start(openvix, *verbs: str) -> contextlib.AbstractContextManager[subprocess.Popen]:
@@ -60,22 +60,22 @@ def test_a_vm_is_powered_and_snapshots_are_taken_named_and_removed(openvix):
 def test_what_the_product_cannot_do_is_not_supported(openvix):
     db = openvix.add_vm("db")
 
-    assert drive(openvix, "connect", f"open={db}", "clone=/tmp/copy.vmx", "release", "disconnect")[-1] == f"clone {facts.VIX_E_NOT_SUPPORTED}"
+    assert drive(openvix, "connect", f"open={db}", "clone=/tmp/copy.vmx", "release", "disconnect")[-1] == f"clone {constants.VIX_E_NOT_SUPPORTED}"
 
 
 def test_opening_what_is_not_there_says_so_and_leaves_nothing(openvix):
-    assert drive(openvix, "connect", "open=/none.vmx", "disconnect") == ["connect 0", f"open {facts.VIX_E_VM_NOT_FOUND}"]
+    assert drive(openvix, "connect", "open=/none.vmx", "disconnect") == ["connect 0", f"open {constants.VIX_E_VM_NOT_FOUND}"]
 
 
 @pytest.mark.parametrize(
     ("verbs", "types", "buffers"),
     [
         (["release", "disconnect"], [], 0),
-        (["disconnect"], [facts.VIX_HANDLETYPE_VM], 0),
-        (["release"], [facts.VIX_HANDLETYPE_HOST], 0),
+        (["disconnect"], [constants.VIX_HANDLETYPE_VM], 0),
+        (["release"], [constants.VIX_HANDLETYPE_HOST], 0),
         (["keep-text", "release", "disconnect"], [], 1),
-        (["start", "release", "disconnect"], [facts.VIX_HANDLETYPE_JOB], 0),
-        (["keep-text", "leave"], [facts.VIX_HANDLETYPE_HOST, facts.VIX_HANDLETYPE_VM], 1),
+        (["start", "release", "disconnect"], [constants.VIX_HANDLETYPE_JOB], 0),
+        (["keep-text", "leave"], [constants.VIX_HANDLETYPE_HOST, constants.VIX_HANDLETYPE_VM], 1),
     ],
 )
 def test_what_a_client_leaves_open_is_seen_after_its_end(openvix, verbs, types, buffers):
@@ -102,7 +102,7 @@ def test_what_a_killed_client_leaves_open_is_seen(openvix):
     db = openvix.add_vm("db")
     drive(openvix, "connect", f"open={db}", "keep-text", "killed", returncode=-signal.SIGKILL)
 
-    assert left(openvix) == ([facts.VIX_HANDLETYPE_HOST, facts.VIX_HANDLETYPE_VM], 1)
+    assert left(openvix) == ([constants.VIX_HANDLETYPE_HOST, constants.VIX_HANDLETYPE_VM], 1)
 
 
 def left(openvix) -> tuple[list[int], int]:
@@ -119,7 +119,7 @@ def test_a_living_client_that_holds_something_is_seen_too(openvix):
             assert [client.stdout.readline() for _ in range(4)][-1] == "pause 0\n"
             (row,) = openvix.handles()
             assert (row["client"], row["ended"], row["disconnected"], row["buffers"]) == (client.pid, False, False, 1)
-            assert sorted((each["type"], each["references"]) for each in row["open"]) == [(facts.VIX_HANDLETYPE_HOST, 1), (facts.VIX_HANDLETYPE_VM, 1)]
+            assert sorted((each["type"], each["references"]) for each in row["open"]) == [(constants.VIX_HANDLETYPE_HOST, 1), (constants.VIX_HANDLETYPE_VM, 1)]
             client.stdin.write("\n")
             client.stdin.flush()
             assert client.stdout.readline() == "pause 0\n"
@@ -218,7 +218,7 @@ def test_a_stopped_world_is_not_started_by_a_client(openvix):
     (openvix.directory / "run" / "stopped").touch()
     openvix.kill_daemon()
 
-    assert drive(openvix, "connect") == [f"connect {facts.VIX_E_HOST_NOT_CONNECTED}"]
+    assert drive(openvix, "connect") == [f"connect {constants.VIX_E_HOST_NOT_CONNECTED}"]
     (openvix.directory / "run" / "stopped").unlink()
 
 

@@ -21,48 +21,49 @@ from pathlib import Path
 import programs
 import pytest
 
-from openvix import facts, ledger, library, wire
+from openvix import ledger, library, wire
+from openvix.vix import constants
 
 FACTS = json.loads((Path(__file__).resolve().parents[2] / "facts" / "vix-api.json").read_text(encoding="utf-8"))
 JUNK_ERROR = struct.unpack("<q", struct.pack("<Q", 0xF123456789AB0BBF))[0]
 PROCESSES = [
-    [facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, "first", facts.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER, "root"],
-    [facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, "second", facts.VIX_PROPERTY_JOB_RESULT_PROCESS_ID, 0x1122334455667788],
+    [constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, "first", constants.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER, "root"],
+    [constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, "second", constants.VIX_PROPERTY_JOB_RESULT_PROCESS_ID, 0x1122334455667788],
 ]
 PROPERTIES = {
-    facts.VIX_PROPERTY_VM_READ_ONLY: 1,
-    facts.VIX_PROPERTY_VM_NUM_VCPUS: 4,
-    facts.VIX_PROPERTY_VM_NAME: "näme",
-    facts.VIX_PROPERTY_VM_VMTEAM_PATHNAME: None,
-    facts.VIX_PROPERTY_VM_MEMORY_SIZE: -7,
-    facts.VIX_PROPERTY_VM_GUESTOS: 12,
+    constants.VIX_PROPERTY_VM_READ_ONLY: 1,
+    constants.VIX_PROPERTY_VM_NUM_VCPUS: 4,
+    constants.VIX_PROPERTY_VM_NAME: "näme",
+    constants.VIX_PROPERTY_VM_VMTEAM_PATHNAME: None,
+    constants.VIX_PROPERTY_VM_MEMORY_SIZE: -7,
+    constants.VIX_PROPERTY_VM_GUESTOS: 12,
 }
 
 
 def handle(reference):
-    return facts.VIX_OK, [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, reference]]
+    return constants.VIX_OK, [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, reference]]
 
 
 def get_properties(kind, reference, ids):
     if any(each not in PROPERTIES for each in ids):
-        return facts.VIX_E_UNRECOGNIZED_PROPERTY, []
-    return facts.VIX_OK, [[part for each in ids for part in (each, PROPERTIES[each])]]
+        return constants.VIX_E_UNRECOGNIZED_PROPERTY, []
+    return constants.VIX_OK, [[part for each in ids for part in (each, PROPERTIES[each])]]
 
 
 ANSWERS = {
-    "VixVM_Reset": lambda *_: (facts.VIX_OK, []),
+    "VixVM_Reset": lambda *_: (constants.VIX_OK, []),
     "VixHost_OpenVM": lambda host, path, *_: handle(path),
-    "VixHost_FindItems": lambda *_: (facts.VIX_OK, [[facts.VIX_PROPERTY_FOUND_ITEM_LOCATION, f"/vm{number}.vmx"] for number in range(3)]),
+    "VixHost_FindItems": lambda *_: (constants.VIX_OK, [[constants.VIX_PROPERTY_FOUND_ITEM_LOCATION, f"/vm{number}.vmx"] for number in range(3)]),
     "Vix_GetProperties": get_properties,
-    "VixVM_CaptureScreenImage": lambda *_: (facts.VIX_OK, [[facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, b"P\0NG\0"]]),
+    "VixVM_CaptureScreenImage": lambda *_: (constants.VIX_OK, [[constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, b"P\0NG\0"]]),
     "VixVM_PowerOn": lambda *_: (JUNK_ERROR, []),
-    "VixVM_PowerOff": lambda *_: (facts.VIX_OK, []),
-    "VixVM_LoginInGuest": lambda *_: (facts.VIX_OK, []),
-    "VixVM_ListProcessesInGuest": lambda *_: (facts.VIX_OK, PROCESSES),
-    "VixVM_GetNumRootSnapshots": lambda *_: (facts.VIX_OK, [[0, 1]]),
-    "VixVM_GetRootSnapshot": lambda *_: (facts.VIX_OK, [[0, "root"]]),
-    "VixSnapshot_GetParent": lambda *_: (facts.VIX_OK, [[0, None]]),
-    "VixVM_GetNamedSnapshot": lambda *_: (facts.VIX_E_SNAPSHOT_NOTFOUND, []),
+    "VixVM_PowerOff": lambda *_: (constants.VIX_OK, []),
+    "VixVM_LoginInGuest": lambda *_: (constants.VIX_OK, []),
+    "VixVM_ListProcessesInGuest": lambda *_: (constants.VIX_OK, PROCESSES),
+    "VixVM_GetNumRootSnapshots": lambda *_: (constants.VIX_OK, [[0, 1]]),
+    "VixVM_GetRootSnapshot": lambda *_: (constants.VIX_OK, [[0, "root"]]),
+    "VixSnapshot_GetParent": lambda *_: (constants.VIX_OK, [[0, None]]),
+    "VixVM_GetNamedSnapshot": lambda *_: (constants.VIX_E_SNAPSHOT_NOTFOUND, []),
 }
 SYNCHRONOUS = {"Vix_GetProperties"} | {name for name in ANSWERS if "Snapshot" in name}
 NOTICES = {"VixHost_Disconnect", "OpenVIX_ReleaseVM"}
@@ -75,7 +76,7 @@ class Scripted:
         hosts = itertools.count(1)
         self.world, self.asked, self.answer = world, [], self.answer_in_order
         self.answers = ANSWERS | {"VixHost_Connect": lambda *_: handle(f"host-{next(hosts)}")}
-        self.greeting, self.gone = facts.VIX_OK, threading.Event()
+        self.greeting, self.gone = constants.VIX_OK, threading.Event()
         (world / "run" / "clients").mkdir(parents=True)
         self._listener = socket.socket(socket.AF_UNIX)
         folder = os.open(world / "run", os.O_PATH)
@@ -111,7 +112,7 @@ class Scripted:
             self.gone.set()
 
     def outcome(self, function, arguments):
-        return self.answers.get(function, lambda *_: (facts.VIX_E_NOT_SUPPORTED, []))(*arguments)
+        return self.answers.get(function, lambda *_: (constants.VIX_E_NOT_SUPPORTED, []))(*arguments)
 
     def answer_in_order(self, connection, number, function, arguments):
         if function not in SYNCHRONOUS:
@@ -161,17 +162,17 @@ def test_handles_are_counted_typed_and_never_confused(scripted):
     # What was still open at the disconnect was leaked: the VM, its snapshot, the property list and the job, not the host.
     (left,) = books(scripted.world)
     assert sorted(each["type"] for each in left["open"]) == [
-        facts.VIX_HANDLETYPE_VM,
-        facts.VIX_HANDLETYPE_JOB,
-        facts.VIX_HANDLETYPE_SNAPSHOT,
-        facts.VIX_HANDLETYPE_PROPERTY_LIST,
+        constants.VIX_HANDLETYPE_VM,
+        constants.VIX_HANDLETYPE_JOB,
+        constants.VIX_HANDLETYPE_SNAPSHOT,
+        constants.VIX_HANDLETYPE_PROPERTY_LIST,
     ]
     assert (left["disconnected"], left["buffers"]) == (True, 0)
 
 
 @programs.by_the_processor
 def test_handles_and_texts_have_an_end_that_is_told(scripted):
-    scripted.answers["VixVM_WriteVariable"] = lambda *_: (facts.VIX_OK, [])
+    scripted.answers["VixVM_WriteVariable"] = lambda *_: (constants.VIX_OK, [])
 
     assert passed(scripted.run("limits"))
     assert books(scripted.world) == []
@@ -213,7 +214,7 @@ def test_callbacks_come_in_order_from_a_thread_of_the_library(scripted):
             waiting["done"] = done
             connection.sendall(accepted)
         elif function == "VixVM_PowerOn":
-            progress = wire.encode(number, wire.EVENT, facts.VIX_EVENTTYPE_JOB_PROGRESS, [])
+            progress = wire.encode(number, wire.EVENT, constants.VIX_EVENTTYPE_JOB_PROGRESS, [])
             connection.sendall(progress + accepted + progress + done)
         else:
             scripted.answer_in_order(connection, number, function, arguments)
@@ -272,7 +273,7 @@ def test_no_password_stays_in_memory(scripted):
     assert passed(scripted.run("connection", "password"))
     assert [each[3] for each in scripted.asked if each[0] == "VixVM_LoginInGuest"] == ["Qz8-paSs!wJ7"]
     opening = [each for each in scripted.asked if each[0] == "VixHost_OpenVM"]
-    assert opening[-1] == ("VixHost_OpenVM", "host-1", "/vm.vmx", 0, [facts.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD, "Qz8-paSs!wJ7"])
+    assert opening[-1] == ("VixHost_OpenVM", "host-1", "/vm.vmx", 0, [constants.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD, "Qz8-paSs!wJ7"])
 
 
 def test_many_threads_share_one_connection(scripted):
@@ -324,7 +325,7 @@ BREACHES = {
     "another kind": lambda number: wire.encode(number, 7, 0, [], ""),
     "an unknown directive": lambda number: wire.encode(number, wire.ACCEPTED, "dance"),
     "accepted twice": lambda number: wire.encode(number, wire.ACCEPTED, "") * 2,
-    "done twice": lambda number: wire.encode(number, wire.DONE, facts.VIX_E_HOST_CONNECTION_LOST, [], "") * 2,
+    "done twice": lambda number: wire.encode(number, wire.DONE, constants.VIX_E_HOST_CONNECTION_LOST, [], "") * 2,
     "items that are none": lambda number: wire.encode(number, wire.DONE, 0, [7], ""),
     "an item of odd length": lambda number: wire.encode(number, wire.DONE, 0, [[1, 2, 3]], ""),
     "an item without ids": lambda number: wire.encode(number, wire.DONE, 0, [["a", 2]], ""),
@@ -400,17 +401,17 @@ def test_a_daemon_is_started_apart_from_the_client(scripted):
 
 
 def test_a_daemon_of_another_protocol_says_what_is_wrong(scripted):
-    scripted.greeting = facts.VIX_E_WRAPPER_VERSION_NOT_FOUND
+    scripted.greeting = constants.VIX_E_WRAPPER_VERSION_NOT_FOUND
     done = scripted.run("connection", "nobody")
 
-    assert f"is {facts.VIX_E_WRAPPER_VERSION_NOT_FOUND}, not" in done.stderr
+    assert f"is {constants.VIX_E_WRAPPER_VERSION_NOT_FOUND}, not" in done.stderr
     assert books(scripted.world) == []
     assert list((scripted.world / "run" / "clients").iterdir()) == []
 
 
 def test_what_vmwares_wrapper_would_answer_is_no_job(scripted):
     """Many a client waits for ever for a callback that does not come, or takes the handle for a job."""
-    scripted.answers["VixHost_Connect"] = lambda *_: (facts.VIX_E_WRAPPER_PLAYER_NOT_INSTALLED, [])
+    scripted.answers["VixHost_Connect"] = lambda *_: (constants.VIX_E_WRAPPER_PLAYER_NOT_INSTALLED, [])
 
     def answer(connection, number, function, arguments):
         done = wire.encode(number, wire.DONE, *scripted.outcome(function, arguments), "")
@@ -447,7 +448,7 @@ ANOTHER = {"const char *": b"something"}
 
 def number_of(text: str) -> int:
     """Return the number that the facts write as a number or as a name of the header."""
-    return int(text) if text.lstrip("-").isdigit() else getattr(facts, text)
+    return int(text) if text.lstrip("-").isdigit() else getattr(constants, text)
 
 
 class Client:
@@ -460,7 +461,7 @@ class Client:
         self.host = self.result(self.call("VixHost_Connect", -1, 1, None, 0, None, None, 0, 0, None, None))
         self.vm = self.result(self.call("VixVM_Open", self.host, b"/vm.vmx", None, None))
         found = ctypes.c_int()
-        assert self.call("VixVM_GetRootSnapshot", self.vm, 0, ctypes.byref(found)) == facts.VIX_OK
+        assert self.call("VixVM_GetRootSnapshot", self.vm, 0, ctypes.byref(found)) == constants.VIX_OK
         self.snapshot = found.value
 
     def close(self):
@@ -485,7 +486,7 @@ class Client:
 
     def result(self, job: int) -> int:
         handle = ctypes.c_int()
-        assert self.library.VixJob_Wait(job, facts.VIX_PROPERTY_JOB_RESULT_HANDLE, ctypes.byref(handle), ctypes.c_int(0)) == facts.VIX_OK
+        assert self.library.VixJob_Wait(job, constants.VIX_PROPERTY_JOB_RESULT_HANDLE, ctypes.byref(handle), ctypes.c_int(0)) == constants.VIX_OK
         self.library.Vix_ReleaseHandle(job)
         return handle.value
 
@@ -556,20 +557,20 @@ def test_every_argument_that_cannot_be_right_is_refused_before_anything_is_asked
     wrong = []
     for at, each in enumerate(fact["params"]):
         if each.get("must_be"):
-            wrong.append((at, ANOTHER.get(each["ctype"], client.vm if each["ctype"] == "VixHandle" else 77), facts.VIX_E_INVALID_ARG))
+            wrong.append((at, ANOTHER.get(each["ctype"], client.vm if each["ctype"] == "VixHandle" else 77), constants.VIX_E_INVALID_ARG))
         elif each["ctype"] == "const char *":
-            wrong.append((at, b"bad \xff\xfe", facts.VIX_E_INVALID_UTF8_STRING))
+            wrong.append((at, b"bad \xff\xfe", constants.VIX_E_INVALID_UTF8_STRING))
             if not is_optional(fact, each):
-                wrong.append((at, None, facts.VIX_E_INVALID_ARG))
+                wrong.append((at, None, constants.VIX_E_INVALID_ARG))
         elif is_handle(each) and not each.get("out"):
-            wrong.append((at, 0x7FFFFFFF, facts.VIX_E_INVALID_HANDLE))
+            wrong.append((at, 0x7FFFFFFF, constants.VIX_E_INVALID_HANDLE))
             other = client.vm if right[at] != client.vm else client.host
-            wrong.append((at, other, facts.VIX_E_NOT_SUPPORTED_ON_HANDLE_TYPE))
+            wrong.append((at, other, constants.VIX_E_NOT_SUPPORTED_ON_HANDLE_TYPE))
         elif each["name"] == "propertyListHandle":
-            wrong.append((at, 0x7FFFFFFF, facts.VIX_E_INVALID_HANDLE))
-            wrong.append((at, client.vm, facts.VIX_E_NOT_SUPPORTED_ON_HANDLE_TYPE))
+            wrong.append((at, 0x7FFFFFFF, constants.VIX_E_INVALID_HANDLE))
+            wrong.append((at, client.vm, constants.VIX_E_NOT_SUPPORTED_ON_HANDLE_TYPE))
         elif each.get("out"):
-            wrong.append((at, None, facts.VIX_E_INVALID_ARG))
+            wrong.append((at, None, constants.VIX_E_INVALID_ARG))
 
     assert wrong
     for at, value, error in wrong:
@@ -610,9 +611,9 @@ def test_a_process_is_connected_to_one_world_at_a_time(scripted, client, tmp_pat
         (fact,) = [each for each in ASKED if each["name"] == "VixHost_Connect"]
         right = client.arguments(fact)[0]
 
-        assert client.outcome(fact, right) == facts.VIX_E_WRAPPER_MULTIPLE_SERVICEPROVIDERS
+        assert client.outcome(fact, right) == constants.VIX_E_WRAPPER_MULTIPLE_SERVICEPROVIDERS
         client.close()
-        assert client.outcome(fact, right) == facts.VIX_OK
+        assert client.outcome(fact, right) == constants.VIX_OK
         assert [each[0] for each in other.asked][:2] == ["hello", "VixHost_Connect"]
     finally:
         other.close()

@@ -12,18 +12,19 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import facts, vmx, wire
+from openvix import vmx, wire
+from openvix.vix import constants
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 BITS = {
-    OFF: facts.VIX_POWERSTATE_POWERED_OFF,
-    ON: facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_TOOLS_RUNNING,
-    SUSPENDED: facts.VIX_POWERSTATE_SUSPENDED,
-    PAUSED: facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_PAUSED,
+    OFF: constants.VIX_POWERSTATE_POWERED_OFF,
+    ON: constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_TOOLS_RUNNING,
+    SUSPENDED: constants.VIX_POWERSTATE_SUSPENDED,
+    PAUSED: constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_PAUSED,
 }
-FROM_GUEST = facts.VIX_VMPOWEROP_FROM_GUEST
-IS_OFF, IS_ON = facts.VIX_E_VM_NOT_RUNNING, facts.VIX_E_VM_IS_RUNNING
-NO_TOOLS = facts.VIX_E_TOOLS_NOT_RUNNING
+FROM_GUEST = constants.VIX_VMPOWEROP_FROM_GUEST
+IS_OFF, IS_ON = constants.VIX_E_VM_NOT_RUNNING, constants.VIX_E_VM_IS_RUNNING
+NO_TOOLS = constants.VIX_E_TOOLS_NOT_RUNNING
 
 # Arguments behind the VM, and for each state the error or the state that follows.
 OPERATIONS = {
@@ -64,8 +65,8 @@ def test_each_operation_in_each_state_does_what_vix_does(openvix, client, operat
     ("operation", "arguments"),
     [
         ("VixVM_PowerOn", (FROM_GUEST, [])),
-        ("VixVM_PowerOn", (0, [facts.VIX_PROPERTY_VM_NAME, "x"])),
-        ("VixVM_PowerOff", (facts.VIX_VMPOWEROP_LAUNCH_GUI,)),
+        ("VixVM_PowerOn", (0, [constants.VIX_PROPERTY_VM_NAME, "x"])),
+        ("VixVM_PowerOff", (constants.VIX_VMPOWEROP_LAUNCH_GUI,)),
         ("VixVM_Reset", (1,)),
         ("VixVM_Suspend", (FROM_GUEST,)),
         ("VixVM_Pause", (1, [])),
@@ -74,23 +75,23 @@ def test_each_operation_in_each_state_does_what_vix_does(openvix, client, operat
 )
 def test_an_option_that_does_not_belong_there_is_an_invalid_argument(openvix, client, operation, arguments):
     vm = openvix.add_vm("web")
-    assert client.code(operation, vm, *arguments) == facts.VIX_E_INVALID_ARG
+    assert client.code(operation, vm, *arguments) == constants.VIX_E_INVALID_ARG
 
 
 def test_a_vm_can_start_paused(openvix, client):
     vm = openvix.add_vm("web")
-    client.items("VixVM_PowerOn", vm, facts.VIX_VMPOWEROP_START_VM_PAUSED, [])
+    client.items("VixVM_PowerOn", vm, constants.VIX_VMPOWEROP_START_VM_PAUSED, [])
     assert openvix.vms == {vm: PAUSED}
 
 
 def test_a_window_needs_a_display(openvix, client):
     vm = openvix.add_vm("web")
-    assert client.code("VixVM_PowerOn", vm, facts.VIX_VMPOWEROP_LAUNCH_GUI, []) == facts.VIX_E_NO_DISPLAY_SERVER
+    assert client.code("VixVM_PowerOn", vm, constants.VIX_VMPOWEROP_LAUNCH_GUI, []) == constants.VIX_E_NO_DISPLAY_SERVER
 
 
 def test_a_memory_size_that_is_no_multiple_of_4_cancels_the_start(openvix, client):
     vm = openvix.add_vm("web", memory=1023)
-    assert client.code("VixVM_PowerOn", vm, 0, []) == facts.VIX_E_CANCELLED
+    assert client.code("VixVM_PowerOn", vm, 0, []) == constants.VIX_E_CANCELLED
     assert openvix.vms == {vm: OFF}
 
 
@@ -115,7 +116,7 @@ def test_the_files_of_a_vm_tell_its_power_state(openvix, client):
 
 def test_what_the_vmx_says_now_is_what_the_properties_tell(openvix, client):
     vm = openvix.add_vm("web", memory=512, cpus=2, guest_os="ubuntu-64")
-    wanted = [facts.VIX_PROPERTY_VM_NAME, facts.VIX_PROPERTY_VM_MEMORY_SIZE, facts.VIX_PROPERTY_VM_NUM_VCPUS, facts.VIX_PROPERTY_VM_GUESTOS]
+    wanted = [constants.VIX_PROPERTY_VM_NAME, constants.VIX_PROPERTY_VM_MEMORY_SIZE, constants.VIX_PROPERTY_VM_NUM_VCPUS, constants.VIX_PROPERTY_VM_GUESTOS]
     assert [client.get(vm, key) for key in wanted] == ["web", 512, 2, "ubuntu-64"]
     settings = vmx.read(Path(vm).read_bytes())
     settings.set("displayName", "Wöb")
@@ -127,7 +128,7 @@ def test_what_the_vmx_says_now_is_what_the_properties_tell(openvix, client):
 def test_a_vmx_that_cannot_be_read_is_told(openvix, client):
     vm = openvix.add_vm("web")
     Path(vm).write_bytes(b'.encoding = "UTF-8"\n\xff\n')
-    assert client.code("Vix_GetProperties", facts.VIX_HANDLETYPE_VM, vm, [facts.VIX_PROPERTY_VM_NAME]) == facts.VIX_E_CANNOT_READ_VM_CONFIG
+    assert client.code("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, vm, [constants.VIX_PROPERTY_VM_NAME]) == constants.VIX_E_CANNOT_READ_VM_CONFIG
 
 
 # Orderly stops
@@ -146,7 +147,7 @@ def test_an_orderly_stop_of_a_vm_that_is_off_says_so_first(openvix, client):
 
 def test_the_power_scripts_are_ready_a_while_after_tools(openvix, client):
     vm = openvix.add_vm("web", power=ON, scripts_seconds=60)
-    assert client.code("VixVM_PowerOff", vm, FROM_GUEST) == facts.VIX_E_POWEROP_SCRIPTS_NOT_AVAILABLE
+    assert client.code("VixVM_PowerOff", vm, FROM_GUEST) == constants.VIX_E_POWEROP_SCRIPTS_NOT_AVAILABLE
     ready = openvix.add_vm("db", power=ON)
     client.items("VixVM_PowerOff", ready, FROM_GUEST)
     assert openvix.vms == {vm: ON, ready: OFF}
@@ -157,7 +158,7 @@ def test_an_orderly_stop_takes_its_time_and_keeps_others_out(openvix, client):
     vm = openvix.add_vm("web", power=ON, stop_seconds=20)
     job = client.connection.begin("VixVM_PowerOff", vm, FROM_GUEST)
     client.connection.receive(job, wire.EVENT)
-    assert client.code("VixVM_Suspend", vm, 0) == facts.VIX_E_OBJECT_IS_BUSY
+    assert client.code("VixVM_Suspend", vm, 0) == constants.VIX_E_OBJECT_IS_BUSY
     assert openvix.vms == {vm: ON}
     openvix.advance(20)
     assert client.connection.wait(job)[0] == 0
@@ -201,15 +202,15 @@ def test_a_hard_stop_overtakes_an_orderly_one(openvix, client):
 @stepped
 def test_tools_come_with_the_boot(openvix, client):
     vm = openvix.add_vm("web", boot_seconds=30)
-    states = [client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE)]
+    states = [client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE)]
     client.items("VixVM_PowerOn", vm, 0, [])
-    states.append(client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE))
+    states.append(client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE))
     assert client.code("VixVM_LoginInGuest", vm, "lab", "lab", 0) == NO_TOOLS
     openvix.advance(30)
     client.items("VixVM_WaitForToolsInGuest", vm, 10)
-    states.append(client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE))
+    states.append(client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE))
     client.log_in(vm)
-    assert states == [facts.VIX_TOOLSSTATE_UNKNOWN, facts.VIX_TOOLSSTATE_UNKNOWN, facts.VIX_TOOLSSTATE_RUNNING]
+    assert states == [constants.VIX_TOOLSSTATE_UNKNOWN, constants.VIX_TOOLSSTATE_UNKNOWN, constants.VIX_TOOLSSTATE_RUNNING]
 
 
 @stepped
@@ -219,7 +220,7 @@ def test_waiting_for_tools_that_do_not_come_ends_with_the_timeout(openvix, clien
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 10)
     client.connection.receive(waiting, wire.ACCEPTED)
     openvix.advance(10)
-    assert client.connection.wait(waiting)[0] == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+    assert client.connection.wait(waiting)[0] == constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
@@ -239,8 +240,8 @@ def test_waiting_for_tools_fails_when_the_vm_goes_off_meanwhile(openvix, client)
 
 def test_a_vm_without_tools_says_so_while_it_is_on(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="not_installed")
-    assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_NOT_INSTALLED
-    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_ON
+    assert client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE) == constants.VIX_TOOLSSTATE_NOT_INSTALLED
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON
 
 
 @stepped
@@ -251,7 +252,7 @@ def test_tools_run_at_once_when_a_vm_goes_on_in_which_they_did(openvix, client):
     for stop, go in (("VixVM_Pause", "VixVM_Unpause"), ("VixVM_Suspend", "VixVM_PowerOn")):
         client.items(stop, vm, *([0, []] if stop == "VixVM_Pause" else [0]))
         client.items(go, vm, 0, [])
-        assert client.get(vm, facts.VIX_PROPERTY_VM_TOOLS_STATE) == facts.VIX_TOOLSSTATE_RUNNING
+        assert client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE) == constants.VIX_TOOLSSTATE_RUNNING
 
 
 # Killed
@@ -369,7 +370,7 @@ def test_a_vm_whose_files_are_broken_does_not_keep_the_others_from_being_served(
     openvix.kill_daemon()
     assert list(openvix.vms) == [whole]
     with Client(openvix.directory) as client:
-        assert client.code("VixVM_Open", client.host, broken) == facts.VIX_E_CANNOT_READ_VM_CONFIG
+        assert client.code("VixVM_Open", client.host, broken) == constants.VIX_E_CANNOT_READ_VM_CONFIG
 
 
 def test_the_log_and_the_directories_are_for_their_owner_alone(openvix):

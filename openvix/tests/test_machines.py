@@ -9,14 +9,15 @@ from __future__ import annotations
 import pytest
 from wire_client import Client
 
-from openvix import facts, machine
+from openvix import machine
+from openvix.vix import constants
 from openvix.world import World
 
 OFF, ON, SUSPENDED = "powered_off", "powered_on", "suspended"
 
 
 def running(client):
-    return [item[1] for item in client.items("VixHost_FindItems", client.host, facts.VIX_FIND_RUNNING_VMS, [], -1)]
+    return [item[1] for item in client.items("VixHost_FindItems", client.host, constants.VIX_FIND_RUNNING_VMS, [], -1)]
 
 
 def test_a_herd_has_names_that_can_be_foretold_and_the_first_ones_run(openvix):
@@ -25,7 +26,7 @@ def test_a_herd_has_names_that_can_be_foretold_and_the_first_ones_run(openvix):
     assert openvix.vms == {path: ON if number < 3 else OFF for number, path in enumerate(paths)}
     with Client(openvix.directory) as client:
         assert running(client) == paths[:3]
-        assert client.power(paths[0]) == facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_TOOLS_RUNNING
+        assert client.power(paths[0]) == constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_TOOLS_RUNNING
         client.log_in(paths[0])
         client.items("VixVM_PowerOn", paths[9], 0, [])
         client.take(paths[10])
@@ -47,7 +48,7 @@ def test_a_vm_that_slept_is_as_it_was_left(openvix, power):
     assert openvix.status()["vms"] == told
     with Client(openvix.directory) as client:
         assert client.one("VixVM_GetNumRootSnapshots", vm) == 1
-        assert client.code("VixVM_PowerOn", vm, 0, []) == (facts.VIX_E_VM_IS_RUNNING if power == ON else 0)
+        assert client.code("VixVM_PowerOn", vm, 0, []) == (constants.VIX_E_VM_IS_RUNNING if power == ON else 0)
     assert (openvix.disk(vm) / "etc/motd").read_text() == "mine"
 
 
@@ -60,7 +61,7 @@ def test_a_herd_can_have_more_vms_later(openvix):
 def test_a_vm_that_wakes_while_its_world_is_read_settles_once(openvix, tmp_path, monkeypatch):
     vm = openvix.add_vm("web")
     with Client(openvix.directory) as client:
-        client.items("VixVM_Clone", vm, None, facts.VIX_CLONETYPE_LINKED, str(tmp_path / "copy/copy.vmx"), 0, [])
+        client.items("VixVM_Clone", vm, None, constants.VIX_CLONETYPE_LINKED, str(tmp_path / "copy/copy.vmx"), 0, [])
     openvix.kill_daemon()
     settled = []
     settle = machine.Machine.settle

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import facts
+from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"
-BLOCKED, ASKS, LOCKED = facts.VIX_POWERSTATE_BLOCKED_ON_MSG, facts.VIX_E_VMX_MSG_DIALOG_AND_NO_UI, facts.VIX_E_FILE_ALREADY_LOCKED
+BLOCKED, ASKS, LOCKED = constants.VIX_POWERSTATE_BLOCKED_ON_MSG, constants.VIX_E_VMX_MSG_DIALOG_AND_NO_UI, constants.VIX_E_FILE_ALREADY_LOCKED
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def client(openvix):
 
 def test_a_vm_that_asks_a_question_does_not_start_until_it_is_answered(openvix, client):
     vm = openvix.add_vm("web", question="Did you move or copy this virtual machine?")
-    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_OFF | BLOCKED
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_OFF | BLOCKED
     assert client.code("VixVM_PowerOn", vm, 0, []) == ASKS
     assert openvix.vms == {vm: OFF}
     openvix.change_vm(vm, question="")
@@ -36,9 +36,9 @@ def test_a_vm_that_asks_a_question_does_not_start_until_it_is_answered(openvix, 
 @pytest.mark.openvix(display=True)
 def test_in_a_window_it_starts_and_waits_there(openvix, client):
     vm = openvix.add_vm("web", question="?")
-    assert client.code("VixVM_PowerOn", vm, facts.VIX_VMPOWEROP_LAUNCH_GUI, []) == 0
-    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_ON | BLOCKED
-    assert client.code("VixVM_WaitForToolsInGuest", vm, 1) == facts.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+    assert client.code("VixVM_PowerOn", vm, constants.VIX_VMPOWEROP_LAUNCH_GUI, []) == 0
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON | BLOCKED
+    assert client.code("VixVM_WaitForToolsInGuest", vm, 1) == constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 60)
     openvix.change_vm(vm, question="")
     assert client.connection.wait(waiting)[0] == 0
@@ -46,9 +46,9 @@ def test_in_a_window_it_starts_and_waits_there(openvix, client):
 
 def test_undocumented_bits_come_with_every_state(openvix, client):
     vm = openvix.add_vm("web", extra_power_bits=0x1400)
-    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_OFF | 0x1400
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_OFF | 0x1400
     client.items("VixVM_PowerOn", vm, 0, [])
-    assert client.power(vm) == facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_TOOLS_RUNNING | 0x1400
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_TOOLS_RUNNING | 0x1400
 
 
 def foreign(vm):

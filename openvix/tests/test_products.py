@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import calls, facts, products
+from openvix import calls, products
+from openvix.vix import constants
 
 ON = "powered_on"
-NOT_SUPPORTED, NOT_FOUND, INVALID = facts.VIX_E_NOT_SUPPORTED, facts.VIX_E_NOT_FOUND, facts.VIX_E_INVALID_ARG
-RUNNING, REGISTERED = facts.VIX_FIND_RUNNING_VMS, facts.VIX_FIND_REGISTERED_VMS
+NOT_SUPPORTED, NOT_FOUND, INVALID = constants.VIX_E_NOT_SUPPORTED, constants.VIX_E_NOT_FOUND, constants.VIX_E_INVALID_ARG
+RUNNING, REGISTERED = constants.VIX_FIND_RUNNING_VMS, constants.VIX_FIND_REGISTERED_VMS
 SHARED, MULTIPLE, TOOLS, HARDWARE = 1, 2, 4, 8
 REMOTE = ("https://host:8333/sdk", "root", "")
 
@@ -81,7 +82,7 @@ def test_a_vm_tells_what_its_product_can_do(request, product, bits):
     openvix = request.getfixturevalue("openvix")
     vm = openvix.add_vm("web")
     with connected(openvix, product) as client:
-        assert client.get(vm, facts.VIX_PROPERTY_VM_SUPPORTED_FEATURES) == bits
+        assert client.get(vm, constants.VIX_PROPERTY_VM_SUPPORTED_FEATURES) == bits
 
 
 # Products without an inventory
@@ -118,9 +119,9 @@ def test_a_server_lists_what_is_registered_in_its_own_notation(openvix):
         assert sorted(found(REGISTERED)) == ["[standard] db/db.vmx", "[standard] web/web.vmx"]
         assert found(RUNNING) == ["[standard] web/web.vmx"]
         assert client.one("VixVM_Open", client.host, "[standard] web/web.vmx") == vm
-        assert client.get(vm, facts.VIX_PROPERTY_VM_VMX_PATHNAME) == "[standard] web/web.vmx"
+        assert client.get(vm, constants.VIX_PROPERTY_VM_VMX_PATHNAME) == "[standard] web/web.vmx"
         assert client.code("VixVM_Open", client.host, vm) == INVALID
-        assert client.code("VixVM_Open", client.host, "[standard] none/none.vmx") == facts.VIX_E_VM_NOT_FOUND
+        assert client.code("VixVM_Open", client.host, "[standard] none/none.vmx") == constants.VIX_E_VM_NOT_FOUND
 
 
 @pytest.mark.openvix(product="workstation_shared")
@@ -129,15 +130,15 @@ def test_what_is_not_registered_cannot_be_opened(openvix):
     path = "[standard] web/web.vmx"
     with connected(openvix, "workstation_shared") as client:
         vm = client.one("VixVM_Open", client.host, path)
-        assert client.code("VixHost_UnregisterVM", client.host, path) == facts.VIX_E_VM_IS_RUNNING
+        assert client.code("VixHost_UnregisterVM", client.host, path) == constants.VIX_E_VM_IS_RUNNING
         client.items("VixVM_PowerOff", vm, 0)
         assert [client.code("VixHost_UnregisterVM", client.host, path) for _ in range(2)] == [0, 0]
         assert client.items("VixHost_FindItems", client.host, REGISTERED, [], -1) == []
-        assert client.code("VixVM_Open", client.host, path) == facts.VIX_E_VM_NOT_FOUND
+        assert client.code("VixVM_Open", client.host, path) == constants.VIX_E_VM_NOT_FOUND
         openvix.kill_daemon()
     openvix.status()
     with connected(openvix, "workstation_shared") as client:
-        assert client.code("VixVM_Open", client.host, path) == facts.VIX_E_VM_NOT_FOUND
+        assert client.code("VixVM_Open", client.host, path) == constants.VIX_E_VM_NOT_FOUND
         assert [client.code("VixHost_RegisterVM", client.host, path) for _ in range(2)] == [0, 0]
         assert client.code("VixVM_Open", client.host, path) == 0
         assert client.code("VixHost_RegisterVM", client.host, "[standard] none/none.vmx") == NOT_FOUND
@@ -151,10 +152,10 @@ def test_a_remote_product_wants_a_host_and_somebody(openvix):
             return client.code("VixHost_Connect", -1, provider, host, 0, user, password, 0, [])
 
         assert [connecting(host, "root", "x") for host in ("esx", "esx:443", "https://esx/sdk", "https://[::1]:443/sdk")] == [0] * 4
-        bad = facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION
+        bad = constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION
         assert [connecting(host, "root", "x") for host in (None, "", "http://esx/sdk", "esx/other", "e s x", "esx:port")] == [bad] * 6
-        assert [connecting("esx", *said) for said in ((None, None), ("root", None), ("", "x"))] == [facts.VIX_E_AUTHENTICATION_FAIL] * 3
-        assert connecting(None, None, None, provider=3) == facts.VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED
+        assert [connecting("esx", *said) for said in ((None, None), ("root", None), ("", "x"))] == [constants.VIX_E_AUTHENTICATION_FAIL] * 3
+        assert connecting(None, None, None, provider=3) == constants.VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED
 
 
 # What servers do in their own way
@@ -167,7 +168,7 @@ def test_server_2_keeps_one_snapshot_and_no_disk_without_its_vm(openvix):
         for name in ("a", "b"):
             client.take(vm, name)
         assert client.one("VixVM_GetNumRootSnapshots", vm) == 1
-        assert client.code("VixVM_GetNamedSnapshot", vm, "a") == facts.VIX_E_SNAPSHOT_NOTFOUND
+        assert client.code("VixVM_GetNamedSnapshot", vm, "a") == constants.VIX_E_SNAPSHOT_NOTFOUND
         assert client.revert(vm, client.one("VixVM_GetNamedSnapshot", vm, "b")) == 0
         assert len(list(Path(vm).parent.glob("openvix/disks/*"))) == 2
         assert client.code("VixVM_Delete", vm, 0) == INVALID
@@ -178,14 +179,14 @@ def test_server_2_keeps_one_snapshot_and_no_disk_without_its_vm(openvix):
 def test_esx_does_not_change_the_configuration_that_runs(openvix):
     vm = openvix.add_vm("web", power=ON)
     with connected(openvix, "vi_server") as client:
-        assert client.code("VixVM_WriteVariable", vm, facts.VIX_VM_CONFIG_RUNTIME_ONLY, "a", "b", 0) == NOT_SUPPORTED
-        assert client.code("VixVM_WriteVariable", vm, facts.VIX_VM_GUEST_VARIABLE, "a", "b", 0) == 0
+        assert client.code("VixVM_WriteVariable", vm, constants.VIX_VM_CONFIG_RUNTIME_ONLY, "a", "b", 0) == NOT_SUPPORTED
+        assert client.code("VixVM_WriteVariable", vm, constants.VIX_VM_GUEST_VARIABLE, "a", "b", 0) == 0
 
 
 @pytest.mark.openvix(product="server", version="1.0.10")
 def test_server_1_may_keep_a_disk(openvix):
     vm = openvix.add_vm("web")
-    with Client(openvix.directory, provider=facts.VIX_SERVICEPROVIDER_VMWARE_SERVER) as client:
+    with Client(openvix.directory, provider=constants.VIX_SERVICEPROVIDER_VMWARE_SERVER) as client:
         assert client.code("VixVM_Delete", vm, 0) == 0
     assert Path(vm).with_suffix(".vmdk").exists()
 
@@ -193,5 +194,5 @@ def test_server_1_may_keep_a_disk(openvix):
 @pytest.mark.openvix(product="fusion", version="26.0.1")
 def test_fusion_26_wants_an_option_that_no_header_has(openvix):
     with Client(openvix.directory, options=0x200) as client:
-        assert client.code("VixHost_Connect", -1, facts.VIX_SERVICEPROVIDER_DEFAULT, None, 0, None, None, 0, []) == facts.VIX_E_LICENSE
+        assert client.code("VixHost_Connect", -1, constants.VIX_SERVICEPROVIDER_DEFAULT, None, 0, None, None, 0, []) == constants.VIX_E_LICENSE
     assert products.of("fusion", "13.6.0").wanted_option == 0

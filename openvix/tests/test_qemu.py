@@ -21,13 +21,14 @@ import real_machines
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, facts, holding, place, wire
+from openvix import control, holding, place, wire
 from openvix.qemu import emulator
+from openvix.vix import constants
 
 pytestmark = real_machines.NEEDED
 
-OFF, ON = facts.VIX_POWERSTATE_POWERED_OFF, facts.VIX_POWERSTATE_POWERED_ON
-READY, PAUSED, SUSPENDED = ON | facts.VIX_POWERSTATE_TOOLS_RUNNING, ON | facts.VIX_POWERSTATE_PAUSED, facts.VIX_POWERSTATE_SUSPENDED
+OFF, ON = constants.VIX_POWERSTATE_POWERED_OFF, constants.VIX_POWERSTATE_POWERED_ON
+READY, PAUSED, SUSPENDED = ON | constants.VIX_POWERSTATE_TOOLS_RUNNING, ON | constants.VIX_POWERSTATE_PAUSED, constants.VIX_POWERSTATE_SUSPENDED
 ACCOUNTS = [{"name": "lab", "password": "secret", "administrator": True}, {"name": "guest", "password": "guest"}]
 SECONDS = 120
 LARGE = 100_000_000
@@ -62,17 +63,17 @@ class Machine:
         """Run a line of shell in the guest and return its exit code."""
         quoted = line.replace("'", "'\\''")
         [item] = self.has("RunProgramInGuest", shell, f"-c '{quoted}'", 0, [])
-        return dict(zip(item[::2], item[1::2], strict=True))[facts.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE]
+        return dict(zip(item[::2], item[1::2], strict=True))[constants.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE]
 
     def begin(self, program, arguments):
-        [item] = self.has("RunProgramInGuest", program, arguments, facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
+        [item] = self.has("RunProgramInGuest", program, arguments, constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
         return item[1]
 
     def processes(self):
         """Return name, owner and command of the processes by their ids."""
-        keys = [facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, facts.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER, facts.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND]
+        keys = [constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, constants.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER, constants.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND]
         found = [dict(zip(item[::2], item[1::2], strict=True)) for item in self.has("ListProcessesInGuest", 0)]
-        return {each[facts.VIX_PROPERTY_JOB_RESULT_PROCESS_ID]: tuple(each[key] for key in keys) for each in found}
+        return {each[constants.VIX_PROPERTY_JOB_RESULT_PROCESS_ID]: tuple(each[key] for key in keys) for each in found}
 
     def text(self, path, folder):
         target = folder / "fetched"
@@ -114,7 +115,7 @@ def stop_tools(machine, folder, then="true"):
     """Have the agent stand still, and a shell in the guest go on with this; return the agent's process id."""
     folder.mkdir()
     assert machine.EnableSharedFolders(True, 0) == 0
-    assert machine.AddSharedFolder("told", str(folder), facts.VIX_SHAREDFOLDER_WRITE_ACCESS) == 0
+    assert machine.AddSharedFolder("told", str(folder), constants.VIX_SHAREDFOLDER_WRITE_ACCESS) == 0
     [agent] = [pid for pid, (name, _, _) in machine.processes().items() if name == "openvix-tools"]
     machine.begin("/bin/sh", f"-c 'sleep 2; kill -STOP {agent}; touch /mnt/hgfs/told/stopped; {then}'")
     eventually((folder / "stopped").exists, SECONDS)
@@ -128,13 +129,13 @@ def digest(path):
 
 def test_a_guest_boots_runs_programs_and_goes_off_by_itself(machine, tmp_path):
     assert machine.power == OFF
-    assert machine.LoginInGuest("lab", "secret", 0) == facts.VIX_E_VM_NOT_RUNNING
+    assert machine.LoginInGuest("lab", "secret", 0) == constants.VIX_E_VM_NOT_RUNNING
     assert machine.PowerOn(0, []) == 0
-    assert machine.PowerOn(0, []) == facts.VIX_E_VM_IS_RUNNING
+    assert machine.PowerOn(0, []) == constants.VIX_E_VM_IS_RUNNING
     assert machine.WaitForToolsInGuest(SECONDS) == 0
     assert machine.power == READY
-    assert machine.LoginInGuest("lab", "wrong", 0) == facts.VIX_E_GUEST_USER_PERMISSIONS
-    assert machine.ListProcessesInGuest(0) == facts.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
+    assert machine.LoginInGuest("lab", "wrong", 0) == constants.VIX_E_GUEST_USER_PERMISSIONS
+    assert machine.ListProcessesInGuest(0) == constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
     machine.client.log_in(machine.path, "lab", "secret")
 
     eventually(lambda: ("apache2", "www-data", "/usr/sbin/apache2 -k start") in machine.processes().values())
@@ -147,9 +148,9 @@ def test_a_guest_boots_runs_programs_and_goes_off_by_itself(machine, tmp_path):
     assert machine.processes()[sleeper][:2] == ("sleep", "lab")
     assert machine.KillProcessInGuest(sleeper, 0) == 0
     eventually(lambda: sleeper not in machine.processes())
-    assert machine.KillProcessInGuest(999999, 0) == facts.VIX_E_NO_SUCH_PROCESS
+    assert machine.KillProcessInGuest(999999, 0) == constants.VIX_E_NO_SUCH_PROCESS
 
-    assert machine.PowerOff(facts.VIX_VMPOWEROP_FROM_GUEST) == 0
+    assert machine.PowerOff(constants.VIX_VMPOWEROP_FROM_GUEST) == 0
     assert machine.power == OFF
     assert machine.emulators == []
     assert "guest-shutdown" in machine.log()
@@ -163,11 +164,11 @@ def test_a_user_of_the_guest_has_no_more_rights_than_its_kernel_gives(machine, t
     assert machine.text("/home/guest/mine", tmp_path) == "mine"
     assert machine.run("test $(id -un) = guest && test $(stat -c %U /home/guest/mine) = guest") == 0
     for path in ("/etc/evil", "/root/evil", "/home/lab/evil"):
-        assert machine.CopyFileFromHostToGuest(str(tmp_path / "mine"), path, 0, []) == facts.VIX_E_FILE_ACCESS_ERROR, path
-    assert machine.CopyFileFromGuestToHost("/etc/shadow", str(tmp_path / "stolen"), 0, []) == facts.VIX_E_FILE_ACCESS_ERROR
+        assert machine.CopyFileFromHostToGuest(str(tmp_path / "mine"), path, 0, []) == constants.VIX_E_FILE_ACCESS_ERROR, path
+    assert machine.CopyFileFromGuestToHost("/etc/shadow", str(tmp_path / "stolen"), 0, []) == constants.VIX_E_FILE_ACCESS_ERROR
     assert not (tmp_path / "stolen").exists()
     [init] = [pid for pid, (name, _, _) in machine.processes().items() if name == "init" and pid == 1]
-    assert machine.KillProcessInGuest(init, 0) == facts.VIX_E_GUEST_USER_PERMISSIONS
+    assert machine.KillProcessInGuest(init, 0) == constants.VIX_E_GUEST_USER_PERMISSIONS
     assert machine.run("cat /etc/shadow") != 0
 
 
@@ -195,7 +196,7 @@ def test_a_snapshot_with_memory_brings_processes_and_files_back(machine, tmp_pat
 
     assert machine.client.revert(machine.path, snapshot) == 0
     # A login does not outlive a revert.
-    assert machine.ListProcessesInGuest(0) in (facts.VIX_E_TOOLS_NOT_RUNNING, facts.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED)
+    assert machine.ListProcessesInGuest(0) in (constants.VIX_E_TOOLS_NOT_RUNNING, constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED)
     machine.ready()
 
     assert machine.processes()[sleeper] == ("sleep", "lab", "/bin/sleep 100000")
@@ -216,7 +217,7 @@ def test_snapshots_are_a_tree_that_is_gone_through_in_any_order(machine):
     machine.ready()
     assert machine.run("echo side >/root/number") == 0
     taken["side"] = client.take(path, "side", memory=True)
-    assert client.code("VixVM_GetNamedSnapshot", path, "a") == facts.VIX_E_SNAPSHOT_NONUNIQUE_NAME
+    assert client.code("VixVM_GetNamedSnapshot", path, "a") == constants.VIX_E_SNAPSHOT_NONUNIQUE_NAME
     assert client.one("VixVM_GetNamedSnapshot", path, "a/side") == taken["side"]
 
     for name in (2, "side", 0, 1, "side", 2):
@@ -224,8 +225,8 @@ def test_snapshots_are_a_tree_that_is_gone_through_in_any_order(machine):
         machine.ready()
         assert machine.run(f"test $(cat /root/number) = {name}") == 0, name
 
-    assert machine.RemoveSnapshot(taken[1], facts.VIX_SNAPSHOT_REMOVE_CHILDREN) == 0
-    assert client.revert(path, taken[2]) == facts.VIX_E_SNAPSHOT_NOTFOUND
+    assert machine.RemoveSnapshot(taken[1], constants.VIX_SNAPSHOT_REMOVE_CHILDREN) == 0
+    assert client.revert(path, taken[2]) == constants.VIX_E_SNAPSHOT_NOTFOUND
     assert client.revert(path, taken["side"]) == 0
     machine.ready()
     disk = Path(path).parent / "openvix" / "disks"
@@ -260,12 +261,12 @@ def test_a_machine_is_suspended_resumed_paused_and_reset(machine):
 
     assert machine.Pause(0, []) == 0
     assert machine.power == PAUSED
-    assert machine.ListProcessesInGuest(0) == facts.VIX_E_TOOLS_NOT_RUNNING
+    assert machine.ListProcessesInGuest(0) == constants.VIX_E_TOOLS_NOT_RUNNING
     assert machine.Unpause(0, []) == 0
     machine.ready()
     assert sleeper in machine.processes()
 
-    for reset in (0, facts.VIX_VMPOWEROP_FROM_GUEST):
+    for reset in (0, constants.VIX_VMPOWEROP_FROM_GUEST):
         sleeper = machine.begin("/bin/sleep", "100000")
         assert machine.Reset(reset) == 0
         machine.ready()
@@ -294,7 +295,7 @@ def test_a_guest_whose_agent_is_away_is_stopped_by_its_power_button(machine, tmp
     # What hears the button begins after Tools.
     eventually(lambda: any(name == "acpid" for name, _, _ in machine.processes().values()), SECONDS)
     stop_tools(machine, tmp_path / "told")
-    assert machine.PowerOff(facts.VIX_VMPOWEROP_FROM_GUEST) == 0
+    assert machine.PowerOff(constants.VIX_VMPOWEROP_FROM_GUEST) == 0
     assert machine.power == OFF
 
 
@@ -305,7 +306,7 @@ def test_tools_that_do_not_answer_are_known_as_away_until_they_do(machine, tmp_p
     assert machine.Pause(0, []) == 0
     assert machine.Unpause(0, []) == 0
     assert machine.power == ON
-    assert machine.ListProcessesInGuest(0) == facts.VIX_E_TOOLS_NOT_RUNNING
+    assert machine.ListProcessesInGuest(0) == constants.VIX_E_TOOLS_NOT_RUNNING
     (tmp_path / "told" / "go").touch()
     machine.ready()
     assert machine.power == READY
@@ -315,7 +316,7 @@ def test_tools_that_do_not_answer_are_known_as_away_until_they_do(machine, tmp_p
 def test_without_tools_a_machine_is_not_reset_softly_and_everything_else_can_be_done(machine, tmp_path):
     machine.boot()
     stop_tools(machine, tmp_path / "told")
-    assert machine.Reset(facts.VIX_VMPOWEROP_FROM_GUEST) == facts.VIX_E_TOOLS_NOT_RUNNING
+    assert machine.Reset(constants.VIX_VMPOWEROP_FROM_GUEST) == constants.VIX_E_TOOLS_NOT_RUNNING
     assert machine.power == ON
     machine.client.take(machine.path, "after")
     assert machine.Reset(0) == 0
@@ -336,10 +337,10 @@ def test_a_machine_that_cannot_be_suspended_goes_on(machine, room):
     """There is no room for what is to be known of its memory, or for the state of the VM."""
     machine.boot()
     machine.world.fault(call="VixVM_Suspend", disk_full=room)
-    assert machine.Suspend(0) == facts.VIX_E_DISK_FULL
+    assert machine.Suspend(0) == constants.VIX_E_DISK_FULL
     assert machine.run("true") == 0
     assert machine.Pause(0, []) == 0
-    assert machine.Suspend(0) == facts.VIX_E_DISK_FULL
+    assert machine.Suspend(0) == constants.VIX_E_DISK_FULL
     assert machine.power == PAUSED
     machine.world.clear_faults()
     assert machine.Suspend(0) == 0
@@ -349,7 +350,7 @@ def test_a_machine_that_cannot_be_suspended_goes_on(machine, room):
 def test_a_machine_that_cannot_have_its_folders_does_not_run(machine):
     config = Path(machine.path)
     config.write_text(config.read_text() + 'isolation.tools.hgfs.disable = "FALSE"\nsharedFolder.maxNum = "many"\n')
-    assert machine.PowerOn(0, []) == facts.VIX_E_CANNOT_READ_VM_CONFIG
+    assert machine.PowerOn(0, []) == constants.VIX_E_CANNOT_READ_VM_CONFIG
     assert (machine.power, machine.emulators) == (OFF, [])
 
 
@@ -359,7 +360,7 @@ def test_a_qemu_that_is_killed_within_an_operation_leaves_a_machine_that_is_whol
     assert machine.run("echo kept >/root/state; sync") == 0
     kept = machine.client.take(machine.path, "kept", memory=True)
     calls = {
-        "snapshot": ("VixVM_CreateSnapshot", machine.path, "again", None, facts.VIX_SNAPSHOT_INCLUDE_MEMORY, []),
+        "snapshot": ("VixVM_CreateSnapshot", machine.path, "again", None, constants.VIX_SNAPSHOT_INCLUDE_MEMORY, []),
         "suspend": ("VixVM_Suspend", machine.path, 0),
         "revert": ("VixVM_RevertToSnapshot", machine.path, kept, 0, []),
     }
@@ -436,8 +437,8 @@ def test_clones_full_and_linked_are_machines_of_their_own(machine, openvix, tmp_
     client = machine.client
     machine.boot()
     assert machine.run("echo original >/root/state; sync") == 0
-    assert machine.PowerOff(facts.VIX_VMPOWEROP_FROM_GUEST) == 0
-    for number, kind in enumerate((facts.VIX_CLONETYPE_FULL, facts.VIX_CLONETYPE_LINKED)):
+    assert machine.PowerOff(constants.VIX_VMPOWEROP_FROM_GUEST) == 0
+    for number, kind in enumerate((constants.VIX_CLONETYPE_FULL, constants.VIX_CLONETYPE_LINKED)):
         target = str(tmp_path / f"copy{number}" / f"copy{number}.vmx")
         [item] = client.items("VixVM_Clone", machine.path, None, kind, target, 0, [])
         copy = Machine(openvix, client, item[1])
@@ -445,7 +446,7 @@ def test_clones_full_and_linked_are_machines_of_their_own(machine, openvix, tmp_
         assert copy.text("/root/state", tmp_path) == "original\n"
         assert copy.run("echo copied >/root/state; sync") == 0
         assert copy.PowerOff(0) == 0
-        assert copy.Delete(facts.VIX_VMDELETE_DISK_FILES) == 0
+        assert copy.Delete(constants.VIX_VMDELETE_DISK_FILES) == 0
         assert not Path(target).parent.exists()
     machine.boot()
     assert machine.text("/root/state", tmp_path) == "original\n"
@@ -453,17 +454,17 @@ def test_clones_full_and_linked_are_machines_of_their_own(machine, openvix, tmp_
 
 def test_the_screen_is_that_of_the_machine(machine):
     machine.boot()
-    [item] = machine.has("CaptureScreenImage", facts.VIX_CAPTURESCREENFORMAT_PNG, [])
-    picture = dict(zip(item[::2], item[1::2], strict=True))[facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA]
+    [item] = machine.has("CaptureScreenImage", constants.VIX_CAPTURESCREENFORMAT_PNG, [])
+    picture = dict(zip(item[::2], item[1::2], strict=True))[constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA]
     assert picture.startswith(b"\x89PNG")
     assert int.from_bytes(picture[16:20]) >= 640
     assert machine.run("for i in 1 2 3 4 5 6; do echo $i >/dev/tty1; done") == 0
-    [item] = machine.has("CaptureScreenImage", facts.VIX_CAPTURESCREENFORMAT_PNG, [])
-    assert dict(zip(item[::2], item[1::2], strict=True))[facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA] != picture
+    [item] = machine.has("CaptureScreenImage", constants.VIX_CAPTURESCREENFORMAT_PNG, [])
+    assert dict(zip(item[::2], item[1::2], strict=True))[constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA] != picture
 
 
 def test_a_machine_with_a_network_card_tells_its_address_and_one_without_works_too(openvix, client):
-    ip = ("ReadVariable", facts.VIX_VM_GUEST_VARIABLE, "ip", 0)
+    ip = ("ReadVariable", constants.VIX_VM_GUEST_VARIABLE, "ip", 0)
     for name, keys, wanted in (("wired", {"ethernet0.present": "TRUE"}, "10.0.2.15"), ("bare", {}, "")):
         path = openvix.add_vm(name, hypervisor="qemu", memory=128, accounts=ACCOUNTS)
         with open(path, "a", encoding="utf-8") as config:
@@ -477,10 +478,10 @@ def test_a_machine_with_a_network_card_tells_its_address_and_one_without_works_t
 
 def test_variables_reach_the_programs_of_the_guest(machine):
     machine.boot()
-    assert machine.WriteVariable(facts.VIX_GUEST_ENVIRONMENT_VARIABLE, "COLOUR", "blue", 0) == 0
+    assert machine.WriteVariable(constants.VIX_GUEST_ENVIRONMENT_VARIABLE, "COLOUR", "blue", 0) == 0
     assert machine.run('test "$COLOUR" = blue') == 0
-    assert machine.WriteVariable(facts.VIX_VM_GUEST_VARIABLE, "role", "db", 0) == 0
-    assert machine.has("ReadVariable", facts.VIX_VM_GUEST_VARIABLE, "role", 0)[0][1] == "db"
+    assert machine.WriteVariable(constants.VIX_VM_GUEST_VARIABLE, "role", "db", 0) == 0
+    assert machine.has("ReadVariable", constants.VIX_VM_GUEST_VARIABLE, "role", 0)[0][1] == "db"
 
 
 def test_25_times_saved_and_reverted_without_a_failure(machine):
@@ -530,7 +531,7 @@ def is_running(pid):
 
 def test_an_accelerator_that_is_none_here_is_told_in_the_log(openvix, client):
     machine = Machine(openvix, client, openvix.add_vm("fast", hypervisor="qemu", memory=128, accelerator="hvf"))
-    assert machine.PowerOn(0, []) == facts.VIX_E_CANNOT_POWER_ON_VM
+    assert machine.PowerOn(0, []) == constants.VIX_E_CANNOT_POWER_ON_VM
     assert machine.power == OFF
     assert "the accelerator hvf cannot be used: " in machine.log()
 

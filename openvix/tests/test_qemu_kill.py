@@ -15,9 +15,10 @@ import real_machines
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, facts, holding
+from openvix import control, holding
 from openvix.qemu import emulator
 from openvix.qemu.disk import Disk
+from openvix.vix import constants
 
 pytestmark = real_machines.NEEDED
 
@@ -28,14 +29,14 @@ OPERATIONS = {
     "power off": (["VixVM_PowerOn"], lambda client, vm: ("VixVM_PowerOff", vm, 0)),
     "suspend": (["VixVM_PowerOn"], lambda client, vm: ("VixVM_Suspend", vm, 0)),
     "resume": (["VixVM_PowerOn", "VixVM_Suspend"], lambda client, vm: ("VixVM_PowerOn", vm, 0, [])),
-    "take": (["VixVM_PowerOn"], lambda client, vm: ("VixVM_CreateSnapshot", vm, "new", None, facts.VIX_SNAPSHOT_INCLUDE_MEMORY, [])),
+    "take": (["VixVM_PowerOn"], lambda client, vm: ("VixVM_CreateSnapshot", vm, "new", None, constants.VIX_SNAPSHOT_INCLUDE_MEMORY, [])),
     "revert": (["VixVM_PowerOn", "VixVM_CreateSnapshot"], lambda client, vm: ("VixVM_RevertToSnapshot", vm, taken(client, vm), 0, [])),
     "remove": (["VixVM_PowerOn", "VixVM_CreateSnapshot"], lambda client, vm: ("VixVM_RemoveSnapshot", vm, taken(client, vm), 0)),
 }
 ARGUMENTS = {
     "VixVM_PowerOn": (0, []),
     "VixVM_Suspend": (0,),
-    "VixVM_CreateSnapshot": ("one", None, facts.VIX_SNAPSHOT_INCLUDE_MEMORY, []),
+    "VixVM_CreateSnapshot": ("one", None, constants.VIX_SNAPSHOT_INCLUDE_MEMORY, []),
 }
 # Each step is tried with OPENVIX_TEST_EVERY_STEP=1, otherwise every so many.
 STRIDE = 1 if os.environ.get("OPENVIX_TEST_EVERY_STEP") else 6
@@ -89,7 +90,7 @@ def attempt(openvix, name, step):
             again = settled(openvix, vm)
         if openvix.vms[vm] == ON:
             assert client.code("VixVM_PowerOff", vm, 0) == 0
-        assert client.code("VixVM_Delete", vm, facts.VIX_VMDELETE_DISK_FILES) == 0
+        assert client.code("VixVM_Delete", vm, constants.VIX_VMDELETE_DISK_FILES) == 0
     eventually(lambda: not Path(vm).parent.exists())
     return killed, before, after, again
 

@@ -14,11 +14,11 @@ from test_qemu import ACCOUNTS, OFF, SUSPENDED, Machine, digest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import facts
+from openvix.vix import constants
 
 pytestmark = real_machines.NEEDED
 
-WRITE = facts.VIX_SHAREDFOLDER_WRITE_ACCESS
+WRITE = constants.VIX_SHAREDFOLDER_WRITE_ACCESS
 # Counts in a file that it opens once, until it is told to stop or cannot.
 COUNTER = "-c 'cd /mnt/hgfs/web; exec 4>count; n=0; while [ ! -e stop ]; do n=$((n + 1)); echo $n >&4 || echo $n >>/root/failed; sleep 0.05; done'"
 
@@ -64,7 +64,7 @@ def test_folders_are_shared_with_every_user_and_only_as_far_as_they_may(machine,
 
     assert machine.RemoveSharedFolder("iso", 0) == 0
     assert machine.run("sleep 0.2; test -d /mnt/hgfs/web -a ! -e /mnt/hgfs/iso") == 0
-    assert machine.PowerOff(facts.VIX_VMPOWEROP_FROM_GUEST) == 0
+    assert machine.PowerOff(constants.VIX_VMPOWEROP_FROM_GUEST) == 0
     assert machine.power == OFF
 
 

@@ -20,10 +20,10 @@ from descriptors import opened
 from test_guest_system import BECOMING
 from waiting import eventually
 
-from openvix import facts
-from openvix.failure import Failure
 from openvix.guest import disks, processes, sandbox
 from openvix.guest.system import Guest
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 ACCOUNTS = [{"name": "lab", "password": "lab", "administrator": True}, {"name": "ann", "password": "a"}]
 PROCESSES = [
@@ -305,7 +305,7 @@ def test_a_guest_with_links_in_the_place_of_mount_points_does_not_start(make, di
     (disk / name).symlink_to(tmp_path / "outside")
     with pytest.raises(Failure) as caught:
         make(PROCESSES).boot(disk)
-    assert caught.value.code == facts.VIX_E_CANNOT_POWER_ON_VM
+    assert caught.value.code == constants.VIX_E_CANNOT_POWER_ON_VM
     assert os.listdir(tmp_path / "outside") == []
     assert born() == []
 
@@ -495,7 +495,7 @@ def test_a_disk_without_its_directories_starts_no_sandbox(disk, make):
     assert isinstance(refused.value, FileNotFoundError)
     with pytest.raises(Failure) as caught:
         make(PROCESSES).boot(disk)
-    assert caught.value.code == facts.VIX_E_CANNOT_POWER_ON_VM
+    assert caught.value.code == constants.VIX_E_CANNOT_POWER_ON_VM
     assert children() <= before
 
 
@@ -529,7 +529,7 @@ def test_without_sandboxes_no_program_runs(forbidden, make, disk, tmp_path, born
     for call in (guest.run_program, guest.run_script):
         with pytest.raises(Failure) as caught:
             call(lab(guest), "/bin/sh", "true", wait=True)
-        assert caught.value.code == facts.VIX_E_OP_NOT_SUPPORTED_ON_GUEST
+        assert caught.value.code == constants.VIX_E_OP_NOT_SUPPORTED_ON_GUEST
     guest.freeze()
     guest.thaw()
     assert guest.file_exists(lab(guest), "/etc/hostname")
@@ -545,13 +545,13 @@ def test_without_sandboxes_the_declared_processes_are_listed_and_can_be_killed(f
     ann = guest.login("ann", "a")
     with pytest.raises(Failure) as caught:
         guest.kill(ann, listed[1].pid)
-    assert caught.value.code == facts.VIX_E_GUEST_USER_PERMISSIONS
+    assert caught.value.code == constants.VIX_E_GUEST_USER_PERMISSIONS
     guest.kill(ann, listed[3].pid)
     guest.kill(lab(guest), listed[1].pid)
     later = make(PROCESSES)
     assert later.attach(disk)
     assert later.processes() == [listed[0], listed[2], listed[4]]
-    for pid, code in ((listed[1].pid, facts.VIX_E_NO_SUCH_PROCESS), (1, facts.VIX_E_GUEST_USER_PERMISSIONS)):
+    for pid, code in ((listed[1].pid, constants.VIX_E_NO_SUCH_PROCESS), (1, constants.VIX_E_GUEST_USER_PERMISSIONS)):
         with pytest.raises(Failure) as caught:
             later.kill(lab(later), pid)
         assert caught.value.code == code

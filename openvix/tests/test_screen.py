@@ -10,7 +10,8 @@ import zlib
 import pytest
 from wire_client import Client
 
-from openvix import facts, screen
+from openvix import screen
+from openvix.vix import constants
 
 ON = "powered_on"
 
@@ -53,8 +54,8 @@ def text(rows, line, length):
 def test_the_screen_shows_the_name_and_the_state(openvix, client):
     vm = openvix.add_vm("web-01", power=ON)
     client.log_in(vm)
-    [[data, image, size, length]] = client.items("VixVM_CaptureScreenImage", vm, facts.VIX_CAPTURESCREENFORMAT_PNG, [])
-    assert (data, size, length) == (facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_SIZE, len(image))
+    [[data, image, size, length]] = client.items("VixVM_CaptureScreenImage", vm, constants.VIX_CAPTURESCREENFORMAT_PNG, [])
+    assert (data, size, length) == (constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_SIZE, len(image))
     rows = dots(image)
     assert (len(rows[0]), len(rows)) == (640, 400)
     assert [text(rows, line, length) for line, length in ((0, 7), (1, 10), (2, 11))] == ["WEB-01 ", "POWERED ON", "DEBIAN12-64"]
@@ -76,10 +77,10 @@ def test_a_letter_looks_like_itself():
 def test_another_format_is_told(openvix, client, form):
     vm = openvix.add_vm("web", power=ON)
     client.log_in(vm)
-    assert client.code("VixVM_CaptureScreenImage", vm, form, []) == facts.VIX_E_SCREEN_CAPTURE_BAD_FORMAT
+    assert client.code("VixVM_CaptureScreenImage", vm, form, []) == constants.VIX_E_SCREEN_CAPTURE_BAD_FORMAT
 
 
 def test_a_picture_needs_a_login(openvix, client):
     vm = openvix.add_vm("web", power=ON)
-    assert client.code("VixVM_CaptureScreenImage", vm, 1, []) == facts.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
-    assert client.code("VixVM_CaptureScreenImage", openvix.add_vm("off"), 1, []) == facts.VIX_E_VM_NOT_RUNNING
+    assert client.code("VixVM_CaptureScreenImage", vm, 1, []) == constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
+    assert client.code("VixVM_CaptureScreenImage", openvix.add_vm("off"), 1, []) == constants.VIX_E_VM_NOT_RUNNING

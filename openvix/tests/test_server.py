@@ -16,7 +16,8 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, facts, place, wire, worldfile
+from openvix import control, place, wire, worldfile
+from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"
 
@@ -82,7 +83,7 @@ def test_a_breach_of_the_protocol_ends_that_connection_alone(openvix, stream, se
 
 def test_another_version_of_the_protocol_is_refused_by_name(stream):
     stream.sendall(wire.encode(0, "hello", 2, os.getpid(), ""))
-    assert list(wire.frames(stream)) == [[0, wire.DONE, facts.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], ""]]
+    assert list(wire.frames(stream)) == [[0, wire.DONE, constants.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], ""]]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
@@ -114,7 +115,7 @@ def test_a_job_is_accepted_once_and_done_once(openvix, client):
     connection.wait(job)
     connection.wait(answered)
     assert connection.receive(job, wire.ACCEPTED) == [""]
-    assert connection.receive(job, wire.EVENT) == [facts.VIX_EVENTTYPE_JOB_PROGRESS, []]
+    assert connection.receive(job, wire.EVENT) == [constants.VIX_EVENTTYPE_JOB_PROGRESS, []]
     client.items("VixVM_PowerOff", vm, 0)
     left = [frame[0] for number in (job, answered) for frame in connection._received[number]]
     assert left == []
@@ -229,7 +230,7 @@ def test_calls_are_told_in_order_with_their_errors(openvix, client):
     told = [(call["call"], call["vm"], call["error"]) for call in openvix.calls()]
     assert told == [
         ("VixHost_Connect", None, 0),
-        ("VixVM_PowerOn", vm, facts.VIX_E_VM_IS_RUNNING),
+        ("VixVM_PowerOn", vm, constants.VIX_E_VM_IS_RUNNING),
         ("VixVM_WaitForToolsInGuest", vm, None),
         ("VixVM_GetNumRootSnapshots", vm, 0),
     ]
@@ -280,14 +281,14 @@ def test_junk_alone_strikes_only_calls_that_fail_by_themselves(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="*", junk=1)
     assert client.code("VixVM_PowerOn", vm, 0, []) == 0
-    assert client.code("VixVM_PowerOn", vm, 0, []) == facts.VIX_E_VM_IS_RUNNING | 1 << 16
+    assert client.code("VixVM_PowerOn", vm, 0, []) == constants.VIX_E_VM_IS_RUNNING | 1 << 16
 
 
 def test_a_synchronous_call_fails_by_rule_as_well(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="Vix_GetProperties", vm=vm, error=6000, from_=2, times=1)
     openvix.fault(call="VixVM_GetNumRootSnapshots", error=13000)
-    codes = [client.code("Vix_GetProperties", facts.VIX_HANDLETYPE_VM, vm, [facts.VIX_PROPERTY_VM_NAME]) for _ in range(3)]
+    codes = [client.code("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, vm, [constants.VIX_PROPERTY_VM_NAME]) for _ in range(3)]
     assert codes == [0, 6000, 0]
     assert client.code("VixVM_GetNumRootSnapshots", vm) == 13000
 
@@ -323,7 +324,7 @@ def test_a_job_that_hangs_is_accepted_and_never_done(openvix, client):
 def test_a_directive_for_a_synchronous_call_comes_with_its_answer(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="Vix_GetProperties", hang=True)
-    assert client.connection.call("Vix_GetProperties", facts.VIX_HANDLETYPE_VM, vm, [])[2] == "hang"
+    assert client.connection.call("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, vm, [])[2] == "hang"
 
 
 def test_faults_are_cleared(openvix, client):

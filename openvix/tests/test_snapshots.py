@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import facts, vmsd
+from openvix import vmsd
+from openvix.vix import constants
 
-SNAPSHOT, NONE = facts.VIX_HANDLETYPE_SNAPSHOT, facts.VIX_PROPERTY_NONE
-NOT_FOUND = facts.VIX_E_SNAPSHOT_NOTFOUND
+SNAPSHOT, NONE = constants.VIX_HANDLETYPE_SNAPSHOT, constants.VIX_PROPERTY_NONE
+NOT_FOUND = constants.VIX_E_SNAPSHOT_NOTFOUND
 TREE = [{"name": "base", "children": [{"name": "patched"}, {"name": "broken", "children": [{"name": "patched"}]}]}, {"name": "other"}]
 
 
@@ -28,12 +29,12 @@ def tree(openvix):
 
 
 def name(client, snapshot):
-    [[_, text]] = client.items("Vix_GetProperties", SNAPSHOT, snapshot, [facts.VIX_PROPERTY_SNAPSHOT_DISPLAYNAME])
+    [[_, text]] = client.items("Vix_GetProperties", SNAPSHOT, snapshot, [constants.VIX_PROPERTY_SNAPSHOT_DISPLAYNAME])
     return text
 
 
 def power(client, snapshot):
-    [[_, bits]] = client.items("Vix_GetProperties", SNAPSHOT, snapshot, [facts.VIX_PROPERTY_SNAPSHOT_POWERSTATE])
+    [[_, bits]] = client.items("Vix_GetProperties", SNAPSHOT, snapshot, [constants.VIX_PROPERTY_SNAPSHOT_POWERSTATE])
     return bits
 
 
@@ -66,8 +67,8 @@ def test_the_tree_of_the_world_file_is_walked_as_it_was_planted(client, tree):
 
 @pytest.mark.parametrize("index", [-1, 2])
 def test_there_is_no_snapshot_at_an_index_outside(client, tree, index):
-    assert client.code("VixVM_GetRootSnapshot", tree, index) == facts.VIX_E_INVALID_ARG
-    assert client.code("VixSnapshot_GetChild", named(client, tree, "base"), index) == facts.VIX_E_INVALID_ARG
+    assert client.code("VixVM_GetRootSnapshot", tree, index) == constants.VIX_E_INVALID_ARG
+    assert client.code("VixSnapshot_GetChild", named(client, tree, "base"), index) == constants.VIX_E_INVALID_ARG
 
 
 @pytest.mark.parametrize("path", ["base", "base/patched", "base\\broken\\patched", "broken", "base/broken"])
@@ -78,15 +79,15 @@ def test_a_snapshot_is_found_by_its_name_or_its_path(client, tree, path):
 @pytest.mark.parametrize(
     ("path", "code"),
     [
-        ("patched", facts.VIX_E_SNAPSHOT_NONUNIQUE_NAME),
+        ("patched", constants.VIX_E_SNAPSHOT_NONUNIQUE_NAME),
         ("none", NOT_FOUND),
         ("broken/patched", NOT_FOUND),
         ("base/broken\\patched", NOT_FOUND),
         ("base/", NOT_FOUND),
         ("/base", NOT_FOUND),
         ("BASE", NOT_FOUND),
-        ("", facts.VIX_E_INVALID_ARG),
-        (None, facts.VIX_E_INVALID_ARG),
+        ("", constants.VIX_E_INVALID_ARG),
+        (None, constants.VIX_E_INVALID_ARG),
     ],
 )
 def test_a_path_that_leads_to_none_or_to_several_is_an_error(client, tree, path, code):
@@ -95,7 +96,7 @@ def test_a_path_that_leads_to_none_or_to_several_is_an_error(client, tree, path,
 
 def test_two_of_one_name_under_one_parent_cannot_be_told_apart(openvix, client):
     vm = openvix.add_vm("web", snapshots=[{"name": "a", "children": [{"name": "b"}, {"name": "b"}]}])
-    assert client.code("VixVM_GetNamedSnapshot", vm, "a/b") == facts.VIX_E_SNAPSHOT_NONUNIQUE_NAME
+    assert client.code("VixVM_GetNamedSnapshot", vm, "a/b") == constants.VIX_E_SNAPSHOT_NONUNIQUE_NAME
 
 
 def test_a_vm_without_snapshots_has_no_current_one(openvix, client):
@@ -108,7 +109,7 @@ def test_a_new_snapshot_becomes_a_child_of_the_current_one_and_is_then_current(o
     taken = client.one("VixVM_CreateSnapshot", tree, "new", "why", 0, [])
     assert family(client, tree) == [WHOLE[0], ("other", [("new", [])])]
     assert client.one("VixVM_GetCurrentSnapshot", tree) == taken
-    [[_, text]] = client.items("Vix_GetProperties", SNAPSHOT, taken, [facts.VIX_PROPERTY_SNAPSHOT_DESCRIPTION])
+    [[_, text]] = client.items("Vix_GetProperties", SNAPSHOT, taken, [constants.VIX_PROPERTY_SNAPSHOT_DESCRIPTION])
     assert text == "why"
 
 
@@ -133,7 +134,7 @@ def test_children_move_up_when_their_parent_is_removed(client, tree):
 
 def test_children_are_removed_with_their_parent_when_asked(openvix, client, tree):
     base, broken = named(client, tree, "base"), named(client, tree, "broken")
-    client.items("VixVM_RemoveSnapshot", tree, base, facts.VIX_SNAPSHOT_REMOVE_CHILDREN)
+    client.items("VixVM_RemoveSnapshot", tree, base, constants.VIX_SNAPSHOT_REMOVE_CHILDREN)
     assert family(client, tree) == [("other", [])]
     assert client.code("VixSnapshot_GetParent", broken) == NOT_FOUND
     assert client.code("VixVM_RemoveSnapshot", tree, base, 0) == NOT_FOUND
@@ -153,13 +154,13 @@ def test_the_parent_is_current_once_the_current_one_is_removed(openvix, client):
 def test_a_snapshot_of_another_vm_is_an_invalid_argument(openvix, client, tree):
     other = openvix.add_vm("db")
     taken = client.take(other)
-    assert client.code("VixVM_RemoveSnapshot", tree, taken, 0) == facts.VIX_E_INVALID_ARG
-    assert client.revert(tree, taken) == facts.VIX_E_INVALID_ARG
+    assert client.code("VixVM_RemoveSnapshot", tree, taken, 0) == constants.VIX_E_INVALID_ARG
+    assert client.revert(tree, taken) == constants.VIX_E_INVALID_ARG
 
 
 @pytest.mark.parametrize(("call", "arguments"), [("VixVM_CreateSnapshot", ("x", None, 1, [])), ("VixVM_CreateSnapshot", ("x", None, 0, [108, "x"]))])
 def test_an_unknown_option_is_an_invalid_argument(openvix, client, call, arguments):
-    assert client.code(call, openvix.add_vm("web"), *arguments) == facts.VIX_E_INVALID_ARG
+    assert client.code(call, openvix.add_vm("web"), *arguments) == constants.VIX_E_INVALID_ARG
 
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
@@ -168,12 +169,12 @@ OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 @pytest.mark.parametrize(
     ("state", "memory", "reverted", "bits"),
     [
-        (OFF, False, OFF, facts.VIX_POWERSTATE_POWERED_OFF),
-        (OFF, True, OFF, facts.VIX_POWERSTATE_POWERED_OFF),
-        (ON, False, OFF, facts.VIX_POWERSTATE_POWERED_OFF),
-        (ON, True, ON, facts.VIX_POWERSTATE_POWERED_ON),
-        (PAUSED, True, PAUSED, facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_PAUSED),
-        (SUSPENDED, False, SUSPENDED, facts.VIX_POWERSTATE_SUSPENDED),
+        (OFF, False, OFF, constants.VIX_POWERSTATE_POWERED_OFF),
+        (OFF, True, OFF, constants.VIX_POWERSTATE_POWERED_OFF),
+        (ON, False, OFF, constants.VIX_POWERSTATE_POWERED_OFF),
+        (ON, True, ON, constants.VIX_POWERSTATE_POWERED_ON),
+        (PAUSED, True, PAUSED, constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_PAUSED),
+        (SUSPENDED, False, SUSPENDED, constants.VIX_POWERSTATE_SUSPENDED),
     ],
 )
 @pytest.mark.parametrize("later", [OFF, ON])
@@ -208,9 +209,9 @@ def test_the_declared_processes_run_again_after_a_revert_with_memory(openvix, cl
 def test_a_vm_can_be_told_to_stay_off_when_it_is_reverted(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     taken = client.take(vm, memory=True)
-    stay_off = facts.VIX_VMPOWEROP_SUPPRESS_SNAPSHOT_POWERON
-    assert client.revert(vm, taken, stay_off | facts.VIX_VMPOWEROP_LAUNCH_GUI) == facts.VIX_E_INVALID_ARG
-    assert client.revert(vm, taken, facts.VIX_VMPOWEROP_LAUNCH_GUI) == facts.VIX_E_NO_DISPLAY_SERVER
+    stay_off = constants.VIX_VMPOWEROP_SUPPRESS_SNAPSHOT_POWERON
+    assert client.revert(vm, taken, stay_off | constants.VIX_VMPOWEROP_LAUNCH_GUI) == constants.VIX_E_INVALID_ARG
+    assert client.revert(vm, taken, constants.VIX_VMPOWEROP_LAUNCH_GUI) == constants.VIX_E_NO_DISPLAY_SERVER
     assert openvix.vms == {vm: ON}
     assert client.revert(vm, taken, stay_off) == 0
     assert openvix.vms == {vm: OFF}
@@ -220,9 +221,9 @@ def test_a_suspended_vm_is_captured_once_for_each_suspend(openvix, client):
     vm = openvix.add_vm("web", power=SUSPENDED)
     taken = client.take(vm)
     again = ("VixVM_CreateSnapshot", vm, "again", None, 0, [])
-    assert client.code(*again) == facts.VIX_E_SNAPSHOT_NOCHANGE
+    assert client.code(*again) == constants.VIX_E_SNAPSHOT_NOCHANGE
     assert client.revert(vm, taken) == 0
-    assert client.code(*again) == facts.VIX_E_SNAPSHOT_NOCHANGE
+    assert client.code(*again) == constants.VIX_E_SNAPSHOT_NOCHANGE
     client.items("VixVM_PowerOn", vm, 0, [])
     client.items("VixVM_Suspend", vm, 0)
     assert client.code(*again) == 0
@@ -297,7 +298,7 @@ def added(tree):
 @pytest.mark.openvix(product="player")
 def test_player_has_neither_snapshots_nor_pause(openvix):
     vm = openvix.add_vm("web")
-    with Client(openvix.directory, provider=facts.VIX_SERVICEPROVIDER_VMWARE_PLAYER) as client:
+    with Client(openvix.directory, provider=constants.VIX_SERVICEPROVIDER_VMWARE_PLAYER) as client:
         for call in (("VixVM_GetNumRootSnapshots", vm), ("VixVM_CreateSnapshot", vm, "x", None, 0, []), ("VixVM_Pause", vm, 0, [])):
-            assert client.code(*call) == facts.VIX_E_NOT_SUPPORTED
+            assert client.code(*call) == constants.VIX_E_NOT_SUPPORTED
         client.items("VixVM_PowerOn", vm, 0, [])

@@ -20,11 +20,12 @@ import tools_guest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openvix import facts, wire
-from openvix.failure import Failure
+from openvix import wire
 from openvix.guest.rights import Account
 from openvix.qemu import channel as channels
 from openvix.qemu.channel import LARGEST, Broken, Channel
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 LAB = Account("lab", True, "/root")
 FILE, LINK, DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFLNK | 0o777, stat.S_IFDIR | 0o755
@@ -343,8 +344,8 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path, outside, form):
     name = os.fsencode(form.format(outside=outside))
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, name, FILE, 4, 0, 0], open=[4, FILE], read=[b"evil"]) as channel:
         told = tools_guest.Told(channel)
-        assert code(told.copy_out, LAB, "/tree", str(tmp_path / "tree")) == facts.VIX_E_FILE_ERROR
-        assert code(told.list_directory, LAB, "/tree") == facts.VIX_E_FILE_ERROR
+        assert code(told.copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
+        assert code(told.list_directory, LAB, "/tree") == constants.VIX_E_FILE_ERROR
     assert (outside / "secret").read_text() == "host"
     assert os.listdir(outside) == ["secret"]
     assert not (tmp_path / "tree").exists()
@@ -372,7 +373,7 @@ def test_a_link_of_the_guest_is_never_followed_on_the_host(tmp_path, outside):
 
 def test_a_tree_without_an_end_is_refused(tmp_path):
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, b"d", DIRECTORY, 0, 0, 0]) as channel:
-        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == facts.VIX_E_FILE_NAME_TOO_LONG
+        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_NAME_TOO_LONG
 
 
 def named(first, name, kind=FILE):
@@ -398,14 +399,14 @@ def test_a_directory_without_an_end_is_refused_before_it_takes_much_memory(said)
         return said(*values) if callable(said) else said
 
     with lying(list=answer) as channel:
-        assert code(tools_guest.Told(channel).list_directory, LAB, "/") == facts.VIX_E_FILE_ERROR
+        assert code(tools_guest.Told(channel).list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
     assert len(asked) <= 26
 
 
 def test_directories_in_one_another_are_refused_when_their_names_together_take_too_much(tmp_path, monkeypatch):
     monkeypatch.setattr("openvix.qemu.operations.NAMES", 5_000_000)
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=lambda account, base, rest, cookie: [0, *named(0, b"%05d", DIRECTORY)]) as channel:
-        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == facts.VIX_E_FILE_ERROR
+        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
     assert (tmp_path / "tree/00000/00000/00000").is_dir()
     assert not (tmp_path / "tree/00000/00000/00000/00000/00000").exists()
 
@@ -428,56 +429,56 @@ def test_a_file_is_never_longer_than_was_asked_for(tmp_path, monkeypatch):
         tools_guest.Told(channel).copy_out(LAB, "/file", str(tmp_path / "file"))
     assert (tmp_path / "file").stat().st_size == 1 << 20
     with lying(stat=[FILE, 0, 0, 0, 1], open=[0, FILE], read=lambda file, offset, size: [b"x" * (size + 1)]) as channel:
-        assert code(tools_guest.Told(channel).copy_out, LAB, "/file", str(tmp_path / "file")) == facts.VIX_E_FILE_ERROR
+        assert code(tools_guest.Told(channel).copy_out, LAB, "/file", str(tmp_path / "file")) == constants.VIX_E_FILE_ERROR
 
 
 def test_a_temporary_file_is_where_it_has_to_be():
     with lying(tempfile=[b"/etc/passwd"]) as channel:
-        assert code(tools_guest.Told(channel).create_temp_file, LAB) == facts.VIX_E_FILE_ERROR
+        assert code(tools_guest.Told(channel).create_temp_file, LAB) == constants.VIX_E_FILE_ERROR
 
 
 def test_a_removal_that_never_ends_is_given_up(monkeypatch):
     monkeypatch.setattr("openvix.qemu.operations.CLEAR_SECONDS", 0.2)
     with lying(clear=[0]) as channel:
-        assert code(tools_guest.Told(channel).delete_directory, LAB, "/tree") == facts.VIX_E_OBJECT_IS_BUSY
+        assert code(tools_guest.Told(channel).delete_directory, LAB, "/tree") == constants.VIX_E_OBJECT_IS_BUSY
 
 
 @pytest.mark.parametrize("mode", [-1, 1 << 16, 1 << 40, -(1 << 63)])
 def test_a_mode_that_no_file_can_have_is_told_and_nothing_is_copied(tmp_path, mode):
     with lying(stat=[mode, 0, 0, 0, 1], list=[0, b"x", mode, 0, 0, 0]) as channel:
         told = tools_guest.Told(channel)
-        assert code(told.file_info, LAB, "/x") == facts.VIX_E_FILE_ERROR
-        assert code(told.list_directory, LAB, "/") == facts.VIX_E_FILE_ERROR
-        assert code(told.copy_out, LAB, "/x", str(tmp_path / "x")) == facts.VIX_E_FILE_ERROR
-        assert code(told.run_program, LAB, "/x", None, wait=True) == facts.VIX_E_FILE_NOT_FOUND
+        assert code(told.file_info, LAB, "/x") == constants.VIX_E_FILE_ERROR
+        assert code(told.list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
+        assert code(told.copy_out, LAB, "/x", str(tmp_path / "x")) == constants.VIX_E_FILE_ERROR
+        assert code(told.run_program, LAB, "/x", None, wait=True) == constants.VIX_E_FILE_NOT_FOUND
         assert (told.file_exists(LAB, "/x"), told.directory_exists(LAB, "/x")) == (False, False)
     assert not (tmp_path / "x").exists()
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, b"x", mode, 0, 0, 0]) as channel:
-        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == facts.VIX_E_FILE_ERROR
+        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
     assert not (tmp_path / "tree").exists()
 
 
 def test_a_size_that_no_file_can_have_is_told():
     with lying(stat=[FILE, -1, 0, 0, 1], list=[0, b"x", FILE, -1, 0, 0]) as channel:
         told = tools_guest.Told(channel)
-        assert code(told.file_info, LAB, "/x") == facts.VIX_E_FILE_ERROR
-        assert code(told.list_directory, LAB, "/") == facts.VIX_E_FILE_ERROR
+        assert code(told.file_info, LAB, "/x") == constants.VIX_E_FILE_ERROR
+        assert code(told.list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
 
 
 @pytest.mark.parametrize("pid", [-1, 0, 1 << 31])
 def test_a_number_that_no_process_can_have_is_told(pid):
     with lying(stat=[FILE, 0, 0, 0, 1], run=[pid], ended=[0, 0], processes=[pid, b"root", b"init", b"", 0]) as channel:
         told = tools_guest.Told(channel)
-        assert code(told.run_program, LAB, "/x", None, wait=True) == facts.VIX_E_PROGRAM_NOT_STARTED
-        assert code(told.processes) == facts.VIX_E_FILE_ERROR
+        assert code(told.run_program, LAB, "/x", None, wait=True) == constants.VIX_E_PROGRAM_NOT_STARTED
+        assert code(told.processes) == constants.VIX_E_FILE_ERROR
 
 
 @pytest.mark.parametrize("ended", [-1, 256, 1 << 40])
 def test_a_code_that_no_program_can_end_with_is_told(ended):
     with lying(stat=[FILE, 0, 0, 0, 1], run=[7], ended=[0, ended]) as channel:
-        assert code(tools_guest.Told(channel).run_program, LAB, "/x", None, wait=True) == facts.VIX_E_FILE_ERROR
+        assert code(tools_guest.Told(channel).run_program, LAB, "/x", None, wait=True) == constants.VIX_E_FILE_ERROR
 
 
 def test_a_lie_is_told_as_tools_that_do_not_run():
     with lying(stat=[b"x"]) as channel:
-        assert code(tools_guest.Told(channel).file_info, LAB, "/x") == facts.VIX_E_TOOLS_NOT_RUNNING
+        assert code(tools_guest.Told(channel).file_info, LAB, "/x") == constants.VIX_E_TOOLS_NOT_RUNNING

@@ -40,8 +40,9 @@ from test_guest_files import (  # noqa: F401
     test_renaming_that_cannot_be,
 )
 
-from openvix import facts, struck
+from openvix import struck
 from openvix.qemu.channel import Channel
+from openvix.vix import constants
 
 pytestmark = tools_guest.needs_root
 
@@ -82,7 +83,7 @@ def test_an_account_writes_where_the_guest_lets_it(guest, ann, disk, tmp_path): 
         code(guest.rename, ann, "/etc/motd", "/tmp/motd"),
         code(guest.rename, ann, "/home/ann/other", "/etc/other"),
     ]
-    assert set(refused) == {facts.VIX_E_FILE_ACCESS_ERROR}
+    assert set(refused) == {constants.VIX_E_FILE_ACCESS_ERROR}
     assert (disk / "etc/motd").read_text() == "Welcome"
     # What cannot be removed itself is not emptied either.
     assert sorted(os.listdir(disk / "home/ann")) == ["a", "new", "other"]
@@ -107,7 +108,7 @@ def test_a_tree_goes_in_and_comes_back_with_its_modes_and_links(guest, ann, tmp_
         }
 
     assert seen(back) == seen(source)
-    assert code(guest.copy_in, ann, str(source), "/home/ann/tree") == facts.VIX_E_FILE_ACCESS_ERROR
+    assert code(guest.copy_in, ann, str(source), "/home/ann/tree") == constants.VIX_E_FILE_ACCESS_ERROR
 
 
 def test_a_file_that_has_no_size_is_read_and_one_that_grows_is_not_read_for_ever(guest, lab, tmp_path):  # noqa: F811
@@ -122,7 +123,7 @@ def test_a_fault_cuts_a_copy_and_fills_a_disk(guest, lab, disk, tmp_path):  # no
         guest.copy_in(lab, str(tmp_path / "big"), "/opt/cut")
     assert (disk / "opt/cut").stat().st_size == 1_500_000
     with struck.by(room=1_500_000):
-        assert code(guest.copy_in, lab, str(tmp_path / "big"), "/opt/full") == facts.VIX_E_DISK_FULL
+        assert code(guest.copy_in, lab, str(tmp_path / "big"), "/opt/full") == constants.VIX_E_DISK_FULL
     paces = []
     with struck.paced(paces.append):
         guest.copy_in(lab, str(tmp_path / "big"), "/opt/paced")
@@ -133,9 +134,9 @@ def test_a_fault_cuts_a_copy_and_fills_a_disk(guest, lab, disk, tmp_path):  # no
 def test_a_disk_that_is_full_has_its_code(guest, lab, tmp_path):  # noqa: F811
     guest.run_program(lab, "/bin/mount", "-t tmpfs -o size=1m none /opt", wait=True)
     (tmp_path / "big").write_bytes(b"x" * 3_000_000)
-    assert code(guest.copy_in, lab, str(tmp_path / "big"), "/opt/big") == facts.VIX_E_DISK_FULL
+    assert code(guest.copy_in, lab, str(tmp_path / "big"), "/opt/big") == constants.VIX_E_DISK_FULL
     guest.run_program(lab, "/bin/mount", "-o remount,ro /opt", wait=True)
-    assert code(guest.delete_file, lab, "/opt/big") == facts.VIX_E_FILE_ERROR
+    assert code(guest.delete_file, lab, "/opt/big") == constants.VIX_E_FILE_ERROR
 
 
 def test_an_account_that_is_gone_has_no_rights(guest, ann, disk):  # noqa: F811
@@ -144,7 +145,7 @@ def test_an_account_that_is_gone_has_no_rights(guest, ann, disk):  # noqa: F811
         options = {"wait": True} if call[0] == guest.run_program else {}
         with pytest.raises(Exception) as caught:  # noqa: PT011
             call[0](*call[1:], **options)
-        assert caught.value.code == facts.VIX_E_GUEST_USER_PERMISSIONS
+        assert caught.value.code == constants.VIX_E_GUEST_USER_PERMISSIONS
 
 
 def test_a_copied_file_keeps_the_mode_that_it_has(guest, lab, disk, tmp_path):  # noqa: F811

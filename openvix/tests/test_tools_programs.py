@@ -37,10 +37,10 @@ from test_guest_system import (  # noqa: F401
 )
 from waiting import eventually
 
-from openvix import facts
-from openvix.failure import Failure
 from openvix.guest.processes import Process
 from openvix.qemu.channel import Channel
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 pytestmark = tools_guest.needs_root
 
@@ -61,14 +61,14 @@ def guest(disk):
 
 def test_a_login_that_cannot_even_be_sent_is_a_wrong_one(guest):
     for name, password in (("lab", "lab\0"), ("lab\0", "lab"), ("lab", "x" * 5_000_000), ("l" * 300, "lab")):
-        assert code(guest.login, name, password) == facts.VIX_E_GUEST_USER_PERMISSIONS
+        assert code(guest.login, name, password) == constants.VIX_E_GUEST_USER_PERMISSIONS
 
 
 def test_only_what_the_account_may_execute_is_run(guest, lab, ann, disk):  # noqa: F811
     (disk / "opt/mine").write_text(PROGRAM)
     (disk / "opt/mine").chmod(0o700)
     assert guest.run_program(lab, "/opt/mine", None, wait=True)[2] == 0
-    assert code(guest.run_program, ann, "/opt/mine", None, wait=True) == facts.VIX_E_GUEST_USER_PERMISSIONS
+    assert code(guest.run_program, ann, "/opt/mine", None, wait=True) == constants.VIX_E_GUEST_USER_PERMISSIONS
 
 
 def test_programs_see_the_variables_of_the_machine(guest, ann, disk):  # noqa: F811
@@ -81,17 +81,17 @@ def test_programs_see_the_variables_of_the_machine(guest, ann, disk):  # noqa: F
 def test_only_an_administrator_kills_another_s_process(guest, lab, ann):  # noqa: F811
     mine, _, _ = guest.run_program(ann, "/bin/sleep", "60", wait=False)
     hers, _, _ = guest.run_program(lab, "/bin/sleep", "60", wait=False)
-    assert code(guest.kill, ann, hers) == facts.VIX_E_GUEST_USER_PERMISSIONS
+    assert code(guest.kill, ann, hers) == constants.VIX_E_GUEST_USER_PERMISSIONS
     guest.kill(ann, mine)
     guest.kill(lab, hers)
     assert not {mine, hers} & {process.pid for process in guest.processes()}
-    assert code(guest.kill, ann, mine) == facts.VIX_E_NO_SUCH_PROCESS
+    assert code(guest.kill, ann, mine) == constants.VIX_E_NO_SUCH_PROCESS
     for pid in (0, -1, 2**40, 2**64 - 1):
-        assert code(guest.kill, lab, pid) == facts.VIX_E_NO_SUCH_PROCESS
+        assert code(guest.kill, lab, pid) == constants.VIX_E_NO_SUCH_PROCESS
     agent = next(process.pid for process in guest.processes() if process.name == "openvix-tools")
     for account in (lab, ann):
-        assert code(guest.kill, account, 1) == facts.VIX_E_GUEST_USER_PERMISSIONS
-        assert code(guest.kill, account, agent) == facts.VIX_E_GUEST_USER_PERMISSIONS
+        assert code(guest.kill, account, 1) == constants.VIX_E_GUEST_USER_PERMISSIONS
+        assert code(guest.kill, account, agent) == constants.VIX_E_GUEST_USER_PERMISSIONS
     assert [process.name for process in guest.processes()] == ["sh", "openvix-tools"]
 
 
@@ -126,7 +126,7 @@ def test_a_machine_that_ends_meanwhile_ends_the_wait(disk):
         class Machine(tools_guest.Told):
             def channel(self):
                 if channel.is_closed:
-                    raise Failure(facts.VIX_E_VM_NOT_RUNNING)
+                    raise Failure(constants.VIX_E_VM_NOT_RUNNING)
                 return channel
 
         guest, seen = Machine(channel), []
@@ -143,10 +143,10 @@ def test_a_machine_that_ends_meanwhile_ends_the_wait(disk):
         eventually(lambda: [process for process in guest.processes() if process.name == "sleep"])
         channel.close()
         thread.join(60)
-    assert seen == [facts.VIX_E_VM_NOT_RUNNING]
+    assert seen == [constants.VIX_E_VM_NOT_RUNNING]
 
 
 def test_a_connection_that_has_ended_is_told_as_tools_that_do_not_run(guest, ann):  # noqa: F811
     guest.channel().close()
-    assert code(guest.file_exists, ann, "/etc/passwd") == facts.VIX_E_TOOLS_NOT_RUNNING
-    assert code(guest.run_program, ann, "/bin/true", None, wait=True) == facts.VIX_E_TOOLS_NOT_RUNNING
+    assert code(guest.file_exists, ann, "/etc/passwd") == constants.VIX_E_TOOLS_NOT_RUNNING
+    assert code(guest.run_program, ann, "/bin/true", None, wait=True) == constants.VIX_E_TOOLS_NOT_RUNNING

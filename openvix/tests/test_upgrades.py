@@ -10,10 +10,15 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import facts, vmx, wire
+from openvix import vmx, wire
+from openvix.vix import constants
 
 ON = "powered_on"
-MOUNT, UPGRADE, AT_ONCE = facts.VIX_INSTALLTOOLS_MOUNT_TOOLS_INSTALLER, facts.VIX_INSTALLTOOLS_AUTO_UPGRADE, facts.VIX_INSTALLTOOLS_RETURN_IMMEDIATELY
+MOUNT, UPGRADE, AT_ONCE = (
+    constants.VIX_INSTALLTOOLS_MOUNT_TOOLS_INSTALLER,
+    constants.VIX_INSTALLTOOLS_AUTO_UPGRADE,
+    constants.VIX_INSTALLTOOLS_RETURN_IMMEDIATELY,
+)
 
 
 @pytest.fixture
@@ -29,11 +34,11 @@ def client(openvix):
         ({"power": ON}, UPGRADE, 0),
         ({"power": ON, "tools": "not_installed"}, MOUNT | AT_ONCE, 0),
         ({"power": ON, "tools": "outdated"}, UPGRADE, 0),
-        ({}, MOUNT, facts.VIX_E_VM_NOT_RUNNING),
-        ({"power": ON, "tools": "not_installed", "tools_image": False}, MOUNT, facts.VIX_E_TOOLS_INSTALL_NO_IMAGE),
-        ({"power": ON, "tools": "not_installed"}, UPGRADE, facts.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY),
-        ({"power": ON, "tools": "outdated", "boot_seconds": 60}, UPGRADE, facts.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY),
-        ({"power": ON}, 4, facts.VIX_E_INVALID_ARG),
+        ({}, MOUNT, constants.VIX_E_VM_NOT_RUNNING),
+        ({"power": ON, "tools": "not_installed", "tools_image": False}, MOUNT, constants.VIX_E_TOOLS_INSTALL_NO_IMAGE),
+        ({"power": ON, "tools": "not_installed"}, UPGRADE, constants.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY),
+        ({"power": ON, "tools": "outdated", "boot_seconds": 60}, UPGRADE, constants.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY),
+        ({"power": ON}, 4, constants.VIX_E_INVALID_ARG),
     ],
 )
 def test_installing_tools_depends_on_the_guest(openvix, client, settings, options, code):
@@ -43,7 +48,7 @@ def test_installing_tools_depends_on_the_guest(openvix, client, settings, option
 def test_an_upgrade_restarts_the_guest_and_is_kept(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="outdated", processes=[{"name": "sshd"}])
     client.log_in(vm)
-    client.items("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
+    client.items("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
     client.items("VixVM_InstallTools", vm, UPGRADE, None)
     client.items("VixVM_WaitForToolsInGuest", vm, 10)
     names = [item[1] for item in client.items("VixVM_ListProcessesInGuest", vm, 0)]
@@ -63,7 +68,7 @@ def mounted(openvix, client, vm):
 def test_a_mounted_installer_is_waited_for_until_somebody_has_used_it(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="not_installed")
     job = mounted(openvix, client, vm)
-    assert client.code("VixVM_InstallTools", vm, MOUNT, None) == facts.VIX_E_TOOLS_INSTALL_IN_PROGRESS
+    assert client.code("VixVM_InstallTools", vm, MOUNT, None) == constants.VIX_E_TOOLS_INSTALL_IN_PROGRESS
     openvix.change_vm(vm, tools="installed")
     assert client.connection.wait(job)[0] == 0
     client.items("VixVM_WaitForToolsInGuest", vm, 10)
@@ -73,7 +78,7 @@ def test_an_installation_ends_with_the_vm(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="not_installed")
     job = mounted(openvix, client, vm)
     client.items("VixVM_PowerOff", vm, 0)
-    assert client.connection.wait(job)[0] == facts.VIX_E_TOOLS_INSTALL_CANCELLED
+    assert client.connection.wait(job)[0] == constants.VIX_E_TOOLS_INSTALL_CANCELLED
 
 
 def test_an_installation_that_nobody_waits_for_any_more_is_over(openvix):
@@ -103,13 +108,13 @@ def test_the_hardware_becomes_that_of_the_product(openvix, client, had, has):
     vm = openvix.add_vm("web", hardware=had)
     assert client.code("VixVM_UpgradeVirtualHardware", vm, 0) == 0
     assert hardware(vm) == has
-    assert client.code("VixVM_UpgradeVirtualHardware", vm, 1) == facts.VIX_E_INVALID_ARG
+    assert client.code("VixVM_UpgradeVirtualHardware", vm, 1) == constants.VIX_E_INVALID_ARG
 
 
 @pytest.mark.parametrize("state", [ON, "suspended", "paused"])
 def test_the_hardware_is_upgraded_only_while_the_vm_is_off(openvix, client, state):
     vm = openvix.add_vm("web", hardware=10, power=state)
-    assert client.code("VixVM_UpgradeVirtualHardware", vm, 0) == facts.VIX_E_VM_IS_RUNNING
+    assert client.code("VixVM_UpgradeVirtualHardware", vm, 0) == constants.VIX_E_VM_IS_RUNNING
     assert hardware(vm) == "10"
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import facts, vmx
+from openvix import vmx
+from openvix.vix import constants
 
-GUEST, CONFIG, ENVIRONMENT = facts.VIX_VM_GUEST_VARIABLE, facts.VIX_VM_CONFIG_RUNTIME_ONLY, facts.VIX_GUEST_ENVIRONMENT_VARIABLE
+GUEST, CONFIG, ENVIRONMENT = constants.VIX_VM_GUEST_VARIABLE, constants.VIX_VM_CONFIG_RUNTIME_ONLY, constants.VIX_GUEST_ENVIRONMENT_VARIABLE
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
-INVALID, IS_OFF = facts.VIX_E_INVALID_ARG, facts.VIX_E_VM_NOT_RUNNING
+INVALID, IS_OFF = constants.VIX_E_INVALID_ARG, constants.VIX_E_VM_NOT_RUNNING
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def client(openvix):
 
 def read(client, vm, kind, name):
     [[key, value]] = client.items("VixVM_ReadVariable", vm, kind, name, 0)
-    assert key == facts.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING
+    assert key == constants.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING
     return value
 
 
@@ -105,7 +106,7 @@ def test_the_address_of_the_guest_is_what_the_world_declares(openvix, client):
 
 def test_the_environment_is_that_of_the_login_and_reaches_programs(openvix, client):
     vm = openvix.add_vm("web", power=ON)
-    assert client.code("VixVM_ReadVariable", vm, ENVIRONMENT, "HOME", 0) == facts.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
+    assert client.code("VixVM_ReadVariable", vm, ENVIRONMENT, "HOME", 0) == constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
     client.log_in(vm)
     assert (read(client, vm, ENVIRONMENT, "HOME"), read(client, vm, ENVIRONMENT, "COLOUR")) == ("/home/lab", "")
     assert write(client, vm, ENVIRONMENT, "COLOUR", "deep blue") == 0
@@ -119,5 +120,5 @@ def test_the_environment_is_that_of_the_login_and_reaches_programs(openvix, clie
 def test_only_an_administrator_writes_the_environment(openvix, client):
     vm = openvix.add_vm("web", power=ON, accounts=[{"name": "user", "password": "x"}])
     client.log_in(vm, "user", "x")
-    assert write(client, vm, ENVIRONMENT, "A", "b") == facts.VIX_E_GUEST_USER_PERMISSIONS
+    assert write(client, vm, ENVIRONMENT, "A", "b") == constants.VIX_E_GUEST_USER_PERMISSIONS
     assert read(client, vm, ENVIRONMENT, "A") == ""

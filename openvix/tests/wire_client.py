@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openvix import control, facts, place
+from openvix import control, place
+from openvix.vix import constants
 
 # For an answer: only a fault takes longer.
 SECONDS = 200
@@ -18,14 +19,19 @@ class Client:
     """One connection with a host; code() and items() call a function of vix.h by name and wait for it."""
 
     def __init__(
-        self, directory: Path, ledger: str = "", provider: int = facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, options: int = 0, at: tuple = (None, None, None)
+        self,
+        directory: Path,
+        ledger: str = "",
+        provider: int = constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION,
+        options: int = 0,
+        at: tuple = (None, None, None),
     ):
         """Connect; at: name of the host, user and password."""
         host, user, password = at
         socket = place.dial(directory)
         socket.settimeout(SECONDS)
         self.connection = control.Connection(socket, ledger)
-        connected = self.items("VixHost_Connect", facts.VIX_API_VERSION, provider, host, 0, user, password, options, [])
+        connected = self.items("VixHost_Connect", constants.VIX_API_VERSION, provider, host, 0, user, password, options, [])
         self.host = connected[0][1]
 
     def __enter__(self) -> Client:
@@ -50,21 +56,21 @@ class Client:
         return value
 
     def get(self, vm: str, key: int):
-        [[_, value]] = self.items("Vix_GetProperties", facts.VIX_HANDLETYPE_VM, vm, [key])
+        [[_, value]] = self.items("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, vm, [key])
         return value
 
     def power(self, vm: str) -> int:
-        return self.get(vm, facts.VIX_PROPERTY_VM_POWER_STATE)
+        return self.get(vm, constants.VIX_PROPERTY_VM_POWER_STATE)
 
     def log_in(self, vm: str, name: str = "lab", password: str = "lab"):
         self.items("VixVM_LoginInGuest", vm, name, password, 0)
 
     def is_logged_in(self, vm: str) -> bool:
-        return self.code("VixVM_ListProcessesInGuest", vm, 0) != facts.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
+        return self.code("VixVM_ListProcessesInGuest", vm, 0) != constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
 
     def take(self, vm: str, name: str = "one", memory: bool = False) -> str:
         """Take a snapshot and return its reference."""
-        return self.one("VixVM_CreateSnapshot", vm, name, None, facts.VIX_SNAPSHOT_INCLUDE_MEMORY if memory else 0, [])
+        return self.one("VixVM_CreateSnapshot", vm, name, None, constants.VIX_SNAPSHOT_INCLUDE_MEMORY if memory else 0, [])
 
     def revert(self, vm: str, snapshot: str, options: int = 0) -> int:
         return self.code("VixVM_RevertToSnapshot", vm, snapshot, options, [])

@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from openvix import __version__, adoption, control, facts, install, place, worldfile
+from openvix import __version__, adoption, control, install, place, worldfile
+from openvix.vix import constants
 from openvix.worldfile import Mistake
 
 COLUMNS = ("name", "power", "tools", "snapshots", "vmx")
@@ -352,9 +353,9 @@ def call_line(call: dict) -> str:
 
 
 # Names of vix.h for the errors; the last of a number is the one that is told.
-ERRORS = {value: name for name, value in vars(facts).items() if name.startswith("VIX_E_")} | {0: "VIX_OK"}
+ERRORS = {value: name for name, value in vars(constants).items() if name.startswith("VIX_E_")} | {0: "VIX_OK"}
 BITS = ("junk", "extra_power_bits")
-KINDS = {value: name.removeprefix("VIX_HANDLETYPE_").lower() for name, value in vars(facts).items() if name.startswith("VIX_HANDLETYPE_")}
+KINDS = {value: name.removeprefix("VIX_HANDLETYPE_").lower() for name, value in vars(constants).items() if name.startswith("VIX_HANDLETYPE_")}
 
 
 def handles(said):

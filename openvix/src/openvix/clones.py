@@ -12,9 +12,10 @@ import os
 import re
 from pathlib import Path
 
-from openvix import facts, machine, making, snapshots, vmsd, vmx
-from openvix.failure import Failure
+from openvix import machine, making, snapshots, vmsd, vmx
 from openvix.machine import OFF, SUSPENDED, Machine
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 # What a new VM gets anew.
 OWN_KEYS = re.compile(r"uuid\.|ethernet\d+\.generatedAddress", re.IGNORECASE)
@@ -30,9 +31,9 @@ def clone(world, vm: Machine, call, uid: int | None, linked: bool, target: str) 
     with vm.operation():
         must_be_off = uid is None if linked else vm.power != SUSPENDED
         if (linked and vm.power == SUSPENDED) or (must_be_off and vm.power != OFF):
-            raise Failure(facts.VIX_E_VM_IS_RUNNING)
+            raise Failure(constants.VIX_E_VM_IS_RUNNING)
         if uid is not None and vm.state["snapshots"][str(snapshots.find(vm, uid).uid)]["power"] != OFF:
-            raise Failure(facts.VIX_E_VM_IS_RUNNING)
+            raise Failure(constants.VIX_E_VM_IS_RUNNING)
         vm.require_unlocked()
         path = Path(os.path.realpath(os.path.dirname(target)), os.path.basename(target))
         takes = linked and uid is None
@@ -56,11 +57,11 @@ def begun(world, path: Path, base: Machine | None):
     base: of which the block takes a snapshot first.
     """
     if any(os.path.lexists(each) for each in places(path)):
-        raise Failure(facts.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
+        raise Failure(constants.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
     missing = [str(folder) for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     uid = base.tree.last + 1 if base else 0
     if not world.inventory.begin_making(str(path), missing, (base.path, uid) if base else None):
-        raise Failure(facts.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
+        raise Failure(constants.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
     whole = False
     try:
         (beside(path) / "openvix" / "disks").mkdir(mode=0o700, parents=True)
@@ -157,7 +158,7 @@ def require_base(vm: Machine):
     """Raise unless the disk that a linked clone is based on is there, and the snapshot that froze it."""
     base = vm.state.get("base")
     if base and not is_whole(Path(base["vmx"]), base["uid"]):
-        raise Failure(facts.VIX_E_DISK_OPENPARENT, f"opening the disk of {base['vmx']}")
+        raise Failure(constants.VIX_E_DISK_OPENPARENT, f"opening the disk of {base['vmx']}")
 
 
 def is_whole(path: Path, uid: int) -> bool:

@@ -13,10 +13,11 @@ import signal
 import time
 from pathlib import Path
 
-from openvix import facts, place, wire, worldfile
+from openvix import place, wire, worldfile
 from openvix.clock import SteppedClock
-from openvix.failure import Failure
 from openvix.machines import Asleep
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 # How long a daemon may take to answer for the first time.
 START_SECONDS = 30.0
@@ -28,18 +29,18 @@ def answer(client, number: int, function: str, arguments: list):
     """Answer a control call of a client of the daemon."""
     if function not in TABLE or len(arguments) != 1 or not isinstance(arguments[0], str):
         raise wire.Breach(f"no such control call: {function}")
-    error, result = facts.VIX_OK, None
+    error, result = constants.VIX_OK, None
     try:
         result = TABLE[function](client.world, json.loads(arguments[0]))
     except worldfile.Mistake as mistake:
-        error, result = facts.VIX_E_INVALID_ARG, str(mistake)
+        error, result = constants.VIX_E_INVALID_ARG, str(mistake)
     except Failure as failure:
         error, result = failure.code, str(failure)
     except OSError as failure:
-        error, result = facts.VIX_E_FILE_ERROR, str(failure)
+        error, result = constants.VIX_E_FILE_ERROR, str(failure)
     except json.JSONDecodeError:
         raise wire.Breach(f"{function} without JSON") from None
-    client.send(number, wire.DONE, error, [[facts.VIX_PROPERTY_NONE, json.dumps(result)]], "")
+    client.send(number, wire.DONE, error, [[constants.VIX_PROPERTY_NONE, json.dumps(result)]], "")
     if function == "OpenVIX_Stop":
         client.stop()
 
@@ -61,7 +62,7 @@ def _host(vm) -> dict:
 
 
 def _tools(vm) -> str:
-    return {facts.VIX_TOOLSSTATE_RUNNING: "running", facts.VIX_TOOLSSTATE_NOT_INSTALLED: "not_installed"}.get(vm.tools_state(), "unknown")
+    return {constants.VIX_TOOLSSTATE_RUNNING: "running", constants.VIX_TOOLSSTATE_NOT_INSTALLED: "not_installed"}.get(vm.tools_state(), "unknown")
 
 
 def calls(world, said) -> list[dict]:

@@ -11,16 +11,17 @@ import os
 import re
 from pathlib import Path
 
-from openvix import clones, facts, machine
-from openvix.failure import Failure
+from openvix import clones, machine
 from openvix.machine import Machine
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 
 def delete(world, vm: Machine, call, with_disks: bool):
     """Delete a VM that is off or suspended; raises Failure 3007 when it is on, 15 when another program holds it. A daemon that is killed ends it later."""
     with vm.operation():
         if vm.is_on:
-            raise Failure(facts.VIX_E_VM_IS_RUNNING)
+            raise Failure(constants.VIX_E_VM_IS_RUNNING)
         vm.require_unlocked()
         vm.linger(call)
         files = files_of(vm, with_disks)

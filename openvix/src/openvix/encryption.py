@@ -9,8 +9,9 @@ As with VMware's partial encryption, what stands in the .vmx beside these keys c
 
 from __future__ import annotations
 
-from openvix import facts, vmx
-from openvix.failure import Failure
+from openvix import vmx
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 KEY_SAFE = "encryption.keySafe"
 
@@ -33,6 +34,6 @@ def require_password(config: vmx.Settings, password: str | None):
     from openvix import keysafe  # the same
 
     if not password:
-        raise Failure(facts.VIX_E_NEED_KEY)
+        raise Failure(constants.VIX_E_NEED_KEY)
     if not keysafe.opens(config.get(KEY_SAFE), password):
-        raise Failure(facts.VIX_E_CRYPTO_BAD_PASSWORD)
+        raise Failure(constants.VIX_E_CRYPTO_BAD_PASSWORD)

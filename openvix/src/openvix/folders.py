@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from openvix import facts, vmx
-from openvix.failure import Failure
+from openvix import vmx
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 SWITCH, COUNT = "isolation.tools.hgfs.disable", "sharedFolder.maxNum"
 # Where a Linux guest has them.
@@ -27,7 +28,7 @@ class Folder(NamedTuple):
 
     @property
     def flags(self) -> int:
-        return facts.VIX_SHAREDFOLDER_WRITE_ACCESS if self.writable else 0
+        return constants.VIX_SHAREDFOLDER_WRITE_ACCESS if self.writable else 0
 
 
 def of(config: vmx.Settings) -> list[Folder]:
@@ -59,7 +60,7 @@ def at(vm, index: int) -> Folder:
     """Return the folder with this index, or raise VIX_E_INVALID_ARG."""
     found = of(vm.config())
     if not 0 <= index < len(found):
-        raise Failure(facts.VIX_E_INVALID_ARG)
+        raise Failure(constants.VIX_E_INVALID_ARG)
     return found[index]
 
 
@@ -69,7 +70,7 @@ def add(vm, folder: Folder):
 
     def added(folders: list[Folder]) -> list[Folder]:
         if any(each.name == folder.name for each in folders):
-            raise Failure(facts.VIX_E_ALREADY_EXISTS)
+            raise Failure(constants.VIX_E_ALREADY_EXISTS)
         return [*folders, folder]
 
     _change(vm, added)
@@ -88,7 +89,7 @@ def remove(vm, name: str):
 
 def _with(name: str, folders: list[Folder]) -> list[Folder]:
     if all(each.name != name for each in folders):
-        raise Failure(facts.VIX_E_NOT_FOUND)
+        raise Failure(constants.VIX_E_NOT_FOUND)
     return folders
 
 
@@ -111,13 +112,13 @@ def _write(config: vmx.Settings, folders: list[Folder]):
 def _count(config: vmx.Settings) -> int:
     text = config.get(COUNT, "0")
     if not text.isdecimal() or len(text) > 4:
-        raise Failure(facts.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {COUNT}")
+        raise Failure(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {COUNT}")
     return int(text)
 
 
 def _require_directory(path: str):
     if not os.path.isdir(path):
-        raise Failure(facts.VIX_E_NOT_A_DIRECTORY if os.path.exists(path) else facts.VIX_E_FILE_NOT_FOUND)
+        raise Failure(constants.VIX_E_NOT_A_DIRECTORY if os.path.exists(path) else constants.VIX_E_FILE_NOT_FOUND)
 
 
 def _text(value: bool) -> str:

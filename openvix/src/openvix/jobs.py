@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import errno
 
-from openvix import calls, facts, hands, struck, wire
-from openvix.failure import Failure
+from openvix import calls, hands, struck, wire
 from openvix.faults import Fault
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 # What the host's own file system can answer while a VM's files change.
 HOST_ERRORS = {
-    errno.ENOSPC: facts.VIX_E_DISK_FULL,
-    errno.EDQUOT: facts.VIX_E_DISK_FULL,
-    errno.EACCES: facts.VIX_E_FILE_ACCESS_ERROR,
-    errno.EPERM: facts.VIX_E_FILE_ACCESS_ERROR,
-    errno.ENOENT: facts.VIX_E_FILE_NOT_FOUND,
-    errno.ENOMEM: facts.VIX_E_OUT_OF_MEMORY,
+    errno.ENOSPC: constants.VIX_E_DISK_FULL,
+    errno.EDQUOT: constants.VIX_E_DISK_FULL,
+    errno.EACCES: constants.VIX_E_FILE_ACCESS_ERROR,
+    errno.EPERM: constants.VIX_E_FILE_ACCESS_ERROR,
+    errno.ENOENT: constants.VIX_E_FILE_NOT_FOUND,
+    errno.ENOMEM: constants.VIX_E_OUT_OF_MEMORY,
 }
 NO_FAULT = Fault()
 # These take no time.
@@ -54,7 +55,7 @@ class Call:
 
     def progress(self):
         """Tell the callback of a job that it is under way."""
-        self.client.send(self.number, wire.EVENT, facts.VIX_EVENTTYPE_JOB_PROGRESS, [])
+        self.client.send(self.number, wire.EVENT, constants.VIX_EVENTTYPE_JOB_PROGRESS, [])
 
     def is_orphan(self) -> bool:
         """Whether nobody waits for the answer any more."""
@@ -85,20 +86,20 @@ class Call:
             self._end(fault)
             return
         # What is none of the failures below is a bug of ours: it is logged as such, and the client still gets its answer.
-        error, items = facts.VIX_E_FAIL, []
+        error, items = constants.VIX_E_FAIL, []
         try:
             if fault.directive:
-                error = facts.VIX_OK
+                error = constants.VIX_OK
             elif fault.error:
                 error = fault.error
             else:
                 with struck.by(fault.sees, fault.room, fault.cut, fault.step, self.world.die):
                     items = self.answer(self, *self.arguments)
-                error = facts.VIX_OK
+                error = constants.VIX_OK
         except Failure as failure:
             error = failure.code
         except OSError as failure:
-            error = HOST_ERRORS.get(failure.errno, facts.VIX_E_FILE_ERROR)
+            error = HOST_ERRORS.get(failure.errno, constants.VIX_E_FILE_ERROR)
         finally:
             self.record[3] = error
             if fault.after:

@@ -15,18 +15,19 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from openvix import facts, folders, hypervisors, journal, struck, vmsd, vmx, worldfile
+from openvix import folders, hypervisors, journal, struck, vmsd, vmx, worldfile
 from openvix.clock import RealClock, SteppedClock
-from openvix.failure import Failure
 from openvix.guest import disks, trees
 from openvix.hosts import Host
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 POWER_BITS = {
-    OFF: facts.VIX_POWERSTATE_POWERED_OFF,
-    ON: facts.VIX_POWERSTATE_POWERED_ON,
-    SUSPENDED: facts.VIX_POWERSTATE_SUSPENDED,
-    PAUSED: facts.VIX_POWERSTATE_POWERED_ON | facts.VIX_POWERSTATE_PAUSED,
+    OFF: constants.VIX_POWERSTATE_POWERED_OFF,
+    ON: constants.VIX_POWERSTATE_POWERED_ON,
+    SUSPENDED: constants.VIX_POWERSTATE_SUSPENDED,
+    PAUSED: constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_PAUSED,
 }
 # Kept as long as the VM is on (docs/vix-semantics.md, section 21); an operation that lasts does not bring back what they were when it began.
 VARIABLES = ("runtime", "environment")
@@ -85,16 +86,16 @@ class Machine:
     def power_bits(self) -> int:
         """Return the power state as VIX tells it (docs/vix-semantics.md, section 5)."""
         bits = self.doing or POWER_BITS[self.power]
-        if bits == facts.VIX_POWERSTATE_POWERED_ON and self.tools_run():
-            bits |= facts.VIX_POWERSTATE_TOOLS_RUNNING
+        if bits == constants.VIX_POWERSTATE_POWERED_ON and self.tools_run():
+            bits |= constants.VIX_POWERSTATE_TOOLS_RUNNING
         if self.settings["question"]:
-            bits |= facts.VIX_POWERSTATE_BLOCKED_ON_MSG
+            bits |= constants.VIX_POWERSTATE_BLOCKED_ON_MSG
         return bits | self.settings["extra_power_bits"]
 
     def tools_state(self) -> int:
         if self.settings["tools"] == "not_installed":
-            return facts.VIX_TOOLSSTATE_NOT_INSTALLED if self.is_on else facts.VIX_TOOLSSTATE_UNKNOWN
-        return facts.VIX_TOOLSSTATE_RUNNING if self.tools_run() else facts.VIX_TOOLSSTATE_UNKNOWN
+            return constants.VIX_TOOLSSTATE_NOT_INSTALLED if self.is_on else constants.VIX_TOOLSSTATE_UNKNOWN
+        return constants.VIX_TOOLSSTATE_RUNNING if self.tools_run() else constants.VIX_TOOLSSTATE_UNKNOWN
 
     def tools_in(self) -> float | None:
         """Return in how many seconds Tools will run (0 or less: they do), None when they will not."""
@@ -116,13 +117,13 @@ class Machine:
             if stamp != self._config_stamp:
                 self._config, self._config_stamp = vmx.read(Path(self.path).read_bytes()), stamp
         except (OSError, ValueError):
-            raise Failure(facts.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {self.path}") from None
+            raise Failure(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {self.path}") from None
         return self._config
 
     def number(self, key: str, default: int) -> int:
         text = self.config().get(key)
         if text is not None and not text.isdigit():
-            raise Failure(facts.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {key}")
+            raise Failure(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {key}")
         return default if text is None else int(text)
 
     def change_config(self, change: Callable[[vmx.Settings], None]):
@@ -157,12 +158,12 @@ class Machine:
         self.settled()
         # What takes a moment ends what somebody may have seen the end of already.
         if not self.busy.acquire(timeout=MOMENT_SECONDS if self._is_brief else 0):
-            raise Failure(facts.VIX_E_OBJECT_IS_BUSY)
+            raise Failure(constants.VIX_E_OBJECT_IS_BUSY)
         try:
             if self.is_deleted:
-                raise Failure(facts.VIX_E_VM_NOT_FOUND)
+                raise Failure(constants.VIX_E_VM_NOT_FOUND)
             if self.stopping and not hard:
-                raise Failure(facts.VIX_E_OBJECT_IS_BUSY)
+                raise Failure(constants.VIX_E_OBJECT_IS_BUSY)
             yield
         finally:
             self.doing = 0
@@ -194,28 +195,28 @@ class Machine:
 
     def require_on(self):
         if not self.is_on:
-            raise Failure(facts.VIX_E_VM_NOT_RUNNING)
+            raise Failure(constants.VIX_E_VM_NOT_RUNNING)
 
     def require_unlocked(self):
         """Raise unless no other program holds this VM: its lock would lie where ours does while the VM is on."""
         lock = self.folder / f"{self.name}.vmx.lck"
         if self.settings["locked"]:
-            raise Failure(facts.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
+            raise Failure(constants.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
         if not self.is_on and lock.exists() and not (lock.is_dir() and all(_is_ours(path) for path in lock.iterdir())):
-            raise Failure(facts.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
+            raise Failure(constants.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
 
     def require_tools(self):
         """Raise unless the VM is on and Tools run."""
         self.settled()
         self.require_on()
         if not self.tools_run():
-            raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING)
+            raise Failure(constants.VIX_E_TOOLS_NOT_RUNNING)
 
     def require_guest(self):
         """Raise unless guest operations are possible (docs/vix-semantics.md, section 18)."""
         self.require_tools()
         if (self.config().get("guest.commands.enabled") or "TRUE").upper() == "FALSE":
-            raise Failure(facts.VIX_E_GUEST_OPERATIONS_PROHIBITED)
+            raise Failure(constants.VIX_E_GUEST_OPERATIONS_PROHIBITED)
 
     def ran(self) -> float:
         """Return for how many seconds the guest has been running, pauses left out."""
@@ -230,7 +231,7 @@ class Machine:
         """Run the guest; return the number of the disk that then changes."""
         with self._guest_lock:
             if self.closing.is_set():
-                raise Failure(facts.VIX_E_HOST_NOT_CONNECTED)
+                raise Failure(constants.VIX_E_HOST_NOT_CONNECTED)
             return self.guest.start(self.state["disk"], self.config(), resumed=resumed, paused=paused)
 
     def boot_or_off(self, resumed: bool = False):

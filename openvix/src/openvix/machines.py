@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from openvix import facts
 from openvix.hosts import Host
 from openvix.machine import ON, PAUSED, Machine
+from openvix.vix import constants
 
 
 class Asleep(NamedTuple):
@@ -31,8 +31,10 @@ class Asleep(NamedTuple):
 
     def tools_state(self) -> int:
         if not self.is_on:
-            return facts.VIX_TOOLSSTATE_UNKNOWN
-        return {"not_installed": facts.VIX_TOOLSSTATE_NOT_INSTALLED, "never": facts.VIX_TOOLSSTATE_UNKNOWN}.get(self.tools, facts.VIX_TOOLSSTATE_RUNNING)
+            return constants.VIX_TOOLSSTATE_UNKNOWN
+        return {"not_installed": constants.VIX_TOOLSSTATE_NOT_INSTALLED, "never": constants.VIX_TOOLSSTATE_UNKNOWN}.get(
+            self.tools, constants.VIX_TOOLSSTATE_RUNNING
+        )
 
 
 class Machines:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix import facts
+from openvix.vix import constants
 
 TITLES = {
     "workstation": "VMware Workstation",
@@ -71,16 +71,16 @@ IDLE = ("VixHost_RegisterVM", "VixHost_UnregisterVM")
 # The datastore that a product with remote paths keeps its VMs in.
 STORE = "[standard] "
 PROVIDERS = {
-    "workstation": facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION,
-    "fusion": facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION,
-    "player": facts.VIX_SERVICEPROVIDER_VMWARE_PLAYER,
-    "workstation_shared": facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED,
-    "vi_server": facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER,
+    "workstation": constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION,
+    "fusion": constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION,
+    "player": constants.VIX_SERVICEPROVIDER_VMWARE_PLAYER,
+    "workstation_shared": constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED,
+    "vi_server": constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER,
 }
 FEATURES = {
-    "VixVM_AddSharedFolder": facts.VIX_VM_SUPPORT_SHARED_FOLDERS,
-    "VixVM_InstallTools": facts.VIX_VM_SUPPORT_TOOLS_INSTALL,
-    "VixVM_UpgradeVirtualHardware": facts.VIX_VM_SUPPORT_HARDWARE_UPGRADE,
+    "VixVM_AddSharedFolder": constants.VIX_VM_SUPPORT_SHARED_FOLDERS,
+    "VixVM_InstallTools": constants.VIX_VM_SUPPORT_TOOLS_INSTALL,
+    "VixVM_UpgradeVirtualHardware": constants.VIX_VM_SUPPORT_HARDWARE_UPGRADE,
 }
 
 # It is in no header, yet Fusion wants it from this version on (docs/vix-semantics.md, section 2.2).
@@ -102,13 +102,13 @@ class Product(NamedTuple):
     @property
     def provider(self) -> int:
         """Return the provider that a client names: Server 2 is spoken to like vSphere."""
-        older = facts.VIX_SERVICEPROVIDER_VMWARE_SERVER if _number(self.version) < (2, 0) else facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER
+        older = constants.VIX_SERVICEPROVIDER_VMWARE_SERVER if _number(self.version) < (2, 0) else constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER
         return PROVIDERS.get(self.name, older)
 
     @property
     def is_remote(self) -> bool:
         """Return whether its host is named, with a user and a password, and its paths are those of a datastore."""
-        return self.provider in (facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED)
+        return self.provider in (constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED)
 
     @property
     def has_inventory(self) -> bool:
@@ -126,7 +126,7 @@ class Product(NamedTuple):
     @property
     def features(self) -> int:
         """Return the bits of VIX_PROPERTY_VM_SUPPORTED_FEATURES."""
-        bits = 0 if self.keeps_one_snapshot or "VixVM_CreateSnapshot" in self.lacks else facts.VIX_VM_SUPPORT_MULTIPLE_SNAPSHOTS
+        bits = 0 if self.keeps_one_snapshot or "VixVM_CreateSnapshot" in self.lacks else constants.VIX_VM_SUPPORT_MULTIPLE_SNAPSHOTS
         return bits | sum(bit for function, bit in FEATURES.items() if function not in self.lacks)
 
     def said(self, directory: Path, path: str) -> str:
@@ -143,7 +143,9 @@ class Product(NamedTuple):
 def of(name: str, version: str) -> Product:
     """Return a product, with the column of the manual's matrix that is nearest to its version."""
     number = _number(version)
-    columns = {_number(column[len(TITLES[name]) :]): lacks for column, lacks in facts.LACKS.items() if re.fullmatch(rf"{TITLES[name]} \d[\d. and]*", column)}
+    columns = {
+        _number(column[len(TITLES[name]) :]): lacks for column, lacks in constants.LACKS.items() if re.fullmatch(rf"{TITLES[name]} \d[\d. and]*", column)
+    }
     lacks = frozenset(_latest(columns, number)) - (frozenset(IDLE) if name in ("workstation", "player") else frozenset())
     return Product(name, version, lacks, _latest(HARDWARE[name], number))
 

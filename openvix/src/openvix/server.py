@@ -16,10 +16,11 @@ import sys
 import threading
 from pathlib import Path
 
-from openvix import control, facts, place, wire
+from openvix import control, place, wire
 from openvix.hosts import Host
 from openvix.jobs import Call
 from openvix.ledger import NAME
+from openvix.vix import constants
 from openvix.world import World, note
 
 PROTOCOL = 1
@@ -94,11 +95,11 @@ class Client:
             case None:
                 return None
             case [0, "hello", version, int(), str()] if version != PROTOCOL:
-                self.send(0, wire.DONE, facts.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], "")
+                self.send(0, wire.DONE, constants.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], "")
                 return None
             case [0, "hello", _, int(pid), str(ledger)] if not ledger or NAME.fullmatch(ledger):
                 self.pid = pid
-                self.send(0, wire.DONE, facts.VIX_OK, [], "")
+                self.send(0, wire.DONE, constants.VIX_OK, [], "")
                 return ledger
         raise wire.Breach("a connection begins with hello")
 
@@ -116,7 +117,7 @@ class Client:
                 raise wire.Breach("a frame that is no request")
 
     def _disconnect(self, host: str):
-        self.world.calls.append([self.pid, "VixHost_Disconnect", None, facts.VIX_OK])
+        self.world.calls.append([self.pid, "VixHost_Disconnect", None, constants.VIX_OK])
         self.hosts.pop(host, None)
         for path in [path for path, opener in self._opened.items() if opener == host]:
             del self._opened[path]

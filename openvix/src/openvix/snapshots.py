@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import time
 
-from openvix import facts, machine, making, vmsd
-from openvix.failure import Failure
+from openvix import machine, making, vmsd
 from openvix.machine import OFF, ON, PAUSED, SUSPENDED, Machine
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 
 def find(vm: Machine, uid: int) -> vmsd.Snapshot:
     snapshot = vm.tree.find(uid)
     if snapshot is None:
-        raise Failure(facts.VIX_E_SNAPSHOT_NOTFOUND)
+        raise Failure(constants.VIX_E_SNAPSHOT_NOTFOUND)
     return snapshot
 
 
@@ -24,14 +25,14 @@ def child(vm: Machine, uid: int, index: int) -> vmsd.Snapshot:
     """Return the child with this index, of uid 0 the root."""
     children = vm.tree.children(uid)
     if not 0 <= index < len(children):
-        raise Failure(facts.VIX_E_INVALID_ARG)
+        raise Failure(constants.VIX_E_INVALID_ARG)
     return children[index]
 
 
 def named(vm: Machine, name: str | None) -> vmsd.Snapshot:
     """Return the one snapshot with this name, or at this path from a root; raise 13003 when there is none, 13017 when there are several."""
     if not name:
-        raise Failure(facts.VIX_E_INVALID_ARG)
+        raise Failure(constants.VIX_E_INVALID_ARG)
     separators = [each for each in "/\\" if each in name]
     if not separators:
         found = [snapshot for snapshot in vm.tree.snapshots if snapshot.name == name]
@@ -44,9 +45,9 @@ def named(vm: Machine, name: str | None) -> vmsd.Snapshot:
         # The two are never mixed, so no snapshot is meant.
         found = []
     if not found:
-        raise Failure(facts.VIX_E_SNAPSHOT_NOTFOUND)
+        raise Failure(constants.VIX_E_SNAPSHOT_NOTFOUND)
     if len(found) > 1:
-        raise Failure(facts.VIX_E_SNAPSHOT_NONUNIQUE_NAME)
+        raise Failure(constants.VIX_E_SNAPSHOT_NONUNIQUE_NAME)
     return found[0]
 
 
@@ -61,7 +62,7 @@ def create(vm: Machine, call, name: str, description: str, memory: bool, only: b
     with vm.operation():
         vm.require_unlocked()
         if vm.state["captured"]:
-            raise Failure(facts.VIX_E_SNAPSHOT_NOCHANGE)
+            raise Failure(constants.VIX_E_SNAPSHOT_NOCHANGE)
         vm.linger(call, snapshot=True)
         return take(vm, name, description, memory, only)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 
-from openvix import facts, power
-from openvix.failure import Failure
+from openvix import power
 from openvix.machine import OFF, Machine
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 HARDWARE = "virtualHW.version"
 
@@ -25,11 +26,11 @@ def install_tools(vm: Machine, call, upgrade: bool, at_once: bool):
     if vm.settings["tools"] in ("installed", "never"):
         return
     if not vm.settings["tools_image"]:
-        raise Failure(facts.VIX_E_TOOLS_INSTALL_NO_IMAGE)
+        raise Failure(constants.VIX_E_TOOLS_INSTALL_NO_IMAGE)
     if upgrade and not vm.tools_run():
-        raise Failure(facts.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY)
+        raise Failure(constants.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY)
     if not vm.installing.acquire(blocking=False):
-        raise Failure(facts.VIX_E_TOOLS_INSTALL_IN_PROGRESS)
+        raise Failure(constants.VIX_E_TOOLS_INSTALL_IN_PROGRESS)
     # What is heard of before anybody waits ends the waiting as well.
     run = vm.run
     call.progress()
@@ -57,7 +58,7 @@ def _quietly(work, vm: Machine, run: object, is_over):
 def _upgrade(vm: Machine, run: object, is_over):
     vm.clock.sleep_until(vm.clock.now() + vm.settings["operation_seconds"])
     if vm.run is not run:
-        raise Failure(facts.VIX_E_TOOLS_INSTALL_CANCELLED)
+        raise Failure(constants.VIX_E_TOOLS_INSTALL_CANCELLED)
     vm.change_settings({"tools": "installed"})
     power.restart(vm)
 
@@ -66,7 +67,7 @@ def _await_installation(vm: Machine, run: object, is_over):
     with vm.changed:
         while vm.settings["tools"] != "installed":
             if vm.run is not run or is_over():
-                raise Failure(facts.VIX_E_TOOLS_INSTALL_CANCELLED)
+                raise Failure(constants.VIX_E_TOOLS_INSTALL_CANCELLED)
             vm.changed.wait()
 
 
@@ -74,7 +75,7 @@ def upgrade_hardware(vm: Machine, call, newest: int):
     """Raise the version of the virtual hardware to the newest; a VM that has it already stays as it is. Raises Failure 3007 unless the VM is off, 15."""
     with vm.operation():
         if vm.power != OFF:
-            raise Failure(facts.VIX_E_VM_IS_RUNNING)
+            raise Failure(constants.VIX_E_VM_IS_RUNNING)
         vm.require_unlocked()
         if vm.number(HARDWARE, 4) < newest:
             vm.linger(call)

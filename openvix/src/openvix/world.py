@@ -17,9 +17,8 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import clones, deletion, facts, hosts, journal, making, place, snapshots, vmsd, vmx, worldfile
+from openvix import clones, deletion, hosts, journal, making, place, snapshots, vmsd, vmx, worldfile
 from openvix.clock import RealClock, SteppedClock
-from openvix.failure import Failure
 from openvix.faults import Faults
 from openvix.guest import disks, trees
 from openvix.herd import Herd
@@ -28,6 +27,8 @@ from openvix.inventory import Inventory
 from openvix.ledger import Ledgers
 from openvix.machine import OFF, SUSPENDED, Machine, remove_own
 from openvix.machines import Asleep, Machines
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 # How many calls a world remembers.
 CALLS = 100_000
@@ -285,7 +286,7 @@ class World:
     def die(self):
         """End the daemon by SIGKILL, as a fault wants it; the next one knows what was called, and how often each rule has struck."""
         first, records = self.calls.kept()
-        calls = [first, [[*record[:3], facts.VIX_E_HOST_CONNECTION_LOST if record[3] is None else record[3]] for record in records]]
+        calls = [first, [[*record[:3], constants.VIX_E_HOST_CONNECTION_LOST if record[3] is None else record[3]] for record in records]]
         try:
             journal.replace(place.books(self.directory), json.dumps({"calls": calls, "faults": self.faults.books()}).encode())
         finally:

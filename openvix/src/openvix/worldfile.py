@@ -11,7 +11,8 @@ import json
 import re
 from pathlib import Path
 
-from openvix import facts, journal, products
+from openvix import journal, products
+from openvix.vix import constants
 
 KEPT = "world.json"
 
@@ -204,8 +205,8 @@ def _function(value: object, what: str) -> str:
 
 
 def _code(value: object, what: str) -> int:
-    if isinstance(value, str) and value.startswith("VIX_E_") and hasattr(facts, value):
-        return getattr(facts, value)
+    if isinstance(value, str) and value.startswith("VIX_E_") and hasattr(constants, value):
+        return getattr(constants, value)
     if isinstance(value, str):
         raise Mistake(f"{what} must be the name or the number of an error of vix.h, not {value!r}")
     return CODE(value, what)

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from openvix import facts
 from openvix.calls import files, folders, hosts, power, programs, properties, snapshots, tools, variables, vms  # noqa: F401 - they fill the table
 from openvix.calls.properties import HOST_PROPERTIES, SNAPSHOT_PROPERTIES, VM_PROPERTIES  # noqa: F401
 from openvix.calls.table import JOBS, TABLE, Refusal, named, snapshot_of  # noqa: F401
+from openvix.vix import constants
 from openvix.wire import Breach
 
 
@@ -19,13 +19,13 @@ def understand(client, function: str, arguments: list):
     entry = TABLE.get(function)
     first = arguments[0] if arguments and isinstance(arguments[0], str) else ""
     if entry is None:
-        return Refusal(facts.VIX_E_NOT_SUPPORTED), (), world.machines.get(first)
+        return Refusal(constants.VIX_E_NOT_SUPPORTED), (), world.machines.get(first)
     answer, signature = entry
     if signature[0] in "hvp":
         machine = world.machines.get(first.rpartition("#")[0] if signature[0] == "p" else first)
         host = machine.host if machine else client.hosts.get(first, world.local)
         if function in host.plays.lacks:
-            return Refusal(facts.VIX_E_NOT_SUPPORTED), (), machine
+            return Refusal(constants.VIX_E_NOT_SUPPORTED), (), machine
     if len(arguments) != len(signature):
         raise Breach(f"{function} with {len(arguments)} arguments")
     meant = None
@@ -35,7 +35,7 @@ def understand(client, function: str, arguments: list):
             raise Breach(f"{function} with an argument that is no {FORMS[letter].__name__}")
         if letter == "v":
             if value in world.deleted:
-                answer = Refusal(facts.VIX_E_VM_NOT_FOUND)
+                answer = Refusal(constants.VIX_E_VM_NOT_FOUND)
                 letter = "s"
             value = meant = world.machines.get(value)
         elif letter == "p" or (letter == "o" and value is not None):
@@ -45,7 +45,7 @@ def understand(client, function: str, arguments: list):
         elif letter == "h" and value not in client.hosts:
             value = None
         if value is None and letter in "hvp":
-            answer = Refusal(facts.VIX_E_INVALID_HANDLE)
+            answer = Refusal(constants.VIX_E_INVALID_HANDLE)
         understood.append(value)
     if function in NAMES and understood[1]:
         meant = named(world, client.hosts.get(understood[0], world.local), understood[1])

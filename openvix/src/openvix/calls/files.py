@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from openvix import facts, struck
+from openvix import struck
 from openvix.calls.table import account_of, job, require, require_path
+from openvix.vix import constants
 
 
 @job("VixVM_CopyFileFromHostToGuest", "vssil")
@@ -31,22 +32,22 @@ def copy_file_from_guest_to_host(call, machine, guest_path, host_path, options, 
 @job("VixVM_FileExistsInGuest", "vs")
 def file_exists_in_guest(call, machine, path):
     require_path(path)
-    return [[facts.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.guest.file_exists(account_of(call, machine), path))]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.guest.file_exists(account_of(call, machine), path))]]
 
 
 @job("VixVM_DirectoryExistsInGuest", "vs")
 def directory_exists_in_guest(call, machine, path):
     require_path(path)
-    return [[facts.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.guest.directory_exists(account_of(call, machine), path))]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.guest.directory_exists(account_of(call, machine), path))]]
 
 
 def file_properties(info):
     return [
-        facts.VIX_PROPERTY_JOB_RESULT_FILE_SIZE,
+        constants.VIX_PROPERTY_JOB_RESULT_FILE_SIZE,
         info.size,
-        facts.VIX_PROPERTY_JOB_RESULT_FILE_FLAGS,
+        constants.VIX_PROPERTY_JOB_RESULT_FILE_FLAGS,
         info.flags,
-        facts.VIX_PROPERTY_JOB_RESULT_FILE_MOD_TIME,
+        constants.VIX_PROPERTY_JOB_RESULT_FILE_MOD_TIME,
         int(info.modified),
     ]
 
@@ -62,7 +63,7 @@ def list_directory_in_guest(call, machine, path, options):
     require_path(path)
     require(not options)
     found = machine.guest.list_directory(account_of(call, machine), path)
-    return [[facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, info.name, *file_properties(info)] for info in found]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, info.name, *file_properties(info)] for info in found]
 
 
 @job("VixVM_CreateDirectoryInGuest", "vsl")
@@ -99,4 +100,4 @@ def rename_file_in_guest(call, machine, old, new, options, properties):
 @job("VixVM_CreateTempFileInGuest", "vil")
 def create_temp_file_in_guest(call, machine, options, properties):
     require(not options and not properties)
-    return [[facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, machine.guest.create_temp_file(account_of(call, machine))]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, machine.guest.create_temp_file(account_of(call, machine))]]

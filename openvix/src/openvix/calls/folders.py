@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from openvix import facts, folders
+from openvix import folders
 from openvix.calls.table import job, require, require_bits, require_path
+from openvix.vix import constants
 
 
 @job("VixVM_EnableSharedFolders", "vii")
@@ -21,7 +22,7 @@ def enable_shared_folders(call, machine, enabled, options):
 @job("VixVM_GetNumSharedFolders", "v")
 def get_num_shared_folders(call, machine):
     machine.require_tools()
-    return [[facts.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT, len(folders.of(machine.config()))]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT, len(folders.of(machine.config()))]]
 
 
 @job("VixVM_GetSharedFolderState", "vi")
@@ -30,11 +31,11 @@ def get_shared_folder_state(call, machine, index):
     folder = folders.at(machine, index)
     return [
         [
-            facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
+            constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
             folder.name,
-            facts.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_HOST,
+            constants.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_HOST,
             folder.host,
-            facts.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_FLAGS,
+            constants.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_FLAGS,
             folder.flags,
         ]
     ]
@@ -62,7 +63,7 @@ def remove_shared_folder(call, machine, name, flags):
 
 def folder_of(machine, name, host_path, flags):
     """Return the folder that a client describes, of a VM whose folders can be changed now."""
-    require_bits(flags, facts.VIX_SHAREDFOLDER_WRITE_ACCESS)
+    require_bits(flags, constants.VIX_SHAREDFOLDER_WRITE_ACCESS)
     require(name and "/" not in name and name not in (".", ".."))
     require_path(host_path)
     machine.require_tools()

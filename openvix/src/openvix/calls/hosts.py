@@ -8,43 +8,44 @@ from __future__ import annotations
 
 import os
 
-from openvix import facts, hosts, products
+from openvix import hosts, products
 from openvix.calls.table import job, named, require, require_bits
-from openvix.failure import Failure
 from openvix.machine import OFF
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
-HOST_OPTIONS = facts.VIX_HOSTOPTION_VERIFY_SSL_CERT | products.FUSION_OPTION
+HOST_OPTIONS = constants.VIX_HOSTOPTION_VERIFY_SSL_CERT | products.FUSION_OPTION
 
 
 @job("VixHost_Connect", "iisissil")
 def connect(call, api_version, provider, host_name, port, user_name, password, options, properties):
-    require(api_version == facts.VIX_API_VERSION and not properties)
+    require(api_version == constants.VIX_API_VERSION and not properties)
     require_bits(options, HOST_OPTIONS)
     called = called_host(call.world, provider, host_name)
     plays = called.plays
-    if provider != plays.provider and (provider != facts.VIX_SERVICEPROVIDER_DEFAULT or plays.is_remote):
+    if provider != plays.provider and (provider != constants.VIX_SERVICEPROVIDER_DEFAULT or plays.is_remote):
         if provider in REMOTE:
-            raise Failure(facts.VIX_E_NOT_SUPPORTED if host_name else facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
-        raise Failure(MISSING_PROVIDERS.get(provider, facts.VIX_E_WRAPPER_SERVICEPROVIDER_NOT_FOUND))
+            raise Failure(constants.VIX_E_NOT_SUPPORTED if host_name else constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
+        raise Failure(MISSING_PROVIDERS.get(provider, constants.VIX_E_WRAPPER_SERVICEPROVIDER_NOT_FOUND))
     if plays.is_remote:
         if hosts.address(host_name or "") is None:
-            raise Failure(facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
+            raise Failure(constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
         # VMware's library would hang without them.
         if not user_name or password is None or not called.knows(user_name, password):
-            raise Failure(facts.VIX_E_AUTHENTICATION_FAIL)
+            raise Failure(constants.VIX_E_AUTHENTICATION_FAIL)
     elif host_name and plays.name != "server":
-        raise Failure(facts.VIX_E_NOT_FOR_REMOTE_HOST)
+        raise Failure(constants.VIX_E_NOT_FOR_REMOTE_HOST)
     needed = called.settings["needs_host_option"] | plays.wanted_option
     if options & needed != needed:
-        raise Failure(facts.VIX_E_LICENSE)
-    return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, call.client.new_host(called)]]
+        raise Failure(constants.VIX_E_LICENSE)
+    return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, call.client.new_host(called)]]
 
 
-REMOTE = (facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED)
+REMOTE = (constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED)
 MISSING_PROVIDERS = {
-    facts.VIX_SERVICEPROVIDER_VMWARE_SERVER: facts.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED,
-    facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION: facts.VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED,
-    facts.VIX_SERVICEPROVIDER_VMWARE_PLAYER: facts.VIX_E_WRAPPER_PLAYER_NOT_INSTALLED,
+    constants.VIX_SERVICEPROVIDER_VMWARE_SERVER: constants.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED,
+    constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION: constants.VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED,
+    constants.VIX_SERVICEPROVIDER_VMWARE_PLAYER: constants.VIX_E_WRAPPER_PLAYER_NOT_INSTALLED,
 }
 
 
@@ -54,13 +55,13 @@ def called_host(world, provider, name):
         return world.local
     address = hosts.address(name)
     if address is None:
-        raise Failure(facts.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
+        raise Failure(constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
     if address not in world.remote:
-        raise Failure(facts.VIX_E_CANNOT_CONNECT_TO_HOST, f"connecting to {address[0]}")
+        raise Failure(constants.VIX_E_CANNOT_CONNECT_TO_HOST, f"connecting to {address[0]}")
     return world.remote[address]
 
 
-LOCAL = (facts.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, facts.VIX_SERVICEPROVIDER_VMWARE_PLAYER)
+LOCAL = (constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, constants.VIX_SERVICEPROVIDER_VMWARE_PLAYER)
 
 
 @job("VixHost_FindItems", "hili")
@@ -68,14 +69,14 @@ def find_items(call, host, kind, criteria, timeout):
     require(timeout == -1 and not criteria)
     world, place = call.world, call.client.hosts[host]
     machines = [machine for machine in world.machines.values() if machine.host is place]
-    if kind == facts.VIX_FIND_REGISTERED_VMS:
+    if kind == constants.VIX_FIND_REGISTERED_VMS:
         if not place.plays.has_inventory:
-            raise Failure(facts.VIX_E_NOT_SUPPORTED)
+            raise Failure(constants.VIX_E_NOT_SUPPORTED)
         found = [machine for machine in machines if machine.path not in world.inventory.unregistered]
     else:
-        require(kind == facts.VIX_FIND_RUNNING_VMS)
+        require(kind == constants.VIX_FIND_RUNNING_VMS)
         found = [machine for machine in machines if machine.is_on]
-    return [[facts.VIX_PROPERTY_FOUND_ITEM_LOCATION, place.plays.said(place.directory, machine.path)] for machine in found]
+    return [[constants.VIX_PROPERTY_FOUND_ITEM_LOCATION, place.plays.said(place.directory, machine.path)] for machine in found]
 
 
 @job("VixHost_RegisterVM", "hs")
@@ -84,7 +85,7 @@ def register_vm(call, host, path):
     world, place = call.world, call.client.hosts[host]
     machine = named(world, place, path)
     if machine is None and not (not place.plays.is_remote and os.path.isfile(path)):
-        raise Failure(facts.VIX_E_NOT_FOUND)
+        raise Failure(constants.VIX_E_NOT_FOUND)
     if place.plays.has_inventory and machine:
         world.inventory.register(machine.path, True)
     return []
@@ -97,6 +98,6 @@ def unregister_vm(call, host, path):
     machine = named(world, place, path)
     if place.plays.has_inventory and machine:
         if machine.power != OFF:
-            raise Failure(facts.VIX_E_VM_IS_RUNNING)
+            raise Failure(constants.VIX_E_VM_IS_RUNNING)
         world.inventory.register(machine.path, False)
     return []

@@ -6,23 +6,24 @@
 
 from __future__ import annotations
 
-from openvix import facts, power
+from openvix import power
 from openvix.calls.table import job, require, require_bits, require_display
+from openvix.vix import constants
 
 
 @job("VixVM_PowerOn", "vil")
 def power_on(call, machine, options, properties):
-    require_bits(options, facts.VIX_VMPOWEROP_LAUNCH_GUI | facts.VIX_VMPOWEROP_START_VM_PAUSED)
+    require_bits(options, constants.VIX_VMPOWEROP_LAUNCH_GUI | constants.VIX_VMPOWEROP_START_VM_PAUSED)
     require(not properties)
     require_display(call, machine, options)
-    window = bool(options & facts.VIX_VMPOWEROP_LAUNCH_GUI)
-    power.on(machine, call, paused=bool(options & facts.VIX_VMPOWEROP_START_VM_PAUSED), window=window)
+    window = bool(options & constants.VIX_VMPOWEROP_LAUNCH_GUI)
+    power.on(machine, call, paused=bool(options & constants.VIX_VMPOWEROP_START_VM_PAUSED), window=window)
     return []
 
 
 @job("VixVM_PowerOff", "vi")
 def power_off(call, machine, options):
-    require_bits(options, facts.VIX_VMPOWEROP_FROM_GUEST)
+    require_bits(options, constants.VIX_VMPOWEROP_FROM_GUEST)
     if options:
         power.stop_softly(machine, call, reset=False)
     else:
@@ -32,7 +33,7 @@ def power_off(call, machine, options):
 
 @job("VixVM_Reset", "vi")
 def reset(call, machine, options):
-    require_bits(options, facts.VIX_VMPOWEROP_FROM_GUEST)
+    require_bits(options, constants.VIX_VMPOWEROP_FROM_GUEST)
     if options:
         power.stop_softly(machine, call, reset=True)
     else:

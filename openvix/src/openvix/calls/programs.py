@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from openvix import facts
 from openvix.calls.table import account_of, job, require, require_bits
-from openvix.failure import Failure
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 # What the guest can say in one message to the host (docs/vix-semantics.md, section 18), and what it says of a process beside its texts.
 MESSAGE, PROCESS = 65536, 64
@@ -17,19 +17,19 @@ LARGEST_SCRIPT = 60536
 
 @job("VixVM_RunProgramInGuest", "vssil")
 def run_program_in_guest(call, machine, program, arguments, options, properties):
-    require_bits(options, facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | facts.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
+    require_bits(options, constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | constants.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
     require(program and not properties)
-    wait = not options & facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
+    wait = not options & constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
     return ran(machine, wait, machine.guest.run_program, account_of(call, machine), program, arguments)
 
 
 @job("VixVM_RunScriptInGuest", "vssil")
 def run_script_in_guest(call, machine, interpreter, text, options, properties):
-    require_bits(options, facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | facts.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
+    require_bits(options, constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | constants.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
     require(text is not None and not properties)
     if len((interpreter or "").encode()) + len(text.encode()) > LARGEST_SCRIPT:
-        raise Failure(facts.VIX_E_ARGUMENT_TOO_BIG)
-    wait = not options & facts.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
+        raise Failure(constants.VIX_E_ARGUMENT_TOO_BIG)
+    wait = not options & constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
     return ran(machine, wait, machine.guest.run_script, account_of(call, machine), interpreter or None, text)
 
 
@@ -38,14 +38,14 @@ def ran(machine, wait, run, *arguments):
     lived = machine.run
     pid, elapsed, code = run(*arguments, wait=wait)
     if machine.run is not lived:
-        raise Failure(facts.VIX_E_VM_NOT_RUNNING)
+        raise Failure(constants.VIX_E_VM_NOT_RUNNING)
     return [
         [
-            facts.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,
+            constants.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,
             pid,
-            facts.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_ELAPSED_TIME,
+            constants.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_ELAPSED_TIME,
             int(elapsed) if wait else 0,
-            facts.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE,
+            constants.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE,
             code if wait else 0,
         ]
     ]
@@ -63,16 +63,16 @@ def list_processes_in_guest(call, machine, options):
             break
         items.append(
             [
-                facts.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
+                constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
                 process.name,
-                facts.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,
+                constants.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,
                 process.pid,
-                facts.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER,
+                constants.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER,
                 process.owner,
-                *((facts.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND, process.command) if has_commands else ()),
-                facts.VIX_PROPERTY_JOB_RESULT_PROCESS_BEING_DEBUGGED,
+                *((constants.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND, process.command) if has_commands else ()),
+                constants.VIX_PROPERTY_JOB_RESULT_PROCESS_BEING_DEBUGGED,
                 0,
-                facts.VIX_PROPERTY_JOB_RESULT_PROCESS_START_TIME,
+                constants.VIX_PROPERTY_JOB_RESULT_PROCESS_START_TIME,
                 int(process.start_time),
             ]
         )

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from openvix import facts, folders, snapshots
+from openvix import folders, snapshots
 from openvix.calls.table import direct, snapshot_of
-from openvix.failure import Failure
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 API_VERSION = 19
 
@@ -16,19 +17,19 @@ API_VERSION = 19
 @direct("Vix_GetProperties", "isl")
 def get_properties(call, kind, text, wanted):
     world, item = call.world, []
-    if kind == facts.VIX_HANDLETYPE_VM and text in world.machines:
+    if kind == constants.VIX_HANDLETYPE_VM and text in world.machines:
         subject, known = world.machines[text], VM_PROPERTIES
-    elif kind == facts.VIX_HANDLETYPE_SNAPSHOT and snapshot_of(world, text):
+    elif kind == constants.VIX_HANDLETYPE_SNAPSHOT and snapshot_of(world, text):
         (machine, uid), known = snapshot_of(world, text), SNAPSHOT_PROPERTIES
         subject = (machine, snapshots.find(machine, uid))
-    elif kind == facts.VIX_HANDLETYPE_HOST and text in call.client.hosts:
+    elif kind == constants.VIX_HANDLETYPE_HOST and text in call.client.hosts:
         subject, known = call.client.hosts[text], HOST_PROPERTIES
     else:
-        raise Failure(facts.VIX_E_VM_NOT_FOUND if text in world.deleted else facts.VIX_E_INVALID_HANDLE)
+        raise Failure(constants.VIX_E_VM_NOT_FOUND if text in world.deleted else constants.VIX_E_INVALID_HANDLE)
     for key in wanted:
         tell = known.get(key)
         if tell is None:
-            raise Failure(facts.VIX_E_UNRECOGNIZED_PROPERTY)
+            raise Failure(constants.VIX_E_UNRECOGNIZED_PROPERTY)
         item += key, tell(subject)
     return [item]
 
@@ -36,33 +37,33 @@ def get_properties(call, kind, text, wanted):
 def shares_path(vm):
     """Return where the guest has shared folders; without Tools nobody knows."""
     if not vm.tools_run() or "VixVM_AddSharedFolder" in vm.host.plays.lacks:
-        raise Failure(facts.VIX_E_UNRECOGNIZED_PROPERTY)
+        raise Failure(constants.VIX_E_UNRECOGNIZED_PROPERTY)
     return folders.PLACE
 
 
 HOST_PROPERTIES = {
-    facts.VIX_PROPERTY_HOST_HOSTTYPE: lambda host: host.plays.provider,
-    facts.VIX_PROPERTY_HOST_API_VERSION: lambda host: API_VERSION,
-    facts.VIX_PROPERTY_HOST_SOFTWARE_VERSION: lambda host: f"{host.plays.title} {host.plays.version} (OpenVIX)",
+    constants.VIX_PROPERTY_HOST_HOSTTYPE: lambda host: host.plays.provider,
+    constants.VIX_PROPERTY_HOST_API_VERSION: lambda host: API_VERSION,
+    constants.VIX_PROPERTY_HOST_SOFTWARE_VERSION: lambda host: f"{host.plays.title} {host.plays.version} (OpenVIX)",
 }
 VM_PROPERTIES = {
-    facts.VIX_PROPERTY_VM_NUM_VCPUS: lambda vm: vm.number("numvcpus", 1),
-    facts.VIX_PROPERTY_VM_VMX_PATHNAME: lambda vm: vm.host.plays.said(vm.host.directory, vm.path),
-    facts.VIX_PROPERTY_VM_VMTEAM_PATHNAME: lambda vm: None,  # a text may be NULL
-    facts.VIX_PROPERTY_VM_MEMORY_SIZE: lambda vm: vm.number("memsize", 4),
-    facts.VIX_PROPERTY_VM_READ_ONLY: lambda vm: 0,
-    facts.VIX_PROPERTY_VM_NAME: lambda vm: vm.config().get("displayName", vm.name),
-    facts.VIX_PROPERTY_VM_GUESTOS: lambda vm: vm.config().get("guestOS", "other"),
-    facts.VIX_PROPERTY_VM_IN_VMTEAM: lambda vm: 0,
-    facts.VIX_PROPERTY_VM_POWER_STATE: lambda vm: vm.power_bits(),
-    facts.VIX_PROPERTY_VM_TOOLS_STATE: lambda vm: vm.tools_state(),
-    facts.VIX_PROPERTY_VM_IS_RUNNING: lambda vm: int(vm.is_on),
-    facts.VIX_PROPERTY_VM_SUPPORTED_FEATURES: lambda vm: vm.host.plays.features,
-    facts.VIX_PROPERTY_VM_SSL_ERROR: lambda vm: 0,
-    facts.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH: shares_path,
+    constants.VIX_PROPERTY_VM_NUM_VCPUS: lambda vm: vm.number("numvcpus", 1),
+    constants.VIX_PROPERTY_VM_VMX_PATHNAME: lambda vm: vm.host.plays.said(vm.host.directory, vm.path),
+    constants.VIX_PROPERTY_VM_VMTEAM_PATHNAME: lambda vm: None,  # a text may be NULL
+    constants.VIX_PROPERTY_VM_MEMORY_SIZE: lambda vm: vm.number("memsize", 4),
+    constants.VIX_PROPERTY_VM_READ_ONLY: lambda vm: 0,
+    constants.VIX_PROPERTY_VM_NAME: lambda vm: vm.config().get("displayName", vm.name),
+    constants.VIX_PROPERTY_VM_GUESTOS: lambda vm: vm.config().get("guestOS", "other"),
+    constants.VIX_PROPERTY_VM_IN_VMTEAM: lambda vm: 0,
+    constants.VIX_PROPERTY_VM_POWER_STATE: lambda vm: vm.power_bits(),
+    constants.VIX_PROPERTY_VM_TOOLS_STATE: lambda vm: vm.tools_state(),
+    constants.VIX_PROPERTY_VM_IS_RUNNING: lambda vm: int(vm.is_on),
+    constants.VIX_PROPERTY_VM_SUPPORTED_FEATURES: lambda vm: vm.host.plays.features,
+    constants.VIX_PROPERTY_VM_SSL_ERROR: lambda vm: 0,
+    constants.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH: shares_path,
 }
 SNAPSHOT_PROPERTIES = {
-    facts.VIX_PROPERTY_SNAPSHOT_DISPLAYNAME: lambda found: found[1].name,
-    facts.VIX_PROPERTY_SNAPSHOT_DESCRIPTION: lambda found: found[1].description,
-    facts.VIX_PROPERTY_SNAPSHOT_POWERSTATE: lambda found: snapshots.power_bits(found[0], found[1].uid),
+    constants.VIX_PROPERTY_SNAPSHOT_DISPLAYNAME: lambda found: found[1].name,
+    constants.VIX_PROPERTY_SNAPSHOT_DESCRIPTION: lambda found: found[1].description,
+    constants.VIX_PROPERTY_SNAPSHOT_POWERSTATE: lambda found: snapshots.power_bits(found[0], found[1].uid),
 }

@@ -6,17 +6,18 @@
 
 from __future__ import annotations
 
-from openvix import facts, snapshots
+from openvix import snapshots
 from openvix.calls.table import direct, job, reference, require, require_bits, require_display
+from openvix.vix import constants
 
 
 def snapshot_item(machine, snapshot):
-    return [[facts.VIX_PROPERTY_NONE, snapshot and reference(machine, snapshot.uid)]]
+    return [[constants.VIX_PROPERTY_NONE, snapshot and reference(machine, snapshot.uid)]]
 
 
 @direct("VixVM_GetNumRootSnapshots", "v")
 def get_num_root_snapshots(call, machine):
-    return [[facts.VIX_PROPERTY_NONE, len(machine.tree.children(0))]]
+    return [[constants.VIX_PROPERTY_NONE, len(machine.tree.children(0))]]
 
 
 @direct("VixVM_GetRootSnapshot", "vi")
@@ -37,7 +38,7 @@ def get_named_snapshot(call, machine, name):
 @direct("VixSnapshot_GetNumChildren", "p")
 def get_num_children(call, parent):
     machine, uid = parent
-    return [[facts.VIX_PROPERTY_NONE, len(machine.tree.children(snapshots.find(machine, uid).uid))]]
+    return [[constants.VIX_PROPERTY_NONE, len(machine.tree.children(snapshots.find(machine, uid).uid))]]
 
 
 @direct("VixSnapshot_GetChild", "pi")
@@ -54,15 +55,15 @@ def get_parent(call, child):
 
 @job("VixVM_CreateSnapshot", "vssil")
 def create_snapshot(call, machine, name, description, options, properties):
-    require_bits(options, facts.VIX_SNAPSHOT_INCLUDE_MEMORY)
+    require_bits(options, constants.VIX_SNAPSHOT_INCLUDE_MEMORY)
     require(not properties)
     snapshot = snapshots.create(machine, call, name or "", description or "", memory=bool(options), only=machine.host.plays.keeps_one_snapshot)
-    return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, reference(machine, snapshot.uid)]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, reference(machine, snapshot.uid)]]
 
 
 @job("VixVM_RemoveSnapshot", "vpi")
 def remove_snapshot(call, machine, snapshot, options):
-    require_bits(options, facts.VIX_SNAPSHOT_REMOVE_CHILDREN)
+    require_bits(options, constants.VIX_SNAPSHOT_REMOVE_CHILDREN)
     require(snapshot[0] is machine)
     snapshots.remove(machine, call, snapshot[1], children=bool(options))
     return []
@@ -70,9 +71,9 @@ def remove_snapshot(call, machine, snapshot, options):
 
 @job("VixVM_RevertToSnapshot", "vpil")
 def revert_to_snapshot(call, machine, snapshot, options, properties):
-    stay_off = options == facts.VIX_VMPOWEROP_SUPPRESS_SNAPSHOT_POWERON
+    stay_off = options == constants.VIX_VMPOWEROP_SUPPRESS_SNAPSHOT_POWERON
     # To stay off excludes every way of starting.
-    require_bits(options, options if stay_off else facts.VIX_VMPOWEROP_LAUNCH_GUI)
+    require_bits(options, options if stay_off else constants.VIX_VMPOWEROP_LAUNCH_GUI)
     require(not properties and snapshot[0] is machine)
     require_display(call, machine, options)
     snapshots.revert(machine, call, snapshot[1], stay_off)

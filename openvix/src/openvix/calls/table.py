@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from openvix import encryption, facts
-from openvix.failure import Failure
+from openvix import encryption
 from openvix.machine import Machine
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 TABLE = {}
 JOBS = set()
@@ -70,7 +71,7 @@ def snapshot_of(world, text: str | None) -> tuple[Machine, int] | None:
 def require(right: bool):
     """Raise VIX_E_INVALID_ARG unless an argument is right."""
     if not right:
-        raise Failure(facts.VIX_E_INVALID_ARG)
+        raise Failure(constants.VIX_E_INVALID_ARG)
 
 
 def require_bits(value: int, allowed: int):
@@ -83,10 +84,10 @@ def require_path(*paths):
 
 
 def require_display(call, machine, options):
-    if options & facts.VIX_VMPOWEROP_LAUNCH_GUI and encryption.is_encrypted(machine.config()):
-        raise Failure(facts.VIX_E_NOT_SUPPORTED)
-    if options & facts.VIX_VMPOWEROP_LAUNCH_GUI and not machine.host.settings["display"]:
-        raise Failure(facts.VIX_E_NO_DISPLAY_SERVER)
+    if options & constants.VIX_VMPOWEROP_LAUNCH_GUI and encryption.is_encrypted(machine.config()):
+        raise Failure(constants.VIX_E_NOT_SUPPORTED)
+    if options & constants.VIX_VMPOWEROP_LAUNCH_GUI and not machine.host.settings["display"]:
+        raise Failure(constants.VIX_E_NO_DISPLAY_SERVER)
 
 
 def account_of(call, machine):
@@ -94,5 +95,5 @@ def account_of(call, machine):
     machine.require_guest()
     session, account = call.client.logins.get(machine.path, (None, None))
     if session is not machine.session:
-        raise Failure(facts.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED)
+        raise Failure(constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED)
     return account

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from openvix import facts, power, upgrades
+from openvix import power, upgrades
 from openvix.calls.table import account_of, job, require, require_bits
-from openvix.failure import Failure
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 
 @job("VixVM_WaitForToolsInGuest", "vi")
@@ -19,14 +20,14 @@ def wait_for_tools_in_guest(call, machine, seconds):
 
 @job("VixVM_LoginInGuest", "vssi")
 def login_in_guest(call, machine, user_name, password, options):
-    require_bits(options, facts.VIX_LOGIN_IN_GUEST_REQUIRE_INTERACTIVE_ENVIRONMENT)
+    require_bits(options, constants.VIX_LOGIN_IN_GUEST_REQUIRE_INTERACTIVE_ENVIRONMENT)
     require(user_name)
     machine.require_guest()
     session = machine.session
     account = machine.guest.login(user_name, password or "")
     if options:
         # Nobody sits at the console of a simulated guest.
-        raise Failure(facts.VIX_E_INTERACTIVE_SESSION_NOT_PRESENT)
+        raise Failure(constants.VIX_E_INTERACTIVE_SESSION_NOT_PRESENT)
     call.client.logins[machine.path] = (session, account)
     return []
 
@@ -39,7 +40,7 @@ def logout_from_guest(call, machine):
 
 @job("VixVM_InstallTools", "vis")
 def install_tools(call, machine, options, command_line):
-    upgrade, at_once = facts.VIX_INSTALLTOOLS_AUTO_UPGRADE, facts.VIX_INSTALLTOOLS_RETURN_IMMEDIATELY
+    upgrade, at_once = constants.VIX_INSTALLTOOLS_AUTO_UPGRADE, constants.VIX_INSTALLTOOLS_RETURN_IMMEDIATELY
     require_bits(options, upgrade | at_once)
     require(command_line is None)
     # ESX returns as soon as the image is there, whatever it is told.
@@ -51,8 +52,8 @@ def install_tools(call, machine, options, command_line):
 @job("VixVM_CaptureScreenImage", "vil")
 def capture_screen_image(call, machine, form, properties):
     require(not properties)
-    if form != facts.VIX_CAPTURESCREENFORMAT_PNG:
-        raise Failure(facts.VIX_E_SCREEN_CAPTURE_BAD_FORMAT)
+    if form != constants.VIX_CAPTURESCREENFORMAT_PNG:
+        raise Failure(constants.VIX_E_SCREEN_CAPTURE_BAD_FORMAT)
     account_of(call, machine)
     image = machine.guest.screen(machine.config())
-    return [[facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, image, facts.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_SIZE, len(image)]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, image, constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_SIZE, len(image)]]

@@ -6,35 +6,36 @@
 
 from __future__ import annotations
 
-from openvix import facts, variables
+from openvix import variables
 from openvix.calls.table import account_of, job, require
-from openvix.failure import Failure
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 
 @job("VixVM_ReadVariable", "visi")
 def read_variable(call, machine, kind, name, options):
     require(name and not options)
-    if kind == facts.VIX_VM_GUEST_VARIABLE:
+    if kind == constants.VIX_VM_GUEST_VARIABLE:
         value = variables.read_guest(machine, name)
-    elif kind == facts.VIX_VM_CONFIG_RUNTIME_ONLY:
+    elif kind == constants.VIX_VM_CONFIG_RUNTIME_ONLY:
         value = variables.read_config(machine, name)
     else:
-        require(kind == facts.VIX_GUEST_ENVIRONMENT_VARIABLE)
+        require(kind == constants.VIX_GUEST_ENVIRONMENT_VARIABLE)
         value = variables.read_environment(machine, account_of(call, machine), name)
-    return [[facts.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING, value]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING, value]]
 
 
 @job("VixVM_WriteVariable", "vissi")
 def write_variable(call, machine, kind, name, value, options):
     require(name and "=" not in name and value is not None and not options)
-    if kind == facts.VIX_VM_GUEST_VARIABLE:
+    if kind == constants.VIX_VM_GUEST_VARIABLE:
         variables.write_guest(machine, name, value)
-    elif kind == facts.VIX_VM_CONFIG_RUNTIME_ONLY:
-        # Not on ESX (docs/vix-semantics.md, section 21).
+    elif kind == constants.VIX_VM_CONFIG_RUNTIME_ONLY:
+        # Not on ESX (semantics.md section 21).
         if machine.host.plays.name == "vi_server":
-            raise Failure(facts.VIX_E_NOT_SUPPORTED)
+            raise Failure(constants.VIX_E_NOT_SUPPORTED)
         variables.write_config(machine, name, value)
     else:
-        require(kind == facts.VIX_GUEST_ENVIRONMENT_VARIABLE)
+        require(kind == constants.VIX_GUEST_ENVIRONMENT_VARIABLE)
         variables.write_environment(machine, account_of(call, machine), name, value)
     return []

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 
-from openvix import clones, deletion, encryption, facts, upgrades
+from openvix import clones, deletion, encryption, upgrades
 from openvix.calls.table import job, named, require, require_bits
-from openvix.failure import Failure
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 
 @job("VixHost_OpenVM", "hsil")
 def open_vm(call, host, path, options, properties):
-    require(options == facts.VIX_VMOPEN_NORMAL)
+    require(options == constants.VIX_VMOPEN_NORMAL)
     # One that is not encrypted does not look at it.
-    require(all(key == facts.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD for key in properties[::2]))
+    require(all(key == constants.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD for key in properties[::2]))
     passwords = properties[1::2]
     require(all(isinstance(password, str) for password in passwords))
     return opened(call, host, path, passwords[-1] if passwords else None)
@@ -37,32 +38,32 @@ def opened(call, host, text, password):
     machine = named(world, place, text)
     unlisted = machine and place.plays.has_inventory and machine.path in world.inventory.unregistered
     if not os.path.isfile(path) or unlisted:
-        raise Failure(facts.VIX_E_VM_NOT_FOUND)
+        raise Failure(constants.VIX_E_VM_NOT_FOUND)
     if machine is None:
         broken = not path.endswith(".vmx") or os.path.realpath(path).startswith(f"{place.directory}/vms/")
-        raise Failure(facts.VIX_E_CANNOT_READ_VM_CONFIG if broken else facts.VIX_E_VM_NOT_FOUND)
+        raise Failure(constants.VIX_E_CANNOT_READ_VM_CONFIG if broken else constants.VIX_E_VM_NOT_FOUND)
     encryption.require_password(machine.config(), password)
     call.client.opened(machine, host)
-    return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, machine.path]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, machine.path]]
 
 
 @job("VixVM_Delete", "vi")
 def delete(call, machine, options):
-    require_bits(options, facts.VIX_VMDELETE_DISK_FILES)
-    # vSphere and Server 2 keep no disk without its VM (docs/vix-semantics.md, section 13).
-    require(options or machine.host.plays.provider != facts.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER)
+    require_bits(options, constants.VIX_VMDELETE_DISK_FILES)
+    # vSphere and Server 2 keep no disk without its VM (semantics.md section 13).
+    require(options or machine.host.plays.provider != constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER)
     deletion.delete(call.world, machine, call, with_disks=bool(options))
     return []
 
 
 @job("VixVM_Clone", "voisil")
 def clone(call, machine, snapshot, kind, target, options, properties):
-    require(kind in (facts.VIX_CLONETYPE_FULL, facts.VIX_CLONETYPE_LINKED) and not options and not properties)
+    require(kind in (constants.VIX_CLONETYPE_FULL, constants.VIX_CLONETYPE_LINKED) and not options and not properties)
     require(target and target.startswith("/") and len(os.path.basename(target)) > len(".vmx") and target.endswith(".vmx"))
     require(snapshot is None or snapshot[0] is machine)
-    made = clones.clone(call.world, machine, call, snapshot and snapshot[1], kind == facts.VIX_CLONETYPE_LINKED, target)
+    made = clones.clone(call.world, machine, call, snapshot and snapshot[1], kind == constants.VIX_CLONETYPE_LINKED, target)
     call.client.opened(made, call.client.opener(machine))
-    return [[facts.VIX_PROPERTY_JOB_RESULT_HANDLE, made.path]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, made.path]]
 
 
 @job("VixVM_UpgradeVirtualHardware", "vi")

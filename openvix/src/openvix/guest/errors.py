@@ -10,38 +10,38 @@ import contextlib
 import errno
 from collections.abc import Iterator
 
-from openvix import facts
-from openvix.failure import Failure
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 # A code of newer guests that vix.h does not name (docs/vix-semantics.md, sections 6 and 18).
 DIRECTORY_NOT_EMPTY = 20006
 
 # docs/vix-semantics.md, section 18
 CODES = {
-    errno.EPERM: facts.VIX_E_FILE_ACCESS_ERROR,
-    errno.EACCES: facts.VIX_E_FILE_ACCESS_ERROR,
-    errno.EAGAIN: facts.VIX_E_OBJECT_IS_BUSY,
-    errno.EBUSY: facts.VIX_E_OBJECT_IS_BUSY,
-    errno.EEXIST: facts.VIX_E_FILE_ALREADY_EXISTS,
-    errno.EFBIG: facts.VIX_E_FILE_TOO_BIG,
+    errno.EPERM: constants.VIX_E_FILE_ACCESS_ERROR,
+    errno.EACCES: constants.VIX_E_FILE_ACCESS_ERROR,
+    errno.EAGAIN: constants.VIX_E_OBJECT_IS_BUSY,
+    errno.EBUSY: constants.VIX_E_OBJECT_IS_BUSY,
+    errno.EEXIST: constants.VIX_E_FILE_ALREADY_EXISTS,
+    errno.EFBIG: constants.VIX_E_FILE_TOO_BIG,
     errno.ENOTEMPTY: DIRECTORY_NOT_EMPTY,
-    errno.ENOTDIR: facts.VIX_E_NOT_A_DIRECTORY,
-    errno.ENOENT: facts.VIX_E_FILE_NOT_FOUND,
-    errno.ENODEV: facts.VIX_E_FILE_NOT_FOUND,
-    errno.ENOSPC: facts.VIX_E_DISK_FULL,
-    errno.EISDIR: facts.VIX_E_NOT_A_FILE,
-    errno.ESRCH: facts.VIX_E_NO_SUCH_PROCESS,
-    errno.ENAMETOOLONG: facts.VIX_E_FILE_NAME_TOO_LONG,
-    errno.EINVAL: facts.VIX_E_INVALID_ARG,
-    errno.EMSGSIZE: facts.VIX_E_INVALID_ARG,
-    errno.ENOMEM: facts.VIX_E_OUT_OF_MEMORY,
-    errno.ELOOP: facts.VIX_E_OUT_OF_MEMORY,
-    errno.EIO: facts.VIX_E_FILE_ERROR,
-    errno.EMFILE: facts.VIX_E_FILE_ERROR,
-    errno.ENFILE: facts.VIX_E_FILE_ERROR,
-    errno.EMLINK: facts.VIX_E_FILE_ERROR,
-    errno.EROFS: facts.VIX_E_FILE_ERROR,
-    errno.ETIMEDOUT: facts.VIX_E_FILE_ERROR,
+    errno.ENOTDIR: constants.VIX_E_NOT_A_DIRECTORY,
+    errno.ENOENT: constants.VIX_E_FILE_NOT_FOUND,
+    errno.ENODEV: constants.VIX_E_FILE_NOT_FOUND,
+    errno.ENOSPC: constants.VIX_E_DISK_FULL,
+    errno.EISDIR: constants.VIX_E_NOT_A_FILE,
+    errno.ESRCH: constants.VIX_E_NO_SUCH_PROCESS,
+    errno.ENAMETOOLONG: constants.VIX_E_FILE_NAME_TOO_LONG,
+    errno.EINVAL: constants.VIX_E_INVALID_ARG,
+    errno.EMSGSIZE: constants.VIX_E_INVALID_ARG,
+    errno.ENOMEM: constants.VIX_E_OUT_OF_MEMORY,
+    errno.ELOOP: constants.VIX_E_OUT_OF_MEMORY,
+    errno.EIO: constants.VIX_E_FILE_ERROR,
+    errno.EMFILE: constants.VIX_E_FILE_ERROR,
+    errno.ENFILE: constants.VIX_E_FILE_ERROR,
+    errno.EMLINK: constants.VIX_E_FILE_ERROR,
+    errno.EROFS: constants.VIX_E_FILE_ERROR,
+    errno.ETIMEDOUT: constants.VIX_E_FILE_ERROR,
 }
 
 
@@ -51,7 +51,7 @@ def told_as_failures() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failure(CODES.get(error.errno, facts.VIX_E_FAIL), str(error)) from error
+        raise Failure(CODES.get(error.errno, constants.VIX_E_FAIL), str(error)) from error
 
 
 def error(number: int, path: str) -> OSError:

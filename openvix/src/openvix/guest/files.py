@@ -17,11 +17,11 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix import facts
-from openvix.failure import Failure
 from openvix.guest import paths, rights, trees
 from openvix.guest.errors import error
 from openvix.guest.rights import Account
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 
 class FileInfo(NamedTuple):
@@ -81,9 +81,9 @@ def _linked(disk: Path, account: Account, path: str, found: os.stat_result) -> F
 def _info(name: str, found: os.stat_result, linked: bool) -> FileInfo:
     size, flags = 0, 0
     if stat.S_ISDIR(found.st_mode):
-        flags = facts.VIX_FILE_ATTRIBUTES_DIRECTORY
+        flags = constants.VIX_FILE_ATTRIBUTES_DIRECTORY
     else:
-        flags = facts.VIX_FILE_ATTRIBUTES_SYMLINK if linked else 0
+        flags = constants.VIX_FILE_ATTRIBUTES_SYMLINK if linked else 0
         size = found.st_size if stat.S_ISREG(found.st_mode) else 0
     return FileInfo(_text(name), size, flags, int(found.st_mtime))
 
@@ -136,7 +136,7 @@ def rename(disk: Path, account: Account, old: str, new: str):
         if source.path == target.path:
             return
         if stat.S_ISDIR(kind_of(disk, account, new)):
-            raise Failure(facts.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}")
+            raise Failure(constants.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}")
         _must_change(account, source)
         _must_change(account, target)
         os.rename(source.name, target.name, src_dir_fd=source.directory, dst_dir_fd=target.directory)

@@ -20,14 +20,14 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import facts
-from openvix.failure import Failure
 from openvix.guest import files, paths, rights, sandbox
 from openvix.guest import processes as running
 from openvix.guest.errors import told_as_failures
 from openvix.guest.files import FileInfo
 from openvix.guest.processes import Process
 from openvix.guest.rights import Account
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # docs/vix-semantics.md, section 19
@@ -66,7 +66,7 @@ class Guest:
                     self._start()
                 except OSError as refused:
                     self._end()
-                    raise Failure(facts.VIX_E_CANNOT_POWER_ON_VM, f"starting the guest: {refused}") from refused
+                    raise Failure(constants.VIX_E_CANNOT_POWER_ON_VM, f"starting the guest: {refused}") from refused
 
     def attach(self, disk: Path) -> bool:
         """Take over the guest that an earlier daemon started from this disk; False when it no longer runs."""
@@ -127,12 +127,12 @@ class Guest:
             try:
                 return self._start()
             except OSError as refused:
-                raise Failure(facts.VIX_E_CANNOT_CONNECT_TO_VM, f"starting the guest: {refused}") from refused
+                raise Failure(constants.VIX_E_CANNOT_CONNECT_TO_VM, f"starting the guest: {refused}") from refused
 
     def _running(self) -> Path:
         """Return the disk of the guest, which must run."""
         if self.disk is None:
-            raise Failure(facts.VIX_E_VM_NOT_RUNNING)
+            raise Failure(constants.VIX_E_VM_NOT_RUNNING)
         return self.disk
 
     def _end(self):
@@ -161,9 +161,9 @@ class Guest:
         said = next((account for account in self._accounts if account["name"] == name), None)
         right = said is not None and said.get("password", "") == password
         if right and not password:
-            raise Failure(facts.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST)
+            raise Failure(constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST)
         if not right:
-            raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}")
+            raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}")
         return rights.account_of(name, self._accounts)
 
     # Programs (docs/vix-semantics.md, section 19)
@@ -193,7 +193,7 @@ class Guest:
         self._must_run_programs()
         interpreter, content = interpreter or "/bin/sh", text.encode("utf-8", "surrogateescape")
         if len(interpreter.encode()) + len(content) > LONGEST_SCRIPT:
-            raise Failure(facts.VIX_E_ARGUMENT_TOO_BIG)
+            raise Failure(constants.VIX_E_ARGUMENT_TOO_BIG)
         self._must_be_executable(account, interpreter)
         disk, folder = self._running(), f"/tmp/vmware{os.urandom(8).hex()}"
         path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
@@ -229,15 +229,15 @@ class Guest:
         try:
             return running.listed(init)
         except OSError:
-            raise Failure(facts.VIX_E_VM_NOT_RUNNING) from None
+            raise Failure(constants.VIX_E_VM_NOT_RUNNING) from None
 
     def kill(self, account: Account, pid: int):
         """Kill a process of the guest. Raises Failure: 20003 for no such process, 3015 for init and for another's process without administrator."""
         found = next((process for process in self.processes() if process.pid == pid), None)
         if found is None:
-            raise Failure(facts.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
+            raise Failure(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
         if pid == 1 or not (account.administrator or found.owner == account.name):
-            raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}")
+            raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}")
         with told_as_failures():
             if not sandbox.is_allowed():
                 with self._lock:
@@ -253,19 +253,19 @@ class Guest:
     def _must_run_programs(self):
         self._running()
         if not sandbox.is_allowed():
-            raise Failure(facts.VIX_E_OP_NOT_SUPPORTED_ON_GUEST)
+            raise Failure(constants.VIX_E_OP_NOT_SUPPORTED_ON_GUEST)
 
     def _must_be_executable(self, account: Account, program: str):
         if not program:
-            raise Failure(facts.VIX_E_INVALID_ARG)
+            raise Failure(constants.VIX_E_INVALID_ARG)
         try:
             with paths.find(self._running(), program) as place:
                 rights.must_see(account, place.path)
                 mode = place.stat().st_mode
         except OSError:
-            raise Failure(facts.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
+            raise Failure(constants.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
         if not stat.S_ISREG(mode) or not mode & 0o111:
-            raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
+            raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
 
     def _begin(self, account: Account, line: str, wait: bool) -> sandbox.Run | int:
         """Have the guest's shell run a line; return the run that can be waited for, or the process id."""
@@ -274,7 +274,7 @@ class Guest:
         try:
             return begin(self._sandbox(), environment, "/bin/sh", [*SHELL, line])
         except OSError as refused:
-            raise Failure(facts.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
+            raise Failure(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
 
     def environment_of(self, account: Account) -> dict[str, str]:
         """Return the environment of the programs that are started for an account."""
@@ -292,7 +292,7 @@ class Guest:
         # A halt that is under way ends the program before it ends itself.
         with self._lock:
             if _init_of(self._read()) != run.init or not sandbox.is_alive(run.init):
-                raise Failure(facts.VIX_E_VM_NOT_RUNNING)
+                raise Failure(constants.VIX_E_VM_NOT_RUNNING)
         return run.pid, int(time.monotonic() - begun), -1 if code is None else code
 
     def _made_up(self) -> list[dict]:

@@ -17,8 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import facts, folders, vmx
-from openvix.failure import Failure
+from openvix import folders, vmx
 from openvix.qemu import accelerator, image, seed
 from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.disk import Disk, DiskError, tag
@@ -26,6 +25,8 @@ from openvix.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart,
 from openvix.qemu.operations import Operations
 from openvix.qemu.qmp import Gone, Qmp, Refused
 from openvix.qemu.shares import HOLD_SECONDS, Shares
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 KERNEL, INITRD, APPEND = "kernel", "initrd", "append"
 # What the newest machine of QEMU is, where no other is asked for.
@@ -51,7 +52,7 @@ def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, 
     (own / APPEND).write_text(found.append, encoding="utf-8")
     disk = Disk(own / "disks")
     shutil.copyfile(found.root, disk.path)
-    with _told_as_failures(facts.VIX_E_FAIL):
+    with _told_as_failures(constants.VIX_E_FAIL):
         return 0, disk.keep() if is_kept else 0
 
 
@@ -76,7 +77,7 @@ class Emulation(Operations):
     def start(self, disk: int, config: vmx.Settings, *, resumed: bool, paused: bool) -> int:
         # A .vmx that cannot be read is told before anything runs.
         shared = folders.visible(config)
-        with self._lock, _told_as_failures(facts.VIX_E_CANNOT_POWER_ON_VM, self._log):
+        with self._lock, _told_as_failures(constants.VIX_E_CANNOT_POWER_ON_VM, self._log):
             self._end()
             kept = self._disk.kept()[disk]["hardware"] if disk and resumed else None
             if disk and kept is None:
@@ -165,7 +166,7 @@ class Emulation(Operations):
             if isinstance(error, Broken):
                 self.lost(channel)
             if reset:
-                raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING, str(error)) from None
+                raise Failure(constants.VIX_E_TOOLS_NOT_RUNNING, str(error)) from None
             # Its power button is left.
             self._tell("system_powerdown")
         return True
@@ -201,7 +202,7 @@ class Emulation(Operations):
         if disk:
             # Nothing has run since: what was kept then is what there is.
             return disk
-        with self._lock, _told_as_failures(facts.VIX_E_SNAPSHOT_CHECKPOINT, self._log):
+        with self._lock, _told_as_failures(constants.VIX_E_SNAPSHOT_CHECKPOINT, self._log):
             if self._qmp is None:
                 return self._disk.keep()
             number = self._disk.announce(self._emulator.hardware() if memory else None)
@@ -217,7 +218,7 @@ class Emulation(Operations):
         return kept
 
     def drop(self, used: set[int]):
-        with self._lock, _told_as_failures(facts.VIX_E_SNAPSHOT_DISKLIB, self._log):
+        with self._lock, _told_as_failures(constants.VIX_E_SNAPSHOT_DISKLIB, self._log):
             unused = set(self._disk.kept()) - used
             there = self._disk.numbers() if unused and self._qmp is not None else set()
             for number in unused:
@@ -229,7 +230,7 @@ class Emulation(Operations):
                 self._disk.forget(number)
 
     def clone(self, disk: int, own: Path) -> int:
-        with _told_as_failures(facts.VIX_E_FAIL, self._log):
+        with _told_as_failures(constants.VIX_E_FAIL, self._log):
             self._disk.copy(disk, Disk(own / "disks").path)
         _share(self._own / KERNEL, own / KERNEL)
         for name in (INITRD, APPEND):
@@ -242,7 +243,7 @@ class Emulation(Operations):
         """Return the channel to Tools. Raises Failure when they do not run."""
         channel = self._channel
         if channel is None:
-            raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING if self.runs() else facts.VIX_E_VM_NOT_RUNNING)
+            raise Failure(constants.VIX_E_TOOLS_NOT_RUNNING if self.runs() else constants.VIX_E_VM_NOT_RUNNING)
         return channel
 
     def lost(self, channel: Channel):
@@ -352,14 +353,14 @@ class Emulation(Operations):
         """Have QEMU carry out a command. Raises Failure."""
         qmp = self._qmp
         if qmp is None:
-            raise Failure(facts.VIX_E_VM_NOT_RUNNING)
+            raise Failure(constants.VIX_E_VM_NOT_RUNNING)
         try:
             qmp.ask(command, **arguments)
         except Gone:
-            raise Failure(facts.VIX_E_VM_NOT_RUNNING) from None
+            raise Failure(constants.VIX_E_VM_NOT_RUNNING) from None
         except Refused as refused:
             self._log(str(refused))
-            raise Failure(facts.VIX_E_FAIL, str(refused)) from None
+            raise Failure(constants.VIX_E_FAIL, str(refused)) from None
 
     def _end(self):
         """End the QEMU, if it runs: in peace where it still answers, since its disk is written then."""

@@ -19,8 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from openvix import facts, struck
-from openvix.failure import Failure
+from openvix import struck
 from openvix.guest import files, trees
 from openvix.guest.errors import error, told_as_failures
 from openvix.guest.files import FileInfo
@@ -29,6 +28,8 @@ from openvix.guest.rights import Account
 from openvix.guest.system import LONGEST_SCRIPT, PATH, QUOTED, SHELL, VANISH_SECONDS
 from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.nodes import is_name
+from openvix.vix import constants
+from openvix.vix.errors import Failure
 
 # What is read or written of a file at once: other requests get in between.
 PIECE = 2 << 20
@@ -68,10 +69,10 @@ class Operations:
             # When the machine has ended, that is what is told.
             self.channel()
             self.lost(channel)
-            raise Failure(facts.VIX_E_TOOLS_NOT_RUNNING, str(broken)) from broken
+            raise Failure(constants.VIX_E_TOOLS_NOT_RUNNING, str(broken)) from broken
         except OSError as refused:
             if refused.errno == errno.EKEYREJECTED:
-                raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, "there is no such account any more") from refused
+                raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, "there is no such account any more") from refused
             raise
 
     # Login
@@ -82,7 +83,9 @@ class Operations:
             user, _, home = self._ask("login", name, password, answer="iib")
         except OSError as refused:
             empty = refused.errno == errno.ENOKEY
-            raise Failure(facts.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST if empty else facts.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}") from None
+            raise Failure(
+                constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST if empty else constants.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}"
+            ) from None
         return Account(name, user == 0, _text(home))
 
     # Programs (docs/vix-semantics.md, section 19)
@@ -111,7 +114,7 @@ class Operations:
         """Run a text by an interpreter (/bin/sh when empty) from a temporary file; otherwise as run_program. Raises Failure 44 for a text that is too long."""
         interpreter, content = interpreter or "/bin/sh", text.encode("utf-8", "surrogateescape")
         if len(interpreter.encode()) + len(content) > LONGEST_SCRIPT:
-            raise Failure(facts.VIX_E_ARGUMENT_TOO_BIG)
+            raise Failure(constants.VIX_E_ARGUMENT_TOO_BIG)
         self._must_be_executable(account, interpreter)
         folder = f"/tmp/vmware{os.urandom(8).hex()}"
         path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
@@ -149,25 +152,25 @@ class Operations:
     def kill(self, account: Account, pid: int):
         """Kill a process of the guest. Raises Failure: 20003 for no such process, 3015 for init, the agent, and another's process without administrator."""
         if pid not in PIDS:
-            raise Failure(facts.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
+            raise Failure(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
         with told_as_failures():
             try:
                 self._ask("kill", account.name, pid)
             except PermissionError as refused:
-                raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}") from refused
+                raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}") from refused
         with contextlib.suppress(ProcessLookupError):
             for _ in _pauses(VANISH_SECONDS):
                 self._ask("command", pid, answer="b")
 
     def _must_be_executable(self, account: Account, program: str):
         if not program:
-            raise Failure(facts.VIX_E_INVALID_ARG)
+            raise Failure(constants.VIX_E_INVALID_ARG)
         try:
             mode, _, _, _, executable = self._stat(account, program)
         except OSError:
-            raise Failure(facts.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
+            raise Failure(constants.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
         if not stat.S_ISREG(mode) or not executable:
-            raise Failure(facts.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
+            raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
 
     def _begin(self, account: Account, line: str) -> int:
         """Have the guest's shell run a line; return the process id."""
@@ -176,7 +179,7 @@ class Operations:
             (pid,) = self._ask("run", account.name, [b"/bin/sh", *map(_raw, (*SHELL, line))], environment, answer="i")
             _require(pid in PIDS, "a number that no process can have")
         except OSError as refused:
-            raise Failure(facts.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
+            raise Failure(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
         return pid
 
     def environment_of(self, account: Account) -> dict[str, str]:
@@ -205,7 +208,7 @@ class Operations:
         try:
             return self._ask("ended", pid, answer="ii")
         except Failure as failure:
-            if failure.code != facts.VIX_E_TOOLS_NOT_RUNNING:
+            if failure.code != constants.VIX_E_TOOLS_NOT_RUNNING:
                 raise
             # A machine that was suspended and goes on, or an agent that was started again, is asked once more.
             return self._ask("ended", pid, answer="ii")
@@ -386,7 +389,7 @@ class Operations:
         try:
             self._ask("rename", account.name, old, new)
         except IsADirectoryError as refused:
-            raise Failure(facts.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}") from refused
+            raise Failure(constants.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}") from refused
 
     @told_as_failures()
     def create_temp_file(self, account: Account) -> str:
@@ -421,7 +424,7 @@ def _shown(text: str) -> str:
 
 
 def _info(name: str, mode: int, size: int, modified: int, linked: int) -> FileInfo:
-    flags = facts.VIX_FILE_ATTRIBUTES_DIRECTORY if stat.S_ISDIR(mode) else facts.VIX_FILE_ATTRIBUTES_SYMLINK if linked else 0
+    flags = constants.VIX_FILE_ATTRIBUTES_DIRECTORY if stat.S_ISDIR(mode) else constants.VIX_FILE_ATTRIBUTES_SYMLINK if linked else 0
     return FileInfo(_shown(name), size if stat.S_ISREG(mode) else 0, flags, modified)
 
 

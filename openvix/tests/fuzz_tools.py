@@ -18,7 +18,8 @@ from pathlib import Path
 
 import tools_frames
 
-from openvix import library, wire
+from openvix import library
+from openvix.protocol import frames
 
 COMPILERS = ("clang", *(f"clang-{version}" for version in range(22, 13, -1)))
 FLAGS = ["-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"]
@@ -50,7 +51,7 @@ def make_root(root: Path, inputs: list[Path]):
         (root / "etc" / name).write_text(text, encoding="utf-8")
     (root / "corpus/whole").write_bytes(tools_frames.WHOLE)
     for number, request in enumerate(tools_frames.REQUESTS):
-        (root / f"corpus/{number}").write_bytes(wire.encode(*request))
+        (root / f"corpus/{number}").write_bytes(frames.encode(*request))
     words = "".join(f'"s\\x{len(name):02x}\\x00\\x00\\x00{name}"\n' for name in tools_frames.OPERATIONS)
     (root / "words").write_text(words, encoding="utf-8")
     for path in inputs:

@@ -11,7 +11,7 @@ import time
 import pytest
 from wire_client import Client
 
-from openvix import wire
+from openvix.protocol import frames
 from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"
@@ -27,7 +27,7 @@ def client(openvix):
 def is_done(client, number, other="VixVM_GetNumRootSnapshots"):
     """Whether a job is over; what the daemon has to say arrives in order, as the answer to another call does."""
     client.connection.call(other, "none")
-    return any(frame[0] == wire.DONE for frame in client.connection._received.get(number, []))
+    return any(frame[0] == frames.DONE for frame in client.connection._received.get(number, []))
 
 
 @stepped
@@ -35,7 +35,7 @@ def test_tools_come_when_the_boot_and_their_own_time_have_passed(openvix, client
     vm = openvix.add_vm("web", boot_seconds=30, tools_seconds=10)
     client.items("VixVM_PowerOn", vm, 0, [])
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 300)
-    client.connection.receive(waiting, wire.ACCEPTED)
+    client.connection.receive(waiting, frames.ACCEPTED)
     openvix.advance(39)
     assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON
     assert not is_done(client, waiting)
@@ -51,7 +51,7 @@ def test_a_timeout_of_vix_goes_by_the_same_time_from_the_arrival_of_the_call(ope
     if late:
         openvix.fault(call="VixVM_WaitForToolsInGuest", delay=late, times=1)
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 300)
-    client.connection.receive(waiting, wire.ACCEPTED)
+    client.connection.receive(waiting, frames.ACCEPTED)
     for seconds in (late, 299 - late):
         openvix.advance(seconds)
         assert not is_done(client, waiting)
@@ -65,7 +65,7 @@ def test_a_vm_that_goes_off_after_the_call_arrived_ends_the_waiting(openvix, cli
     vm = openvix.add_vm("web", power=ON, tools="never")
     openvix.fault(call="VixVM_WaitForToolsInGuest", delay=10, times=1)
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 0)
-    client.connection.receive(waiting, wire.ACCEPTED)
+    client.connection.receive(waiting, frames.ACCEPTED)
     client.items("VixVM_PowerOff", vm, 0)
     openvix.advance(10)
     assert client.connection.wait(waiting)[0] == constants.VIX_E_VM_NOT_RUNNING
@@ -88,7 +88,7 @@ def test_a_delayed_call_does_not_hold_up_others(openvix, client):
 def test_a_second_operation_at_the_same_time_finds_the_vm_busy(openvix, client):
     vm = openvix.add_vm("web", operation_seconds=10)
     job = client.connection.begin("VixVM_PowerOn", vm, 0, [])
-    client.connection.receive(job, wire.EVENT)
+    client.connection.receive(job, frames.EVENT)
     assert client.power(vm) == constants.VIX_POWERSTATE_POWERING_ON
     assert client.code("VixVM_PowerOff", vm, 0) == constants.VIX_E_OBJECT_IS_BUSY
     assert client.code("VixVM_CreateSnapshot", vm, "x", None, 0, []) == constants.VIX_E_OBJECT_IS_BUSY
@@ -103,7 +103,7 @@ def test_the_boot_stands_still_while_the_vm_is_paused_or_suspended(openvix, clie
     for stop, go in (("VixVM_Pause", "VixVM_Unpause"), ("VixVM_Suspend", "VixVM_PowerOn")):
         client.items(stop, vm, *([0, []] if stop == "VixVM_Pause" else [0]))
         waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 100)
-        client.connection.receive(waiting, wire.ACCEPTED)
+        client.connection.receive(waiting, frames.ACCEPTED)
         openvix.advance(100)
         assert client.connection.wait(waiting)[0] == constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
         client.items(go, vm, 0, [])
@@ -129,7 +129,7 @@ def test_snapshots_take_their_own_time(openvix, client):
     vm = openvix.add_vm("web", operation_seconds=5, snapshot_seconds=60)
     for call, seconds in ((("VixVM_CreateSnapshot", vm, "a", None, 0, []), 60), (("VixVM_PowerOn", vm, 0, []), 5)):
         job = client.connection.begin(*call)
-        client.connection.receive(job, wire.EVENT)
+        client.connection.receive(job, frames.EVENT)
         openvix.advance(seconds - 1)
         assert not is_done(client, job)
         openvix.advance(1)
@@ -141,11 +141,11 @@ def test_an_orderly_stop_and_a_delay_end_by_the_clock(openvix, client):
     vm = openvix.add_vm("web", power=ON, stop_seconds=20)
     openvix.fault(call="VixVM_PowerOff", delay=10, times=1)
     job = client.connection.begin("VixVM_PowerOff", vm, constants.VIX_VMPOWEROP_FROM_GUEST)
-    client.connection.receive(job, wire.ACCEPTED)
+    client.connection.receive(job, frames.ACCEPTED)
     openvix.advance(9)
     assert not is_done(client, job)
     openvix.advance(1)
-    client.connection.receive(job, wire.EVENT)
+    client.connection.receive(job, frames.EVENT)
     openvix.advance(19)
     assert not is_done(client, job)
     assert openvix.vms == {vm: ON}
@@ -160,7 +160,7 @@ def test_a_copy_takes_as_long_as_the_speed_says(openvix, client, tmp_path):
     (tmp_path / "file").write_bytes(bytes(5000))
     client.log_in(vm)
     job = client.connection.begin("VixVM_CopyFileFromHostToGuest", vm, str(tmp_path / "file"), "/tmp/file", 0, [])
-    client.connection.receive(job, wire.ACCEPTED)
+    client.connection.receive(job, frames.ACCEPTED)
     seconds = 0
     while not is_done(client, job):
         openvix.advance(1)

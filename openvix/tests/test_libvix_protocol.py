@@ -21,7 +21,8 @@ from pathlib import Path
 import programs
 import pytest
 
-from openvix import ledger, library, wire
+from openvix import ledger, library
+from openvix.protocol import frames
 from openvix.vix import constants
 
 FACTS = json.loads((Path(__file__).resolve().parents[2] / "facts" / "vix-api.json").read_text(encoding="utf-8"))
@@ -101,10 +102,10 @@ class Scripted:
     def _serve(self, connection):
         with connection:
             try:
-                for number, function, *arguments in wire.frames(connection):
+                for number, function, *arguments in frames.frames(connection):
                     self.asked.append((function, *arguments))
                     if function == "hello":
-                        connection.sendall(wire.encode(number, wire.DONE, self.greeting, [], ""))
+                        connection.sendall(frames.encode(number, frames.DONE, self.greeting, [], ""))
                     elif function not in NOTICES:
                         self.answer(connection, number, function, arguments)
             except OSError:
@@ -116,8 +117,8 @@ class Scripted:
 
     def answer_in_order(self, connection, number, function, arguments):
         if function not in SYNCHRONOUS:
-            connection.sendall(wire.encode(number, wire.ACCEPTED, ""))
-        connection.sendall(wire.encode(number, wire.DONE, *self.outcome(function, arguments), ""))
+            connection.sendall(frames.encode(number, frames.ACCEPTED, ""))
+        connection.sendall(frames.encode(number, frames.DONE, *self.outcome(function, arguments), ""))
 
     @property
     def calls(self) -> list[tuple]:
@@ -205,8 +206,8 @@ def test_callbacks_come_in_order_from_a_thread_of_the_library(scripted):
     waiting = {}
 
     def answer(connection, number, function, arguments):
-        done = wire.encode(number, wire.DONE, *scripted.outcome(function, arguments), "")
-        accepted = wire.encode(number, wire.ACCEPTED, "")
+        done = frames.encode(number, frames.DONE, *scripted.outcome(function, arguments), "")
+        accepted = frames.encode(number, frames.ACCEPTED, "")
         if function == "VixVM_PowerOff":
             waiting["accepted"] = accepted
             connection.sendall(done)
@@ -214,7 +215,7 @@ def test_callbacks_come_in_order_from_a_thread_of_the_library(scripted):
             waiting["done"] = done
             connection.sendall(accepted)
         elif function == "VixVM_PowerOn":
-            progress = wire.encode(number, wire.EVENT, constants.VIX_EVENTTYPE_JOB_PROGRESS, [])
+            progress = frames.encode(number, frames.EVENT, constants.VIX_EVENTTYPE_JOB_PROGRESS, [])
             connection.sendall(progress + accepted + progress + done)
         else:
             scripted.answer_in_order(connection, number, function, arguments)
@@ -246,7 +247,7 @@ def never_ending(scripted):
 
     def answer(connection, number, function, arguments):
         if function == "VixVM_Reset":
-            connection.sendall(wire.encode(number, wire.ACCEPTED, ""))
+            connection.sendall(frames.encode(number, frames.ACCEPTED, ""))
         elif function == "VixVM_Suspend":
             connection.shutdown(socket.SHUT_RDWR)
         else:
@@ -300,7 +301,9 @@ def frame(body: bytes) -> bytes:
 
 def with_text(number: int, text: bytes) -> bytes:
     """Return an outcome that is in order but for this text in it."""
-    return wire.encode(number, wire.DONE, 0, [[1, text]], "").replace(b"b" + struct.pack("<I", len(text)) + text, b"s" + struct.pack("<I", len(text)) + text)
+    return frames.encode(number, frames.DONE, 0, [[1, text]], "").replace(
+        b"b" + struct.pack("<I", len(text)) + text, b"s" + struct.pack("<I", len(text)) + text
+    )
 
 
 def nested(depth: int) -> list:
@@ -308,28 +311,28 @@ def nested(depth: int) -> list:
 
 
 BREACHES = {
-    "a frame that is too long": lambda number: struct.pack("<I", wire.LARGEST + 1),
+    "a frame that is too long": lambda number: struct.pack("<I", frames.LARGEST + 1),
     "a frame that ends early": lambda number: struct.pack("<I", 100) + b"i",
     "an unknown tag": lambda number: frame(b"x"),
     "an integer behind the end": lambda number: frame(b"i1234567"),
     "a text behind the end": lambda number: frame(b"s" + struct.pack("<I", 9) + b"short"),
     "a list behind the end": lambda number: frame(b"l" + struct.pack("<I", 0xFFFFFFFF) + b"n"),
-    "lists without end": lambda number: wire.encode(number, wire.DONE, 0, [[1, nested(100)]], ""),
+    "lists without end": lambda number: frames.encode(number, frames.DONE, 0, [[1, nested(100)]], ""),
     "a text that is not UTF-8": lambda number: with_text(number, b"\xc0\xaf"),
     "a text with half a character": lambda number: with_text(number, b"\xc3"),
     "a text with a surrogate": lambda number: with_text(number, b"\xed\xa0\x80"),
     "a text beyond Unicode": lambda number: with_text(number, b"\xf4\x90\x80\x80"),
     "a text with a NUL": lambda number: with_text(number, b"a\0b"),
     "a frame of nothing": lambda number: frame(b""),
-    "another request": lambda number: wire.encode(number + 1, wire.DONE, 0, [], ""),
-    "another kind": lambda number: wire.encode(number, 7, 0, [], ""),
-    "an unknown directive": lambda number: wire.encode(number, wire.ACCEPTED, "dance"),
-    "accepted twice": lambda number: wire.encode(number, wire.ACCEPTED, "") * 2,
-    "done twice": lambda number: wire.encode(number, wire.DONE, constants.VIX_E_HOST_CONNECTION_LOST, [], "") * 2,
-    "items that are none": lambda number: wire.encode(number, wire.DONE, 0, [7], ""),
-    "an item of odd length": lambda number: wire.encode(number, wire.DONE, 0, [[1, 2, 3]], ""),
-    "an item without ids": lambda number: wire.encode(number, wire.DONE, 0, [["a", 2]], ""),
-    "an error that is text": lambda number: wire.encode(number, wire.DONE, "0", [], ""),
+    "another request": lambda number: frames.encode(number + 1, frames.DONE, 0, [], ""),
+    "another kind": lambda number: frames.encode(number, 7, 0, [], ""),
+    "an unknown directive": lambda number: frames.encode(number, frames.ACCEPTED, "dance"),
+    "accepted twice": lambda number: frames.encode(number, frames.ACCEPTED, "") * 2,
+    "done twice": lambda number: frames.encode(number, frames.DONE, constants.VIX_E_HOST_CONNECTION_LOST, [], "") * 2,
+    "items that are none": lambda number: frames.encode(number, frames.DONE, 0, [7], ""),
+    "an item of odd length": lambda number: frames.encode(number, frames.DONE, 0, [[1, 2, 3]], ""),
+    "an item without ids": lambda number: frames.encode(number, frames.DONE, 0, [["a", 2]], ""),
+    "an error that is text": lambda number: frames.encode(number, frames.DONE, "0", [], ""),
 }
 
 
@@ -414,8 +417,8 @@ def test_what_vmwares_wrapper_would_answer_is_no_job(scripted):
     scripted.answers["VixHost_Connect"] = lambda *_: (constants.VIX_E_WRAPPER_PLAYER_NOT_INSTALLED, [])
 
     def answer(connection, number, function, arguments):
-        done = wire.encode(number, wire.DONE, *scripted.outcome(function, arguments), "")
-        connection.sendall(done + wire.encode(number, wire.ACCEPTED, ""))
+        done = frames.encode(number, frames.DONE, *scripted.outcome(function, arguments), "")
+        connection.sendall(done + frames.encode(number, frames.ACCEPTED, ""))
 
     scripted.answer = answer
     assert passed(scripted.run("connection", "wrapper"))

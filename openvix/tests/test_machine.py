@@ -12,7 +12,8 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import vmx, wire
+from openvix import vmx
+from openvix.protocol import frames
 from openvix.vix import constants
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
@@ -157,7 +158,7 @@ def test_the_power_scripts_are_ready_a_while_after_tools(openvix, client):
 def test_an_orderly_stop_takes_its_time_and_keeps_others_out(openvix, client):
     vm = openvix.add_vm("web", power=ON, stop_seconds=20)
     job = client.connection.begin("VixVM_PowerOff", vm, FROM_GUEST)
-    client.connection.receive(job, wire.EVENT)
+    client.connection.receive(job, frames.EVENT)
     assert client.code("VixVM_Suspend", vm, 0) == constants.VIX_E_OBJECT_IS_BUSY
     assert openvix.vms == {vm: ON}
     openvix.advance(20)
@@ -176,7 +177,7 @@ def test_an_orderly_reset_boots_again(openvix, client):
 def test_a_stop_that_the_guest_ignores_ends_with_the_hard_one(openvix, client):
     vm = openvix.add_vm("web", power=ON, soft_stop="ignored")
     job = client.connection.begin("VixVM_PowerOff", vm, FROM_GUEST)
-    client.connection.receive(job, wire.EVENT)
+    client.connection.receive(job, frames.EVENT)
     with Client(openvix.directory) as other:
         other.items("VixVM_Pause", vm, 0, [])
         other.items("VixVM_Unpause", vm, 0, [])
@@ -190,7 +191,7 @@ def test_a_stop_that_the_guest_ignores_ends_with_the_hard_one(openvix, client):
 def test_a_hard_stop_overtakes_an_orderly_one(openvix, client):
     vm = openvix.add_vm("web", power=ON, stop_seconds=60)
     job = client.connection.begin("VixVM_PowerOff", vm, FROM_GUEST)
-    client.connection.receive(job, wire.EVENT)
+    client.connection.receive(job, frames.EVENT)
     client.items("VixVM_PowerOff", vm, 0)
     assert client.connection.wait(job)[0] == 0
     client.items("VixVM_PowerOn", vm, 0, [])
@@ -218,7 +219,7 @@ def test_tools_come_with_the_boot(openvix, client):
 def test_waiting_for_tools_that_do_not_come_ends_with_the_timeout(openvix, client, settings):
     vm = openvix.add_vm("web", **settings)
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 10)
-    client.connection.receive(waiting, wire.ACCEPTED)
+    client.connection.receive(waiting, frames.ACCEPTED)
     openvix.advance(10)
     assert client.connection.wait(waiting)[0] == constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
 

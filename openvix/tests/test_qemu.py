@@ -21,7 +21,8 @@ import real_machines
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, holding, place, wire
+from openvix import control, holding, place
+from openvix.protocol import frames
 from openvix.qemu import emulator
 from openvix.vix import constants
 
@@ -366,7 +367,7 @@ def test_a_qemu_that_is_killed_within_an_operation_leaves_a_machine_that_is_whol
     }
     for pause in (0.0, 0.05, 0.2):
         job = machine.client.connection.begin(*calls[operation])
-        machine.client.connection.receive(job, wire.EVENT)
+        machine.client.connection.receive(job, frames.EVENT)
         time.sleep(pause)
         for pid in machine.emulators:
             os.kill(pid, signal.SIGKILL)

@@ -16,7 +16,8 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, place, wire, worldfile
+from openvix import control, place, worldfile
+from openvix.protocol import frames
 from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"
@@ -38,24 +39,24 @@ def stream(openvix):
         yield connection
 
 
-HELLO = wire.encode(0, "hello", 1, os.getpid(), "")
-GREETING = [0, wire.DONE, 0, [], ""]
+HELLO = frames.encode(0, "hello", 1, os.getpid(), "")
+GREETING = [0, frames.DONE, 0, [], ""]
 
 
 @pytest.mark.parametrize(
     "sent",
     [
-        wire.encode(1, "VixVM_PowerOn", "x", 0, []),
-        wire.encode(0, "hello", 1, 1, "../../world.json"),
-        wire.encode(0, "hello", 1, 1, "1-a.ledger/../x"),
-        wire.encode(0, "hello", 1),
+        frames.encode(1, "VixVM_PowerOn", "x", 0, []),
+        frames.encode(0, "hello", 1, 1, "../../world.json"),
+        frames.encode(0, "hello", 1, 1, "1-a.ledger/../x"),
+        frames.encode(0, "hello", 1),
         b"\x01\0\0\0x",
     ],
     ids=["no hello", "a ledger elsewhere", "a ledger below", "half a hello", "no frame"],
 )
 def test_a_connection_that_does_not_begin_with_hello_is_ended(stream, sent):
     stream.sendall(sent)
-    assert list(wire.frames(stream)) == []
+    assert list(frames.frames(stream)) == []
 
 
 @pytest.mark.parametrize(
@@ -63,33 +64,33 @@ def test_a_connection_that_does_not_begin_with_hello_is_ended(stream, sent):
     [
         b"\x01\0\0\0x",
         b"\xff\xff\xff\xff",
-        wire.encode(),
-        wire.encode(1),
-        wire.encode("1", "VixVM_PowerOn"),
-        wire.encode(1, "VixVM_PowerOn"),
-        wire.encode(1, "VixVM_PowerOn", "x", "0", []),
-        wire.encode(1, "VixVM_PowerOn", None, 0, []),
-        wire.encode(1, "OpenVIX_Destroy", "null"),
-        wire.encode(1, "OpenVIX_Status", "{"),
+        frames.encode(),
+        frames.encode(1),
+        frames.encode("1", "VixVM_PowerOn"),
+        frames.encode(1, "VixVM_PowerOn"),
+        frames.encode(1, "VixVM_PowerOn", "x", "0", []),
+        frames.encode(1, "VixVM_PowerOn", None, 0, []),
+        frames.encode(1, "OpenVIX_Destroy", "null"),
+        frames.encode(1, "OpenVIX_Status", "{"),
     ],
     ids=lambda sent: str(len(sent)),
 )
 def test_a_breach_of_the_protocol_ends_that_connection_alone(openvix, stream, sent):
     stream.sendall(HELLO + sent)
-    assert list(wire.frames(stream)) == [GREETING]
+    assert list(frames.frames(stream)) == [GREETING]
     assert openvix.status()["vms"] == []
     assert "broke the protocol" in (openvix.directory / "run" / "log").read_text()
 
 
 def test_another_version_of_the_protocol_is_refused_by_name(stream):
-    stream.sendall(wire.encode(0, "hello", 2, os.getpid(), ""))
-    assert list(wire.frames(stream)) == [[0, wire.DONE, constants.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], ""]]
+    stream.sendall(frames.encode(0, "hello", 2, os.getpid(), ""))
+    assert list(frames.frames(stream)) == [[0, frames.DONE, constants.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], ""]]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
 def test_another_user_is_not_answered(openvix, stream):
     stream.sendall(HELLO)
-    assert next(wire.frames(stream)) == GREETING
+    assert next(frames.frames(stream)) == GREETING
     (openvix.directory / "run").chmod(0o711)
     (openvix.directory / "run" / "socket").chmod(0o777)
     folder = os.open(openvix.directory / "run", os.O_PATH)
@@ -104,7 +105,7 @@ def test_another_user_is_not_answered(openvix, stream):
         os.close(folder)
     with other, contextlib.suppress(ConnectionError):
         other.sendall(HELLO)
-        assert list(wire.frames(other)) == []
+        assert list(frames.frames(other)) == []
 
 
 def test_a_job_is_accepted_once_and_done_once(openvix, client):
@@ -114,8 +115,8 @@ def test_a_job_is_accepted_once_and_done_once(openvix, client):
     answered = connection.begin("VixVM_GetNumRootSnapshots", vm)
     connection.wait(job)
     connection.wait(answered)
-    assert connection.receive(job, wire.ACCEPTED) == [""]
-    assert connection.receive(job, wire.EVENT) == [constants.VIX_EVENTTYPE_JOB_PROGRESS, []]
+    assert connection.receive(job, frames.ACCEPTED) == [""]
+    assert connection.receive(job, frames.EVENT) == [constants.VIX_EVENTTYPE_JOB_PROGRESS, []]
     client.items("VixVM_PowerOff", vm, 0)
     left = [frame[0] for number in (job, answered) for frame in connection._received[number]]
     assert left == []
@@ -298,7 +299,7 @@ def test_a_directive_comes_with_the_acceptance_and_the_job_is_not_done(openvix, 
     vm = openvix.add_vm("web")
     openvix.fault(**{"call": "VixVM_PowerOn", directive: True})
     number = client.connection.begin("VixVM_PowerOn", vm, 0, [])
-    assert client.connection.receive(number, wire.ACCEPTED) == [directive]
+    assert client.connection.receive(number, frames.ACCEPTED) == [directive]
     assert openvix.vms == {vm: OFF}
 
 
@@ -307,7 +308,7 @@ def test_a_directive_for_the_job_comes_when_the_call_has_been_accepted(openvix, 
     vm = openvix.add_vm("web")
     openvix.fault(**{"call": "VixVM_PowerOn", "where": "job", directive: True})
     number = client.connection.begin("VixVM_PowerOn", vm, 0, [])
-    assert client.connection.receive(number, wire.ACCEPTED) == [""]
+    assert client.connection.receive(number, frames.ACCEPTED) == [""]
     assert client.connection.wait(number)[2] == directive
     assert openvix.vms == {vm: OFF}
 
@@ -316,7 +317,7 @@ def test_a_job_that_hangs_is_accepted_and_never_done(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", hang=True, where="job", times=1)
     number = client.connection.begin("VixVM_PowerOn", vm, 0, [])
-    assert client.connection.receive(number, wire.ACCEPTED) == [""]
+    assert client.connection.receive(number, frames.ACCEPTED) == [""]
     client.items("VixVM_PowerOn", vm, 0, [])
     assert [call["error"] for call in openvix.calls("VixVM_PowerOn")] == [None, 0]
 

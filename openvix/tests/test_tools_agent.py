@@ -21,7 +21,8 @@ import tools_guest
 from test_guest_system import BECOMING
 from waiting import eventually
 
-from openvix import library, wire
+from openvix import library
+from openvix.protocol import frames
 from openvix.qemu.channel import LARGEST, Channel
 
 pytestmark = tools_guest.needs_root
@@ -80,38 +81,38 @@ def test_it_says_who_it_is(channel):
 @pytest.mark.parametrize(
     ("frame", "expected"),
     [
-        (wire.encode(), errno.EBADMSG),
-        (wire.encode("hello", *[None] * 8), errno.EBADMSG),
+        (frames.encode(), errno.EBADMSG),
+        (frames.encode("hello", *[None] * 8), errno.EBADMSG),
         (b"\x01\0\0\0x", errno.EBADMSG),
         (b"\x05\0\0\0s\x01\0\0\0", errno.EBADMSG),
         (b"\x06\0\0\0b\xff\xff\xff\xffa", errno.EBADMSG),
         (b"\x0d\0\0\0s\x0a\0\0\0remove" + b"xx", errno.EBADMSG),
-        (b"\x0f\0\0\0" + wire.encode("ended")[4:] + b"i\1\2\3\4", errno.EBADMSG),
+        (b"\x0f\0\0\0" + frames.encode("ended")[4:] + b"i\1\2\3\4", errno.EBADMSG),
         (b"\x05\0\0\0l\1\0\0\0", errno.EBADMSG),
-        (wire.encode("run", "lab", [["/bin/true"]], []), errno.EBADMSG),
-        (wire.encode("run", "lab", [b"/bin/true", b"a\0b"], []), errno.EBADMSG),
-        (wire.encode("nothing"), errno.ENOSYS),
-        (wire.encode(1), errno.ENOSYS),
-        (wire.encode(["hello"]), errno.ENOSYS),
-        (wire.encode("hello", 1), errno.EINVAL),
-        (wire.encode("ended", "1"), errno.EINVAL),
-        (wire.encode("remove", "lab", b"/etc/mo\0td"), errno.EINVAL),
-        (wire.encode("sync", b"short"), errno.EINVAL),
-        (wire.encode("write", 1, 0, ["x"]), errno.EINVAL),
+        (frames.encode("run", "lab", [["/bin/true"]], []), errno.EBADMSG),
+        (frames.encode("run", "lab", [b"/bin/true", b"a\0b"], []), errno.EBADMSG),
+        (frames.encode("nothing"), errno.ENOSYS),
+        (frames.encode(1), errno.ENOSYS),
+        (frames.encode(["hello"]), errno.ENOSYS),
+        (frames.encode("hello", 1), errno.EINVAL),
+        (frames.encode("ended", "1"), errno.EINVAL),
+        (frames.encode("remove", "lab", b"/etc/mo\0td"), errno.EINVAL),
+        (frames.encode("sync", b"short"), errno.EINVAL),
+        (frames.encode("write", 1, 0, ["x"]), errno.EINVAL),
     ],
     ids=range(18),
 )
 def test_what_is_no_request_is_answered_by_an_error_and_the_next_one_by_its_answer(port, frame, expected):
     port.settimeout(20)
-    port.sendall(frame + wire.encode("sync", b"n" * 16))
-    answers = wire.frames(port)
+    port.sendall(frame + frames.encode("sync", b"n" * 16))
+    answers = frames.frames(port)
     assert next(answers)[:2] == ["error", expected]
     assert next(answers) == ["ok", b"n" * 16]
 
 
 def test_a_frame_over_the_limit_and_one_that_does_not_end_are_passed_over(port, channel):
     channel.sync(20)
-    for begun in (wire.LENGTH.pack(LARGEST + 1) + b"x" * 100_000, wire.LENGTH.pack(1000) + b"s", b"\x01"):
+    for begun in (frames.LENGTH.pack(LARGEST + 1) + b"x" * 100_000, frames.LENGTH.pack(1000) + b"s", b"\x01"):
         port.sendall(begun)
         channel.sync(20)
         assert channel.call("hello", answer="ibii")[0] == 1
@@ -123,10 +124,10 @@ def test_a_host_that_went_away_within_a_frame_is_forgotten(disk, tmp_path):
     # It waits longer for the rest of a frame than this does for the answer: it is forgotten for nothing else.
     agent = subprocess.Popen([tools_guest.build(["-DSILENCE_MILLISECONDS=600000"]), "-"], stdin=theirs)
     try:
-        for message in (wire.LENGTH.pack(100), b"x" * 10, b"", wire.LENGTH.pack(30), wire.encode("sync", b"n" * 16)[4:]):
+        for message in (frames.LENGTH.pack(100), b"x" * 10, b"", frames.LENGTH.pack(30), frames.encode("sync", b"n" * 16)[4:]):
             ours.send(message)
         assert select.select([ours], [], [], 60)[0]
-        assert ours.recv(100) == wire.encode("ok", b"n" * 16)
+        assert ours.recv(100) == frames.encode("ok", b"n" * 16)
     finally:
         agent.kill()
         agent.wait()
@@ -134,10 +135,10 @@ def test_a_host_that_went_away_within_a_frame_is_forgotten(disk, tmp_path):
 
 def test_a_host_that_takes_no_answer_for_a_while_gets_it_whole(port, disk):
     (disk / "opt/big").write_bytes(b"x" * (4 << 20))
-    port.sendall(wire.encode("open", "lab", "/opt/big", "", 0, 0, 7) + wire.encode("read", 7, 0, 4 << 20) + wire.encode("sync", b"n" * 16))
+    port.sendall(frames.encode("open", "lab", "/opt/big", "", 0, 0, 7) + frames.encode("read", 7, 0, 4 << 20) + frames.encode("sync", b"n" * 16))
     time.sleep(0.3)
     port.settimeout(20)
-    answers = wire.frames(port)
+    answers = frames.frames(port)
     assert next(answers) == ["ok", 4 << 20, os.stat(disk / "opt/big").st_mode]
     assert next(answers) == ["ok", b"x" * (4 << 20)]
     assert next(answers) == ["ok", b"n" * 16]

@@ -20,8 +20,8 @@ import tools_guest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openvix import wire
 from openvix.guest.rights import Account
+from openvix.protocol import frames
 from openvix.qemu import channel as channels
 from openvix.qemu.channel import LARGEST, Broken, Channel
 from openvix.vix import constants
@@ -39,11 +39,11 @@ def guest(answer):
     ours, theirs = socket.socketpair()
 
     def serve():
-        with contextlib.suppress(OSError, wire.Breach):
-            for operation, *values in wire.frames(theirs):
+        with contextlib.suppress(OSError, frames.Breach):
+            for operation, *values in frames.frames(theirs):
                 said = ["ok", *values] if operation == "sync" else answer(operation, *values)
                 if said is not None:
-                    theirs.sendall(said if isinstance(said, bytes) else wire.encode(*said))
+                    theirs.sendall(said if isinstance(said, bytes) else frames.encode(*said))
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -80,7 +80,7 @@ class Script:
         self._thread.start()
 
     def nonce(self):
-        return next(wire.frames(self.port))[1]
+        return next(frames.frames(self.port))[1]
 
     def end(self):
         self._thread.join(60)
@@ -95,19 +95,19 @@ def script():
     script.port.close()
 
 
-@pytest.mark.parametrize("before", [b"", b"\xff" * 100_000, wire.encode("ok", b"o" * 16), wire.encode("ok", b"o" * 16)[:-1], b"\x1e\0\0\0"])
+@pytest.mark.parametrize("before", [b"", b"\xff" * 100_000, frames.encode("ok", b"o" * 16), frames.encode("ok", b"o" * 16)[:-1], b"\x1e\0\0\0"])
 @pytest.mark.parametrize("step", [1, 7, 10**6])
 def test_whatever_comes_before_the_answer_to_a_sync_is_passed_over(script, before, step):
     script.begin(lambda: script.channel.sync(60))
-    said = before + wire.encode("ok", script.nonce())
+    said = before + frames.encode("ok", script.nonce())
     before = len(said) - 200 if step == 1 else 0
     script.port.sendall(said[: max(before, 0)])
     for at in range(max(before, 0), len(said), step):
         script.port.sendall(said[at : at + step])
     script.end()
     script.begin(lambda: script.channel.call("x", answer="i"))
-    assert next(wire.frames(script.port)) == ["x"]
-    script.port.sendall(wire.encode("ok", 1))
+    assert next(frames.frames(script.port)) == ["x"]
+    script.port.sendall(frames.encode("ok", 1))
     script.end()
 
 
@@ -115,16 +115,16 @@ def test_an_agent_that_is_late_is_asked_again_and_every_answer_but_the_last_pass
     monkeypatch.setattr(channels, "AGAIN_SECONDS", 0.05)
     said = []
     script.begin(lambda: said.append(script.channel.call("x", answer="i")))
-    frames = wire.frames(script.port)
-    late = [next(frames)[1] for _ in range(3)]
+    asked = frames.frames(script.port)
+    late = [next(asked)[1] for _ in range(3)]
     assert len(set(late)) == 3
     # It may have been sent again already before it is to wait longer.
     monkeypatch.setattr(channels, "AGAIN_SECONDS", 60)
     for nonce in late:
-        script.port.sendall(wire.encode("ok", nonce))
-    while (request := next(frames)) != ["x"]:
-        script.port.sendall(wire.encode("ok", request[1]))
-    script.port.sendall(wire.encode("ok", 5))
+        script.port.sendall(frames.encode("ok", nonce))
+    while (request := next(asked)) != ["x"]:
+        script.port.sendall(frames.encode("ok", request[1]))
+    script.port.sendall(frames.encode("ok", 5))
     script.end()
     assert said == [[5]]
 
@@ -181,7 +181,7 @@ def test_what_the_agent_would_not_take_is_not_sent():
         with pytest.raises(OSError, match="x") as caught:
             channel.call("x", b"x" * LARGEST)
         assert caught.value.errno == errno.E2BIG
-        room = LARGEST - len(wire.encode("x", b"")) + wire.LENGTH.size
+        room = LARGEST - len(frames.encode("x", b"")) + frames.LENGTH.size
         assert channel.call("x", b"x" * room) == []
 
 
@@ -191,28 +191,28 @@ def test_what_the_agent_would_not_take_is_not_sent():
 @pytest.mark.parametrize(
     "said",
     [
-        wire.LENGTH.pack(LARGEST + 1),
-        wire.LENGTH.pack(2**32 - 1) + b"n" * 1000,
-        wire.encode(),
-        wire.encode("ok"),
-        wire.encode("ok", 1),
-        wire.encode("ok", 1, "s"),
-        wire.encode("ok", 1, b"b", 1),
-        wire.encode("ok", 1, b"b", 1, 2, 3),
-        wire.encode("ok", None, b"b"),
-        wire.encode("ok", [1], b"b"),
-        wire.encode(b"ok", 1, b"b"),
-        wire.encode("yes", 1, b"b"),
-        wire.encode("error"),
-        wire.encode("error", 0, b"x"),
-        wire.encode("error", -1, b"x"),
-        wire.encode("error", 4096, b"x"),
-        wire.encode("error", 2, "x"),
-        wire.encode("error", b"2", b"x"),
-        wire.LENGTH.pack(3) + b"xyz",
-        wire.LENGTH.pack(4 << 20) + b"l\x01\0\0\0" * ((4 << 20) // 5) + b"nnnn",
-        wire.LENGTH.pack(4 << 20) + b"n" * (4 << 20),
-        wire.LENGTH.pack(4_000_000) + b"b\0\0\0\0" * 800_000,
+        frames.LENGTH.pack(LARGEST + 1),
+        frames.LENGTH.pack(2**32 - 1) + b"n" * 1000,
+        frames.encode(),
+        frames.encode("ok"),
+        frames.encode("ok", 1),
+        frames.encode("ok", 1, "s"),
+        frames.encode("ok", 1, b"b", 1),
+        frames.encode("ok", 1, b"b", 1, 2, 3),
+        frames.encode("ok", None, b"b"),
+        frames.encode("ok", [1], b"b"),
+        frames.encode(b"ok", 1, b"b"),
+        frames.encode("yes", 1, b"b"),
+        frames.encode("error"),
+        frames.encode("error", 0, b"x"),
+        frames.encode("error", -1, b"x"),
+        frames.encode("error", 4096, b"x"),
+        frames.encode("error", 2, "x"),
+        frames.encode("error", b"2", b"x"),
+        frames.LENGTH.pack(3) + b"xyz",
+        frames.LENGTH.pack(4 << 20) + b"l\x01\0\0\0" * ((4 << 20) // 5) + b"nnnn",
+        frames.LENGTH.pack(4 << 20) + b"n" * (4 << 20),
+        frames.LENGTH.pack(4_000_000) + b"b\0\0\0\0" * 800_000,
     ],
     ids=range(22),
 )
@@ -224,7 +224,7 @@ def test_what_is_no_answer_to_the_question_is_one_failure_and_the_next_answer_is
 
 
 def test_a_frame_that_claims_to_be_huge_is_refused_before_there_is_memory_for_it():
-    with guest(lambda *_: wire.LENGTH.pack(2**32 - 1)) as channel:
+    with guest(lambda *_: frames.LENGTH.pack(2**32 - 1)) as channel:
         channel.sync(20)
         tracemalloc.start()
         try:
@@ -236,7 +236,7 @@ def test_a_frame_that_claims_to_be_huge_is_refused_before_there_is_memory_for_it
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.binary(max_size=200) | st.builds(lambda at, new: wire.encode("ok", 1, b"name", 2)[:at] + new, st.integers(0, 40), st.binary(max_size=40)))
+@given(st.binary(max_size=200) | st.builds(lambda at, new: frames.encode("ok", 1, b"name", 2)[:at] + new, st.integers(0, 40), st.binary(max_size=40)))
 def test_no_bytes_whatever_make_the_host_wait_or_fail_otherwise(said):
     with guest(lambda operation, *_: said if operation == "x" else ["ok", 3]) as channel:
         channel.sync(20)
@@ -251,7 +251,7 @@ def test_no_bytes_whatever_make_the_host_wait_or_fail_otherwise(said):
 
 
 def test_what_is_said_beyond_an_answer_spoils_none():
-    with guest(lambda operation, *_: wire.encode("ok", 1) + b"\x10\0" if operation == "x" else ["ok", 3]) as channel:
+    with guest(lambda operation, *_: frames.encode("ok", 1) + b"\x10\0" if operation == "x" else ["ok", 3]) as channel:
         assert channel.call("x", answer="i") == [1]
         assert channel.call("y", answer="i", seconds=20) == [3]
 
@@ -264,7 +264,7 @@ def test_a_guest_that_never_stops_talking_costs_the_time_that_was_given_and_litt
     channel = Channel(ours)
     channel._in_step = method == "call"
     if method == "call":
-        said = wire.LENGTH.pack(LARGEST) + said
+        said = frames.LENGTH.pack(LARGEST) + said
     done = threading.Event()
 
     def talk():
@@ -307,7 +307,7 @@ def test_a_connection_that_ends_is_told_and_stays_closed(at):
     ours, theirs = socket.socketpair()
     channel = Channel(ours)
     channel._in_step = True
-    theirs.sendall(wire.encode("ok", b"x" * 100)[:at])
+    theirs.sendall(frames.encode("ok", b"x" * 100)[:at])
     theirs.shutdown(socket.SHUT_WR)
     with pytest.raises(Broken, match="has ended"):
         channel.call("x", answer="b")
@@ -419,7 +419,7 @@ def test_as_many_files_as_a_disk_has_room_for_are_listed():
         found = tools_guest.Told(channel).list_directory(LAB, "/")
     assert len(found) == 140_000
     # The client is told of them in one frame.
-    assert len(wire.encode([[0, each.name, 0, each.size, 0, each.flags, 0, each.modified] for each in found])) < wire.LARGEST
+    assert len(frames.encode([[0, each.name, 0, each.size, 0, each.flags, 0, each.modified] for each in found])) < frames.LARGEST
 
 
 def test_a_file_is_never_longer_than_was_asked_for(tmp_path, monkeypatch):

@@ -19,8 +19,9 @@ import tools_guest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openvix import library, wire
+from openvix import library
 from openvix.guest import sandbox
+from openvix.protocol import frames
 from openvix.qemu.channel import Channel
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 and not sandbox.is_allowed(), reason="this machine allows no user namespaces")
@@ -30,7 +31,7 @@ ACCOUNTS = [{"name": "lab", "password": "lab", "administrator": True}, {"name": 
 numbers = st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 5)
 texts = st.sampled_from(["", "lab", "ann", "/", "/tmp", "/etc/motd", "..", "a/b", "/tmp/a"]) | st.binary(max_size=20) | st.just(b"x" * 70_000)
 values = st.none() | numbers | texts | st.lists(texts | numbers, max_size=4) | st.lists(st.lists(texts, max_size=2), max_size=2)
-any_values = st.builds(lambda name, rest: wire.encode(name, *rest), st.sampled_from(tools_frames.OPERATIONS) | values, st.lists(values, max_size=9))
+any_values = st.builds(lambda name, rest: frames.encode(name, *rest), st.sampled_from(tools_frames.OPERATIONS) | values, st.lists(values, max_size=9))
 
 
 @st.composite
@@ -38,26 +39,26 @@ def nearly_right(draw):
     """A request of which one value is another."""
     request = list(draw(st.sampled_from([request for request in tools_frames.REQUESTS if len(request) > 1])))
     request[draw(st.integers(1, len(request) - 1))] = draw(values)
-    return wire.encode(*request)
+    return frames.encode(*request)
 
 
 @st.composite
 def mutated(draw):
     """A right request of which some bytes are others, or missing, or too many."""
-    frame = bytearray(wire.encode(*draw(st.sampled_from(tools_frames.REQUESTS))))
+    frame = bytearray(frames.encode(*draw(st.sampled_from(tools_frames.REQUESTS))))
     at = draw(st.integers(0, len(frame)))
     frame[at : at + draw(st.integers(0, 9))] = draw(st.binary(max_size=9))
     # Of a length that is not its own, the rest is awaited: that takes a second each time, and is tried elsewhere.
-    return wire.LENGTH.pack(len(frame[4:])) + frame[4:] if draw(st.integers(0, 9)) else bytes(frame)
+    return frames.LENGTH.pack(len(frame[4:])) + frame[4:] if draw(st.integers(0, 9)) else bytes(frame)
 
 
 @st.composite
 def stretched(draw):
     """A right operation, and a value of a length that need not be its own at the end of the frame."""
-    begin = wire.encode(draw(st.sampled_from(tools_frames.OPERATIONS)))[4:]
+    begin = frames.encode(draw(st.sampled_from(tools_frames.OPERATIONS)))[4:]
     size = draw(st.integers(0, 40) | st.integers(0, 100_000) | st.integers(0, 2**32 - 1))
-    body = begin + draw(st.sampled_from([b"s", b"b", b"l", b"i"])) + wire.LENGTH.pack(size) + draw(st.binary(max_size=20))
-    return wire.LENGTH.pack(len(body)) + body
+    body = begin + draw(st.sampled_from([b"s", b"b", b"l", b"i"])) + frames.LENGTH.pack(size) + draw(st.binary(max_size=20))
+    return frames.LENGTH.pack(len(body)) + body
 
 
 def is_sanitized() -> bool:

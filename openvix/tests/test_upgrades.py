@@ -10,7 +10,8 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import vmx, wire
+from openvix import vmx
+from openvix.protocol import frames
 from openvix.vix import constants
 
 ON = "powered_on"
@@ -61,7 +62,7 @@ def test_an_upgrade_restarts_the_guest_and_is_kept(openvix, client):
 def mounted(openvix, client, vm):
     """An installation that waits for somebody in the guest, once the daemon is at it."""
     job = client.connection.begin("VixVM_InstallTools", vm, MOUNT, None)
-    client.connection.receive(job, wire.EVENT)
+    client.connection.receive(job, frames.EVENT)
     return job
 
 

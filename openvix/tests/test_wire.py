@@ -9,11 +9,11 @@ import threading
 
 import pytest
 
-from openvix import wire
+from openvix.protocol import frames
 
 
 def decoded(*values):
-    return wire.decode(wire.encode(*values)[4:])
+    return frames.decode(frames.encode(*values)[4:])
 
 
 def test_every_kind_of_value_comes_back_as_it_went():
@@ -22,7 +22,7 @@ def test_every_kind_of_value_comes_back_as_it_went():
 
 
 def test_a_frame_is_laid_out_as_the_protocol_says():
-    assert wire.encode(1, "ä", None, [b"x"]) == (b"\x1c\0\0\0" + b"i\x01\0\0\0\0\0\0\0" + b"s\x02\0\0\0\xc3\xa4" + b"n" + b"l\x01\0\0\0" + b"b\x01\0\0\0x")
+    assert frames.encode(1, "ä", None, [b"x"]) == (b"\x1c\0\0\0" + b"i\x01\0\0\0\0\0\0\0" + b"s\x02\0\0\0\xc3\xa4" + b"n" + b"l\x01\0\0\0" + b"b\x01\0\0\0x")
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_a_frame_is_laid_out_as_the_protocol_says():
     ids=range(10),
 )
 def test_what_is_no_value_is_a_breach(body):
-    with pytest.raises(wire.Breach):
-        wire.decode(body)
+    with pytest.raises(frames.Breach):
+        frames.decode(body)
 
 
 def test_a_text_with_a_nul_is_never_sent():
-    with pytest.raises(wire.Breach):
-        wire.encode("a\0b")
+    with pytest.raises(frames.Breach):
+        frames.encode("a\0b")
 
 
 def test_a_name_that_is_not_utf_8_is_still_sent():
@@ -57,7 +57,7 @@ def test_a_name_that_is_not_utf_8_is_still_sent():
 
 def test_frames_are_found_however_the_stream_is_cut():
     ours, theirs = socket.socketpair()
-    sent = wire.encode(1, "first") + wire.encode(2, "x" * 200_000) + wire.encode()
+    sent = frames.encode(1, "first") + frames.encode(2, "x" * 200_000) + frames.encode()
 
     def send():
         for at in range(0, len(sent), 4097):
@@ -67,7 +67,7 @@ def test_frames_are_found_however_the_stream_is_cut():
     sender = threading.Thread(target=send)
     sender.start()
     with ours:
-        assert list(wire.frames(ours)) == [[1, "first"], [2, "x" * 200_000], []]
+        assert list(frames.frames(ours)) == [[1, "first"], [2, "x" * 200_000], []]
     sender.join()
 
 
@@ -76,5 +76,5 @@ def test_a_frame_that_is_cut_off_or_too_large_is_a_breach(sent):
     ours, theirs = socket.socketpair()
     theirs.sendall(sent)
     theirs.close()
-    with ours, pytest.raises(wire.Breach):
-        list(wire.frames(ours))
+    with ours, pytest.raises(frames.Breach):
+        list(frames.frames(ours))

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from openvix import wire
+from openvix.protocol import frames
 
 LINE = ["/bin/true", "true", "-x"]
 REQUESTS = [
@@ -46,4 +46,4 @@ REQUESTS = [
 ]
 OPERATIONS = sorted({request[0] for request in REQUESTS})
 # In an order in which each finds what it needs.
-WHOLE = b"".join(wire.encode(*request) for request in REQUESTS)
+WHOLE = b"".join(frames.encode(*request) for request in REQUESTS)

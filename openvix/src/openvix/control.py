@@ -13,9 +13,10 @@ import signal
 import time
 from pathlib import Path
 
-from openvix import place, wire, worldfile
+from openvix import place, worldfile
 from openvix.clock import SteppedClock
 from openvix.machines import Asleep
+from openvix.protocol import frames
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 
@@ -28,7 +29,7 @@ STOP_SECONDS = 15.0
 def answer(client, number: int, function: str, arguments: list):
     """Answer a control call of a client of the daemon."""
     if function not in TABLE or len(arguments) != 1 or not isinstance(arguments[0], str):
-        raise wire.Breach(f"no such control call: {function}")
+        raise frames.Breach(f"no such control call: {function}")
     error, result = constants.VIX_OK, None
     try:
         result = TABLE[function](client.world, json.loads(arguments[0]))
@@ -39,8 +40,8 @@ def answer(client, number: int, function: str, arguments: list):
     except OSError as failure:
         error, result = constants.VIX_E_FILE_ERROR, str(failure)
     except json.JSONDecodeError:
-        raise wire.Breach(f"{function} without JSON") from None
-    client.send(number, wire.DONE, error, [[constants.VIX_PROPERTY_NONE, json.dumps(result)]], "")
+        raise frames.Breach(f"{function} without JSON") from None
+    client.send(number, frames.DONE, error, [[constants.VIX_PROPERTY_NONE, json.dumps(result)]], "")
     if function == "OpenVIX_Stop":
         client.stop()
 
@@ -167,7 +168,7 @@ class Connection:
     """A client of the daemon that keeps no ledger. Not for several threads at once."""
 
     def __init__(self, socket, ledger: str = ""):
-        self._socket, self._frames = socket, wire.frames(socket)
+        self._socket, self._frames = socket, frames.frames(socket)
         self._number = -1
         self._received: dict[int, list] = {}
         self.wait(self.begin("hello", 1, os.getpid(), ledger))
@@ -185,7 +186,7 @@ class Connection:
     def begin(self, function: str, *arguments) -> int:
         """Send a request and return its number."""
         self._number += 1
-        self._socket.sendall(wire.encode(self._number, function, *arguments))
+        self._socket.sendall(frames.encode(self._number, function, *arguments))
         return self._number
 
     def receive(self, number: int, kind: int) -> list:
@@ -203,7 +204,7 @@ class Connection:
 
     def wait(self, number: int) -> tuple[int, list, str]:
         """Return the outcome of a request: error, items and directive."""
-        error, items, directive = self.receive(number, wire.DONE)
+        error, items, directive = self.receive(number, frames.DONE)
         return error, items, directive
 
     def call(self, function: str, *arguments) -> tuple[int, list, str]:

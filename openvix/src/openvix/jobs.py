@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 
-from openvix import calls, hands, struck, wire
+from openvix import calls, hands, struck
 from openvix.faults import Fault
+from openvix.protocol import frames
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 
@@ -55,7 +56,7 @@ class Call:
 
     def progress(self):
         """Tell the callback of a job that it is under way."""
-        self.client.send(self.number, wire.EVENT, constants.VIX_EVENTTYPE_JOB_PROGRESS, [])
+        self.client.send(self.number, frames.EVENT, constants.VIX_EVENTTYPE_JOB_PROGRESS, [])
 
     def is_orphan(self) -> bool:
         """Whether nobody waits for the answer any more."""
@@ -66,14 +67,14 @@ class Call:
             self._end(fault)
             return
         if fault.directive and not fault.in_job:
-            self.client.send(self.number, wire.ACCEPTED, fault.directive)
+            self.client.send(self.number, frames.ACCEPTED, fault.directive)
             return
         if self.record[1] in AT_ONCE and not (fault.delay or fault.directive or fault.end):
             # The callback of the client may hear of it before the function has returned.
             self._finish(fault)
-            self.client.send(self.number, wire.ACCEPTED, "")
+            self.client.send(self.number, frames.ACCEPTED, "")
             return
-        self.client.send(self.number, wire.ACCEPTED, "")
+        self.client.send(self.number, frames.ACCEPTED, "")
         if fault.directive != "hang":
             hands.give(self._finish_late, fault)
 
@@ -108,7 +109,7 @@ class Call:
                 error |= fault.junk << 16
                 # A VixError is unsigned, an integer of the protocol is not.
                 error -= (error >> 63) << 64
-            self.client.send(self.number, wire.DONE, error, items, fault.directive)
+            self.client.send(self.number, frames.DONE, error, items, fault.directive)
 
     def _end(self, fault: Fault):
         """End the connection of this client, or the daemon."""

@@ -16,10 +16,11 @@ import sys
 import threading
 from pathlib import Path
 
-from openvix import control, place, wire
+from openvix import control, place
 from openvix.hosts import Host
 from openvix.jobs import Call
 from openvix.ledger import NAME
+from openvix.protocol import frames
 from openvix.vix import constants
 from openvix.world import World, note
 
@@ -41,7 +42,7 @@ class Client:
         self._connection, self._sending = connection, threading.Lock()
 
     def send(self, *values):
-        frame = wire.encode(*values)
+        frame = frames.encode(*values)
         # It may have gone away without waiting for the answer: serve() notices.
         with contextlib.suppress(OSError), self._sending:
             self._connection.sendall(frame)
@@ -69,13 +70,13 @@ class Client:
         try:
             if not self._is_ours():
                 return
-            frames = wire.frames(self._connection)
-            ledger = self._greet(next(frames, None))
+            arriving = frames.frames(self._connection)
+            ledger = self._greet(next(arriving, None))
             if ledger:
                 self.world.ledgers.begin(ledger)
-            for frame in frames if ledger is not None else ():
+            for frame in arriving if ledger is not None else ():
                 self._take(frame)
-        except wire.Breach as breach:
+        except frames.Breach as breach:
             note(f"client {self.pid} broke the protocol: {breach}")
         except ConnectionError:
             # A client may die at any moment.
@@ -95,13 +96,13 @@ class Client:
             case None:
                 return None
             case [0, "hello", version, int(), str()] if version != PROTOCOL:
-                self.send(0, wire.DONE, constants.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], "")
+                self.send(0, frames.DONE, constants.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], "")
                 return None
             case [0, "hello", _, int(pid), str(ledger)] if not ledger or NAME.fullmatch(ledger):
                 self.pid = pid
-                self.send(0, wire.DONE, constants.VIX_OK, [], "")
+                self.send(0, frames.DONE, constants.VIX_OK, [], "")
                 return ledger
-        raise wire.Breach("a connection begins with hello")
+        raise frames.Breach("a connection begins with hello")
 
     def _take(self, frame: list):
         match frame:
@@ -114,7 +115,7 @@ class Client:
             case [int(number), str(function), *arguments] if number > 0:
                 Call(self, number, function, arguments).start()
             case _:
-                raise wire.Breach("a frame that is no request")
+                raise frames.Breach("a frame that is no request")
 
     def _disconnect(self, host: str):
         self.world.calls.append([self.pid, "VixHost_Disconnect", None, constants.VIX_OK])

@@ -9,8 +9,8 @@ from __future__ import annotations
 from openvix.calls import files, folders, hosts, power, programs, properties, snapshots, tools, variables, vms  # noqa: F401 - they fill the table
 from openvix.calls.properties import HOST_PROPERTIES, SNAPSHOT_PROPERTIES, VM_PROPERTIES  # noqa: F401
 from openvix.calls.table import JOBS, TABLE, Refusal, named, snapshot_of  # noqa: F401
+from openvix.protocol.frames import Breach
 from openvix.vix import constants
-from openvix.wire import Breach
 
 
 def understand(client, function: str, arguments: list):

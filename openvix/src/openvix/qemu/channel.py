@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from openvix import wire
+from openvix.protocol import frames
 
 # As in tools.h: the largest frame, either way.
 LARGEST = (4 << 20) + (64 << 10)
@@ -71,8 +71,8 @@ class Channel:
 
         Raises OSError with the errno that the agent says, or E2BIG for what it would not take; Broken.
         """
-        frame = wire.encode(operation, *values)
-        if len(frame) - wire.LENGTH.size > LARGEST:
+        frame = frames.encode(operation, *values)
+        if len(frame) - frames.LENGTH.size > LARGEST:
             raise OSError(errno.E2BIG, os.strerror(errno.E2BIG), operation)
         with self._lock:
             until = time.monotonic() + seconds
@@ -102,8 +102,8 @@ class Channel:
         while True:
             # Of several that are answered late, only the last is followed by nothing more.
             nonce = os.urandom(16)
-            wanted = wire.encode("ok", nonce)
-            self._send(wire.encode("sync", nonce), until)
+            wanted = frames.encode("ok", nonce)
+            self._send(frames.encode("sync", nonce), until)
             try:
                 again = min(time.monotonic() + AGAIN_SECONDS, until)
                 while wanted not in waiting:
@@ -121,7 +121,7 @@ class Channel:
 
     def _receive(self, until: float) -> list:
         """Return the values of the next frame."""
-        (size,) = wire.LENGTH.unpack(self._whole(wire.LENGTH.size, until))
+        (size,) = frames.LENGTH.unpack(self._whole(frames.LENGTH.size, until))
         if size > LARGEST:
             raise Broken(f"the agent in the guest sends a frame of {size} bytes")
         return _values(bytes(self._whole(size, until)))
@@ -170,11 +170,11 @@ def _values(body: bytes) -> list:
     values, at = [], 0
     try:
         while at < len(body):
-            value, at = wire.take(body, at, 0)
+            value, at = frames.take(body, at, 0)
             if value is None:
-                raise wire.Breach("nothing")
+                raise frames.Breach("nothing")
             values.append(value)
-    except (wire.Breach, struct.error, IndexError, UnicodeDecodeError) as breach:
+    except (frames.Breach, struct.error, IndexError, UnicodeDecodeError) as breach:
         raise Broken(f"the agent in the guest sends what is no answer: {breach}") from None
     return values
 

@@ -379,7 +379,7 @@ def lint(session):
     session.install("ansible-core>=2.19,<2.22", *LINTERS, *compiler_package())
     found = {"ANSIBLE_COLLECTIONS_PATH": str(tree(session).parents[2])}
     scripts = [path for path in sorted([*glob.glob(".ci/*"), *glob.glob("openvix/image/*")]) if pathlib.Path(path).read_bytes().startswith(b"#!")]
-    flags = session.run("python", "-c", "from openvix import library; print(*library.FLAGS)", env={"PYTHONPATH": "openvix/src"}, silent=True).split()
+    flags = session.run("python", "-c", "from openvix.system import c_build; print(*c_build.FLAGS)", env={"PYTHONPATH": "openvix/src"}, silent=True).split()
     c = [*compiler(), *flags, "-Wall", "-Wextra", "-Werror", "-c", "-o", os.devnull]
     commands = [
         ("python", "facts/generate.py", "--check"),

@@ -16,7 +16,8 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import cli, control, library
+from openvix import cli, control
+from openvix.system import c_build
 from openvix.vix import constants
 
 ROUNDS = 5000
@@ -85,7 +86,7 @@ def run(number: int, world: Path):
 
     tell(f"first start of {number} VMs, all running", begin({"count": number, "running": number}), "s", "5 s")
     os.environ["OPENVIX_WORLD"] = str(world)
-    vix = ctypes.CDLL(str(library.build()))
+    vix = ctypes.CDLL(str(c_build.build()))
     vix.VixJob_Wait.restype = ctypes.c_uint64
     host = handle_of(vix, vix.VixHost_Connect(-1, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, None, 0, None, None, 0, 0, None, None))
     seconds, count = timed(lambda: found(vix, host))

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import tools_frames
 
-from openvix import library
 from openvix.protocol import frames
+from openvix.system import c_build
 
 COMPILERS = ("clang", *(f"clang-{version}" for version in range(22, 13, -1)))
 FLAGS = ["-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"]
@@ -33,7 +33,7 @@ ETC = {
 
 def build(folder: Path) -> Path | None:
     """Return the fuzzer, or None where no compiler has libFuzzer."""
-    tools = library.source_folder("tools")
+    tools = c_build.source_folder("tools")
     sources = [path for path in sorted(tools.glob("*.c")) if path.name != "tools.c"]
     own = Path(__file__).parent / "c" / "fuzz_tools.c"
     for compiler in filter(None, map(shutil.which, COMPILERS)):

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from waiting import eventually
 
-from openvix import library
 from openvix.guest import sandbox
+from openvix.system import c_build
 
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 needs_fuse = pytest.mark.skipif(
@@ -32,8 +32,8 @@ PATIENT, USUAL = 250_000, 10_000
 
 
 def build(patience: int) -> Path:
-    source = library.source_folder("shares") / "shares.c"
-    return library._compiled("openvix-shares", [source], [*library.FLAGS, *SANITIZE, f"-DPATIENCE_MILLISECONDS={patience}", str(source)])
+    source = c_build.source_folder("shares") / "shares.c"
+    return c_build._compiled("openvix-shares", [source], [*c_build.FLAGS, *SANITIZE, f"-DPATIENCE_MILLISECONDS={patience}", str(source)])
 
 
 class Guest:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from openvix import library
+from openvix.system import c_build
 
 FOLDER = Path(__file__).parent / "c"
 WATCHED = "fsanitize" in os.environ.get("OPENVIX_CFLAGS", "") or "OPENVIX_RUNNER" in os.environ
@@ -26,5 +26,5 @@ among_its_own_threads = pytest.mark.skipif("fsanitize=thread" in os.environ.get(
 
 def command(name: str, *arguments: object, library_path: Path | None = None) -> list[str]:
     """Return the command that runs a program of tests/c; library_path: what it is linked to in place of libvix.so."""
-    program = library.compile_client(FOLDER / f"{name}.c", library_path)
+    program = c_build.compile_client(FOLDER / f"{name}.c", library_path)
     return [*shlex.split(os.environ.get("OPENVIX_RUNNER", "")), str(program), *map(str, arguments)]

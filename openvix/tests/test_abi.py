@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from openvix import library
+from openvix.system import c_build
 from openvix.vix import constants
 
 FACTS = json.loads((Path(__file__).resolve().parents[2] / "facts" / "vix-api.json").read_text(encoding="utf-8"))
@@ -29,10 +29,10 @@ def compiles(tmp_path):
     """Compile statements for the body of a program that includes the header, with every warning an error; whether it runs well."""
 
     def check(*statements: str) -> bool:
-        (tmp_path / "vix.h").symlink_to(library.source_folder("libvix") / "vix.h")
+        (tmp_path / "vix.h").symlink_to(c_build.source_folder("libvix") / "vix.h")
         lines = ['#include "vix.h"', "int main(void)", "{", *(f"    {each}" for each in statements), "    return 0;", "}", ""]
         (tmp_path / "checks.c").write_text("\n".join(lines))
-        return subprocess.run([library.compile_client(tmp_path / "checks.c")], check=False).returncode == 0
+        return subprocess.run([c_build.compile_client(tmp_path / "checks.c")], check=False).returncode == 0
 
     return check
 
@@ -41,7 +41,7 @@ def test_the_library_exports_what_the_facts_say_and_nothing_else():
     wanted = {each["name"] for each in FACTS["functions"]} | {"FoundryInitializeHandleDllID"}
     wanted |= {f"{each['name']}Vargs" for each in FACTS["functions"] if each["variadic"]}
 
-    assert exported(library.build().read_bytes()) == wanted
+    assert exported(c_build.build().read_bytes()) == wanted
     assert len(wanted) == 72
 
 
@@ -101,7 +101,7 @@ def test_the_macros_take_the_code_out_of_an_error(compiles):
 
 @pytest.fixture(scope="module")
 def loaded() -> ctypes.CDLL:
-    return ctypes.CDLL(str(library.build()))
+    return ctypes.CDLL(str(c_build.build()))
 
 
 def test_every_error_has_a_text_of_our_own(loaded):

@@ -19,7 +19,8 @@ from pathlib import Path
 import programs
 import pytest
 
-from openvix import install, library
+from openvix import install
+from openvix.system import c_build
 
 NAME = "libvixAllProducts.so"
 # Root needs no namespace of users, and may be where none is allowed.
@@ -75,7 +76,7 @@ def as_installed(request, openvix_library, tmp_path) -> str:
     install.install(Path(openvix_library), tmp_path / "libdir")
     (tmp_path / ".vmware").mkdir()
     (tmp_path / ".vmware" / "config").write_text(f'vix.libdir = "{tmp_path}/libdir"\n', encoding="utf-8")
-    return str(library.compile_wrapper(programs.FOLDER / "wrapper.c"))
+    return str(c_build.compile_wrapper(programs.FOLDER / "wrapper.c"))
 
 
 def offered(vix_package: str) -> set[str]:

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 from debian import KERNEL, Debian, kernel
 
-from openvix import doctor, library
+from openvix import doctor
 from openvix.guest import sandbox
 from openvix.qemu import image
+from openvix.system import c_build
 
 ROOT = Path(__file__).resolve().parents[2]
 QEMU = 'echo "QEMU emulator version {} (Debian)"'
@@ -59,8 +60,8 @@ def bare(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENVIX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(image, "SYSTEM_PATH", "")
-    monkeypatch.setattr(library, "ZIGLANG", None)
-    monkeypatch.setattr(library, "_compilers", lambda: iter(()))
+    monkeypatch.setattr(c_build, "ZIGLANG", None)
+    monkeypatch.setattr(c_build, "_compilers", lambda: iter(()))
 
 
 def found(findings=None):

@@ -18,11 +18,12 @@ from pathlib import Path
 import pytest
 from waiting import eventually
 
-from openvix import holding, place
+from openvix import place
 from openvix.qemu import disk, emulator
 from openvix.qemu.disk import Disk, DiskError, tag
 from openvix.qemu.emulator import CannotStart, Emulator, Hardware, Software
 from openvix.qemu.qmp import Gone, Qmp, Refused
+from openvix.system import process_locks
 
 pytestmark = [pytest.mark.qemu, pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or not shutil.which("qemu-img"), reason="QEMU is not installed here")]
 
@@ -93,7 +94,7 @@ def test_who_only_looks_whether_it_runs_keeps_none_from_starting_and_is_taken_fo
     (folder / "guest").mkdir()
     with open(folder / "guest" / emulator.LOCK, "w") as looked:
         fcntl.flock(looked, fcntl.LOCK_SH)
-        assert not holding.is_held(Path(looked.name))
+        assert not process_locks.is_held(Path(looked.name))
         ending = threading.Timer(0.2, fcntl.flock, (looked, fcntl.LOCK_UN))
         ending.start()
         assert started(folder).is_alive()
@@ -117,7 +118,7 @@ def test_a_second_one_of_the_same_machine_is_refused_and_harms_nothing(folder):
 def test_one_that_is_killed_is_known_as_gone_and_another_can_start(folder):
     own, events = started(folder), []
     talk(own, events)
-    [pid] = holding.holders(folder / "guest" / emulator.LOCK)
+    [pid] = process_locks.holders(folder / "guest" / emulator.LOCK)
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: events == [None])
     eventually(lambda: not own.is_alive())

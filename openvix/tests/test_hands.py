@@ -11,31 +11,31 @@ import time
 import pytest
 from waiting import eventually
 
-from openvix import hands
+from openvix.system import threads
 
 
 @pytest.fixture
 def none_idle(monkeypatch):
     """Have no thread left from before, and none kept long."""
-    monkeypatch.setattr(hands, "IDLE_SECONDS", 0.2)
-    monkeypatch.setattr(hands, "_free", [])
+    monkeypatch.setattr(threads, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(threads, "_free", [])
 
 
 def test_a_thread_that_is_done_takes_what_comes_next(none_idle, monkeypatch):
-    monkeypatch.setattr(hands, "IDLE_SECONDS", 200)
-    threads = queue.SimpleQueue()
+    monkeypatch.setattr(threads, "IDLE_SECONDS", 200)
+    used = queue.SimpleQueue()
     for _ in range(5):
-        hands.give(lambda: threads.put(threading.current_thread()))
-        eventually(lambda: hands._free)
+        threads.give(lambda: used.put(threading.current_thread()))
+        eventually(lambda: threads._free)
 
-    assert len({threads.get(timeout=60) for _ in range(5)}) == 1
+    assert len({used.get(timeout=60) for _ in range(5)}) == 1
 
 
 def test_what_waits_keeps_nothing_else_waiting(none_idle):
     done, gate = queue.SimpleQueue(), threading.Event()
     for number in range(20):
-        hands.give(lambda number=number: (gate.wait(60), done.put(number)))
-    hands.give(done.put, "beside")
+        threads.give(lambda number=number: (gate.wait(60), done.put(number)))
+    threads.give(done.put, "beside")
 
     assert done.get(timeout=60) == "beside"
     gate.set()
@@ -43,21 +43,21 @@ def test_what_waits_keeps_nothing_else_waiting(none_idle):
 
 
 def test_threads_with_nothing_to_do_end(none_idle):
-    gate, threads = threading.Event(), queue.SimpleQueue()
+    gate, used = threading.Event(), queue.SimpleQueue()
     for _ in range(10):
-        hands.give(lambda: (threads.put(threading.current_thread()), gate.wait(60)))
-    known = [threads.get(timeout=60) for _ in range(10)]
+        threads.give(lambda: (used.put(threading.current_thread()), gate.wait(60)))
+    known = [used.get(timeout=60) for _ in range(10)]
     gate.set()
 
     eventually(lambda: not any(thread.is_alive() for thread in known))
-    assert hands._free == []
+    assert threads._free == []
 
 
 def test_whatever_is_given_while_threads_end_is_done(none_idle, monkeypatch):
-    monkeypatch.setattr(hands, "IDLE_SECONDS", 0.0005)
+    monkeypatch.setattr(threads, "IDLE_SECONDS", 0.0005)
     done = queue.SimpleQueue()
     for number in range(2000):
-        hands.give(done.put, number)
+        threads.give(done.put, number)
         if not number % 3:
             time.sleep(0.0005)
 
@@ -69,9 +69,9 @@ def test_an_exception_ends_its_thread_and_is_told(none_idle, monkeypatch):
     told, done = queue.SimpleQueue(), queue.SimpleQueue()
     monkeypatch.setattr(threading, "excepthook", lambda said: told.put((said.exc_type, said.thread)))
 
-    hands.give(int, "no number")
+    threads.give(int, "no number")
     kind, thread = told.get(timeout=60)
-    hands.give(lambda: done.put(threading.current_thread()))
+    threads.give(lambda: done.put(threading.current_thread()))
 
     assert kind is ValueError
     assert done.get(timeout=60) is not thread

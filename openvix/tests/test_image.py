@@ -17,8 +17,8 @@ from archives import read_cpio
 from debian import KERNEL, Debian, kernel
 from waiting import eventually
 
-from openvix.library import CannotBuild
 from openvix.qemu import image
+from openvix.system.c_build import CannotBuild
 
 BUILD = [sys.executable, "-P", "-m", "openvix.cli", "guest", "build"]
 

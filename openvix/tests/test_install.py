@@ -15,7 +15,8 @@ from pathlib import Path
 import programs
 import pytest
 
-from openvix import install, library
+from openvix import install
+from openvix.system import c_build
 from openvix.vix import constants
 
 FACTS = json.loads((Path(__file__).resolve().parents[2] / "facts" / "vix-api.json").read_text(encoding="utf-8"))
@@ -46,7 +47,7 @@ def home(tmp_path, libdir, monkeypatch) -> Path:
 
 @pytest.fixture(scope="session")
 def wrapper() -> Path:
-    return library.compile_wrapper(programs.FOLDER / "wrapper.c")
+    return c_build.compile_wrapper(programs.FOLDER / "wrapper.c")
 
 
 def client(name: str, *arguments: object, library_path: Path) -> subprocess.CompletedProcess:
@@ -58,7 +59,7 @@ def test_what_is_installed_and_the_line_that_leads_to_it(tmp_path):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == f'vix.libdir = "{tmp_path}/lib"'
-    content = Path(library.build()).read_bytes()
+    content = Path(c_build.build()).read_bytes()
     files = {str(path.relative_to(tmp_path / "lib")): path.read_bytes() for path in (tmp_path / "lib").rglob("*") if path.is_file()}
     assert files.pop("vixwrapper-config.txt").decode().splitlines() == install.LINES
     assert files == {"libvixAllProducts.so": content, f"{install.FOLDER}/64bit/libvix.so": content}
@@ -101,7 +102,7 @@ def went_everywhere(openvix, done: subprocess.CompletedProcess) -> bool:
 
 
 def test_every_function_by_the_library_itself(openvix, tour):
-    assert went_everywhere(openvix, client("tour", *tour, library_path=library.build()))
+    assert went_everywhere(openvix, client("tour", *tour, library_path=c_build.build()))
 
 
 def test_every_function_by_the_name_that_all_clients_know(openvix, tour, libdir):

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from openvix import journal
+from openvix.system import atomic_files
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def content(folder):
 
 def test_a_commit_changes_and_removes_files(folder):
     (folder / "old").write_bytes(b"1")
-    journal.commit(folder, {folder / "old": None, folder / "new": b"2", folder.parent / "vm.vmx": b"\xff"})
+    atomic_files.commit(folder, {folder / "old": None, folder / "new": b"2", folder.parent / "vm.vmx": b"\xff"})
     assert content(folder) == {"openvix/new": b"2", "vm.vmx": b"\xff"}
 
 
@@ -51,13 +51,13 @@ def test_a_commit_that_is_killed_anywhere_is_done_whole_or_not_at_all(folder, mo
     monkeypatch.setattr(os, "replace", killing(os.replace))
     monkeypatch.setattr(os, "unlink", killing(os.unlink))
     try:
-        journal.commit(folder, {folder / "a": b"new", folder / "b": b"new", folder / "c": None})
+        atomic_files.commit(folder, {folder / "a": b"new", folder / "b": b"new", folder / "c": None})
         finished = True
     except Killed:
         finished = False
     monkeypatch.undo()
 
-    journal.recover(folder)
+    atomic_files.recover(folder)
     now = {name: text for name, text in content(folder).items() if not name.endswith(".new")}
     assert now == (before if steps == 0 else after)
     assert finished == (steps >= 5)

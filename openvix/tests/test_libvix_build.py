@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from openvix import library
+from openvix.system import c_build
 
-BUILD = "from openvix import library; print(library.build())"
+BUILD = "from openvix.system import c_build; print(c_build.build())"
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def cache(tmp_path, monkeypatch) -> Path:
 
 
 def test_the_library_is_built_once_and_loads(cache):
-    path = library.build()
+    path = c_build.build()
     made = path.stat().st_mtime_ns
 
-    assert library.build() == path
+    assert c_build.build() == path
     assert path.stat().st_mtime_ns == made
     assert ctypes.CDLL(str(path)).Vix_GetHandleType(1) == 0
     assert path.parent.parent == cache
@@ -37,10 +37,10 @@ def test_the_library_is_built_once_and_loads(cache):
 
 
 def test_other_sources_or_flags_are_another_library(cache, monkeypatch):
-    first = library.build()
-    monkeypatch.setattr(library, "FLAGS", [*library.FLAGS, "-DANOTHER"])
+    first = c_build.build()
+    monkeypatch.setattr(c_build, "FLAGS", [*c_build.FLAGS, "-DANOTHER"])
 
-    assert library.build() != first
+    assert c_build.build() != first
     assert first.exists()
 
 
@@ -57,19 +57,19 @@ def test_two_that_build_at_once_get_the_same_library(cache):
 def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENVIX_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert library.build().is_relative_to(tmp_path / "xdg" / "openvix")
+    assert c_build.build().is_relative_to(tmp_path / "xdg" / "openvix")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert library.build().is_relative_to(tmp_path / "home" / ".cache" / "openvix")
+    assert c_build.build().is_relative_to(tmp_path / "home" / ".cache" / "openvix")
 
 
 def test_without_a_compiler_one_sentence_says_what_to_install(cache, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(library, "ZIGLANG", None)
-    monkeypatch.setattr(library.sys, "executable", "/bin/false")
+    monkeypatch.setattr(c_build, "ZIGLANG", None)
+    monkeypatch.setattr(c_build.sys, "executable", "/bin/false")
 
-    with pytest.raises(library.CannotBuild, match=r"neither cc, gcc nor clang is found; install one of them .* or 'pip install ziglang'") as raised:
-        library.build()
+    with pytest.raises(c_build.CannotBuild, match=r"neither cc, gcc nor clang is found; install one of them .* or 'pip install ziglang'") as raised:
+        c_build.build()
     assert "\n" not in str(raised.value)
 
 
@@ -77,22 +77,22 @@ def test_what_the_compiler_says_is_told(cache, tmp_path):
     source = tmp_path / "wrong.c"
     source.write_text("int main(void) { return nothing; }\n")
 
-    with pytest.raises(library.CannotBuild, match=r"wrong does not compile: (?s:.*)nothing"):
-        library.compile_program([source], "wrong")
+    with pytest.raises(c_build.CannotBuild, match=r"wrong does not compile: (?s:.*)nothing"):
+        c_build.compile_program([source], "wrong")
 
 
 def test_a_program_is_compiled_and_runs_even_where_it_cannot_be_static(cache, tmp_path, monkeypatch):
     source = tmp_path / "seven.c"
     source.write_text("int main(void) { return 7; }\n")
-    compile_ = library._compile
+    compile_ = c_build._compile
 
     def refuse_static(command, place):
         return "no static library here" if "-static" in command else compile_(command, place)
 
-    assert subprocess.run([library.compile_program([source], "seven")], check=False).returncode == 7
-    monkeypatch.setattr(library, "_compile", refuse_static)
-    monkeypatch.setattr(library, "FLAGS", [*library.FLAGS, "-DANOTHER"])
-    assert subprocess.run([library.compile_program([source], "seven")], check=False).returncode == 7
+    assert subprocess.run([c_build.compile_program([source], "seven")], check=False).returncode == 7
+    monkeypatch.setattr(c_build, "_compile", refuse_static)
+    monkeypatch.setattr(c_build, "FLAGS", [*c_build.FLAGS, "-DANOTHER"])
+    assert subprocess.run([c_build.compile_program([source], "seven")], check=False).returncode == 7
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory that belongs to somebody else")
@@ -100,5 +100,5 @@ def test_a_cache_of_another_user_is_not_trusted(cache):
     cache.mkdir()
     os.chown(cache, 12345, 12345)
 
-    with pytest.raises(library.CannotBuild, match="belongs to another user"):
-        library.build()
+    with pytest.raises(c_build.CannotBuild, match="belongs to another user"):
+        c_build.build()

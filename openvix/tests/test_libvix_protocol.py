@@ -21,8 +21,9 @@ from pathlib import Path
 import programs
 import pytest
 
-from openvix import ledger, library
+from openvix import ledger
 from openvix.protocol import frames
+from openvix.system import c_build
 from openvix.vix import constants
 
 FACTS = json.loads((Path(__file__).resolve().parents[2] / "facts" / "vix-api.json").read_text(encoding="utf-8"))
@@ -458,7 +459,7 @@ class Client:
     """The library in this process, with a handle of every kind."""
 
     def __init__(self):
-        self.library = ctypes.CDLL(str(library.build()))
+        self.library = ctypes.CDLL(str(c_build.build()))
         self.library.VixJob_Wait.restype = ctypes.c_uint64
         self.library.VixJob_Wait.argtypes = [ctypes.c_int, ctypes.c_int]
         self.host = self.result(self.call("VixHost_Connect", -1, 1, None, 0, None, None, 0, 0, None, None))

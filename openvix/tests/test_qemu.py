@@ -21,9 +21,10 @@ import real_machines
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, holding, place
+from openvix import control, place
 from openvix.protocol import frames
 from openvix.qemu import emulator
+from openvix.system import process_locks
 from openvix.vix import constants
 
 pytestmark = real_machines.NEEDED
@@ -83,7 +84,7 @@ class Machine:
 
     @property
     def emulators(self):
-        found = holding.holders(Path(self.path).parent / "openvix" / "guest" / emulator.LOCK)
+        found = process_locks.holders(Path(self.path).parent / "openvix" / "guest" / emulator.LOCK)
         # While it starts one, the daemon has the lock open as well.
         return [pid for pid in found if is_emulator(pid)]
 

@@ -15,9 +15,10 @@ import real_machines
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, holding
+from openvix import control
 from openvix.qemu import emulator
 from openvix.qemu.disk import Disk
+from openvix.system import process_locks
 from openvix.vix import constants
 
 pytestmark = real_machines.NEEDED
@@ -52,7 +53,7 @@ def seen(openvix, vm):
     power, folder = openvix.vms[vm], Path(vm).parent / "openvix"
     state = json.loads((folder / "state.json").read_bytes())
     used = {state["disk"], *(kept["disk"] for kept in state["snapshots"].values())} - {0}
-    assert len(holding.holders(folder / "guest" / emulator.LOCK)) == (power == ON)
+    assert len(process_locks.holders(folder / "guest" / emulator.LOCK)) == (power == ON)
     assert set(Disk(folder / "disks").kept()) == used
     assert Disk(folder / "disks").numbers() == used
     return power, len(state["snapshots"])

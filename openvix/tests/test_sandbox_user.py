@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from openvix import library
 from openvix.guest import sandbox
+from openvix.system import c_build
 
 NOBODY = 65534
 FILES = ("descriptors.py", "waiting.py", "test_guest_disks.py", "test_guest_files.py", "test_guest_system.py", "test_sandbox.py")
@@ -35,7 +35,7 @@ def place():
         place.chmod(0o755)
         package = Path(sandbox.__file__).parents[1]
         shutil.copytree(package, place / "src/openvix", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(library.source_folder("agent"), place / "src/openvix/agent")
+        shutil.copytree(c_build.source_folder("agent"), place / "src/openvix/agent")
         (place / "tests").mkdir()
         for file in FILES:
             shutil.copy(Path(__file__).with_name(file), place / "tests")

@@ -21,9 +21,9 @@ import tools_guest
 from test_guest_system import BECOMING
 from waiting import eventually
 
-from openvix import library
 from openvix.protocol import frames
 from openvix.qemu.channel import LARGEST, Channel
+from openvix.system import c_build
 
 pytestmark = tools_guest.needs_root
 
@@ -303,7 +303,7 @@ def test_a_thread_is_no_process_to_be_killed(channel, disk, tmp_path):
         "#include <pthread.h>\n#include <unistd.h>\nstatic void *run(void *a) { pause(); return a; }\n"
         "int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); pause(); return 0; }\n"
     )
-    shutil.copy(library.compile_program([source], "threads"), disk / "opt/threads")
+    shutil.copy(c_build.compile_program([source], "threads"), disk / "opt/threads")
     (pid,) = channel.call("run", "lab", ["/opt/threads", "threads"], [], answer="i")
     eventually(lambda: ran(channel, "lab", f"test $(ls /proc/{pid}/task | wc -l) = 2") == 0)
     assert ran(channel, "lab", f"ls /proc/{pid}/task > /tmp/tasks") == 0

@@ -40,8 +40,8 @@ from test_guest_files import (  # noqa: F401
     test_renaming_that_cannot_be,
 )
 
-from openvix import struck
 from openvix.qemu.channel import Channel
+from openvix.system import fault_context
 from openvix.vix import constants
 
 pytestmark = tools_guest.needs_root
@@ -119,13 +119,13 @@ def test_a_file_that_has_no_size_is_read_and_one_that_grows_is_not_read_for_ever
 
 def test_a_fault_cuts_a_copy_and_fills_a_disk(guest, lab, disk, tmp_path):  # noqa: F811
     (tmp_path / "big").write_bytes(b"x" * 3_000_000)
-    with struck.by(cut=1_500_000):
+    with fault_context.by(cut=1_500_000):
         guest.copy_in(lab, str(tmp_path / "big"), "/opt/cut")
     assert (disk / "opt/cut").stat().st_size == 1_500_000
-    with struck.by(room=1_500_000):
+    with fault_context.by(room=1_500_000):
         assert code(guest.copy_in, lab, str(tmp_path / "big"), "/opt/full") == constants.VIX_E_DISK_FULL
     paces = []
-    with struck.paced(paces.append):
+    with fault_context.paced(paces.append):
         guest.copy_in(lab, str(tmp_path / "big"), "/opt/paced")
         guest.copy_out(lab, "/opt/paced", str(tmp_path / "paced"))
     assert sum(paces) == 6_000_000

@@ -19,10 +19,10 @@ import tools_guest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openvix import library
 from openvix.guest import sandbox
 from openvix.protocol import frames
 from openvix.qemu.channel import Channel
+from openvix.system import c_build
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 and not sandbox.is_allowed(), reason="this machine allows no user namespaces")
 
@@ -62,7 +62,7 @@ def stretched(draw):
 
 
 def is_sanitized() -> bool:
-    with contextlib.suppress(library.CannotBuild):
+    with contextlib.suppress(c_build.CannotBuild):
         # Built, it may still not run: a sanitizer wants more memory and rights than some containers give.
         return subprocess.run([tools_guest.build(tools_guest.SANITIZE)], capture_output=True, check=False).returncode == 2
     return False
@@ -100,6 +100,6 @@ def test_the_sanitizers_are_at_work_where_the_compiler_has_them(tmp_path):
         pytest.skip("no compiler here has them")
     source = tmp_path / "wrong.c"
     source.write_text("int main(int count, char **a) { char b[4] = {0}; (void)a; return b[count + 3]; }\n")
-    program = library._compiled("wrong", [source], [*library.FLAGS, "-O0", *tools_guest.SANITIZE, str(source)])
+    program = c_build._compiled("wrong", [source], [*c_build.FLAGS, "-O0", *tools_guest.SANITIZE, str(source)])
     ended = subprocess.run([program], capture_output=True, env={**os.environ, **tools_guest.FOUND}, check=False)
     assert (ended.returncode, b"stack-buffer-overflow" in ended.stderr or b"out of bounds" in ended.stderr) == (99, True)

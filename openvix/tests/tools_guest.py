@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from openvix import library
 from openvix.guest import disks, paths, system
 from openvix.qemu.channel import Channel
 from openvix.qemu.operations import Operations
+from openvix.system import c_build
 
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 # A child of the agent ends by 1 for what it was refused: a sanitizer's find has to be something else.
@@ -58,9 +58,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be seve
 
 def build(flags: list[str] = ()) -> Path:
     """Return the path of the agent, compiled with these flags besides."""
-    folder = library.source_folder("tools")
+    folder = c_build.source_folder("tools")
     sources = sorted(folder.glob("*.c"))
-    return library._compiled("openvix-tools", [*sources, folder / "tools.h"], [*library.FLAGS, *flags, *map(str, sources), "-lcrypt"])
+    return c_build._compiled("openvix-tools", [*sources, folder / "tools.h"], [*c_build.FLAGS, *flags, *map(str, sources), "-lcrypt"])
 
 
 def make_disk(place: Path, accounts: list[dict], files: dict[str, str]):

@@ -18,8 +18,8 @@ import tempfile
 import threading
 import time
 
-from openvix.library import build
 from openvix.pytest_plugin import ServedWorld
+from openvix.system.c_build import build
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LONGEST = 900  # seconds that one task may take

@@ -167,7 +167,7 @@ def print_library(said):
 
 
 def library() -> str:
-    from openvix.library import CannotBuild, build
+    from openvix.system.c_build import CannotBuild, build
 
     try:
         return str(build())
@@ -176,8 +176,8 @@ def library() -> str:
 
 
 def build_guest(said):
-    from openvix.library import CannotBuild
     from openvix.qemu import image
+    from openvix.system.c_build import CannotBuild
 
     try:
         found = image.build("python" if said.python else "plain", lambda line: print(f"openvix: {line}", file=sys.stderr, flush=True), fresh=said.fresh)

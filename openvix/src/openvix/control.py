@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 from openvix import place, worldfile
-from openvix.clock import SteppedClock
 from openvix.machines import Asleep
 from openvix.protocol import frames
+from openvix.system.clock import SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix import library
 from openvix.guest import sandbox
-from openvix.library import CannotBuild
 from openvix.qemu import image, packages
+from openvix.system import c_build
+from openvix.system.c_build import CannotBuild
 
 # What OpenVIX does for its users, in the order in which it is told.
 LIBRARY, PROGRAMS, QEMU, IMAGE = "libvix.so", "programs in simulated guests", "real guests", "the image of real guests"
@@ -65,7 +65,7 @@ def install(findings: list[Finding]) -> str:
 
 def _libvix() -> Iterator[Finding]:
     try:
-        yield Finding(LIBRARY, "C compiler", True, str(library.build()))
+        yield Finding(LIBRARY, "C compiler", True, str(c_build.build()))
     except CannotBuild as error:
         # What a compiler says of its mistakes can be long.
         yield Finding(LIBRARY, "C compiler", False, str(error).splitlines()[0], COMPILER)
@@ -119,7 +119,7 @@ def _image() -> Iterator[Finding]:
 
 
 def _static() -> Finding:
-    fault = library.lacks_static("crypt")
+    fault = c_build.lacks_static("crypt")
     return Finding(IMAGE, "static libcrypt", not fault, fault, () if not fault else (*COMPILER, "libcrypt-dev"))
 
 

@@ -17,7 +17,7 @@ class Fault(NamedTuple):
     """What befalls one call.
 
     An error code (0: its own) with junk above bit 15, seconds of delay, a directive for the client and where it strikes; the end of the connection ("lost")
-    or of the daemon ("kill"), afterwards or before the step of this number; how its thread is struck (struck.py).
+    or of the daemon ("kill"), afterwards or before the step of this number; how its thread is struck (fault_context.py).
     """
 
     error: int = 0

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from openvix import journal
 from openvix.machine import OFF, ON
+from openvix.system import atomic_files
 
 NAME = re.compile(r"vm(\d{5})")
 
@@ -30,7 +30,7 @@ class Herd:
         if count > self._count:
             self._running = running if not self._count else self._running
             self._count = count
-            journal.replace(self._path, json.dumps({"count": self._count, "running": self._running}).encode())
+            atomic_files.replace(self._path, json.dumps({"count": self._count, "running": self._running}).encode())
 
     def names(self, count: int) -> Iterator[str]:
         return (f"vm{number:05}" for number in range(1, count + 1))

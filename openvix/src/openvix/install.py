@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openvix import __version__, journal
+from openvix import __version__
+from openvix.system import atomic_files
 
 ALL_PRODUCTS, CONFIG = "libvixAllProducts.so", "vixwrapper-config.txt"
 FOLDER = f"OpenVIX-{__version__}"
@@ -24,14 +25,14 @@ def install(library: Path, libdir: Path) -> bool:
     place = libdir / FOLDER / "64bit"
     place.mkdir(parents=True, exist_ok=True)
     content = library.read_bytes()
-    journal.replace(place / "libvix.so", content)
+    atomic_files.replace(place / "libvix.so", content)
     beside = libdir / ALL_PRODUCTS
     other = beside.exists() and MARK not in beside.read_bytes()
     if not other:
         # No link: clients look for the configuration beside the file that a link leads to.
-        journal.replace(beside, content)
+        atomic_files.replace(beside, content)
     config = libdir / CONFIG
     said = config.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if config.exists() else []
     kept = [line for line in said if line.startswith("#") or not (line.split() or [""])[-1].startswith(OURS)]
-    journal.replace(config, "".join(f"{line}\n" for line in [*kept, *LINES]).encode("utf-8", "surrogateescape"))
+    atomic_files.replace(config, "".join(f"{line}\n" for line in [*kept, *LINES]).encode("utf-8", "surrogateescape"))
     return other

@@ -10,7 +10,7 @@ import json
 import threading
 from pathlib import Path
 
-from openvix import journal
+from openvix.system import atomic_files
 
 NAME = "inventory.json"
 
@@ -70,7 +70,7 @@ class Inventory:
 
     def _keep(self):
         said = {"elsewhere": self.elsewhere, "making": self.making, "taking": self.taking, "deleting": self.deleting, "unregistered": self.unregistered}
-        journal.replace(self._path, json.dumps(said, indent=2).encode())
+        atomic_files.replace(self._path, json.dumps(said, indent=2).encode())
 
 
 def folders(directory: Path) -> set[Path]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import errno
 
-from openvix import calls, hands, struck
+from openvix import calls
 from openvix.faults import Fault
 from openvix.protocol import frames
+from openvix.system import fault_context, threads
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 
@@ -50,7 +51,7 @@ class Call:
         if self.record[1] in calls.JOBS:
             self._begin_job(fault)
         elif fault.delay:
-            hands.give(self._finish_late, fault)
+            threads.give(self._finish_late, fault)
         else:
             self._finish(fault)
 
@@ -76,7 +77,7 @@ class Call:
             return
         self.client.send(self.number, frames.ACCEPTED, "")
         if fault.directive != "hang":
-            hands.give(self._finish_late, fault)
+            threads.give(self._finish_late, fault)
 
     def _finish_late(self, fault: Fault):
         self.world.clock.sleep_until(self.since + fault.delay)
@@ -94,7 +95,7 @@ class Call:
             elif fault.error:
                 error = fault.error
             else:
-                with struck.by(fault.sees, fault.room, fault.cut, fault.step, self.world.die):
+                with fault_context.by(fault.sees, fault.room, fault.cut, fault.step, self.world.die):
                     items = self.answer(self, *self.arguments)
                 error = constants.VIX_OK
         except Failure as failure:

@@ -13,7 +13,7 @@ import struct
 import threading
 from pathlib import Path
 
-from openvix import journal
+from openvix.system import atomic_files
 
 MAGIC = b"OVLEDGR2"
 HEAD = struct.Struct("<8sqqqq")
@@ -81,7 +81,7 @@ class Ledgers:
         row = _row(name, read(self._folder / name), ended=True)
         if row:
             self._left.append(row)
-            journal.replace(self._kept, json.dumps(self._left).encode())
+            atomic_files.replace(self._kept, json.dumps(self._left).encode())
         (self._folder / name).unlink(missing_ok=True)
 
     def _sweep(self):

@@ -15,10 +15,11 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from openvix import folders, hypervisors, journal, struck, vmsd, vmx, worldfile
-from openvix.clock import RealClock, SteppedClock
+from openvix import folders, hypervisors, vmsd, vmx, worldfile
 from openvix.guest import disks, trees
 from openvix.hosts import Host
+from openvix.system import atomic_files, fault_context
+from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 
@@ -45,7 +46,7 @@ class Machine:
         """Read the VM with this .vmx; raise OSError, ValueError or KeyError when its files are not those of a VM. Ends an interrupted change."""
         self.folder, self.name, self.own = path.parent, path.stem, path.parent / "openvix"
         folder, self.path = self.folder, str(path)
-        journal.recover(self.own)
+        atomic_files.recover(self.own)
         self._settings = worldfile.complete(json.loads((self.own / "machine.json").read_bytes()))
         self.state = json.loads((self.own / "state.json").read_bytes())
         self.tree = vmsd.read((folder / f"{self.name}.vmsd").read_bytes())
@@ -67,7 +68,7 @@ class Machine:
     @property
     def settings(self) -> dict:
         """What the world file says of it, as the call that asks is to see it."""
-        sees = struck.seen()
+        sees = fault_context.seen()
         return {**self._settings, **sees} if sees else self._settings
 
     @property
@@ -131,13 +132,13 @@ class Machine:
         with self._files_lock:
             config = vmx.read(Path(self.path).read_bytes())
             change(config)
-            journal.replace(Path(self.path), config.write())
+            atomic_files.replace(Path(self.path), config.write())
 
     def change_settings(self, changes: dict):
         """Change what the world file says of this VM; those who wait for it learn of it."""
         with self._files_lock:
             settings = {**self._settings, **changes}
-            journal.replace(self.own / "machine.json", json.dumps(settings).encode())
+            atomic_files.replace(self.own / "machine.json", json.dumps(settings).encode())
             with self.changed:
                 self._settings = settings
                 self.changed.notify_all()
@@ -310,7 +311,7 @@ class Machine:
             changes[self.folder / f"{self.name}.vmsd"] = vmsd.write(tree, self.name)
         if (state["power"] == SUSPENDED) != (self.power == SUSPENDED):
             changes.update(suspended_files(Path(self.path), vmx.read(Path(self.path).read_bytes()), state["power"] == SUSPENDED))
-        journal.commit(self.own, changes)
+        atomic_files.commit(self.own, changes)
         with self.changed:
             self.times_off += state["power"] in (OFF, SUSPENDED)
             self.state, self.tree = state, self.tree if tree is None else tree
@@ -325,7 +326,7 @@ class Machine:
         with self._files_lock:
             self.require_on()
             state = {**self.state, kind: {**self.variables(kind), name: value}}
-            journal.replace(self.own / "state.json", json.dumps(state).encode())
+            atomic_files.replace(self.own / "state.json", json.dumps(state).encode())
             self.state = state
             self.guest.environment = self.variables("environment")
 

@@ -10,7 +10,8 @@ import json
 import time
 from pathlib import Path
 
-from openvix import encryption, hypervisors, journal, machine, vmsd, vmx
+from openvix import encryption, hypervisors, machine, vmsd, vmx
+from openvix.system import atomic_files
 
 
 def make(folder: Path, name: str, settings: dict):
@@ -75,7 +76,7 @@ def complete(folder: Path, name: str, settings: dict):
     for path, content in files.items():
         if not path.exists():
             path.write_bytes(content)
-    journal.replace(own / "state.json", json.dumps(state).encode())
+    atomic_files.replace(own / "state.json", json.dumps(state).encode())
 
 
 def planted(tree: vmsd.Tree, wanted: list[dict], parent: int = 0) -> vmsd.Tree:

@@ -13,7 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from openvix import holding, inventory, sockets
+from openvix import inventory
+from openvix.system import process_locks, sockets
 
 # The daemon is started by whoever needs it, from any environment: it finds its package without the help of that environment.
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
@@ -72,7 +73,7 @@ def books(world: Path) -> Path:
 def lock(world: Path) -> int | None:
     """Take the lock that the daemon holds while it serves; None when another holds it. Closing the descriptor gives it back."""
     descriptor = os.open(world / "run" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if holding.take(descriptor):
+    if process_locks.take(descriptor):
         return descriptor
     os.close(descriptor)
     return None
@@ -137,13 +138,13 @@ def sandboxed(folder: Path) -> set[int]:
 
 def emulating(folder: Path) -> set[int]:
     """Return the ids of the processes that real machines somewhere in this folder run in."""
-    return {pid for lock in _machine_locks(folder) if holding.is_held(lock) for pid in holding.holders(lock)}
+    return {pid for lock in _machine_locks(folder) if process_locks.is_held(lock) for pid in process_locks.holders(lock)}
 
 
 def end_emulating(folder: Path):
     """Kill the processes that emulating() finds, and return once they are gone."""
     for lock in _machine_locks(folder):
-        holding.end_holders(lock)
+        process_locks.end_holders(lock)
 
 
 def _machine_locks(folder: Path) -> list[Path]:
@@ -153,7 +154,7 @@ def _machine_locks(folder: Path) -> list[Path]:
 
 def end_sandboxed(folder: Path):
     """Kill the processes that sandboxed() finds, and return once they are gone."""
-    holding.end(lambda: sandboxed(folder), END_SECONDS)
+    process_locks.end(lambda: sandboxed(folder), END_SECONDS)
 
 
 def _running() -> list[int]:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from openvix import control, holding, place, worldfile
+from openvix import control, place, worldfile
 from openvix.ledger import Ledgers
 from openvix.nursery import Nursery
+from openvix.system import process_locks
 
 # How long the end of a client may take to arrive at the daemon, and a daemon to be gone.
 BOOK_SECONDS = 30.0
@@ -138,7 +139,7 @@ class ServedWorld:
         for pid in [*self._daemons]:
             self._reap(pid)
         left = self._left()
-        holding.end(lambda: place.processes(self.directory), place.END_SECONDS)
+        process_locks.end(lambda: place.processes(self.directory), place.END_SECONDS)
         return [f"process {pid} was left running: {command}" for pid, command in left.items()]
 
     def _left(self) -> dict[int, str]:
@@ -188,7 +189,7 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def openvix_library() -> str:
     """The path of libvix.so."""
-    from openvix.library import build
+    from openvix.system.c_build import build
 
     return str(build())
 

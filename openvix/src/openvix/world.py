@@ -17,8 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import clones, deletion, hosts, journal, making, place, snapshots, vmsd, vmx, worldfile
-from openvix.clock import RealClock, SteppedClock
+from openvix import clones, deletion, hosts, making, place, snapshots, vmsd, vmx, worldfile
 from openvix.faults import Faults
 from openvix.guest import disks, trees
 from openvix.herd import Herd
@@ -27,6 +26,8 @@ from openvix.inventory import Inventory
 from openvix.ledger import Ledgers
 from openvix.machine import OFF, SUSPENDED, Machine, remove_own
 from openvix.machines import Asleep, Machines
+from openvix.system import atomic_files
+from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 
@@ -144,7 +145,7 @@ class World:
                 return Asleep(path, name, host, *self._bare(path, host))
             return None
         quiet = state.get("power") in (OFF, SUSPENDED) and "base" not in state and not any(os.path.exists(f"{own}/guest/{mark}") for mark in RUNS)
-        if quiet and not any(map(os.path.exists, (f"{own}/{journal.NAME}", f"{path}.lck"))):
+        if quiet and not any(map(os.path.exists, (f"{own}/{atomic_files.NAME}", f"{path}.lck"))):
             return Asleep(path, name, host, state["power"], len(state["snapshots"]))
         return None
 
@@ -288,7 +289,7 @@ class World:
         first, records = self.calls.kept()
         calls = [first, [[*record[:3], constants.VIX_E_HOST_CONNECTION_LOST if record[3] is None else record[3]] for record in records]]
         try:
-            journal.replace(place.books(self.directory), json.dumps({"calls": calls, "faults": self.faults.books()}).encode())
+            atomic_files.replace(place.books(self.directory), json.dumps({"calls": calls, "faults": self.faults.books()}).encode())
         finally:
             os.kill(os.getpid(), signal.SIGKILL)
 

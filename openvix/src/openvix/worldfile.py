@@ -11,7 +11,8 @@ import json
 import re
 from pathlib import Path
 
-from openvix import journal, products
+from openvix import products
+from openvix.system import atomic_files
 from openvix.vix import constants
 
 KEPT = "world.json"
@@ -68,7 +69,7 @@ def load(path: Path, hypervisor: str | None = None) -> dict:
 def keep(directory: Path, said: dict):
     """Keep in a world's directory what check() says of the world itself."""
     # It may hold the passwords of users: nobody else may read it, as the directory is for its owner only.
-    journal.replace(directory / KEPT, json.dumps(of_world(said), indent=2).encode())
+    atomic_files.replace(directory / KEPT, json.dumps(of_world(said), indent=2).encode())
 
 
 def of_world(said: dict) -> dict:

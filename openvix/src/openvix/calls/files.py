@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from openvix import struck
 from openvix.calls.table import account_of, job, require, require_path
+from openvix.system import fault_context
 from openvix.vix import constants
 
 
@@ -15,7 +15,7 @@ from openvix.vix import constants
 def copy_file_from_host_to_guest(call, machine, host_path, guest_path, options, properties):
     require_path(host_path, guest_path)
     require(not options and not properties)
-    with struck.paced(machine.pace()):
+    with fault_context.paced(machine.pace()):
         machine.guest.copy_in(account_of(call, machine), host_path, guest_path)
     return []
 
@@ -24,7 +24,7 @@ def copy_file_from_host_to_guest(call, machine, host_path, guest_path, options, 
 def copy_file_from_guest_to_host(call, machine, guest_path, host_path, options, properties):
     require_path(guest_path, host_path)
     require(not options and not properties)
-    with struck.paced(machine.pace()):
+    with fault_context.paced(machine.pace()):
         machine.guest.copy_out(account_of(call, machine), guest_path, host_path)
     return []
 

@@ -35,9 +35,9 @@ class Init(NamedTuple):
 @functools.cache
 def agent() -> Path:
     """Return the path of the agent, compiled when it is first needed; raise CannotBuild."""
-    from openvix import library  # which a world without a running guest does not need
+    from openvix.system import c_build  # which a world without a running guest does not need
 
-    return library.compile_program([library.source_folder("agent") / "agent.c"], "openvix-agent")
+    return c_build.compile_program([c_build.source_folder("agent") / "agent.c"], "openvix-agent")
 
 
 def is_allowed() -> bool:
@@ -47,7 +47,7 @@ def is_allowed() -> bool:
 
 @functools.cache
 def _trial() -> bool:
-    from openvix.library import CannotBuild  # the same
+    from openvix.system.c_build import CannotBuild  # the same
 
     # Only a trial tells: it depends on the kernel, its settings, and what this process itself is confined to.
     try:

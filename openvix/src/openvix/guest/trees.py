@@ -16,8 +16,8 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from openvix import struck
 from openvix.guest.errors import error
+from openvix.system import fault_context
 
 BLOCK = 1 << 20
 # Each level keeps two files open.
@@ -137,7 +137,7 @@ def make_way(directory: int | None, name: str, replaced: tuple[int, ...]):
 
 def write(file: int, content: bytes):
     """Write all of the content to an open file."""
-    rest = memoryview(struck.arriving(content))
+    rest = memoryview(fault_context.arriving(content))
     while rest:
         rest = rest[os.write(file, rest) :]
 

@@ -10,7 +10,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from openvix import journal
+from openvix.system import atomic_files
 
 SECONDS, TAG = 600, "kept-"
 
@@ -32,7 +32,7 @@ class Disk:
     def announce(self, hardware: dict | None) -> int:
         """Return the number under which something is to be kept next: named before it is there, so that nothing is kept of which nobody knows."""
         number = 1 + max(self.kept(), default=0)
-        journal.replace(self._folder / f"{number}.json", json.dumps({"hardware": hardware}).encode())
+        atomic_files.replace(self._folder / f"{number}.json", json.dumps({"hardware": hardware}).encode())
         return number
 
     def forget(self, number: int):

@@ -17,7 +17,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix import holding, journal, sockets
+from openvix.system import atomic_files, process_locks, sockets
 
 PROGRAM = "qemu-system-x86_64"
 LOCK, HARDWARE, COMPLAINTS = "qemu.lock", "hardware.json", "qemu.log"
@@ -64,7 +64,7 @@ class Emulator:
             lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             held.callback(os.close, lock)
             # Who only looks whether it is held has it for an instant.
-            if not holding.take(lock, LOOK_SECONDS):
+            if not process_locks.take(lock, LOOK_SECONDS):
                 raise CannotStart("another QEMU runs the machine")
             complaints = held.enter_context(open(self._folder / COMPLAINTS, "wb"))
             listening = {name: held.enter_context(sockets.listen(self._folder / name, 1)).fileno() for name in SOCKETS}
@@ -95,7 +95,7 @@ class Emulator:
 
     def remember(self, hardware: Hardware):
         """Know better what the one runs on that was started last."""
-        journal.replace(self._folder / HARDWARE, json.dumps(hardware).encode())
+        atomic_files.replace(self._folder / HARDWARE, json.dumps(hardware).encode())
 
     def has_run(self) -> bool:
         """Return whether there ever was one."""
@@ -106,7 +106,7 @@ class Emulator:
         return (self._folder / LOCK).exists()
 
     def is_alive(self) -> bool:
-        return holding.is_held(self._folder / LOCK)
+        return process_locks.is_held(self._folder / LOCK)
 
     def dial(self, name: str) -> socket.socket:
         """Return a connection to one of its sockets. Raises OSError."""
@@ -114,7 +114,7 @@ class Emulator:
 
     def end(self):
         """Kill it, if it runs, and return once it is gone; what it complained of stays."""
-        holding.end_holders(self._folder / LOCK)
+        process_locks.end_holders(self._folder / LOCK)
         # Its directory may have been removed, and the lock with it.
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
@@ -128,7 +128,7 @@ class Emulator:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_SECONDS)
         # One that an earlier daemon started is nobody's child.
-        holding.await_end(self._folder / LOCK, END_SECONDS)
+        process_locks.await_end(self._folder / LOCK, END_SECONDS)
 
     def complaint(self) -> str:
         """Return the last line that it complained of, "" for none."""

@@ -23,10 +23,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix import library
 from openvix.guest import disks
-from openvix.library import CannotBuild
 from openvix.qemu import cpio, kernel, packages, seed
+from openvix.system import c_build
+from openvix.system.c_build import CannotBuild
 
 FORMAT = 1
 # Whose programs are in it.
@@ -109,7 +109,7 @@ def command(name: str) -> str | None:
 
 
 def _folder() -> Path:
-    return library.cache() / "guests"
+    return c_build.cache() / "guests"
 
 
 @contextlib.contextmanager
@@ -130,7 +130,7 @@ def _recipe(variant: str) -> str:
     """Return a digest of all but Debian's packages that decides how an image turns out."""
     own = [Path(__file__).with_name(f"{name}.py") for name in ("image", "cpio", "kernel", "packages", "seed")]
     digest = hashlib.sha256(repr((FORMAT, variant)).encode())
-    for path in (*own, *sorted(library.source_folder("image").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
+    for path in (*own, *sorted(c_build.source_folder("image").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
         if path.is_file():
             digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
@@ -138,7 +138,7 @@ def _recipe(variant: str) -> str:
 
 def _sources(name: str) -> list[Path]:
     """Return the sources of a program of the guest's."""
-    return sorted(library.source_folder(name).glob("*.[ch]"))
+    return sorted(c_build.source_folder(name).glob("*.[ch]"))
 
 
 def _read(folder: Path, recipe: str) -> Image | None:
@@ -159,7 +159,7 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     if missing:
         raise CannotBuild(f"an image is made with {', '.join(COMMANDS)}, of which some are missing: apt install {' '.join(sorted(missing))}")
     say("compiling the guest's tools")
-    programs = [library.compile_static(_sources(name), f"openvix-{name}", *libraries) for name, libraries in PROGRAMS.items()]
+    programs = [c_build.compile_static(_sources(name), f"openvix-{name}", *libraries) for name, libraries in PROGRAMS.items()]
     say("asking apt")
     names = packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
     wanted = packages.find([packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)
@@ -248,7 +248,7 @@ def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
         *map(cpio.directory, ("bin", "dev", "disk", "modules", "proc", "sys")),
         cpio.file("bin/busybox", busybox.read_bytes(), 0o755),
         cpio.link("bin/sh", "busybox"),
-        cpio.file("init", (library.source_folder("image") / "init").read_bytes(), 0o755),
+        cpio.file("init", (c_build.source_folder("image") / "init").read_bytes(), 0o755),
         *(cpio.file(path, content) for path, content in modules.items()),
     ]
     return cpio.archive(members)
@@ -278,7 +278,7 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path
     for program in programs:
         lay(f"usr/sbin/{program.name}", program.read_bytes(), 0o755)
     for name, path in PLACES.items():
-        content = (library.source_folder("image") / name).read_bytes()
+        content = (c_build.source_folder("image") / name).read_bytes()
         lay(path, content, 0o755 if content.startswith(b"#!") else 0o644)
     for path, content in modules.items():
         lay(path, content, 0o644)

@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-from openvix import struck
 from openvix.guest import files, trees
 from openvix.guest.errors import error, told_as_failures
 from openvix.guest.files import FileInfo
@@ -28,6 +27,7 @@ from openvix.guest.rights import Account
 from openvix.guest.system import LONGEST_SCRIPT, PATH, QUOTED, SHELL, VANISH_SECONDS
 from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.nodes import is_name
+from openvix.system import fault_context
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 
@@ -246,7 +246,7 @@ class Operations:
                 trees.must_be_file(inner, name)
                 offset = 0
                 while block := os.read(inner, PIECE):
-                    if content := struck.arriving(block):
+                    if content := fault_context.arriving(block):
                         self._ask("write", file, offset, content)
                     offset += len(content)
         else:

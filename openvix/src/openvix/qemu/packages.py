@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix.library import CannotBuild
+from openvix.system.c_build import CannotBuild
 
 # A download that stands still is given up.
 PATIENCE = {"Acquire::Retries": "2", "Acquire::http::Timeout": "30", "Acquire::https::Timeout": "30"}

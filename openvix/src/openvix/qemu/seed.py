@@ -17,9 +17,9 @@ import tarfile
 import time
 from typing import NamedTuple
 
-from openvix import library
 from openvix.guest import rights
 from openvix.qemu import cpio, passwords
+from openvix.system import c_build
 from openvix.worldfile import Mistake
 
 FIRST_ACCOUNT, FIRST_OWNER = 1000, 101
@@ -115,7 +115,7 @@ def _users(accounts: list[dict], owners: list[str]) -> dict[str, User]:
 
 
 def _lines(name: str) -> list[list[str]]:
-    text = (library.source_folder("image") / name).read_text(encoding="utf-8")
+    text = (c_build.source_folder("image") / name).read_text(encoding="utf-8")
     return [line.split(":") for line in text.splitlines() if line and not line.startswith("#")]
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from openvix import install, library
+from openvix import install
+from openvix.system import c_build
 
 
 def test_a_host_that_answers_is_described(openvix, run_module):
@@ -64,7 +65,7 @@ def test_a_host_that_refuses_is_told_with_what_to_do_next(openvix, run_module, c
 def test_an_installed_product_is_found_and_explained(openvix, run_module, monkeypatch, tmp_path):
     """As VMware's own, OpenVIX is named by vix.libdir, with lines for the wrapper beside it."""
     openvix.add_vm("web", power="powered_on")
-    install.install(library.build(), tmp_path / "libdir")
+    install.install(c_build.build(), tmp_path / "libdir")
     (tmp_path / ".vmware").mkdir()
     (tmp_path / ".vmware" / "config").write_text(f'vix.libdir = "{tmp_path}/libdir"\n')
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -23,7 +23,8 @@ from ansible_collections.vmlab.vix.plugins.module_utils._vix.deadline import Dea
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import AlreadyExists, TimedOut, VixError
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.guest import LONGEST_SCRIPT
 
-from openvix import install, library
+from openvix import install
+from openvix.system import c_build
 
 stepped = pytest.mark.openvix(clock="stepped")
 ROOT = pathlib.Path(__file__).resolve().parents[5]
@@ -63,7 +64,7 @@ def test_each_property_has_a_cell_of_its_size():
 
 def test_an_error_is_one_though_its_code_is_zero():
     with pytest.raises(VixError) as caught:
-        capi.no_error(capi.Library(str(library.build()), lambda *call: None), 1 << 40, None, ())
+        capi.no_error(capi.Library(str(c_build.build()), lambda *call: None), 1 << 40, None, ())
     assert (caught.value.code, caught.value.raw) == (0, 1 << 40)
 
 
@@ -153,11 +154,11 @@ def test_bits_of_the_power_state_that_nobody_knows_do_not_hide_it(openvix, on_ho
 @pytest.fixture
 def wrapper(tmp_path, monkeypatch):
     """A library that does what VMware's wrapper does, and where it looks for the product."""
-    install.install(library.build(), tmp_path / "libdir")
+    install.install(c_build.build(), tmp_path / "libdir")
     (tmp_path / ".vmware").mkdir()
     (tmp_path / ".vmware" / "config").write_text('vix.libdir = "{}"\n'.format(tmp_path / "libdir"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    return str(library.compile_wrapper(ROOT / "openvix" / "tests" / "c" / "wrapper.c")), tmp_path / "libdir"
+    return str(c_build.compile_wrapper(ROOT / "openvix" / "tests" / "c" / "wrapper.c")), tmp_path / "libdir"
 
 
 def test_a_product_is_driven_through_a_wrapper(openvix, on_host, wrapper):

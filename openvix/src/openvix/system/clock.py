@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import journal
+from openvix.system import atomic_files
 
 
 class RealClock:
@@ -43,7 +43,7 @@ class SteppedClock:
         """Move on, and wake all who wait for that."""
         with self._lock:
             now = self._now + seconds
-            journal.replace(self._path, json.dumps(now).encode())
+            atomic_files.replace(self._path, json.dumps(now).encode())
             self._now = now
             waiting = list(self._waiting)
         for condition in waiting:

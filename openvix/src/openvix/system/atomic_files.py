@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from openvix import struck
+from openvix.system import fault_context
 
 NAME = "journal.json"
 
@@ -63,7 +63,7 @@ def _beside(path: Path) -> Path:
 def _written(path: Path, content: bytes) -> Path:
     beside = _beside(path)
     with open(beside, "wb") as file:
-        struck.need(len(content))
+        fault_context.need(len(content))
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -11,8 +11,9 @@ import pytest
 from killing import Call, killed_after, served
 from wire_client import Client
 
-from openvix import clones, vmsd, vmx, worldfile
+from openvix import clones, worldfile
 from openvix.vix import constants
+from openvix.vmware import vmsd, vmx
 
 FULL, LINKED = constants.VIX_CLONETYPE_FULL, constants.VIX_CLONETYPE_LINKED
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"

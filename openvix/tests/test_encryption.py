@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import vmx
 from openvix.vix import constants
+from openvix.vmware import vmx
 
 SECRET, KEY = 'Päßword|"1', constants.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD
 MISSING, WRONG = constants.VIX_E_NEED_KEY, constants.VIX_E_CRYPTO_BAD_PASSWORD

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import place, vmx
+from openvix import place
 from openvix.vix import constants
+from openvix.vmware import vmx
 
 ON = "powered_on"
 WRITE, INVALID = constants.VIX_SHAREDFOLDER_WRITE_ACCESS, constants.VIX_E_INVALID_ARG

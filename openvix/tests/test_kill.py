@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import control, vmsd, vmx
+from openvix import control
 from openvix.vix import constants
+from openvix.vmware import vmsd, vmx
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 PROCESS = {"name": "daemon", "command": "/usr/sbin/daemon"}

@@ -12,9 +12,9 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import vmx
 from openvix.protocol import frames
 from openvix.vix import constants
+from openvix.vmware import vmx
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 BITS = {

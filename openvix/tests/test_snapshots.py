@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import vmsd
 from openvix.vix import constants
+from openvix.vmware import vmsd
 
 SNAPSHOT, NONE = constants.VIX_HANDLETYPE_SNAPSHOT, constants.VIX_PROPERTY_NONE
 NOT_FOUND = constants.VIX_E_SNAPSHOT_NOTFOUND

@@ -10,9 +10,9 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import vmx
 from openvix.protocol import frames
 from openvix.vix import constants
+from openvix.vmware import vmx
 
 ON = "powered_on"
 MOUNT, UPGRADE, AT_ONCE = (

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import vmx
 from openvix.vix import constants
+from openvix.vmware import vmx
 
 GUEST, CONFIG, ENVIRONMENT = constants.VIX_VM_GUEST_VARIABLE, constants.VIX_VM_CONFIG_RUNTIME_ONLY, constants.VIX_GUEST_ENVIRONMENT_VARIABLE
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from openvix import vmsd, vmx
+from openvix.vmware import vmsd, vmx
 
 WRITTEN = b"""\
 #!/usr/bin/vmware

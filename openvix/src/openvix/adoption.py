@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from openvix import vmsd, vmx
+from openvix.vmware import vmsd, vmx
 from openvix.worldfile import Mistake
 
 # A folder of VMs, one for each with what belongs to it, and folders of such folders.

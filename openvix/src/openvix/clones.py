@@ -12,10 +12,11 @@ import os
 import re
 from pathlib import Path
 
-from openvix import machine, making, snapshots, vmsd, vmx
+from openvix import machine, making, snapshots
 from openvix.machine import OFF, SUSPENDED, Machine
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vmware import vmsd, vmx
 
 # What a new VM gets anew.
 OWN_KEYS = re.compile(r"uuid\.|ethernet\d+\.generatedAddress", re.IGNORECASE)

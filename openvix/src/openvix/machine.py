@@ -15,13 +15,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from openvix import folders, hypervisors, vmsd, vmx, worldfile
+from openvix import hypervisors, worldfile
 from openvix.guest import disks, trees
 from openvix.hosts import Host
 from openvix.system import atomic_files, fault_context
 from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vmware import shared_folders, vmsd, vmx
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 POWER_BITS = {
@@ -278,7 +279,7 @@ class Machine:
 
     def show_folders(self):
         """Show the guest the folders that are shared with it now."""
-        self.guest.share(folders.visible(self.config()))
+        self.guest.share(shared_folders.visible(self.config()))
 
     def halt(self):
         """End the guest's processes; what waited for this run of the VM learns of it."""

@@ -10,8 +10,9 @@ import json
 import time
 from pathlib import Path
 
-from openvix import encryption, hypervisors, machine, vmsd, vmx
+from openvix import hypervisors, machine
 from openvix.system import atomic_files
+from openvix.vmware import encryption, vmsd, vmx
 
 
 def make(folder: Path, name: str, settings: dict):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openvix import folders, screen, vmx
+from openvix import screen
 from openvix.guest import disks
 from openvix.guest.system import Guest
+from openvix.vmware import shared_folders, vmx
 
 
 def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, int]:
@@ -34,7 +35,7 @@ class Simulation(Guest):
     def start(self, disk: int, config: vmx.Settings, *, resumed: bool, paused: bool) -> int:
         """Run the guest from a disk, resumed with what of its memory was kept with it; return the number of the disk that then changes. Raises Failure."""
         # A .vmx that cannot be read is told before anything runs.
-        shared = folders.visible(config)
+        shared = shared_folders.visible(config)
         self.boot(self._place(disk))
         self.share(shared)
         if paused:

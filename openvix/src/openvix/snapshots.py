@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 
-from openvix import machine, making, vmsd
+from openvix import machine, making
 from openvix.machine import OFF, ON, PAUSED, SUSPENDED, Machine
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vmware import vmsd
 
 
 def find(vm: Machine, uid: int) -> vmsd.Snapshot:

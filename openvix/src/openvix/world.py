@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import clones, deletion, hosts, making, place, snapshots, vmsd, vmx, worldfile
+from openvix import clones, deletion, hosts, making, place, snapshots, worldfile
 from openvix.faults import Faults
 from openvix.guest import disks, trees
 from openvix.herd import Herd
@@ -30,6 +30,7 @@ from openvix.system import atomic_files
 from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vmware import vmsd, vmx
 
 # How many calls a world remembers.
 CALLS = 100_000

@@ -6,29 +6,29 @@
 
 from __future__ import annotations
 
-from openvix import folders
 from openvix.calls.table import job, require, require_bits, require_path
 from openvix.vix import constants
+from openvix.vmware import shared_folders
 
 
 @job("VixVM_EnableSharedFolders", "vii")
 def enable_shared_folders(call, machine, enabled, options):
     require(enabled in (0, 1) and not options)
     machine.require_tools()
-    folders.enable(machine, bool(enabled))
+    shared_folders.enable(machine, bool(enabled))
     return []
 
 
 @job("VixVM_GetNumSharedFolders", "v")
 def get_num_shared_folders(call, machine):
     machine.require_tools()
-    return [[constants.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT, len(folders.of(machine.config()))]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT, len(shared_folders.of(machine.config()))]]
 
 
 @job("VixVM_GetSharedFolderState", "vi")
 def get_shared_folder_state(call, machine, index):
     machine.require_tools()
-    folder = folders.at(machine, index)
+    folder = shared_folders.at(machine, index)
     return [
         [
             constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
@@ -43,13 +43,13 @@ def get_shared_folder_state(call, machine, index):
 
 @job("VixVM_SetSharedFolderState", "vssi")
 def set_shared_folder_state(call, machine, name, host_path, flags):
-    folders.set_state(machine, folder_of(machine, name, host_path, flags))
+    shared_folders.set_state(machine, folder_of(machine, name, host_path, flags))
     return []
 
 
 @job("VixVM_AddSharedFolder", "vssi")
 def add_shared_folder(call, machine, name, host_path, flags):
-    folders.add(machine, folder_of(machine, name, host_path, flags))
+    shared_folders.add(machine, folder_of(machine, name, host_path, flags))
     return []
 
 
@@ -57,7 +57,7 @@ def add_shared_folder(call, machine, name, host_path, flags):
 def remove_shared_folder(call, machine, name, flags):
     require(name and not flags)
     machine.require_tools()
-    folders.remove(machine, name)
+    shared_folders.remove(machine, name)
     return []
 
 
@@ -67,4 +67,4 @@ def folder_of(machine, name, host_path, flags):
     require(name and "/" not in name and name not in (".", ".."))
     require_path(host_path)
     machine.require_tools()
-    return folders.Folder(name, host_path, bool(flags))
+    return shared_folders.Folder(name, host_path, bool(flags))

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from openvix import folders, snapshots
+from openvix import snapshots
 from openvix.calls.table import direct, snapshot_of
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vmware import shared_folders
 
 API_VERSION = 19
 
@@ -38,7 +39,7 @@ def shares_path(vm):
     """Return where the guest has shared folders; without Tools nobody knows."""
     if not vm.tools_run() or "VixVM_AddSharedFolder" in vm.host.plays.lacks:
         raise Failure(constants.VIX_E_UNRECOGNIZED_PROPERTY)
-    return folders.PLACE
+    return shared_folders.PLACE
 
 
 HOST_PROPERTIES = {

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from openvix import encryption
 from openvix.machine import Machine
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vmware import encryption
 
 TABLE = {}
 JOBS = set()

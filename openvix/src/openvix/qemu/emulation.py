@@ -17,7 +17,6 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import folders, vmx
 from openvix.qemu import accelerator, image, seed
 from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.disk import Disk, DiskError, tag
@@ -27,6 +26,7 @@ from openvix.qemu.qmp import Gone, Qmp, Refused
 from openvix.qemu.shares import HOLD_SECONDS, Shares
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vmware import shared_folders, vmx
 
 KERNEL, INITRD, APPEND = "kernel", "initrd", "append"
 # What the newest machine of QEMU is, where no other is asked for.
@@ -76,7 +76,7 @@ class Emulation(Operations):
 
     def start(self, disk: int, config: vmx.Settings, *, resumed: bool, paused: bool) -> int:
         # A .vmx that cannot be read is told before anything runs.
-        shared = folders.visible(config)
+        shared = shared_folders.visible(config)
         with self._lock, _told_as_failures(constants.VIX_E_CANNOT_POWER_ON_VM, self._log):
             self._end()
             kept = self._disk.kept()[disk]["hardware"] if disk and resumed else None

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from openvix import vmx
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vmware import vmx
 
 SWITCH, COUNT = "isolation.tools.hgfs.disable", "sharedFolder.maxNum"
 # Where a Linux guest has them.

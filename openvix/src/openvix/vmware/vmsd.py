@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from openvix import vmx
+from openvix.vmware import vmx
 
 
 class Snapshot(NamedTuple):

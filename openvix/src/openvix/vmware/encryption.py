@@ -9,16 +9,16 @@ As with VMware's partial encryption, what stands in the .vmx beside these keys c
 
 from __future__ import annotations
 
-from openvix import vmx
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vmware import vmx
 
 KEY_SAFE = "encryption.keySafe"
 
 
 def keys(password: str) -> dict[str, str]:
     """Return what stands in the .vmx of a VM with this password."""
-    from openvix import keysafe  # which few worlds need
+    from openvix.vmware import keysafe  # which few worlds need
 
     return {KEY_SAFE: keysafe.made(password), **keysafe.beside()}
 
@@ -31,7 +31,7 @@ def require_password(config: vmx.Settings, password: str | None):
     """Raise VIX_E_NEED_KEY when an encrypted VM is opened without a password, VIX_E_CRYPTO_BAD_PASSWORD with a wrong one."""
     if not is_encrypted(config):
         return
-    from openvix import keysafe  # the same
+    from openvix.vmware import keysafe  # the same
 
     if not password:
         raise Failure(constants.VIX_E_NEED_KEY)

@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from wire_client import Client
 
-from openvix import control, place, worldfile
+from openvix import control, place
+from openvix.config import worldfile
 from openvix.qemu import emulator, image
 from openvix.vix import constants
 

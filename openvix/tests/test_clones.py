@@ -11,7 +11,8 @@ import pytest
 from killing import Call, killed_after, served
 from wire_client import Client
 
-from openvix import clones, worldfile
+from openvix import clones
+from openvix.config import worldfile
 from openvix.vix import constants
 from openvix.vmware import vmsd, vmx
 

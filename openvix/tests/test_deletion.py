@@ -11,7 +11,8 @@ import pytest
 from killing import Call, killed_after, served
 from wire_client import Client
 
-from openvix import deletion, worldfile
+from openvix import deletion
+from openvix.config import worldfile
 from openvix.vix import constants
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import pytest
 from wire_client import Client
 
-from openvix import control, worldfile
+from openvix import control
+from openvix.config import worldfile
 from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import calls, products
+from openvix import calls
+from openvix.config import products
 from openvix.vix import constants
 
 ON = "powered_on"

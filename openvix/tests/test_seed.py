@@ -14,8 +14,8 @@ import tarfile
 import pytest
 from archives import read_cpio
 
+from openvix.config.worldfile import Mistake
 from openvix.qemu import passwords, seed
-from openvix.worldfile import Mistake
 
 LAB = {"name": "lab", "password": "lab", "administrator": True}
 TESTER = {"name": "tester", "password": "s3cret", "home": "/srv/tester"}

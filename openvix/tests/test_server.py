@@ -16,7 +16,8 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, place, worldfile
+from openvix import control, place
+from openvix.config import worldfile
 from openvix.protocol import frames
 from openvix.vix import constants
 

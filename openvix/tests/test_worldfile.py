@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from openvix import worldfile
+from openvix.config import worldfile
 from openvix.faults import Fault, Faults
 
 

@@ -10,8 +10,8 @@ import os
 import shutil
 from pathlib import Path
 
+from openvix.config.worldfile import Mistake
 from openvix.vmware import vmsd, vmx
-from openvix.worldfile import Mistake
 
 # A folder of VMs, one for each with what belongs to it, and folders of such folders.
 DEEPEST = 3

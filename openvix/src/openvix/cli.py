@@ -14,9 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-from openvix import __version__, adoption, control, install, place, worldfile
+from openvix import __version__, adoption, control, install, place
+from openvix.config import worldfile
+from openvix.config.worldfile import Mistake
 from openvix.vix import constants
-from openvix.worldfile import Mistake
 
 COLUMNS = ("name", "power", "tools", "snapshots", "vmx")
 

@@ -13,7 +13,8 @@ import signal
 import time
 from pathlib import Path
 
-from openvix import place, worldfile
+from openvix import place
+from openvix.config import worldfile
 from openvix.machines import Asleep
 from openvix.protocol import frames
 from openvix.system.clock import SteppedClock

@@ -10,7 +10,7 @@ import os
 import threading
 from typing import NamedTuple
 
-from openvix import worldfile
+from openvix.config import worldfile
 
 
 class Fault(NamedTuple):

@@ -15,9 +15,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from openvix import hypervisors, worldfile
+from openvix import hypervisors
+from openvix.config import worldfile
+from openvix.config.hosts import Host
 from openvix.guest import disks, trees
-from openvix.hosts import Host
 from openvix.system import atomic_files, fault_context
 from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants

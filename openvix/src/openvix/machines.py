@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from openvix.hosts import Host
+from openvix.config.hosts import Host
 from openvix.machine import ON, PAUSED, Machine
 from openvix.vix import constants
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from openvix import control, place, worldfile
+from openvix import control, place
+from openvix.config import worldfile
 from openvix.ledger import Ledgers
 from openvix.nursery import Nursery
 from openvix.system import process_locks

@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 
 from openvix import control, place
-from openvix.hosts import Host
+from openvix.config.hosts import Host
 from openvix.jobs import Call
 from openvix.ledger import NAME
 from openvix.protocol import frames

@@ -17,11 +17,12 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import clones, deletion, hosts, making, place, snapshots, worldfile
+from openvix import clones, deletion, making, place, snapshots
+from openvix.config import hosts, worldfile
+from openvix.config.hosts import Host
 from openvix.faults import Faults
 from openvix.guest import disks, trees
 from openvix.herd import Herd
-from openvix.hosts import Host
 from openvix.inventory import Inventory
 from openvix.ledger import Ledgers
 from openvix.machine import OFF, SUSPENDED, Machine, remove_own

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from openvix import hosts, products
 from openvix.calls.table import job, named, require, require_bits
+from openvix.config import hosts, products
 from openvix.machine import OFF
 from openvix.vix import constants
 from openvix.vix.errors import Failure

@@ -17,10 +17,10 @@ import tarfile
 import time
 from typing import NamedTuple
 
+from openvix.config.worldfile import Mistake
 from openvix.guest import rights
 from openvix.qemu import cpio, passwords
 from openvix.system import c_build
-from openvix.worldfile import Mistake
 
 FIRST_ACCOUNT, FIRST_OWNER = 1000, 101
 SHADOW_GROUP = 42

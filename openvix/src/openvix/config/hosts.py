@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix import products
-from openvix.products import Product
+from openvix.config import products
+from openvix.config.products import Product
 
 # Scheme and path may be left out (docs/vix-semantics.md, section 9).
 URL = re.compile(r"(?:https://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)(?::(\d{1,5}))?(?:/sdk)?")

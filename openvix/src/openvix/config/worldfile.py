@@ -11,7 +11,7 @@ import json
 import re
 from pathlib import Path
 
-from openvix import products
+from openvix.config import products
 from openvix.system import atomic_files
 from openvix.vix import constants
 

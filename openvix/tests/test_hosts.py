@@ -11,6 +11,7 @@ from wire_client import Client
 
 from openvix import control
 from openvix.config import worldfile
+from openvix.config.errors import ConfigError
 from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"
@@ -134,12 +135,12 @@ def test_a_world_file_names_hosts_with_their_vms(tmp_path):
 )
 def test_a_mistake_about_a_host_is_one_sentence(tmp_path, text, sentence):
     (tmp_path / "lab.toml").write_text(text)
-    with pytest.raises(worldfile.Mistake, match=sentence):
+    with pytest.raises(ConfigError, match=sentence):
         worldfile.load(tmp_path / "lab.toml")
 
 
 def test_a_second_host_of_a_name_and_a_vm_on_no_host_are_mistakes(hosts):
-    with pytest.raises(worldfile.Mistake, match="already"):
+    with pytest.raises(ConfigError, match="already"):
         hosts.add_host("ESX1.example.com", {"a": "b"})
-    with pytest.raises(worldfile.Mistake, match="no host"):
+    with pytest.raises(ConfigError, match="no host"):
         hosts.add_vm("web", host="esx9")

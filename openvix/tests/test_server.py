@@ -17,7 +17,7 @@ from waiting import eventually
 from wire_client import Client
 
 from openvix import control, place
-from openvix.config import worldfile
+from openvix.config.errors import ConfigError
 from openvix.protocol import frames
 from openvix.vix import constants
 
@@ -252,7 +252,7 @@ def test_calls_are_told_in_order_with_their_errors(openvix, client):
 )
 def test_a_mistake_in_a_control_call_is_told_and_changes_nothing(openvix, function, argument, sentence):
     vm = openvix.add_vm("web")
-    with control.connect(openvix.directory) as connection, pytest.raises(worldfile.Mistake, match=sentence):
+    with control.connect(openvix.directory) as connection, pytest.raises(ConfigError, match=sentence):
         connection.ask(function, argument)
     assert openvix.vms == {vm: OFF}
 

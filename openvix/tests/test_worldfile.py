@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from openvix.config import worldfile
+from openvix.config.errors import ConfigError
 from openvix.faults import Fault, Faults
 
 
@@ -55,14 +56,14 @@ def test_an_empty_file_is_a_world_without_vms(tmp_path):
     ],
 )
 def test_a_mistake_is_told_in_one_sentence_that_names_it(tmp_path, text, sentence):
-    with pytest.raises(worldfile.Mistake, match=sentence) as caught:
+    with pytest.raises(ConfigError, match=sentence) as caught:
         read(tmp_path, text)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path / "lab.toml"))
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(worldfile.Mistake, match=r"none\.toml: No such file"):
+    with pytest.raises(ConfigError, match=r"none\.toml: No such file"):
         worldfile.load(tmp_path / "none.toml")
 
 

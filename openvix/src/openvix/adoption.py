@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from openvix.config.worldfile import Mistake
+from openvix.config.errors import ConfigError
 from openvix.vmware import vmsd, vmx
 
 # A folder of VMs, one for each with what belongs to it, and folders of such folders.
@@ -35,7 +35,7 @@ def adopt(paths: list[Path], world: Path):
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         both = " and ".join(str(path) for path in paths if path.stem == twice)
-        raise Mistake(f"two VMs have the same name: {both}")
+        raise ConfigError(f"two VMs have the same name: {both}")
     for path in paths:
         place = world / "vms" / path.stem
         if not place.exists():
@@ -48,7 +48,7 @@ def _copy(path: Path, place: Path):
         metadata = path.with_suffix(".vmsd")
         vmsd.read(metadata.read_bytes() if metadata.exists() else b"")
     except (ValueError, OSError) as error:
-        raise Mistake(f"{path} cannot be taken for a VM: {error}") from None
+        raise ConfigError(f"{path} cannot be taken for a VM: {error}") from None
     # The world clears away what is left of one that was not copied to its end.
     beside = place.with_name(f".new.{place.name}")
     shutil.rmtree(beside, ignore_errors=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from openvix import __version__, adoption, control, install, place
 from openvix.config import worldfile
-from openvix.config.worldfile import Mistake
+from openvix.config.errors import ConfigError
 from openvix.vix import constants
 
 COLUMNS = ("name", "power", "tools", "snapshots", "vmx")
@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     said = parser().parse_args(arguments)
     try:
         said.command(said)
-    except (Mistake, control.Unserved) as error:
+    except (ConfigError, control.Unserved) as error:
         print(f"openvix: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
@@ -173,7 +173,7 @@ def library() -> str:
     try:
         return str(build())
     except CannotBuild as error:
-        raise Mistake(str(error)) from None
+        raise ConfigError(str(error)) from None
 
 
 def build_guest(said):
@@ -183,9 +183,9 @@ def build_guest(said):
     try:
         found = image.build("python" if said.python else "plain", lambda line: print(f"openvix: {line}", file=sys.stderr, flush=True), fresh=said.fresh)
     except CannotBuild as error:
-        raise Mistake(str(error)) from None
+        raise ConfigError(str(error)) from None
     except KeyboardInterrupt:
-        raise Mistake("the build is given up, and nothing of it is left") from None
+        raise ConfigError("the build is given up, and nothing of it is left") from None
     print(found.root.parent)
 
 
@@ -202,7 +202,7 @@ def examine(said):
         if command:
             print(f"\nOn Debian, this installs what is missing (as root):\n    {command}")
     if bad:
-        raise Mistake(f"this machine lacks {', '.join(finding.name for finding in bad)}")
+        raise ConfigError(f"this machine lacks {', '.join(finding.name for finding in bad)}")
 
 
 def lay_out(said):
@@ -210,7 +210,7 @@ def lay_out(said):
     try:
         other = install.install(Path(library()), libdir)
     except OSError as error:
-        raise Mistake(f"{error.filename}: {error.strerror}") from None
+        raise ConfigError(f"{error.filename}: {error.strerror}") from None
     state = "was there and stays; it finds OpenVIX" if other else "is OpenVIX, and found"
     print(f"# {libdir / install.ALL_PRODUCTS} {state} by this line in ~/.vmware/config:")
     print(f'vix.libdir = "{libdir}"')
@@ -219,21 +219,21 @@ def lay_out(said):
 def start(said):
     path, content, vms = said.world or place.named(), None, []
     if not 0 <= said.running <= said.vms <= worldfile.MOST:
-        raise Mistake(f"--vms is a number from 0 to {worldfile.MOST}, and --running says how many of those begin running")
+        raise ConfigError(f"--vms is a number from 0 to {worldfile.MOST}, and --running says how many of those begin running")
     if path.is_dir():
         directory = path
         if not place.is_world(path) and any(path.iterdir()):
             vms = adoption.found(path)
             if not vms:
                 more = ", whatever --directory says" if said.directory else ""
-                raise Mistake(f"{path} is no world{more}, and there is no .vmx in it: it is a directory with other things in it")
+                raise ConfigError(f"{path} is no world{more}, and there is no .vmx in it: it is a directory with other things in it")
             directory = said.directory or beside(path)
         elif said.directory:
-            raise Mistake("--directory says where the world of a world file lives, and WORLD is a world already")
+            raise ConfigError("--directory says where the world of a world file lives, and WORLD is a world already")
     elif not path.exists() and (said.vms or said.world is None):
         directory = path
     elif path.suffix == ".vmx":
-        raise Mistake(f"{path} is a VM and no world file: give the folder that it lies in")
+        raise ConfigError(f"{path} is a VM and no world file: give the folder that it lies in")
     else:
         content = worldfile.load(path, said.hypervisor)
         directory = said.directory or beside(path)
@@ -255,7 +255,7 @@ def begin(directory: Path, content: dict | None, vms: list[Path], herd: dict | N
             place.prepare(directory)
             adoption.adopt(vms, directory)
         except OSError as error:
-            raise Mistake(f"{error.filename}: {error.strerror}") from None
+            raise ConfigError(f"{error.filename}: {error.strerror}") from None
         place.stopped(directory).unlink(missing_ok=True)
         place.books(directory).unlink(missing_ok=True)
         if content:
@@ -263,7 +263,7 @@ def begin(directory: Path, content: dict | None, vms: list[Path], herd: dict | N
         connection, _ = control.start(directory)
     elif any(not (directory / "vms" / path.stem).exists() for path in vms):
         connection.close()
-        raise Mistake(f"{directory} is served and cannot take new VMs from a folder: stop it first")
+        raise ConfigError(f"{directory} is served and cannot take new VMs from a folder: stop it first")
     elif content and worldfile.of_world(content) != worldfile.kept(directory):
         print(f"openvix: {directory} is served: what its world file says beside [vm...] counts when it is stopped and started again", file=sys.stderr)
     with connection:
@@ -288,7 +288,7 @@ def meant(said) -> Path:
     path = said.world or place.named()
     directory = path if place.is_world(path) or not path.exists() else beside(path)
     if not place.is_world(directory):
-        raise Mistake(f"{directory} is no world: start one with 'openvix start WORLD', and name it or set OPENVIX_WORLD")
+        raise ConfigError(f"{directory} is no world: start one with 'openvix start WORLD', and name it or set OPENVIX_WORLD")
     return directory.absolute()
 
 
@@ -296,7 +296,7 @@ def served(said) -> control.Connection:
     """Return a connection to the world that a command is about, which must not be stopped."""
     directory = meant(said)
     if place.stopped(directory).exists():
-        raise Mistake(f"{directory} is {unserved(directory)}")
+        raise ConfigError(f"{directory} is {unserved(directory)}")
     # As any client, it starts the daemon where that was killed.
     return control.connect(directory) or control.start(directory)[0]
 
@@ -379,7 +379,9 @@ def change(said):
         vms = connection.ask("OpenVIX_Status")["vms"]
         paths = [vm["vmx"] for vm in vms if said.vm in (vm["vmx"], vm["name"])]
         if len(paths) != 1:
-            raise Mistake(f"{'no' if not paths else 'more than one'} VM of this world is {said.vm!r}; 'openvix status' lists them with the paths of their .vmx")
+            raise ConfigError(
+                f"{'no' if not paths else 'more than one'} VM of this world is {said.vm!r}; 'openvix status' lists them with the paths of their .vmx"
+            )
         told = connection.ask("OpenVIX_ChangeVM", {"vmx": paths[0], **settings(said.settings)})
     if not said.settings:
         print(" ".join(f"{key}={_word(key, value)}" for key, value in told.items() if value is not None))
@@ -392,7 +394,7 @@ def advance(said):
 
 def add_fault(said):
     if not said.rule:
-        raise Mistake("a fault is added by KEY=VALUE: see 'openvix fault --help'")
+        raise ConfigError("a fault is added by KEY=VALUE: see 'openvix fault --help'")
     rule = {"call": "*", **settings(said.rule)}
     with served(said) as connection:
         connection.ask("OpenVIX_AddFault", rule)
@@ -411,7 +413,7 @@ def list_faults(said):
 
 def clear_faults(said):
     if said.rule and not said.rule.isdigit():
-        raise Mistake("what is cleared is the fault of one number in 'openvix fault list', or without a number all")
+        raise ConfigError("what is cleared is the fault of one number in 'openvix fault list', or without a number all")
     with served(said) as connection:
         connection.ask("OpenVIX_ClearFaults", int(said.rule) if said.rule else None)
 
@@ -431,7 +433,7 @@ def settings(said: list[str]) -> dict:
     for each in said:
         key, equals, value = each.partition("=")
         if not equals or not key:
-            raise Mistake(f"{each!r} is not KEY=VALUE")
+            raise ConfigError(f"{each!r} is not KEY=VALUE")
         found[key] = _value(value)
     return found
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from openvix import place
 from openvix.config import worldfile
+from openvix.config.errors import ConfigError
 from openvix.machines import Asleep
 from openvix.protocol import frames
 from openvix.system.clock import SteppedClock
@@ -34,7 +35,7 @@ def answer(client, number: int, function: str, arguments: list):
     error, result = constants.VIX_OK, None
     try:
         result = TABLE[function](client.world, json.loads(arguments[0]))
-    except worldfile.Mistake as mistake:
+    except ConfigError as mistake:
         error, result = constants.VIX_E_INVALID_ARG, str(mistake)
     except Failure as failure:
         error, result = failure.code, str(failure)
@@ -87,7 +88,7 @@ def forget_handles(world, _):
 
 def add_vm(world, said) -> str:
     if not isinstance(said, dict):
-        raise worldfile.Mistake("a VM must be a table with its name")
+        raise ConfigError("a VM must be a table with its name")
     settings = {key: value for key, value in said.items() if key not in ("name", "host")}
     return world.add(said.get("name"), worldfile.vm(said.get("name"), settings, world.defaults), world.host(said.get("host"))).path
 
@@ -102,14 +103,14 @@ def add_host(world, said):
     """Have one more host that is reached by name; its VMs come one by one."""
     host = worldfile.host(said, world.defaults)
     if host["vm"]:
-        raise worldfile.Mistake("the VMs of a host are added one by one")
+        raise ConfigError("the VMs of a host are added one by one")
     world.add_host(host)
 
 
 def change_vm(world, said) -> dict:
     """Change settings of a VM, named by the path of its .vmx; return all that can be changed, as they are now."""
     if not isinstance(said, dict) or said.get("vmx") not in world.machines:
-        raise worldfile.Mistake("a change must say of which VM of this world: vmx")
+        raise ConfigError("a change must say of which VM of this world: vmx")
     vm = world.machines[said["vmx"]]
     vm.change_settings(worldfile.changes({key: value for key, value in said.items() if key != "vmx"}))
     return {key: vm.settings[key] for key in worldfile.LIVE}
@@ -126,16 +127,16 @@ def faults(world, _) -> list[dict]:
 def clear_faults(world, number):
     """Remove all faults, or the one of this number in the list."""
     if number is not None and type(number) is not int:
-        raise worldfile.Mistake("a fault is named by its number")
+        raise ConfigError("a fault is named by its number")
     world.faults.clear(number)
 
 
 def advance(world, seconds) -> float:
     """Move the world's time on, and return what it is now."""
     if not isinstance(world.clock, SteppedClock):
-        raise worldfile.Mistake('the time of this world is real: clock = "stepped" in its [world] is for tests that move it on')
+        raise ConfigError('the time of this world is real: clock = "stepped" in its [world] is for tests that move it on')
     if type(seconds) not in (int, float) or not 0 <= seconds < 1e9:
-        raise worldfile.Mistake(f"time moves on by a number of seconds, not by {seconds!r}")
+        raise ConfigError(f"time moves on by a number of seconds, not by {seconds!r}")
     world.clock.advance(seconds)
     return world.clock.now()
 
@@ -213,11 +214,11 @@ class Connection:
         return self.wait(self.begin(function, *arguments))
 
     def ask(self, function: str, argument: object = None):
-        """Return the answer to a control call, or raise Mistake."""
+        """Return the answer to a control call, or raise ConfigError."""
         error, items, _ = self.call(function, json.dumps(argument))
         result = json.loads(items[0][1])
         if error:
-            raise worldfile.Mistake(result)
+            raise ConfigError(result)
         return result
 
 

@@ -11,6 +11,7 @@ import threading
 from typing import NamedTuple
 
 from openvix.config import worldfile
+from openvix.config.errors import ConfigError
 
 
 class Fault(NamedTuple):
@@ -88,7 +89,7 @@ class Faults:
         """Remove the rule of this number as told() counts them, or all."""
         with self._lock:
             if number is not None and not 1 <= number <= len(self._rules):
-                raise worldfile.Mistake(f"there is no fault {number}: there are {len(self._rules)}")
+                raise ConfigError(f"there is no fault {number}: there are {len(self._rules)}")
             self._rules = [rule for at, rule in enumerate(self._rules, start=1) if number is not None and at != number]
 
     def told(self) -> list[dict]:

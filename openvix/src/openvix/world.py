@@ -19,6 +19,7 @@ from pathlib import Path
 
 from openvix import clones, deletion, making, place, snapshots
 from openvix.config import hosts, worldfile
+from openvix.config.errors import ConfigError
 from openvix.config.hosts import Host
 from openvix.faults import Faults
 from openvix.guest import disks, trees
@@ -227,19 +228,19 @@ class World:
             machine.changed.notify_all()
 
     def add(self, name: str, settings: dict, host: Host | None = None) -> Machine:
-        """Make a VM with settings as worldfile.vm() returns them, or raise Mistake when it cannot be made, as there is one of this name on the host."""
+        """Make a VM with settings as worldfile.vm() returns them, or raise ConfigError when it cannot be made, as there is one of this name on the host."""
         host = host or self.local
         with self._adding:
             folder = host.directory / "vms" / name
             if folder.exists():
-                raise worldfile.Mistake(f"there is a VM named {name!r} already")
+                raise ConfigError(f"there is a VM named {name!r} already")
             beside = folder.with_name(f".new.{name}")
             beside.mkdir(mode=0o700)
             try:
                 making.make(beside, name, self._whole(settings, host))
             except (OSError, Failure) as error:
                 _clear(beside)
-                raise worldfile.Mistake(f"[vm.{name}] cannot be made: {error}") from None
+                raise ConfigError(f"[vm.{name}] cannot be made: {error}") from None
             beside.rename(folder)
             machine = self.take_in(folder / f"{name}.vmx", host)
         machine.settle()
@@ -268,7 +269,7 @@ class World:
         """Have one more host, as worldfile.host() describes it; its VMs are added one by one."""
         with self._adding:
             if (said["name"].lower(), said["port"]) in self.remote:
-                raise worldfile.Mistake(f"there is a host {said['name']!r} already")
+                raise ConfigError(f"there is a host {said['name']!r} already")
             self._said = {**self._said, "host": [*self._said["host"], said]}
             worldfile.keep(self.directory, self._said)
             self._know(said)
@@ -279,7 +280,7 @@ class World:
             return self.local
         found = self.remote.get(hosts.address(name) or ("", 0))
         if found is None:
-            raise worldfile.Mistake(f"the world has no host {name!r}")
+            raise ConfigError(f"the world has no host {name!r}")
         return found
 
     def find(self, path: str) -> Machine | None:

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from openvix.config import products
+from openvix.config.errors import ConfigError
 from openvix.system import atomic_files
 from openvix.vix import constants
 
@@ -45,10 +46,6 @@ ENDS = ("lost", "kill")
 SEEN = ("tools", "question", "extra_power_bits", "locked")
 
 
-class Mistake(Exception):
-    """What the user said cannot be; the message is one sentence for them."""
-
-
 def load(path: Path, hypervisor: str | None = None) -> dict:
     """Read a world file (TOML) and return it checked and complete: {"world":, "defaults":, "vm": {name: settings}, "fault": [...]}.
 
@@ -59,11 +56,11 @@ def load(path: Path, hypervisor: str | None = None) -> dict:
     try:
         return check(tomllib.loads(path.read_text(encoding="utf-8")), hypervisor)
     except OSError as error:
-        raise Mistake(f"{path}: {error.strerror}") from None
+        raise ConfigError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Mistake(f"{path}: is not UTF-8 text") from None
-    except (tomllib.TOMLDecodeError, Mistake) as error:
-        raise Mistake(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+    except (tomllib.TOMLDecodeError, ConfigError) as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def keep(directory: Path, said: dict):
@@ -101,18 +98,18 @@ def check(said: dict, hypervisor: str | None = None) -> dict:
         defaults["hypervisor"] = hypervisor
     vms = said.get("vm", {})
     if not isinstance(vms, dict):
-        raise Mistake("vm must be tables like [vm.web]")
+        raise ConfigError("vm must be tables like [vm.web]")
     faults = said.get("fault", [])
     if not isinstance(faults, list):
-        raise Mistake("fault must be an array of tables: [[fault]]")
+        raise ConfigError("fault must be an array of tables: [[fault]]")
     world = table(said.get("world", {}), WORLD, "[world]")
     hosts = said.get("host", [])
     if not isinstance(hosts, list):
-        raise Mistake("host must be an array of tables: [[host]]")
+        raise ConfigError("host must be an array of tables: [[host]]")
     hosts = [host(each, defaults) for each in hosts]
     places = [(each["name"].lower(), each["port"]) for each in hosts]
     if len({*places}) < len(places):
-        raise Mistake("two [[host]] have the same name and port")
+        raise ConfigError("two [[host]] have the same name and port")
     return {
         "world": {**world, "version": world["version"] or products.VERSIONS[world["product"]]},
         "host": hosts,
@@ -126,12 +123,12 @@ def host(said: object, defaults: dict) -> dict:
     """Return a host that is reached by name, checked, with its VMs."""
     found = table(said, HOST, "[[host]]")
     if not found["name"]:
-        raise Mistake("[[host]] must say by which name it is reached: name")
+        raise ConfigError("[[host]] must say by which name it is reached: name")
     where = f"[[host]] {found['name']}"
     if not found["users"]:
-        raise Mistake(f"{where} must say who may connect: users")
+        raise ConfigError(f"{where} must say who may connect: users")
     if not isinstance(found["vm"], dict):
-        raise Mistake(f"vm in {where} must be tables like [host.vm.web]")
+        raise ConfigError(f"vm in {where} must be tables like [host.vm.web]")
     vms = {name: vm(name, settings, defaults) for name, settings in found["vm"].items()}
     return {**found, "version": found["version"] or products.VERSIONS[found["product"]], "vm": vms}
 
@@ -140,7 +137,7 @@ def vm(name: object, said: dict, defaults: dict) -> dict:
     """Return the settings of one VM checked, those left out taken from the defaults."""
     # The name is that of a directory and of the files in it, some with a suffix.
     if not isinstance(name, str) or not name or name.startswith(".") or "/" in name or len(name.encode()) > 200 or not name.isprintable():
-        raise Mistake(f"{name!r} is no name for a VM: it must be printable, without /, not begin with a dot and be at most 200 bytes long")
+        raise ConfigError(f"{name!r} is no name for a VM: it must be printable, without /, not begin with a dot and be at most 200 bytes long")
     where = f"[vm.{name}]"
     return table(said, {**{key: (defaults[key], asked) for key, (_, asked) in VM.items()}, "power": ("powered_off", _one_of(*POWER_STATES))}, where)
 
@@ -160,25 +157,25 @@ def fault(said: dict) -> dict:
     """Return one fault checked."""
     rule = table(said, FAULT, "[[fault]]")
     if rule["call"] is None:
-        raise Mistake("[[fault]] must say which call it is for: call")
+        raise ConfigError("[[fault]] must say which call it is for: call")
     ends = [each for each in (*DIRECTIVES, *ENDS) if rule[each]]
     if len(ends) > 1:
-        raise Mistake(f"[[fault]] can be only one of {', '.join((*DIRECTIVES, *ENDS))}")
+        raise ConfigError(f"[[fault]] can be only one of {', '.join((*DIRECTIVES, *ENDS))}")
     if rule["where"] == "job" and not ends:
-        raise Mistake(f'[[fault]] with where = "job" must be one of {", ".join((*DIRECTIVES, *ENDS))}')
+        raise ConfigError(f'[[fault]] with where = "job" must be one of {", ".join((*DIRECTIVES, *ENDS))}')
     if rule["where"] == "after" and not any(rule[each] for each in ENDS):
-        raise Mistake(f'[[fault]] with where = "after" must be one of {", ".join(ENDS)}')
+        raise ConfigError(f'[[fault]] with where = "after" must be one of {", ".join(ENDS)}')
     if rule["step"] and not rule["kill"]:
-        raise Mistake("[[fault]] with a step must kill: kill = true")
+        raise ConfigError("[[fault]] with a step must kill: kill = true")
     if not (rule["error"] or rule["junk"] or rule["delay"] or ends or any(rule[each] is not None for each in ("disk_full", "cut", *SEEN))):
-        raise Mistake(f"[[fault]] must do something: error, junk, delay, {', '.join((*DIRECTIVES, *ENDS))}, disk_full, cut, {', '.join(SEEN)}")
+        raise ConfigError(f"[[fault]] must do something: error, junk, delay, {', '.join((*DIRECTIVES, *ENDS))}, disk_full, cut, {', '.join(SEEN)}")
     return rule
 
 
 def table(said: object, keys: dict, where: str) -> dict:
     """Return a table checked: keys names each key with its default and what checks it."""
     if not isinstance(said, dict):
-        raise Mistake(f"{where} must be a table")
+        raise ConfigError(f"{where} must be a table")
     _known(said, keys, where)
     return {key: asked(said[key], f"{key} in {where}") if key in said else default for key, (default, asked) in keys.items()}
 
@@ -186,12 +183,12 @@ def table(said: object, keys: dict, where: str) -> dict:
 def _known(said: dict, keys, where: str):
     for key in said:
         if key not in keys:
-            raise Mistake(f"{where} does not know the key {key!r}; it knows {', '.join(keys)}")
+            raise ConfigError(f"{where} does not know the key {key!r}; it knows {', '.join(keys)}")
 
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or "\0" in value:
-        raise Mistake(f"{what} must be a text, not {value!r}")
+        raise ConfigError(f"{what} must be a text, not {value!r}")
     return value
 
 
@@ -201,7 +198,7 @@ def _function(value: object, what: str) -> str:
     if value != "*" and value not in TABLE:
         near = difflib.get_close_matches(_text(value, what), TABLE, 1)
         meant = f": is {near[0]} meant?" if near else ""
-        raise Mistake(f"{what} must be * or a function of vix.h that reaches the daemon, not {value!r}{meant}")
+        raise ConfigError(f"{what} must be * or a function of vix.h that reaches the daemon, not {value!r}{meant}")
     return value
 
 
@@ -209,39 +206,39 @@ def _code(value: object, what: str) -> int:
     if isinstance(value, str) and value.startswith("VIX_E_") and hasattr(constants, value):
         return getattr(constants, value)
     if isinstance(value, str):
-        raise Mistake(f"{what} must be the name or the number of an error of vix.h, not {value!r}")
+        raise ConfigError(f"{what} must be the name or the number of an error of vix.h, not {value!r}")
     return CODE(value, what)
 
 
 def _secret(value: object, what: str) -> str:
     # What was said is not repeated.
     if not isinstance(value, str) or "\0" in value:
-        raise Mistake(f"{what} must be a text")
+        raise ConfigError(f"{what} must be a text")
     return value
 
 
 def _version(value: object, what: str) -> str:
     if not re.match(r"\d", _text(value, what)):
-        raise Mistake(f"{what} must be a text that begins with a number, not {value!r}")
+        raise ConfigError(f"{what} must be a text that begins with a number, not {value!r}")
     return value
 
 
 def _name(value: object, what: str) -> str:
     if not _text(value, what):
-        raise Mistake(f"{what} must not be empty")
+        raise ConfigError(f"{what} must not be empty")
     return value
 
 
 def _truth(value: object, what: str) -> bool:
     if not isinstance(value, bool):
-        raise Mistake(f"{what} must be true or false, not {value!r}")
+        raise ConfigError(f"{what} must be true or false, not {value!r}")
     return value
 
 
 def _whole(least: int, most: int):
     def asked(value: object, what: str) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise Mistake(f"{what} must be a whole number from {least} to {most}, not {value!r}")
+            raise ConfigError(f"{what} must be a whole number from {least} to {most}, not {value!r}")
         return value
 
     return asked
@@ -249,7 +246,7 @@ def _whole(least: int, most: int):
 
 def _seconds(value: object, what: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e9:
-        raise Mistake(f"{what} must be a number of seconds, not {value!r}")
+        raise ConfigError(f"{what} must be a number of seconds, not {value!r}")
     return float(value)
 
 
@@ -260,7 +257,7 @@ def _seconds_or_none(value: object, what: str) -> float | None:
 def _one_of(*choices: str):
     def asked(value: object, what: str) -> str:
         if value not in choices:
-            raise Mistake(f"{what} must be one of {', '.join(choices)}, not {value!r}")
+            raise ConfigError(f"{what} must be one of {', '.join(choices)}, not {value!r}")
         return value
 
     return asked
@@ -269,7 +266,7 @@ def _one_of(*choices: str):
 def _each(asked):
     def all_of(value: object, what: str) -> list:
         if not isinstance(value, list):
-            raise Mistake(f"{what} must be a list, not {value!r}")
+            raise ConfigError(f"{what} must be a list, not {value!r}")
         return [asked(item, f"an item of {what}") for item in value]
 
     return all_of
@@ -277,14 +274,14 @@ def _each(asked):
 
 def _path(value: object, what: str) -> str:
     if not _text(value, what).startswith("/"):
-        raise Mistake(f"{what} must be an absolute path, not {value!r}")
+        raise ConfigError(f"{what} must be an absolute path, not {value!r}")
     return value
 
 
 def _account(value: object, what: str) -> dict:
     account = table(value, ACCOUNT, what)
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}", account["name"] or ""):
-        raise Mistake(f"name in {what} must be that of a user: letters, digits, _, . and -")
+        raise ConfigError(f"name in {what} must be that of a user: letters, digits, _, . and -")
     # What is checked may be checked again, so that it says nothing where nothing was said.
     return {key: value for key, value in account.items() if value is not None}
 
@@ -294,23 +291,23 @@ def _accounts(value: object, what: str) -> list[dict]:
     names = [account["name"] for account in accounts]
     for name in names:
         if names.count(name) > 1:
-            raise Mistake(f"{what} name {name!r} twice")
+            raise ConfigError(f"{what} name {name!r} twice")
     return accounts
 
 
 def _process(value: object, what: str) -> dict:
     process = table(value, PROCESS, what)
     if not process["name"]:
-        raise Mistake(f"{what} needs a name")
+        raise ConfigError(f"{what} needs a name")
     return {**process, "command": process["command"] or process["name"]}
 
 
 def _files(value: object, what: str) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise Mistake(f"{what} must be a table of path and text, not {value!r}")
+        raise ConfigError(f"{what} must be a table of path and text, not {value!r}")
     for path, content in value.items():
         if not path.startswith("/") or path.endswith("/") or ".." in path.split("/") or "\0" in path:
-            raise Mistake(f"{what}: {path!r} is not the absolute path of a file")
+            raise ConfigError(f"{what}: {path!r} is not the absolute path of a file")
         _text(content, f"{path!r} of {what}")
     return value
 
@@ -331,14 +328,14 @@ WORLD = {
 
 def _host_name(value: object, what: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,200}[A-Za-z0-9_])?|[0-9A-Fa-f:.]+", _text(value, what)):
-        raise Mistake(f"{what} must be the name or the address of a host, without scheme, port and path, not {value!r}")
+        raise ConfigError(f"{what} must be the name or the address of a host, without scheme, port and path, not {value!r}")
     return value
 
 
 def _user(value: object, what: str) -> dict:
     user = table(value, USER, what)
     if not user["name"]:
-        raise Mistake(f"{what} needs a name")
+        raise ConfigError(f"{what} needs a name")
     return user
 
 

@@ -17,7 +17,7 @@ import tarfile
 import time
 from typing import NamedTuple
 
-from openvix.config.worldfile import Mistake
+from openvix.config.errors import ConfigError
 from openvix.guest import rights
 from openvix.qemu import cpio, passwords
 from openvix.system import c_build
@@ -65,13 +65,13 @@ class File(NamedTuple):
 
 
 def archive(hostname: str, accounts: list[dict], files: dict[str, str], processes: list[dict]) -> bytes:
-    """Return the archive of a machine with this name, and what a world file says of its guest. Raises Mistake."""
+    """Return the archive of a machine with this name, and what a world file says of its guest. Raises ConfigError."""
     owners = [process.get("owner") or "root" for process in processes]
     users = _users(accounts, owners)
     homes = {rights.home_of(account): users[account["name"]] for account in accounts}
     for path in files:
         if any(path == each or rights.is_below(path, each) for each in MOUNTED):
-            raise Mistake(f"a guest has no place for a file {path!r}: {', '.join(MOUNTED)} are not on its disk")
+            raise ConfigError(f"a guest has no place for a file {path!r}: {', '.join(MOUNTED)} are not on its disk")
     laid = own(hostname, users, accounts) | _started(processes, users) | _directories(files, homes)
     return cpio.archive([cpio.file("seed.tar", _tar(laid), 0o600), cpio.file("seed.sh", _script(files, homes).encode(), 0o600)])
 
@@ -108,7 +108,7 @@ def _users(accounts: list[dict], owners: list[str]) -> dict[str, User]:
     for name in owners:
         if name not in users:
             if set(":/\n") & set(name) or not name.isprintable():
-                raise Mistake(f"{name!r} owns a process and cannot be the name of a user")
+                raise ConfigError(f"{name!r} owns a process and cannot be the name of a user")
             uid = next(uid for uid in range(FIRST_OWNER, FIRST_ACCOUNT) if uid not in {user.uid for user in users.values()})
             users[name] = User(name, uid, uid, "/nonexistent", "/usr/sbin/nologin")
     return users

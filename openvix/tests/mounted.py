@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from waiting import eventually
 
-from openvix.guest import sandbox
+from openvix.backends.simulated import sandbox
 from openvix.system import c_build
 
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

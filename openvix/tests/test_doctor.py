@@ -17,7 +17,7 @@ import pytest
 from debian import KERNEL, Debian, kernel
 
 from openvix import doctor
-from openvix.guest import sandbox
+from openvix.backends.simulated import sandbox
 from openvix.qemu import image
 from openvix.system import c_build
 

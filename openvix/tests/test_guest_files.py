@@ -12,8 +12,9 @@ import threading
 import pytest
 from descriptors import opened
 
-from openvix.guest import disks, files, paths, rights, trees
-from openvix.guest.system import Guest
+from openvix.backends.simulated import files
+from openvix.backends.simulated.system import Guest
+from openvix.guest import disks, paths, rights, trees
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 

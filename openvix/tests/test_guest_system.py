@@ -13,9 +13,10 @@ import time
 import pytest
 from waiting import eventually
 
-from openvix.guest import disks, sandbox
+from openvix.backends.simulated import sandbox
+from openvix.backends.simulated.system import LONGEST_SCRIPT, Guest
+from openvix.guest import disks
 from openvix.guest.errors import told_as_failures
-from openvix.guest.system import LONGEST_SCRIPT, Guest
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 

@@ -20,8 +20,9 @@ from descriptors import opened
 from test_guest_system import BECOMING
 from waiting import eventually
 
-from openvix.guest import disks, processes, sandbox
-from openvix.guest.system import Guest
+from openvix.backends.simulated import processes, sandbox
+from openvix.backends.simulated.system import Guest
+from openvix.guest import disks
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 
@@ -394,7 +395,7 @@ def test_a_guest_boots_again_with_new_processes(make, disk, tmp_path):
 DAEMON = """
 import os, signal, sys
 from pathlib import Path
-from openvix.guest.system import Guest
+from openvix.backends.simulated.system import Guest
 place = Path(sys.argv[1])
 guest = Guest(place / "run", hostname="web", accounts=[], processes=[{"name": "apache2", "command": "apache2 -k start", "owner": "www-data"}])
 guest.boot(place / "disk")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from openvix.guest import sandbox
+from openvix.backends.simulated import sandbox
 from openvix.system import c_build
 
 NOBODY = 65534
@@ -73,7 +73,7 @@ def python_for_nobody(place):
 @pytest.mark.skipif(not sandbox.is_allowed(), reason="this machine allows no user namespaces")
 def test_all_of_this_holds_for_an_ordinary_user(place):
     python = python_for_nobody(place)
-    allowed = as_nobody(place, python, "-c", "from openvix.guest import sandbox; print(sandbox.is_allowed())")
+    allowed = as_nobody(place, python, "-c", "from openvix.backends.simulated import sandbox; print(sandbox.is_allowed())")
     if allowed.stdout != "True\n" and any(forbids(setting, value) for setting, value in FORBIDDING.items()):
         pytest.skip("this machine allows ordinary users no user namespaces")
     assert (allowed.stdout, allowed.stderr) == ("True\n", "")

@@ -10,7 +10,7 @@ import zlib
 import pytest
 from wire_client import Client
 
-from openvix import screen
+from openvix.backends.simulated import screen
 from openvix.vix import constants
 
 ON = "powered_on"

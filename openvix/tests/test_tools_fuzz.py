@@ -19,7 +19,7 @@ import tools_guest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openvix.guest import sandbox
+from openvix.backends.simulated import sandbox
 from openvix.protocol import frames
 from openvix.qemu.channel import Channel
 from openvix.system import c_build

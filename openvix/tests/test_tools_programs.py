@@ -37,7 +37,7 @@ from test_guest_system import (  # noqa: F401
 )
 from waiting import eventually
 
-from openvix.guest.processes import Process
+from openvix.backends.simulated.processes import Process
 from openvix.qemu.channel import Channel
 from openvix.vix import constants
 from openvix.vix.errors import Failure

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from openvix.guest import disks, paths, system
+from openvix.backends.simulated import system
+from openvix.guest import disks, paths
 from openvix.qemu.channel import Channel
 from openvix.qemu.operations import Operations
 from openvix.system import c_build

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix.guest import sandbox
+from openvix.backends.simulated import sandbox
 from openvix.qemu import image, packages
 from openvix.system import c_build
 from openvix.system.c_build import CannotBuild

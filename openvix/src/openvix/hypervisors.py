@@ -14,7 +14,7 @@ KEY = "openvix.hypervisor"
 
 
 class Hypervisor(NamedTuple):
-    """How the guest of a VM comes to be (new), and its disks (make): see simulation.py, which says what each takes and returns."""
+    """How the guest of a VM comes to be (new), and its disks (make): see backend.py, which says what each takes and returns."""
 
     new: Callable
     make: Callable
@@ -26,6 +26,6 @@ def of(settings: dict) -> Hypervisor:
         from openvix.qemu import emulation  # only a world with real machines waits for it
 
         return Hypervisor(emulation.Emulation, emulation.make)
-    from openvix import simulation
+    from openvix.backends.simulated import backend
 
-    return Hypervisor(simulation.Simulation, simulation.make)
+    return Hypervisor(backend.Simulation, backend.make)

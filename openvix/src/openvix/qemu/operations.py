@@ -19,12 +19,13 @@ import threading
 import time
 from collections.abc import Iterator
 
-from openvix.guest import files, trees
+from openvix.backends.simulated import files
+from openvix.backends.simulated.files import FileInfo
+from openvix.backends.simulated.processes import SHORT, START_SECONDS, Process
+from openvix.backends.simulated.system import LONGEST_SCRIPT, PATH, QUOTED, SHELL, VANISH_SECONDS
+from openvix.guest import trees
 from openvix.guest.errors import error, told_as_failures
-from openvix.guest.files import FileInfo
-from openvix.guest.processes import SHORT, START_SECONDS, Process
 from openvix.guest.rights import Account
-from openvix.guest.system import LONGEST_SCRIPT, PATH, QUOTED, SHELL, VANISH_SECONDS
 from openvix.qemu.channel import Broken, Channel
 from openvix.qemu.nodes import is_name
 from openvix.system import fault_context

@@ -12,7 +12,7 @@ import os
 import time
 from typing import NamedTuple
 
-from openvix.guest import sandbox
+from openvix.backends.simulated import sandbox
 from openvix.guest.errors import error
 
 # As long as the kernel keeps a process's name.

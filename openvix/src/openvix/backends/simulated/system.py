@@ -20,11 +20,12 @@ import threading
 import time
 from pathlib import Path
 
-from openvix.guest import files, paths, rights, sandbox
-from openvix.guest import processes as running
+from openvix.backends.simulated import files, sandbox
+from openvix.backends.simulated import processes as running
+from openvix.backends.simulated.files import FileInfo
+from openvix.backends.simulated.processes import Process
+from openvix.guest import paths, rights
 from openvix.guest.errors import told_as_failures
-from openvix.guest.files import FileInfo
-from openvix.guest.processes import Process
 from openvix.guest.rights import Account
 from openvix.vix import constants
 from openvix.vix.errors import Failure

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openvix import screen
+from openvix.backends.simulated import screen
+from openvix.backends.simulated.system import Guest
 from openvix.guest import disks
-from openvix.guest.system import Guest
 from openvix.vmware import shared_folders, vmx
 
 

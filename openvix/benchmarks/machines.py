@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from wire_client import Client
 
 from openvix import control, place
+from openvix.backends.qemu import emulator
+from openvix.backends.qemu.image import images
 from openvix.config import worldfile
-from openvix.qemu import emulator, image
 from openvix.vix import constants
 
 ROUNDS = 5
@@ -30,7 +31,7 @@ WISHES = {"power-on to Tools": 5, "snapshot with memory": 1, "revert to Tools": 
 
 
 def main() -> int:
-    if not shutil.which(emulator.PROGRAM) or image.find() is None:
+    if not shutil.which(emulator.PROGRAM) or images.find() is None:
         print(f"Not measured: {emulator.PROGRAM} is not installed, or there is no guest image (openvix guest build).")
         return 0
     with tempfile.TemporaryDirectory() as folder:

@@ -12,8 +12,8 @@ import stat
 import struct
 from typing import NamedTuple
 
-from openvix.qemu import fuse
-from openvix.qemu.fuse import ROOT, Operation
+from openvix.backends.qemu.shares import fuse
+from openvix.backends.qemu.shares.fuse import ROOT, Operation
 
 HEAD = struct.Struct("<I4s")
 

@@ -10,9 +10,10 @@ import shutil
 
 import pytest
 
-from openvix.qemu import emulator, image
+from openvix.backends.qemu import emulator
+from openvix.backends.qemu.image import images
 
 NEEDED = [
     pytest.mark.qemu,
-    pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or image.find() is None, reason="QEMU is not installed here, or there is no guest image"),
+    pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or images.find() is None, reason="QEMU is not installed here, or there is no guest image"),
 ]

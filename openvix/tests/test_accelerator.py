@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from waiting import eventually
 
-from openvix.qemu import accelerator, emulator
+from openvix.backends.qemu import accelerator, emulator
 
 
 def played(folder, *lines):

@@ -17,8 +17,8 @@ import pytest
 from debian import KERNEL, Debian, kernel
 
 from openvix import doctor
+from openvix.backends.qemu.image import images
 from openvix.backends.simulated import sandbox
-from openvix.qemu import image
 from openvix.system import c_build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +59,7 @@ def bare(tmp_path, monkeypatch):
     """A machine that has nothing."""
     monkeypatch.setenv("OPENVIX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(image, "SYSTEM_PATH", "")
+    monkeypatch.setattr(images, "SYSTEM_PATH", "")
     monkeypatch.setattr(c_build, "ZIGLANG", None)
     monkeypatch.setattr(c_build, "_compilers", lambda: iter(()))
 
@@ -90,7 +90,7 @@ def test_the_image_needs_debians_packages(debian):
     (debian.mirror / "lists").unlink()
     told = found()[doctor.IMAGE, "Debian's apt"]
     assert not told.fine
-    assert told.said.startswith(f"apt knows no {image.KERNEL}")
+    assert told.said.startswith(f"apt knows no {images.KERNEL}")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_image_needs_debians_packages(debian):
 def test_lists_that_are_missing_are_told_from_those_of_another_system(debian, monkeypatch, system, said):
     (debian.mirror / "lists").unlink()
     monkeypatch.setattr(doctor.platform, "freedesktop_os_release", lambda: {"NAME": system, "ID": "x"})
-    assert found()[doctor.IMAGE, "Debian's apt"].said == f"apt knows no {image.KERNEL}{said}"
+    assert found()[doctor.IMAGE, "Debian's apt"].said == f"apt knows no {images.KERNEL}{said}"
 
 
 def test_a_machine_that_has_nothing_is_told_all_and_one_command_for_it(bare, monkeypatch):
@@ -122,20 +122,20 @@ def test_images_that_are_not_used_any_more_are_told_with_what_removes_them(debia
     def told():
         return found().get((doctor.IMAGE, "old images"))
 
-    newest = image.build(say=lambda line: None)
+    newest = images.build(say=lambda line: None)
     assert told() is None
     for version in ("1.2.3-5", "1.2.3-6"):
         debian.offer(f"linux-image-{version}-cloud-amd64", version, kernel())
-        newest = image.build(say=lambda line: None, fresh=True)
+        newest = images.build(say=lambda line: None, fresh=True)
     old = told()
     assert (old.fine, old.packages) == (True, ())
     assert old.said.startswith("2 that no machine of this OpenVIX begins with, 0 MB: cd ")
     subprocess.run(["sh", "-c", old.said.partition(" MB: ")[2]], check=True)
-    assert (told(), image.find()) == (None, newest)
+    assert (told(), images.find()) == (None, newest)
 
 
 def test_another_processor_is_told(debian, monkeypatch):
-    monkeypatch.setattr(image, "MACHINE", "vax")
+    monkeypatch.setattr(images, "MACHINE", "vax")
     (told,) = [finding for finding in doctor.look() if finding.purpose == doctor.IMAGE]
     assert (told.fine, told.said) == (False, f"the image is built on vax, and this is {os.uname().machine}")
 

@@ -19,10 +19,10 @@ import pytest
 from waiting import eventually
 
 from openvix import place
-from openvix.qemu import disk, emulator
-from openvix.qemu.disk import Disk, DiskError, tag
-from openvix.qemu.emulator import CannotStart, Emulator, Hardware, Software
-from openvix.qemu.qmp import Gone, Qmp, Refused
+from openvix.backends.qemu import disk, emulator
+from openvix.backends.qemu.disk import Disk, DiskError, tag
+from openvix.backends.qemu.emulator import CannotStart, Emulator, Hardware, Software
+from openvix.backends.qemu.qmp import Gone, Qmp, Refused
 from openvix.system import process_locks
 
 pytestmark = [pytest.mark.qemu, pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or not shutil.which("qemu-img"), reason="QEMU is not installed here")]

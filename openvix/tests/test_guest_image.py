@@ -14,10 +14,11 @@ import pytest
 import real_machines
 from waiting import eventually
 
-from openvix.qemu import emulator, image, seed
-from openvix.qemu.channel import Broken, Channel
-from openvix.qemu.emulator import Emulator, Hardware, Software
-from openvix.qemu.qmp import Qmp
+from openvix.backends.qemu import emulator
+from openvix.backends.qemu.channel import Broken, Channel
+from openvix.backends.qemu.emulator import Emulator, Hardware, Software
+from openvix.backends.qemu.image import images, seed
+from openvix.backends.qemu.qmp import Qmp
 
 pytestmark = real_machines.NEEDED
 
@@ -97,7 +98,7 @@ class Guest:
 
 @contextlib.contextmanager
 def booted(folder, variant="plain", **more):
-    guest = Guest(folder, image.find(variant), **more)
+    guest = Guest(folder, images.find(variant), **more)
     try:
         yield guest
     finally:
@@ -198,7 +199,7 @@ def test_the_power_button_ends_a_guest_in_order(tmp_path):
         assert guest.run("cat /root/kept; dmesg | grep -c recovery") == "kept\n0\n"
 
 
-@pytest.mark.skipif(image.find("python") is None, reason="there is no guest image with Python")
+@pytest.mark.skipif(images.find("python") is None, reason="there is no guest image with Python")
 def test_a_guest_with_python_has_all_of_it(tmp_path):
     with booted(tmp_path, "python") as guest:
         names = "json, ssl, sqlite3, asyncio, ctypes, lzma, zipfile, tempfile"

@@ -17,7 +17,7 @@ from archives import read_cpio
 from debian import KERNEL, Debian, kernel
 from waiting import eventually
 
-from openvix.qemu import image
+from openvix.backends.qemu.image import images
 from openvix.system.c_build import CannotBuild
 
 BUILD = [sys.executable, "-P", "-m", "openvix.cli", "guest", "build"]
@@ -38,7 +38,7 @@ def debian(tmp_path, monkeypatch, cache):
 
 def build(variant="plain", **options):
     said = []
-    return image.build(variant, said.append, **options), said
+    return images.build(variant, said.append, **options), said
 
 
 def left(cache):
@@ -47,13 +47,13 @@ def left(cache):
 
 
 def test_there_is_no_image_before_one_is_built(cache):
-    assert image.find() is None
+    assert images.find() is None
 
 
 def test_an_image_is_what_debian_has_and_can_be_found(debian, cache):
     made, said = build()
 
-    assert image.find() == made
+    assert images.find() == made
     assert left(cache) == [made.key]
     assert [path.name for path in made[1:4]] == ["vmlinux", "initrd", "root.qcow2"]
     assert {path.stat().st_mode & 0o777 for path in made[1:4]} == {0o444}
@@ -133,28 +133,28 @@ def test_a_fresh_image_is_another_only_where_debian_has_other_packages(debian, c
     assert "downloading 1 packages, 0 MB" in said
     # A machine may be made of the first right now.
     assert left(cache) == sorted([first.key, second.key])
-    assert image.find() == second
+    assert images.find() == second
     assert not list((cache / "packages").glob("linux-image-1.2.3-4-*"))
 
 
 def test_an_image_of_another_recipe_is_none(debian, monkeypatch):
     made, _ = build()
-    monkeypatch.setattr(image, "FORMAT", image.FORMAT + 1)
-    assert image.find() is None
+    monkeypatch.setattr(images, "FORMAT", images.FORMAT + 1)
+    assert images.find() is None
     assert build()[0].key != made.key
 
 
 def test_an_image_with_another_variant_is_another(debian):
-    assert image.find("python") is None
+    assert images.find("python") is None
     build()
-    assert image.find("python") is None
+    assert images.find("python") is None
 
 
 def test_an_image_of_which_a_file_is_not_whole_is_built_again(debian):
     made, _ = build()
     made.root.chmod(0o600)
     made.root.write_text("a di")
-    assert image.find() is None
+    assert images.find() is None
     assert build()[0] == made
     assert made.root.read_text() == "a disk\n"
 
@@ -188,7 +188,7 @@ def test_missing_lists_are_told_with_what_fetches_them(debian):
 
 def test_missing_commands_are_told_with_the_packages_that_have_them(debian, monkeypatch):
     monkeypatch.setenv("PATH", str(debian.bin))
-    monkeypatch.setattr(image, "SYSTEM_PATH", "")
+    monkeypatch.setattr(images, "SYSTEM_PATH", "")
     for name in ("qemu-img", "debugfs"):
         (debian.bin / name).unlink()
     with pytest.raises(CannotBuild, match=r"some are missing: apt install e2fsprogs qemu-utils$"):
@@ -218,7 +218,7 @@ def test_two_that_build_at_once_get_the_same_image_of_one_build(debian, cache):
     told = {builder.communicate(timeout=120)[0] for builder in builders}
 
     assert {builder.returncode for builder in builders} == {0}
-    assert told == {f"{image.find().root.parent}\n"}
+    assert told == {f"{images.find().root.parent}\n"}
     # The others do not even ask.
     assert sum(" depends " in line for line in debian.asked()) == debian.downloads() == 1
-    assert left(cache) == [image.find().key]
+    assert left(cache) == [images.find().key]

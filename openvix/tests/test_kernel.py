@@ -17,7 +17,7 @@ import pytest
 from archives import read_cpio
 from debian import ELF, compressed
 
-from openvix.qemu import cpio, kernel
+from openvix.backends.qemu.image import cpio, kernel
 
 
 def test_an_archive_is_read_as_it_was_written_and_another_may_follow():

@@ -22,8 +22,8 @@ from waiting import eventually
 from wire_client import Client
 
 from openvix import control, place
+from openvix.backends.qemu import emulator
 from openvix.protocol import frames
-from openvix.qemu import emulator
 from openvix.system import process_locks
 from openvix.vix import constants
 

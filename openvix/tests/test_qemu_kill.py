@@ -16,8 +16,8 @@ from waiting import eventually
 from wire_client import Client
 
 from openvix import control
-from openvix.qemu import emulator
-from openvix.qemu.disk import Disk
+from openvix.backends.qemu import emulator
+from openvix.backends.qemu.disk import Disk
 from openvix.system import process_locks
 from openvix.vix import constants
 

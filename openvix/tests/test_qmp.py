@@ -13,7 +13,7 @@ import threading
 import pytest
 from waiting import eventually
 
-from openvix.qemu.qmp import Gone, Qmp, Refused
+from openvix.backends.qemu.qmp import Gone, Qmp, Refused
 
 GREETING = {"QMP": {"version": {}, "capabilities": []}}
 

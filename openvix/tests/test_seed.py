@@ -14,8 +14,8 @@ import tarfile
 import pytest
 from archives import read_cpio
 
+from openvix.backends.qemu.image import passwords, seed
 from openvix.config.errors import ConfigError
-from openvix.qemu import passwords, seed
 
 LAB = {"name": "lab", "password": "lab", "administrator": True}
 TESTER = {"name": "tester", "password": "s3cret", "home": "/srv/tester"}

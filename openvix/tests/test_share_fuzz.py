@@ -24,11 +24,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from waiting import eventually
 
-from openvix.qemu import fuse, handles, nodes, requests
-from openvix.qemu.fuse import ROOT, Operation
-from openvix.qemu.nodes import Share
-from openvix.qemu.requests import Malformed, Requests
-from openvix.qemu.shares import MOST, Shares, State
+from openvix.backends.qemu.shares import fuse, handles, nodes, requests
+from openvix.backends.qemu.shares.fuse import ROOT, Operation
+from openvix.backends.qemu.shares.nodes import Share
+from openvix.backends.qemu.shares.requests import Malformed, Requests
+from openvix.backends.qemu.shares.server import MOST, Shares, State
 
 SECRET = b"this is none of the guest's"
 NAMES = [b"page", b"inner", b"deep", b"up", b"out", b"away", b"pipe", b"new", b"..", b".", b"", b"../secret", b"inner/deep", b"n" * 300, b"web", b"iso"]
@@ -332,7 +332,7 @@ def test_a_guest_that_does_not_hold_is_not_served_either_while_it_is_quiet(tmp_p
 
 
 def test_a_frame_that_is_longer_than_any_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("openvix.qemu.shares.FRAME_SECONDS", 200)
+    monkeypatch.setattr("openvix.backends.qemu.shares.server.FRAME_SECONDS", 200)
     own, end = socket.socketpair()
     shares = Shares(own)
     shares.show({})

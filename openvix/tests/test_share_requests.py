@@ -14,10 +14,10 @@ import pytest
 from descriptors import opened_below
 from fuse_client import Kernel
 
-from openvix.qemu import fuse, handles, nodes, requests
-from openvix.qemu.fuse import ROOT, Operation
-from openvix.qemu.nodes import Share
-from openvix.qemu.requests import Malformed, Requests
+from openvix.backends.qemu.shares import fuse, handles, nodes, requests
+from openvix.backends.qemu.shares.fuse import ROOT, Operation
+from openvix.backends.qemu.shares.nodes import Share
+from openvix.backends.qemu.shares.requests import Malformed, Requests
 
 
 class Guest(Kernel):

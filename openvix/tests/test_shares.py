@@ -21,10 +21,10 @@ from fuse_client import HEAD, Port
 from mounted import PATIENT, USUAL, Guest, needs_fuse
 from waiting import eventually
 
-from openvix.qemu.fuse import REQUEST, Operation
-from openvix.qemu.nodes import Share
-from openvix.qemu.requests import Requests
-from openvix.qemu.shares import Shares, State
+from openvix.backends.qemu.shares.fuse import REQUEST, Operation
+from openvix.backends.qemu.shares.nodes import Share
+from openvix.backends.qemu.shares.requests import Requests
+from openvix.backends.qemu.shares.server import Shares, State
 
 pytestmark = needs_fuse
 
@@ -33,7 +33,7 @@ SHARING = """
 import os, socket, sys, time
 
 from fuse_client import Kernel, Port
-from openvix.qemu import fuse, shares
+from openvix.backends.qemu.shares import fuse, server
 
 def ask(node, name):
     size = fuse.REQUEST.size + len(name) + 1
@@ -50,9 +50,9 @@ def quiet():
     with served.quiet(0):
         pass
 
-shares.ANSWER_SECONDS = 2
+server.ANSWER_SECONDS = 2
 own, end = socket.socketpair()
-served, port = shares.Shares(own), Port(end)
+served, port = server.Shares(own), Port(end)
 served.show({"one": (sys.argv[1], True)})
 port.synchronise()
 kernel = Kernel(port.ask)

@@ -21,8 +21,8 @@ import tools_guest
 from test_guest_system import BECOMING
 from waiting import eventually
 
+from openvix.backends.qemu.channel import LARGEST, Channel
 from openvix.protocol import frames
-from openvix.qemu.channel import LARGEST, Channel
 from openvix.system import c_build
 
 pytestmark = tools_guest.needs_root

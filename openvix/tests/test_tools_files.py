@@ -40,7 +40,7 @@ from test_guest_files import (  # noqa: F401
     test_renaming_that_cannot_be,
 )
 
-from openvix.qemu.channel import Channel
+from openvix.backends.qemu.channel import Channel
 from openvix.system import fault_context
 from openvix.vix import constants
 

@@ -19,9 +19,9 @@ import tools_guest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from openvix.backends.qemu.channel import Channel
 from openvix.backends.simulated import sandbox
 from openvix.protocol import frames
-from openvix.qemu.channel import Channel
 from openvix.system import c_build
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 and not sandbox.is_allowed(), reason="this machine allows no user namespaces")

@@ -37,8 +37,8 @@ from test_guest_system import (  # noqa: F401
 )
 from waiting import eventually
 
+from openvix.backends.qemu.channel import Channel
 from openvix.backends.simulated.processes import Process
-from openvix.qemu.channel import Channel
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 

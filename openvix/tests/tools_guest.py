@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from openvix.backends.qemu.channel import Channel
+from openvix.backends.qemu.operations import Operations
 from openvix.backends.simulated import system
 from openvix.guest import disks, paths
-from openvix.qemu.channel import Channel
-from openvix.qemu.operations import Operations
 from openvix.system import c_build
 
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]

@@ -177,11 +177,11 @@ def library() -> str:
 
 
 def build_guest(said):
-    from openvix.qemu import image
+    from openvix.backends.qemu.image import images
     from openvix.system.c_build import CannotBuild
 
     try:
-        found = image.build("python" if said.python else "plain", lambda line: print(f"openvix: {line}", file=sys.stderr, flush=True), fresh=said.fresh)
+        found = images.build("python" if said.python else "plain", lambda line: print(f"openvix: {line}", file=sys.stderr, flush=True), fresh=said.fresh)
     except CannotBuild as error:
         raise ConfigError(str(error)) from None
     except KeyboardInterrupt:

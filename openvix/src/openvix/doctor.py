@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from openvix.backends.qemu.image import images, packages
 from openvix.backends.simulated import sandbox
-from openvix.qemu import image, packages
 from openvix.system import c_build
 from openvix.system.c_build import CannotBuild
 
@@ -81,7 +81,7 @@ def _sandbox() -> Finding:
 
 
 def _command(purpose: str, name: str, package: str, said: str = "is not found", *, needed: bool = True) -> Finding:
-    path = image.command(name)
+    path = images.command(name)
     return Finding(purpose, name, path is not None, path or said, (package,), needed)
 
 
@@ -99,17 +99,17 @@ def _qemu() -> Finding:
 
 
 def _image() -> Iterator[Finding]:
-    if os.uname().machine != image.MACHINE:
-        yield Finding(IMAGE, "processor", False, f"the image is built on {image.MACHINE}, and this is {os.uname().machine}")
+    if os.uname().machine != images.MACHINE:
+        yield Finding(IMAGE, "processor", False, f"the image is built on {images.MACHINE}, and this is {os.uname().machine}")
         return
-    yield from (_command(IMAGE, name, package) for name, package in image.COMMANDS.items() if name not in ("apt-get", "apt-cache", "dpkg-deb", "qemu-img"))
+    yield from (_command(IMAGE, name, package) for name, package in images.COMMANDS.items() if name not in ("apt-get", "apt-cache", "dpkg-deb", "qemu-img"))
     said = "is not found: guests boot and restart more slowly"
     yield _command(IMAGE, "lz4", "lz4", said, needed=False)
     yield _static()
     yield _debian()
-    found = image.find()
+    found = images.find()
     yield Finding(IMAGE, "image", found is not None, str(found.root.parent) if found else "is not built: openvix guest build", needed=False)
-    old = image.unused()
+    old = images.unused()
     if old:
         # None is removed by itself: a machine may be made of one right now, and another OpenVIX that has this cache may need it.
         size = sum(file.stat().st_size for folder in old for file in folder.iterdir()) / 1e6
@@ -129,10 +129,10 @@ def _debian() -> Finding:
         return Finding(IMAGE, "Debian's apt", False, f"the image is made of Debian's packages by its apt, and this is {system}")
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            return Finding(IMAGE, "Debian's apt", True, packages.dependency(image.KERNEL, image.KERNELS, Path(scratch)))
+            return Finding(IMAGE, "Debian's apt", True, packages.dependency(images.KERNEL, images.KERNELS, Path(scratch)))
         except CannotBuild:
             why = "; 'apt-get update' (as root) fetches its lists" if system.startswith("Debian") else f": this is {system}"
-            return Finding(IMAGE, "Debian's apt", False, f"apt knows no {image.KERNEL}{why}")
+            return Finding(IMAGE, "Debian's apt", False, f"apt knows no {images.KERNEL}{why}")
 
 
 def _system() -> str:

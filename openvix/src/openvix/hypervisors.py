@@ -23,9 +23,9 @@ class Hypervisor(NamedTuple):
 def of(settings: dict) -> Hypervisor:
     """Return what a VM with these settings, as worldfile.vm() returns them, runs on."""
     if settings["hypervisor"] == "qemu":
-        from openvix.qemu import emulation  # only a world with real machines waits for it
+        from openvix.backends.qemu import backend  # only a world with real machines waits for it
 
-        return Hypervisor(emulation.Emulation, emulation.make)
+        return Hypervisor(backend.Emulation, backend.make)
     from openvix.backends.simulated import backend
 
     return Hypervisor(backend.Simulation, backend.make)

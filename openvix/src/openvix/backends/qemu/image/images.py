@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from openvix.backends.qemu.image import cpio, kernel, packages, seed
 from openvix.guest import disks
-from openvix.qemu import cpio, kernel, packages, seed
 from openvix.system import c_build
 from openvix.system.c_build import CannotBuild
 
@@ -128,7 +128,7 @@ def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 def _recipe(variant: str) -> str:
     """Return a digest of all but Debian's packages that decides how an image turns out."""
-    own = [Path(__file__).with_name(f"{name}.py") for name in ("image", "cpio", "kernel", "packages", "seed")]
+    own = [Path(__file__).with_name(f"{name}.py") for name in ("images", "cpio", "kernel", "packages", "seed")]
     digest = hashlib.sha256(repr((FORMAT, variant)).encode())
     for path in (*own, *sorted(c_build.source_folder("image").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
         if path.is_file():

@@ -19,6 +19,8 @@ import threading
 import time
 from collections.abc import Iterator
 
+from openvix.backends.qemu.channel import Broken, Channel
+from openvix.backends.qemu.shares.nodes import is_name
 from openvix.backends.simulated import files
 from openvix.backends.simulated.files import FileInfo
 from openvix.backends.simulated.processes import SHORT, START_SECONDS, Process
@@ -26,8 +28,6 @@ from openvix.backends.simulated.system import LONGEST_SCRIPT, PATH, QUOTED, SHEL
 from openvix.guest import trees
 from openvix.guest.errors import error, told_as_failures
 from openvix.guest.rights import Account
-from openvix.qemu.channel import Broken, Channel
-from openvix.qemu.nodes import is_name
 from openvix.system import fault_context
 from openvix.vix import constants
 from openvix.vix.errors import Failure

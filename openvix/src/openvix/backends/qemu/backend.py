@@ -4,7 +4,7 @@
 
 """What a real VM runs on: a QEMU that outlives the daemon, a disk with all that was kept of it, and the Tools in its guest.
 
-The methods are those of simulation.py. The disk that a machine changes has the number 0; what was kept of it has a number from 1 up, never changes, and
+The methods are those of the simulated backend. The disk that a machine changes has the number 0; what was kept of it has a number from 1 up, never changes, and
 can be what the machine is to begin with next: then that is its disk until it runs.
 """
 
@@ -17,13 +17,14 @@ import threading
 import time
 from pathlib import Path
 
-from openvix.qemu import accelerator, image, seed
-from openvix.qemu.channel import Broken, Channel
-from openvix.qemu.disk import Disk, DiskError, tag
-from openvix.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
-from openvix.qemu.operations import Operations
-from openvix.qemu.qmp import Gone, Qmp, Refused
-from openvix.qemu.shares import HOLD_SECONDS, Shares
+from openvix.backends.qemu import accelerator
+from openvix.backends.qemu.channel import Broken, Channel
+from openvix.backends.qemu.disk import Disk, DiskError, tag
+from openvix.backends.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
+from openvix.backends.qemu.image import images, seed
+from openvix.backends.qemu.operations import Operations
+from openvix.backends.qemu.qmp import Gone, Qmp, Refused
+from openvix.backends.qemu.shares.server import HOLD_SECONDS, Shares
 from openvix.vix import constants
 from openvix.vix.errors import Failure
 from openvix.vmware import shared_folders, vmx
@@ -42,7 +43,7 @@ _usable = {accelerator.TCG}
 
 def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, int]:
     """Make the disk of a new VM in an empty directory, and what it boots: see simulation.make(). Raises OSError without a guest image."""
-    found = image.find(settings["guest_image"])
+    found = images.find(settings["guest_image"])
     if found is None:
         command = "openvix guest build" + ("" if settings["guest_image"] == "plain" else f" --{settings['guest_image']}")
         raise FileNotFoundError(f"there is no guest image yet; it is made by: {command}")

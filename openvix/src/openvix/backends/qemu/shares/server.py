@@ -21,8 +21,8 @@ import time
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from openvix.qemu.nodes import Share, is_name
-from openvix.qemu.requests import MOST_BYTES, Malformed, Requests
+from openvix.backends.qemu.shares.nodes import Share, is_name
+from openvix.backends.qemu.shares.requests import MOST_BYTES, Malformed, Requests
 
 HEAD = struct.Struct("<I4s")
 FUSE, SYNC, HOLD, LOST, NODE = b"FUSE", b"SYNC", b"HOLD", b"LOST", b"NODE"

@@ -17,11 +17,11 @@ import stat
 import struct
 import time
 
+from openvix.backends.qemu.shares import fuse
+from openvix.backends.qemu.shares.fuse import ROOT, Operation
+from openvix.backends.qemu.shares.handles import Handle, Handles
+from openvix.backends.qemu.shares.nodes import LONGEST, Node, Nodes, Place, Share, first_number, inode, inode_of, is_name
 from openvix.guest.errors import error
-from openvix.qemu import fuse
-from openvix.qemu.fuse import ROOT, Operation
-from openvix.qemu.handles import Handle, Handles
-from openvix.qemu.nodes import LONGEST, Node, Nodes, Place, Share, first_number, inode, inode_of, is_name
 
 # The most that is read or written at once, and the most names that a directory may have.
 MOST_BYTES, MOST_NAMES = 1 << 20, 1 << 17

@@ -17,9 +17,9 @@ import tarfile
 import time
 from typing import NamedTuple
 
+from openvix.backends.qemu.image import cpio, passwords
 from openvix.config.errors import ConfigError
 from openvix.guest import rights
-from openvix.qemu import cpio, passwords
 from openvix.system import c_build
 
 FIRST_ACCOUNT, FIRST_OWNER = 1000, 101

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from openvix.backends.qemu.shares.fuse import ROOT, WORD
 from openvix.guest.errors import error
-from openvix.qemu.fuse import ROOT, WORD
 
 MOST = 1 << 16
 DEEPEST = 256

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from openvix import hypervisors
+from openvix.backends import hypervisors
 from openvix.config import worldfile
 from openvix.config.hosts import Host
 from openvix.guest import disks, trees

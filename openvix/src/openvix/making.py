@@ -10,7 +10,8 @@ import json
 import time
 from pathlib import Path
 
-from openvix import hypervisors, machine
+from openvix import machine
+from openvix.backends import hypervisors
 from openvix.system import atomic_files
 from openvix.vmware import encryption, vmsd, vmx
 

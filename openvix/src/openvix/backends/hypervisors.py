@@ -14,7 +14,7 @@ KEY = "openvix.hypervisor"
 
 
 class Hypervisor(NamedTuple):
-    """How the guest of a VM comes to be (new), and its disks (make): see backend.py, which says what each takes and returns."""
+    """How the guest of a VM comes to be (new), and its disks (make): see simulated/backend.py, which says what each takes and returns."""
 
     new: Callable
     make: Callable

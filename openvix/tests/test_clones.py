@@ -11,9 +11,9 @@ import pytest
 from killing import Call, killed_after, served
 from wire_client import Client
 
-from openvix import clones
 from openvix.config import worldfile
 from openvix.vix import constants
+from openvix.vm import clones
 from openvix.vmware import vmsd, vmx
 
 FULL, LINKED = constants.VIX_CLONETYPE_FULL, constants.VIX_CLONETYPE_LINKED

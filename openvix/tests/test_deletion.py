@@ -11,9 +11,9 @@ import pytest
 from killing import Call, killed_after, served
 from wire_client import Client
 
-from openvix import deletion
 from openvix.config import worldfile
 from openvix.vix import constants
+from openvix.vm import deletion
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 # More than a deletion takes.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 from wire_client import Client
 
-from openvix import machine
 from openvix.vix import constants
+from openvix.vm import machine
 from openvix.world import World
 
 OFF, ON, SUSPENDED = "powered_off", "powered_on", "suspended"

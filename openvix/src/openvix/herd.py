@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from openvix.machine import OFF, ON
 from openvix.system import atomic_files
+from openvix.vm.machine import OFF, ON
 
 NAME = re.compile(r"vm(\d{5})")
 

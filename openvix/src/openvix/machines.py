@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from openvix.config.hosts import Host
-from openvix.machine import ON, PAUSED, Machine
 from openvix.vix import constants
+from openvix.vm.machine import ON, PAUSED, Machine
 
 
 class Asleep(NamedTuple):

@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import clones, deletion, making, place, snapshots
+from openvix import place
 from openvix.config import hosts, worldfile
 from openvix.config.errors import ConfigError
 from openvix.config.hosts import Host
@@ -26,12 +26,13 @@ from openvix.guest import disks, trees
 from openvix.herd import Herd
 from openvix.inventory import Inventory
 from openvix.ledger import Ledgers
-from openvix.machine import OFF, SUSPENDED, Machine, remove_own
 from openvix.machines import Asleep, Machines
 from openvix.system import atomic_files
 from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm import clones, creation, deletion, snapshots
+from openvix.vm.machine import OFF, SUSPENDED, Machine, remove_own
 from openvix.vmware import vmsd, vmx
 
 # How many calls a world remembers.
@@ -171,9 +172,9 @@ class World:
         """Return the machine of a VM that was asleep, None when its files cannot be read."""
         path = Path(asleep.path)
         try:
-            if making.is_bare(path.parent):
+            if creation.is_bare(path.parent):
                 settings = worldfile.vm(asleep.name, {"power": asleep.power}, self.defaults)
-                making.complete(path.parent, asleep.name, self._whole(settings, asleep.host))
+                creation.complete(path.parent, asleep.name, self._whole(settings, asleep.host))
             machine = Machine(path, asleep.host, self.closing, self.clock)
             clones.disown(machine, _gone(machine))
         except (OSError, ValueError, KeyError, Failure) as error:
@@ -237,7 +238,7 @@ class World:
             beside = folder.with_name(f".new.{name}")
             beside.mkdir(mode=0o700)
             try:
-                making.make(beside, name, self._whole(settings, host))
+                creation.make(beside, name, self._whole(settings, host))
             except (OSError, Failure) as error:
                 _clear(beside)
                 raise ConfigError(f"[vm.{name}] cannot be made: {error}") from None
@@ -252,7 +253,7 @@ class World:
             self.herd.grow(count, running)
             stand_in = "\1"
             settings = worldfile.vm("x", {}, self.defaults)
-            config = making.config(stand_in, self._whole(settings, self.local)).replace(b"|01", stand_in.encode())
+            config = creation.config(stand_in, self._whole(settings, self.local)).replace(b"|01", stand_in.encode())
             for name in self.herd.names(count):
                 folder = f"{self.directory}/vms/{name}"
                 path = f"{folder}/{name}.vmx"

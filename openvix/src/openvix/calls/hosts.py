@@ -10,9 +10,9 @@ import os
 
 from openvix.calls.table import job, named, require, require_bits
 from openvix.config import hosts, products
-from openvix.machine import OFF
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm.machine import OFF
 
 HOST_OPTIONS = constants.VIX_HOSTOPTION_VERIFY_SSL_CERT | products.FUSION_OPTION
 

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from openvix import power
 from openvix.calls.table import job, require, require_bits, require_display
 from openvix.vix import constants
+from openvix.vm import power
 
 
 @job("VixVM_PowerOn", "vil")

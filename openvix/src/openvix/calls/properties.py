@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from openvix import snapshots
 from openvix.calls.table import direct, snapshot_of
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm import snapshots
 from openvix.vmware import shared_folders
 
 API_VERSION = 19

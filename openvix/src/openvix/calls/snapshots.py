@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from openvix import snapshots
 from openvix.calls.table import direct, job, reference, require, require_bits, require_display
 from openvix.vix import constants
+from openvix.vm import snapshots
 
 
 def snapshot_item(machine, snapshot):

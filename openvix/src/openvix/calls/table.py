@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from openvix.machine import Machine
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm.machine import Machine
 from openvix.vmware import encryption
 
 TABLE = {}

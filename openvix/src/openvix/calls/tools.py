@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from openvix import power, upgrades
 from openvix.calls.table import account_of, job, require, require_bits
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm import power, upgrades
 
 
 @job("VixVM_WaitForToolsInGuest", "vi")

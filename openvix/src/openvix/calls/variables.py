@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from openvix import variables
 from openvix.calls.table import account_of, job, require
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm import variables
 
 
 @job("VixVM_ReadVariable", "visi")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 
-from openvix import clones, deletion, upgrades
 from openvix.calls.table import job, named, require, require_bits
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm import clones, deletion, upgrades
 from openvix.vmware import encryption
 
 

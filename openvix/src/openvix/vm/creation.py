@@ -10,9 +10,9 @@ import json
 import time
 from pathlib import Path
 
-from openvix import machine
 from openvix.backends import hypervisors
 from openvix.system import atomic_files
+from openvix.vm import machine
 from openvix.vmware import encryption, vmsd, vmx
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 
-from openvix import machine, making
-from openvix.machine import OFF, ON, PAUSED, SUSPENDED, Machine
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm import creation, machine
+from openvix.vm.machine import OFF, ON, PAUSED, SUSPENDED, Machine
 from openvix.vmware import vmsd
 
 
@@ -80,7 +80,7 @@ def take(vm: Machine, name: str, description: str = "", memory: bool = False, on
     others = {} if only else vm.state["snapshots"]
     state = {**vm.state, "captured": vm.power == SUSPENDED, "snapshots": {**others, str(snapshot.uid): kept}}
     replaced = {vmsd.state_file(vm.name, each.uid): None for each in vm.tree.snapshots} if only else {}
-    vm.save(state, tree, {**replaced, vmsd.state_file(vm.name, snapshot.uid): making.snapshot_state(snapshot)})
+    vm.save(state, tree, {**replaced, vmsd.state_file(vm.name, snapshot.uid): creation.snapshot_state(snapshot)})
     if only:
         vm.drop_disks()
     return snapshot

@@ -11,10 +11,10 @@ import os
 import re
 from pathlib import Path
 
-from openvix import clones, machine
-from openvix.machine import Machine
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm import clones, machine
+from openvix.vm.machine import Machine
 
 
 def delete(world, vm: Machine, call, with_disks: bool):

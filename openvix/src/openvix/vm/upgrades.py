@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 
-from openvix import power
-from openvix.machine import OFF, Machine
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm import power
+from openvix.vm.machine import OFF, Machine
 
 HARDWARE = "virtualHW.version"
 

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from openvix import clones
-from openvix.machine import ON, PAUSED, SUSPENDED, Machine
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm import clones
+from openvix.vm.machine import ON, PAUSED, SUSPENDED, Machine
 
 
 def on(vm: Machine, call, paused: bool, window: bool = False):

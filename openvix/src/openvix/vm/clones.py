@@ -12,10 +12,10 @@ import os
 import re
 from pathlib import Path
 
-from openvix import machine, making, snapshots
-from openvix.machine import OFF, SUSPENDED, Machine
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.vm import creation, machine, snapshots
+from openvix.vm.machine import OFF, SUSPENDED, Machine
 from openvix.vmware import vmsd, vmx
 
 # What a new VM gets anew.
@@ -123,7 +123,7 @@ def fill(vm: Machine, path: Path, disk: int, base: int | None):
     config.set("displayName", f"Clone of {config.get('displayName', vm.name)}")
     config.set("checkpoint.vmState", "")
     state = {"power": OFF, "booted": None, "ran": 0.0, "disk": number, "captured": False, "snapshots": {}}
-    descriptor = making.DISK
+    descriptor = creation.DISK
     if base is not None:
         state["base"] = {"vmx": vm.path, "uid": base}
         parent = PARENT.format(Path(vm.path).with_suffix(".vmdk"))

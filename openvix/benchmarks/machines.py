@@ -18,11 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from wire_client import Client
 
-from openvix import control, place
+from openvix import control
 from openvix.backends.qemu import emulator
 from openvix.backends.qemu.image import images
 from openvix.config import worldfile
 from openvix.vix import constants
+from openvix.world import layout
 
 ROUNDS = 5
 LARGE = 100_000_000
@@ -36,7 +37,7 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder, "world")
-        place.prepare(world)
+        layout.prepare(world)
         worldfile.keep(world, worldfile.check({}, "qemu"))
         connection, _ = control.start(world)
         try:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from openvix import place
-from openvix.world import World
+from openvix.world import layout
+from openvix.world.world import World
 
 CHANGES = ("mkdir", "rename", "replace", "rmdir", "unlink")
 
@@ -55,7 +55,7 @@ def killed_after(monkeypatch, steps, act):
 
 def served(directory):
     """Return the world of a directory, as a daemon that has just begun finds it."""
-    place.prepare(directory)
+    layout.prepare(directory)
     world = World(directory)
     for machine in world.machines.awake():
         machine.settled()

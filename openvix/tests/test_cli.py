@@ -17,8 +17,9 @@ import pytest
 from waiting import bounded
 from wire_client import Client
 
-from openvix import cli, control, ledger, place
+from openvix import cli, control
 from openvix.vix import constants
+from openvix.world import layout, ledger
 
 LAB = """
 [world]
@@ -82,11 +83,11 @@ def test_stop_leaves_no_process_and_vms_are_as_they_were_after_the_next_start(la
     with Client(world) as client:
         client.items("VixVM_Suspend", str(world / "vms/web/web.vmx"), 0)
         client.items("VixVM_PowerOn", str(world / "vms/web/web.vmx"), 0, [])
-    guests = place.processes(world)
+    guests = layout.processes(world)
     assert len(guests) > 1
     stopped = run("stop", lab)
     assert (stopped.returncode, stopped.stdout, stopped.stderr) == (0, "", "")
-    assert place.processes(world) == {}
+    assert layout.processes(world) == {}
     assert "is stopped" in run("status", lab).stdout
     assert json.loads(run("status", "--json", lab).stdout)["pid"] is None
     assert run("stop", lab).returncode == 0
@@ -105,9 +106,9 @@ def test_stop_ends_the_guests_of_a_daemon_that_does_not_answer(lab, number, monk
     world = lab.with_suffix(".world")
     run("start", lab)
     os.kill(json.loads(run("status", "--json", lab).stdout)["pid"], number)
-    assert place.processes(world) != {}
+    assert layout.processes(world) != {}
     control.end(world)
-    assert place.processes(world) == {}
+    assert layout.processes(world) == {}
 
 
 def test_status_shows_a_table_for_people(lab):
@@ -370,7 +371,7 @@ def test_calls_and_handles_are_shown(lab):
     assert [json.loads(line)["error"] for line in run("calls", "--json", lab).stdout.splitlines()] == [0, constants.VIX_E_VM_IS_RUNNING]
     assert run("handles", lab).stdout == "no client has anything open\n"
     (world / "run/clients/1-x.ledger").write_bytes(ledger.HEAD.pack(ledger.MAGIC, 2, 1, 1, 3) + ledger.SLOT.pack(4711, 3, 2, 0))
-    with control.Connection(place.dial(world), "1-x.ledger"):
+    with control.Connection(layout.dial(world), "1-x.ledger"):
         pass
     end = time.monotonic() + 30
     while "4711" not in (told := run("handles", lab).stdout) and time.monotonic() < end:

@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 from waiting import eventually
 
-from openvix import place
 from openvix.backends.qemu import disk, emulator
 from openvix.backends.qemu.disk import Disk, DiskError, tag
 from openvix.backends.qemu.emulator import CannotStart, Emulator, Hardware, Software
 from openvix.backends.qemu.qmp import Gone, Qmp, Refused
 from openvix.system import process_locks
+from openvix.world import layout
 
 pytestmark = [pytest.mark.qemu, pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or not shutil.which("qemu-img"), reason="QEMU is not installed here")]
 
@@ -46,7 +46,7 @@ def folder(tmp_path):
     (own / "disks").mkdir(parents=True)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(Disk(own / "disks").path), "64M"], check=True)
     yield own
-    place.end_emulating(own.parents[2])
+    layout.end_emulating(own.parents[2])
 
 
 def started(folder, **more):
@@ -64,14 +64,14 @@ def test_it_runs_until_it_is_ended_and_leaves_only_what_it_complained_of(folder)
     qmp = talk(own, events)
     assert qmp.ask("query-status")["running"] is True
     assert own.is_alive()
-    assert len(place.emulating(folder.parents[2])) == 1
+    assert len(layout.emulating(folder.parents[2])) == 1
 
     own.end()
 
     eventually(lambda: events == [None])
     assert not own.is_alive()
     assert os.listdir(folder / "guest") == [emulator.COMPLAINTS]
-    assert place.emulating(folder.parents[2]) == set()
+    assert layout.emulating(folder.parents[2]) == set()
 
 
 def test_it_outlives_who_started_it_and_another_talks_to_it(folder):

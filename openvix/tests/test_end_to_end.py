@@ -14,8 +14,9 @@ import sys
 import pytest
 from waiting import bounded, eventually
 
-from openvix import control, place
+from openvix import control
 from openvix.vix import constants
+from openvix.world import layout
 
 # A client as its author would write it, in a process that it may lose: it prints what it is asked for.
 CLIENT = """
@@ -177,7 +178,7 @@ def test_a_client_of_a_stopped_world_starts_nothing(openvix):
     told = client("", check=False)
     assert told.returncode != 0
     assert f"AssertionError: {constants.VIX_E_HOST_NOT_CONNECTED}" in told.stderr
-    assert place.processes(openvix.directory) == {}
+    assert layout.processes(openvix.directory) == {}
 
 
 def test_a_wait_without_end_ends_with_the_client_that_waits(openvix):

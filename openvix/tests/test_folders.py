@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import place
 from openvix.vix import constants
 from openvix.vmware import vmx
+from openvix.world import layout
 
 ON = "powered_on"
 WRITE, INVALID = constants.VIX_SHAREDFOLDER_WRITE_ACCESS, constants.VIX_E_INVALID_ARG
@@ -176,7 +176,7 @@ def test_what_a_vmx_says_wrongly_of_folders_is_told_and_starts_nothing(openvix, 
     Path(vm).write_bytes(settings.write())
     assert client.code("VixVM_GetNumSharedFolders", vm) == constants.VIX_E_CANNOT_READ_VM_CONFIG
     assert client.code("VixVM_PowerOff", vm, 0) == 0
-    guests = place.sandboxed(openvix.directory)
+    guests = layout.sandboxed(openvix.directory)
     assert client.code("VixVM_PowerOn", vm, 0, []) == constants.VIX_E_CANNOT_READ_VM_CONFIG
     assert openvix.vms == {vm: "powered_off"}
-    assert place.sandboxed(openvix.directory) == guests == set()
+    assert layout.sandboxed(openvix.directory) == guests == set()

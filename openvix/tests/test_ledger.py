@@ -10,8 +10,8 @@ import subprocess
 
 import pytest
 
-from openvix import ledger
 from openvix.vix import constants
+from openvix.world import ledger
 
 
 def write(folder, name, slots=(), buffers=0, disconnected=0, magic=b"OVLEDGR2", too_often=0):

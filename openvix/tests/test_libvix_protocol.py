@@ -21,10 +21,10 @@ from pathlib import Path
 import programs
 import pytest
 
-from openvix import ledger
 from openvix.protocol import frames
 from openvix.system import c_build
 from openvix.vix import constants
+from openvix.world import ledger
 
 FACTS = json.loads((Path(__file__).resolve().parents[2] / "facts" / "vix-api.json").read_text(encoding="utf-8"))
 JUNK_ERROR = struct.unpack("<q", struct.pack("<Q", 0xF123456789AB0BBF))[0]

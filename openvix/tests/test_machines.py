@@ -11,7 +11,7 @@ from wire_client import Client
 
 from openvix.vix import constants
 from openvix.vm import machine
-from openvix.world import World
+from openvix.world.world import World
 
 OFF, ON, SUSPENDED = "powered_off", "powered_on", "suspended"
 

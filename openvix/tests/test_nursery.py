@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from waiting import eventually
 
-from openvix import control, place
+from openvix import control
 from openvix.nursery import Nursery
+from openvix.world import layout
 
 
 @pytest.fixture
 def world(tmp_path):
-    place.prepare(tmp_path / "world")
+    layout.prepare(tmp_path / "world")
     yield tmp_path / "world"
     control.end(tmp_path / "world")
 
@@ -26,12 +27,12 @@ def test_a_daemon_of_a_nursery_outlives_it_and_is_known_as_what_serves_its_world
         connection, pid = control.start(world, nursery.serve)
     with connection:
         assert connection.ask("OpenVIX_Status")["pid"] == pid
-    assert pid in place.processes(world)
+    assert pid in layout.processes(world)
     assert os.getsid(pid) == pid
 
     control.end(world)
 
-    assert place.processes(world) == {}
+    assert layout.processes(world) == {}
 
 
 def test_a_daemon_of_a_nursery_has_the_environment_of_who_asked_for_it(world, monkeypatch):
@@ -41,7 +42,7 @@ def test_a_daemon_of_a_nursery_has_the_environment_of_who_asked_for_it(world, mo
     with connection:
         vm = connection.ask("OpenVIX_AddVM", {"name": "web", "power": "powered_on", "processes": [{"name": "apache2"}]})
     assert Path(vm).exists()
-    assert [pid for pid in place.processes(world) if pid != place.holder(world)] == []
+    assert [pid for pid in layout.processes(world) if pid != layout.holder(world)] == []
 
 
 def test_of_two_daemons_of_a_nursery_the_second_leaves_the_world_to_the_first(world):

@@ -17,14 +17,15 @@ import os, struct, subprocess, sys
 def client(openvix, buffers=0, handles=(), lives="", too_often=0):
     code = f'''
 import os, struct, sys
-from openvix import control, place
+from openvix import control
+from openvix.world import layout
 from pathlib import Path
 world = Path(os.environ["OPENVIX_WORLD"])
 name = f"{{os.getpid()}}-test.ledger"
 slots = {list(handles)!r}
 head = struct.pack("<8sqqqq", b"OVLEDGR2", {buffers}, len(slots), 1, {too_often})
 (world / "run/clients" / name).write_bytes(head + b"".join(struct.pack("<iiii", *slot) for slot in slots))
-connection = control.Connection(place.dial(world), name)
+connection = control.Connection(layout.dial(world), name)
 {lives}
 os._exit(0)
 '''

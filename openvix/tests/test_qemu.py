@@ -21,11 +21,12 @@ import real_machines
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, place
+from openvix import control
 from openvix.backends.qemu import emulator
 from openvix.protocol import frames
 from openvix.system import process_locks
 from openvix.vix import constants
+from openvix.world import layout
 
 pytestmark = real_machines.NEEDED
 
@@ -425,9 +426,9 @@ def test_a_world_that_stops_leaves_no_process_and_its_machines_go_on_later(machi
     sleeper = machine.begin("/bin/sleep", "100000")
     machine.client.connection.close()
     control.end(openvix.directory)
-    assert place.processes(openvix.directory) == {}
+    assert layout.processes(openvix.directory) == {}
     assert {each.name for each in (Path(machine.path).parent / "openvix" / "guest").iterdir()} <= {emulator.COMPLAINTS}
-    place.stopped(openvix.directory).unlink()
+    layout.stopped(openvix.directory).unlink()
     assert openvix.vms == {machine.path: "powered_on"}
     with Client(openvix.directory) as client:
         machine.client = client
@@ -522,7 +523,7 @@ def test_a_world_whose_directory_is_removed_leaves_no_machine_behind(machine, op
         eventually(lambda: not Path(f"/proc/{daemon}").exists() and not is_running(pid))
     finally:
         openvix.directory.mkdir()
-        place.prepare(openvix.directory)
+        layout.prepare(openvix.directory)
 
 
 def is_running(pid):

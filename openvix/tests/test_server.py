@@ -16,10 +16,11 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control, place
+from openvix import control
 from openvix.config.errors import ConfigError
 from openvix.protocol import frames
 from openvix.vix import constants
+from openvix.world import layout
 
 OFF, ON = "powered_off", "powered_on"
 
@@ -35,7 +36,7 @@ def client(openvix):
 
 @pytest.fixture
 def stream(openvix):
-    with contextlib.closing(place.dial(openvix.directory)) as connection:
+    with contextlib.closing(layout.dial(openvix.directory)) as connection:
         connection.settimeout(60)
         yield connection
 
@@ -134,7 +135,7 @@ def test_a_second_daemon_leaves_the_first_alone(openvix):
 
 def test_a_stopped_world_is_not_served_by_itself(openvix):
     control.end(openvix.directory)
-    assert place.stopped(openvix.directory).exists()
+    assert layout.stopped(openvix.directory).exists()
     assert control.connect(openvix.directory) is None
     pid = control.serve(openvix.directory)
     assert os.waitpid(pid, 0)[1] == 0
@@ -143,7 +144,7 @@ def test_a_stopped_world_is_not_served_by_itself(openvix):
 
 def test_a_world_with_a_path_that_is_too_long_for_a_socket_is_served(tmp_path):
     world = tmp_path.joinpath(*["long" * 20] * 3)
-    place.prepare(world)
+    layout.prepare(world)
     connection, pid = control.start(world)
     with connection:
         assert connection.ask("OpenVIX_Status")["world"] == str(world)
@@ -153,7 +154,7 @@ def test_a_world_with_a_path_that_is_too_long_for_a_socket_is_served(tmp_path):
 
 def test_a_daemon_that_cannot_start_is_told_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(control, "START_SECONDS", 200)
-    place.prepare(tmp_path / "world")
+    layout.prepare(tmp_path / "world")
     (tmp_path / "world" / "world.json").write_text("{")
     began = time.monotonic()
     with pytest.raises(control.Unserved, match="log may tell why"):
@@ -162,7 +163,8 @@ def test_a_daemon_that_cannot_start_is_told_at_once(tmp_path, monkeypatch):
 
 
 SLOW = """
-from openvix import server, world
+from openvix import server
+from openvix.world import world
 class World(world.World):
     def __init__(self, directory):
         (directory / "read").touch()
@@ -176,7 +178,7 @@ sys.exit(server.main())
 def test_a_world_may_take_its_time_to_be_read(openvix, monkeypatch):
     vm = openvix.add_vm("web")
     openvix.kill_daemon()
-    command = [*place.python(f"import time{SLOW}"), str(openvix.directory)]
+    command = [*layout.python(f"import time{SLOW}"), str(openvix.directory)]
     (openvix.directory / "run" / "serve").write_bytes(b"".join(each.encode() + b"\0" for each in command))
     pid = control.serve(openvix.directory)
     eventually((openvix.directory / "read").exists)
@@ -190,13 +192,13 @@ def test_a_world_may_take_its_time_to_be_read(openvix, monkeypatch):
 
 
 def test_a_start_costs_no_imports_that_most_worlds_do_not_need():
-    program = place.python("import openvix.server; print(*sys.modules)")
+    program = layout.python("import openvix.server; print(*sys.modules)")
     loaded = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
     assert {"inspect", "logging", "hashlib", "shutil", "tempfile", "tomllib"} & {*loaded} == set()
 
 
 def test_an_output_that_the_daemon_inherits_is_not_kept_open(tmp_path):
-    place.prepare(tmp_path / "world")
+    layout.prepare(tmp_path / "world")
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
     connection, pid = control.start(tmp_path / "world")
@@ -211,14 +213,14 @@ def test_an_output_that_the_daemon_inherits_is_not_kept_open(tmp_path):
 
 def test_a_daemon_ends_with_its_guests_when_its_world_is_removed(tmp_path):
     world = tmp_path / "world"
-    place.prepare(world)
+    layout.prepare(world)
     connection, pid = control.start(world)
     connection.ask("OpenVIX_AddVM", {"name": "web", "power": ON, "processes": [{"name": "apache2"}]})
-    assert len(place.processes(world)) > 1
+    assert len(layout.processes(world)) > 1
     shutil.rmtree(world)
     assert os.waitpid(pid, 0)[1] == 0
     connection.close()
-    assert place.processes(world) == {}
+    assert layout.processes(world) == {}
 
 
 # Control

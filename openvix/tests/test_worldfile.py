@@ -8,7 +8,7 @@ import pytest
 
 from openvix.config import worldfile
 from openvix.config.errors import ConfigError
-from openvix.faults import Fault, Faults
+from openvix.world.faults import Fault, Faults
 
 
 def read(tmp_path, text):

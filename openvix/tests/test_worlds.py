@@ -17,7 +17,8 @@ import pytest
 from wire_client import Client
 
 import openvix as package
-from openvix import control, place
+from openvix import control
+from openvix.world import layout
 
 OFF, ON = "powered_off", "powered_on"
 NOBODY = 65534
@@ -26,7 +27,7 @@ NOBODY = 65534
 @pytest.fixture
 def second(tmp_path):
     directory = tmp_path / "second"
-    place.prepare(directory)
+    layout.prepare(directory)
     connection, pid = control.start(directory)
     yield connection, directory
     connection.close()
@@ -88,7 +89,7 @@ def test_another_version_serves_its_own_world_and_restarts_it_itself(openvix, tm
             pid = connection.ask("OpenVIX_Status")["pid"]
         assert str(other) in Path(f"/proc/{pid}/cmdline").read_text()
         os.kill(pid, 9)
-        lock = place.lock_within(world, 60)
+        lock = layout.lock_within(world, 60)
         os.close(lock)
         # What starts it again is what the world itself says.
         connection, pid = control.start(world)

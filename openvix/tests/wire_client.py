@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openvix import control, place
+from openvix import control
 from openvix.vix import constants
+from openvix.world import layout
 
 # For an answer: only a fault takes longer.
 SECONDS = 200
@@ -28,7 +29,7 @@ class Client:
     ):
         """Connect; at: name of the host, user and password."""
         host, user, password = at
-        socket = place.dial(directory)
+        socket = layout.dial(directory)
         socket.settimeout(SECONDS)
         self.connection = control.Connection(socket, ledger)
         connected = self.items("VixHost_Connect", constants.VIX_API_VERSION, provider, host, 0, user, password, options, [])

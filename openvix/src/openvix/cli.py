@@ -14,10 +14,11 @@ import sys
 import time
 from pathlib import Path
 
-from openvix import __version__, adoption, control, install, place
+from openvix import __version__, control, install
 from openvix.config import worldfile
 from openvix.config.errors import ConfigError
 from openvix.vix import constants
+from openvix.world import layout, vm_import
 
 COLUMNS = ("name", "power", "tools", "snapshots", "vmx")
 
@@ -217,13 +218,13 @@ def lay_out(said):
 
 
 def start(said):
-    path, content, vms = said.world or place.named(), None, []
+    path, content, vms = said.world or layout.named(), None, []
     if not 0 <= said.running <= said.vms <= worldfile.MOST:
         raise ConfigError(f"--vms is a number from 0 to {worldfile.MOST}, and --running says how many of those begin running")
     if path.is_dir():
         directory = path
-        if not place.is_world(path) and any(path.iterdir()):
-            vms = adoption.found(path)
+        if not layout.is_world(path) and any(path.iterdir()):
+            vms = vm_import.found(path)
             if not vms:
                 more = ", whatever --directory says" if said.directory else ""
                 raise ConfigError(f"{path} is no world{more}, and there is no .vmx in it: it is a directory with other things in it")
@@ -252,12 +253,12 @@ def begin(directory: Path, content: dict | None, vms: list[Path], herd: dict | N
     connection = control.connect(directory)
     if connection is None:
         try:
-            place.prepare(directory)
-            adoption.adopt(vms, directory)
+            layout.prepare(directory)
+            vm_import.adopt(vms, directory)
         except OSError as error:
             raise ConfigError(f"{error.filename}: {error.strerror}") from None
-        place.stopped(directory).unlink(missing_ok=True)
-        place.books(directory).unlink(missing_ok=True)
+        layout.stopped(directory).unlink(missing_ok=True)
+        layout.books(directory).unlink(missing_ok=True)
         if content:
             worldfile.keep(directory, content)
         connection, _ = control.start(directory)
@@ -285,9 +286,9 @@ def add(connection: control.Connection, content: dict):
 
 def meant(said) -> Path:
     """Return the directory of the world that a command is about."""
-    path = said.world or place.named()
-    directory = path if place.is_world(path) or not path.exists() else beside(path)
-    if not place.is_world(directory):
+    path = said.world or layout.named()
+    directory = path if layout.is_world(path) or not path.exists() else beside(path)
+    if not layout.is_world(directory):
         raise ConfigError(f"{directory} is no world: start one with 'openvix start WORLD', and name it or set OPENVIX_WORLD")
     return directory.absolute()
 
@@ -295,14 +296,14 @@ def meant(said) -> Path:
 def served(said) -> control.Connection:
     """Return a connection to the world that a command is about, which must not be stopped."""
     directory = meant(said)
-    if place.stopped(directory).exists():
+    if layout.stopped(directory).exists():
         raise ConfigError(f"{directory} is {unserved(directory)}")
     # As any client, it starts the daemon where that was killed.
     return control.connect(directory) or control.start(directory)[0]
 
 
 def unserved(directory: Path) -> str:
-    return "stopped" if place.stopped(directory).exists() else "not served; the next client starts it"
+    return "stopped" if layout.stopped(directory).exists() else "not served; the next client starts it"
 
 
 def status(said):

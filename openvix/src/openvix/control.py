@@ -13,14 +13,14 @@ import signal
 import time
 from pathlib import Path
 
-from openvix import place
 from openvix.config import worldfile
 from openvix.config.errors import ConfigError
-from openvix.machines import Asleep
 from openvix.protocol import frames
 from openvix.system.clock import SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.world import layout
+from openvix.world.registry import Asleep
 
 # How long a daemon may take to answer for the first time.
 START_SECONDS = 30.0
@@ -142,7 +142,7 @@ def advance(world, seconds) -> float:
 
 
 def stop(world, _):
-    place.stopped(world.directory).touch()
+    layout.stopped(world.directory).touch()
 
 
 TABLE = {
@@ -225,7 +225,7 @@ class Connection:
 def connect(world: Path, ledger: str = "", seconds: float | None = None) -> Connection | None:
     """Return a connection to the daemon of this world whose answers may take so many seconds, or None when there is none."""
     try:
-        socket = place.dial(world)
+        socket = layout.dial(world)
         socket.settimeout(seconds)
         return Connection(socket, ledger)
     except (OSError, Unserved):
@@ -273,23 +273,23 @@ def exit_code(pid: int) -> int | None:
 
 def end(directory: Path):
     """Leave no process of a world, nor anyone who would start it again."""
-    place.stopped(directory).touch()
+    layout.stopped(directory).touch()
     connection = connect(directory, seconds=STOP_SECONDS)
     if connection:
         with connection, contextlib.suppress(Unserved, OSError):
             connection.ask("OpenVIX_Stop")
-    lock = place.lock_within(directory, STOP_SECONDS)
-    if lock is None and place.holder(directory) in place.processes(directory):
+    lock = layout.lock_within(directory, STOP_SECONDS)
+    if lock is None and layout.holder(directory) in layout.processes(directory):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(place.holder(directory), signal.SIGKILL)
-        lock = place.lock_within(directory, place.END_SECONDS)
+            os.kill(layout.holder(directory), signal.SIGKILL)
+        lock = layout.lock_within(directory, layout.END_SECONDS)
     if lock is None:
-        raise Unserved(f"process {place.holder(directory)} serves {directory} and cannot be ended")
+        raise Unserved(f"process {layout.holder(directory)} serves {directory} and cannot be ended")
     try:
         # A daemon that ended in order has removed it, and ended the guests.
         if (directory / "run" / "socket").exists():
-            place.end_sandboxed(directory)
-            place.end_emulating(directory)
+            layout.end_sandboxed(directory)
+            layout.end_emulating(directory)
             (directory / "run" / "socket").unlink()
     finally:
         os.close(lock)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 
 from openvix import calls
-from openvix.faults import Fault
 from openvix.protocol import frames
 from openvix.system import fault_context, threads
 from openvix.vix import constants
 from openvix.vix.errors import Failure
+from openvix.world.faults import Fault
 
 # What the host's own file system can answer while a VM's files change.
 HOST_ERRORS = {

@@ -13,14 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from openvix import place
+from openvix.world import layout
 
 
 class Nursery:
     """Starts daemons of worlds; they live on when it is closed."""
 
     def __init__(self):
-        command = place.python("from openvix.nursery import main; main()")
+        command = layout.python("from openvix.nursery import main; main()")
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Nursery:

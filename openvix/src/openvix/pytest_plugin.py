@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from openvix import control, place
+from openvix import control
 from openvix.config import worldfile
-from openvix.ledger import Ledgers
 from openvix.nursery import Nursery
 from openvix.system import process_locks
+from openvix.world import layout
+from openvix.world.ledger import Ledgers
 
 # How long the end of a client may take to arrive at the daemon, and a daemon to be gone.
 BOOK_SECONDS = 30.0
@@ -34,7 +35,7 @@ class ServedWorld:
         self.environment = {"VIX_LIBRARY": library, "OPENVIX_WORLD": str(directory)}
         self._forgiven = False
         self._daemons: list[int] = []
-        place.prepare(directory)
+        layout.prepare(directory)
         worldfile.keep(directory, worldfile.check({"world": settings}, hypervisor))
         self._connection = self._start()
 
@@ -113,7 +114,7 @@ class ServedWorld:
         os.kill(pid, signal.SIGKILL)
         self._reap(pid)
         # Its lock goes with it, even when it is not our child.
-        lock = place.lock_within(self.directory, BOOK_SECONDS)
+        lock = layout.lock_within(self.directory, BOOK_SECONDS)
         if lock is None:
             raise control.Unserved(f"process {pid} does not end")
         os.close(lock)
@@ -140,13 +141,13 @@ class ServedWorld:
         for pid in [*self._daemons]:
             self._reap(pid)
         left = self._left()
-        process_locks.end(lambda: place.processes(self.directory), place.END_SECONDS)
+        process_locks.end(lambda: layout.processes(self.directory), layout.END_SECONDS)
         return [f"process {pid} was left running: {command}" for pid, command in left.items()]
 
     def _left(self) -> dict[int, str]:
         """Return the processes that are left. A daemon that a client started beside another, and that has not yet come to see it, goes by itself."""
-        server, until = " ".join(place.server(self.directory)), time.monotonic() + BOOK_SECONDS
-        while server in (left := place.processes(self.directory)).values() and time.monotonic() < until:
+        server, until = " ".join(layout.server(self.directory)), time.monotonic() + BOOK_SECONDS
+        while server in (left := layout.processes(self.directory)).values() and time.monotonic() < until:
             time.sleep(0.005)
         return left
 

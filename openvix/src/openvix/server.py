@@ -16,13 +16,14 @@ import sys
 import threading
 from pathlib import Path
 
-from openvix import control, place
+from openvix import control
 from openvix.config.hosts import Host
 from openvix.jobs import Call
-from openvix.ledger import NAME
 from openvix.protocol import frames
 from openvix.vix import constants
-from openvix.world import World, note
+from openvix.world import layout
+from openvix.world.ledger import NAME
+from openvix.world.world import World, note
 
 PROTOCOL = 1
 CREDENTIALS = struct.Struct("3i")
@@ -138,26 +139,26 @@ class Client:
 def main() -> int:
     """Serve the world named by the first argument until it is stopped; return the exit code."""
     directory = Path(sys.argv[1]).absolute()
-    if not place.is_world(directory):
+    if not layout.is_world(directory):
         print(f"openvix: {directory} is not a world: start it with 'openvix start'", file=sys.stderr)
         return 1
     _leave_parent(directory)
-    lock = place.lock(directory)
-    if lock is None or place.stopped(directory).exists():
+    lock = layout.lock(directory)
+    if lock is None or layout.stopped(directory).exists():
         return 0
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())
     # What the daemon tries out lies in its world, where the next one finds it after a kill.
-    os.environ["TMPDIR"] = str(place.scratch(directory))
+    os.environ["TMPDIR"] = str(layout.scratch(directory))
     # Whoever comes while a large world is read waits for its answer, and does not start another daemon.
-    listener = place.listen(directory)
+    listener = layout.listen(directory)
     world = World(directory)
     note(f"serving {directory}")
     _serve(world, listener, lambda: _is_there(directory, lock))
     world.close()
     # Where the world was removed, what tells of its guests is gone as well.
-    place.end_sandboxed(directory)
-    place.end_emulating(directory)
+    layout.end_sandboxed(directory)
+    layout.end_emulating(directory)
     (directory / "run" / "socket").unlink(missing_ok=True)
     note("stopped")
     # Threads that wait for a guest or a client would keep the process.

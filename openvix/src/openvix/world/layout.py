@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from openvix import inventory
 from openvix.system import process_locks, sockets
+from openvix.world import inventory
 
 # The daemon is started by whoever needs it, from any environment: it finds its package without the help of that environment.
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
@@ -48,7 +48,7 @@ def server(world: Path) -> list[str]:
 
 def python(code: str) -> list[str]:
     """Return the argument vector of a Python that runs code of this package and needs nothing else; sys is imported."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     return [sys.executable, "-I", "-S", "-c", START + code, package]
 
 

@@ -17,16 +17,10 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import place
 from openvix.config import hosts, worldfile
 from openvix.config.errors import ConfigError
 from openvix.config.hosts import Host
-from openvix.faults import Faults
 from openvix.guest import disks, trees
-from openvix.herd import Herd
-from openvix.inventory import Inventory
-from openvix.ledger import Ledgers
-from openvix.machines import Asleep, Machines
 from openvix.system import atomic_files
 from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
@@ -34,6 +28,12 @@ from openvix.vix.errors import Failure
 from openvix.vm import clones, creation, deletion, snapshots
 from openvix.vm.machine import OFF, SUSPENDED, Machine, remove_own
 from openvix.vmware import vmsd, vmx
+from openvix.world import layout
+from openvix.world.bulk import Herd
+from openvix.world.faults import Faults
+from openvix.world.inventory import Inventory
+from openvix.world.ledger import Ledgers
+from openvix.world.registry import Asleep, Machines
 
 # How many calls a world remembers.
 CALLS = 100_000
@@ -293,7 +293,7 @@ class World:
         first, records = self.calls.kept()
         calls = [first, [[*record[:3], constants.VIX_E_HOST_CONNECTION_LOST if record[3] is None else record[3]] for record in records]]
         try:
-            atomic_files.replace(place.books(self.directory), json.dumps({"calls": calls, "faults": self.faults.books()}).encode())
+            atomic_files.replace(layout.books(self.directory), json.dumps({"calls": calls, "faults": self.faults.books()}).encode())
         finally:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -307,7 +307,7 @@ class World:
 
 def taken_books(directory: Path) -> dict:
     """Return what a daemon that died by a fault left, which is gone then."""
-    path = place.books(directory)
+    path = layout.books(directory)
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -348,9 +348,9 @@ def _write(path: str, content: bytes):
 
 def clear_scratch(directory: Path):
     """Clear away what a killed daemon was just trying; the lock is held."""
-    scratch = place.scratch(directory)
+    scratch = layout.scratch(directory)
     if any(scratch.iterdir()):
-        place.end_sandboxed(scratch)
+        layout.end_sandboxed(scratch)
         for left in scratch.iterdir():
             disks.remove(left)
 

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from wire_client import Client
 
-from openvix import control
 from openvix.backends.qemu import emulator
 from openvix.backends.qemu.image import images
 from openvix.config import worldfile
+from openvix.daemon import control
 from openvix.vix import constants
 from openvix.world import layout
 

@@ -16,7 +16,8 @@ import threading
 import time
 from pathlib import Path
 
-from openvix import cli, control
+from openvix import cli
+from openvix.daemon import control
 from openvix.system import c_build
 from openvix.vix import constants
 

@@ -17,7 +17,8 @@ import pytest
 from waiting import bounded
 from wire_client import Client
 
-from openvix import cli, control
+from openvix import cli
+from openvix.daemon import control
 from openvix.vix import constants
 from openvix.world import layout, ledger
 

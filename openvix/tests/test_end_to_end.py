@@ -14,7 +14,7 @@ import sys
 import pytest
 from waiting import bounded, eventually
 
-from openvix import control
+from openvix.daemon import control
 from openvix.vix import constants
 from openvix.world import layout
 

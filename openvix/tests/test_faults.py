@@ -11,7 +11,8 @@ import os
 import pytest
 from wire_client import Client
 
-from openvix import cli, control
+from openvix import cli
+from openvix.daemon import control
 from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 from wire_client import Client
 
-from openvix import control
 from openvix.config import worldfile
 from openvix.config.errors import ConfigError
+from openvix.daemon import control
 from openvix.vix import constants
 
 OFF, ON = "powered_off", "powered_on"

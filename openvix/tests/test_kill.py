@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from wire_client import Client
 
-from openvix import control
+from openvix.daemon import control
 from openvix.vix import constants
 from openvix.vmware import vmsd, vmx
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from waiting import eventually
 
-from openvix import control
-from openvix.nursery import Nursery
+from openvix.daemon import control
+from openvix.daemon.forkserver import ForkServer
 from openvix.world import layout
 
 
@@ -23,7 +23,7 @@ def world(tmp_path):
 
 
 def test_a_daemon_of_a_nursery_outlives_it_and_is_known_as_what_serves_its_world(world):
-    with Nursery() as nursery:
+    with ForkServer() as nursery:
         connection, pid = control.start(world, nursery.serve)
     with connection:
         assert connection.ask("OpenVIX_Status")["pid"] == pid
@@ -36,7 +36,7 @@ def test_a_daemon_of_a_nursery_outlives_it_and_is_known_as_what_serves_its_world
 
 
 def test_a_daemon_of_a_nursery_has_the_environment_of_who_asked_for_it(world, monkeypatch):
-    with Nursery() as nursery:
+    with ForkServer() as nursery:
         monkeypatch.setenv("OPENVIX_SANDBOX", "none")
         connection, _ = control.start(world, nursery.serve)
     with connection:
@@ -46,7 +46,7 @@ def test_a_daemon_of_a_nursery_has_the_environment_of_who_asked_for_it(world, mo
 
 
 def test_of_two_daemons_of_a_nursery_the_second_leaves_the_world_to_the_first(world):
-    with Nursery() as nursery:
+    with ForkServer() as nursery:
         first, pid = control.start(world, nursery.serve)
         second, none = control.start(world, nursery.serve)
         with first, second:

@@ -17,7 +17,7 @@ import os, struct, subprocess, sys
 def client(openvix, buffers=0, handles=(), lives="", too_often=0):
     code = f'''
 import os, struct, sys
-from openvix import control
+from openvix.daemon import control
 from openvix.world import layout
 from pathlib import Path
 world = Path(os.environ["OPENVIX_WORLD"])

@@ -21,8 +21,8 @@ import real_machines
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control
 from openvix.backends.qemu import emulator
+from openvix.daemon import control
 from openvix.protocol import frames
 from openvix.system import process_locks
 from openvix.vix import constants

@@ -15,9 +15,9 @@ import real_machines
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control
 from openvix.backends.qemu import emulator
 from openvix.backends.qemu.disk import Disk
+from openvix.daemon import control
 from openvix.system import process_locks
 from openvix.vix import constants
 

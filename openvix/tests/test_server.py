@@ -16,8 +16,8 @@ import pytest
 from waiting import eventually
 from wire_client import Client
 
-from openvix import control
 from openvix.config.errors import ConfigError
+from openvix.daemon import control
 from openvix.protocol import frames
 from openvix.vix import constants
 from openvix.world import layout
@@ -163,7 +163,7 @@ def test_a_daemon_that_cannot_start_is_told_at_once(tmp_path, monkeypatch):
 
 
 SLOW = """
-from openvix import server
+from openvix.daemon import server
 from openvix.world import world
 class World(world.World):
     def __init__(self, directory):
@@ -192,7 +192,7 @@ def test_a_world_may_take_its_time_to_be_read(openvix, monkeypatch):
 
 
 def test_a_start_costs_no_imports_that_most_worlds_do_not_need():
-    program = layout.python("import openvix.server; print(*sys.modules)")
+    program = layout.python("import openvix.daemon.server; print(*sys.modules)")
     loaded = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
     assert {"inspect", "logging", "hashlib", "shutil", "tempfile", "tomllib"} & {*loaded} == set()
 

@@ -17,7 +17,7 @@ import pytest
 from wire_client import Client
 
 import openvix as package
-from openvix import control
+from openvix.daemon import control
 from openvix.world import layout
 
 OFF, ON = "powered_off", "powered_on"

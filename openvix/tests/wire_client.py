@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openvix import control
+from openvix.daemon import control
 from openvix.vix import constants
 from openvix.world import layout
 

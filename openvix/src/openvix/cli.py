@@ -14,9 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-from openvix import __version__, control, install
+from openvix import __version__, install
 from openvix.config import worldfile
 from openvix.config.errors import ConfigError
+from openvix.daemon import control
 from openvix.vix import constants
 from openvix.world import layout, vm_import
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from openvix import control
 from openvix.config import worldfile
-from openvix.nursery import Nursery
+from openvix.daemon import control
+from openvix.daemon.forkserver import ForkServer
 from openvix.system import process_locks
 from openvix.world import layout
 from openvix.world.ledger import Ledgers
@@ -199,7 +199,7 @@ def openvix_library() -> str:
 @pytest.fixture(scope="session")
 def openvix_nursery():
     """What starts the daemons of worlds quickly."""
-    with Nursery() as nursery:
+    with ForkServer() as nursery:
         yield nursery
 
 

@@ -43,7 +43,7 @@ def prepare(world: Path):
 
 def server(world: Path) -> list[str]:
     """Return the argument vector of the daemon of this world."""
-    return [*python("from openvix.server import main; sys.exit(main())"), os.path.abspath(world)]
+    return [*python("from openvix.daemon.server import main; sys.exit(main())"), os.path.abspath(world)]
 
 
 def python(code: str) -> list[str]:

@@ -264,7 +264,7 @@ def test_a_job_is_waited_for_by_one_call_and_not_by_many_looks(openvix, on_host_
 # Until as many are opened at once, time stands still.
 WATCH = """
 import pathlib, sys, time
-from openvix import control
+from openvix.daemon import control
 
 with control.connect(pathlib.Path(sys.argv[1])) as connection:
     while True:

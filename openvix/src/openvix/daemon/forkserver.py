@@ -16,14 +16,14 @@ from pathlib import Path
 from openvix.world import layout
 
 
-class Nursery:
+class ForkServer:
     """Starts daemons of worlds; they live on when it is closed."""
 
     def __init__(self):
-        command = layout.python("from openvix.nursery import main; main()")
+        command = layout.python("from openvix.daemon.forkserver import main; main()")
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def __enter__(self) -> Nursery:
+    def __enter__(self) -> ForkServer:
         return self
 
     def __exit__(self, *_):
@@ -37,7 +37,7 @@ class Nursery:
 
 def main():
     """Fork a daemon for each line of JSON in standard input, [world, environment], and answer with its process id."""
-    from openvix import server
+    from openvix.daemon import server
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the daemons
     for line in sys.stdin:

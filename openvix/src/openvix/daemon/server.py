@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The daemon of one world: "python -m openvix.server WORLD"."""
+"""The daemon of one world: "python -m openvix.daemon.server WORLD"."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import sys
 import threading
 from pathlib import Path
 
-from openvix import control
 from openvix.config.hosts import Host
-from openvix.jobs import Call
+from openvix.daemon import control
+from openvix.daemon.call import Call
 from openvix.protocol import frames
 from openvix.vix import constants
 from openvix.world import layout

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from debian import KERNEL, Debian, kernel
 
-from openvix import doctor
 from openvix.backends.qemu.image import images
 from openvix.backends.simulated import sandbox
+from openvix.cli import doctor
 from openvix.system import c_build
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from pathlib import Path
 import programs
 import pytest
 
-from openvix import install
+from openvix.cli import install
 from openvix.system import c_build
 from openvix.vix import constants
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from openvix import install
+from openvix.cli import install
 from openvix.system import c_build
 
 

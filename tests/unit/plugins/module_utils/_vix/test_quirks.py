@@ -23,7 +23,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._vix.deadline import Dea
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import AlreadyExists, TimedOut, VixError
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.guest import LONGEST_SCRIPT
 
-from openvix import install
+from openvix.cli import install
 from openvix.system import c_build
 
 stepped = pytest.mark.openvix(clock="stepped")

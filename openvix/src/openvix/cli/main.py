@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from openvix import __version__, install
+from openvix import __version__
+from openvix.cli import install
 from openvix.config import worldfile
 from openvix.config.errors import ConfigError
 from openvix.daemon import control
@@ -192,7 +193,7 @@ def build_guest(said):
 
 
 def examine(said):
-    from openvix import doctor
+    from openvix.cli import doctor
 
     findings = list(doctor.look())
     command, bad = doctor.install(findings), [finding for finding in findings if finding.needed and not finding.fine]

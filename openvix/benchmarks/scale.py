@@ -16,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 
-from openvix.cli import main
+from openvix.cli import main as cli
 from openvix.daemon import control
 from openvix.system import c_build
 from openvix.vix import constants
@@ -83,7 +83,7 @@ def tell(what: str, value: float, unit: str, wish: str):
 
 def run(number: int, world: Path):
     def begin(herd):
-        return timed(lambda: main.begin(world, None, [], herd))[0]
+        return timed(lambda: cli.begin(world, None, [], herd))[0]
 
     tell(f"first start of {number} VMs, all running", begin({"count": number, "running": number}), "s", "5 s")
     os.environ["OPENVIX_WORLD"] = str(world)

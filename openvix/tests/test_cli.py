@@ -17,7 +17,7 @@ import pytest
 from waiting import bounded
 from wire_client import Client
 
-from openvix.cli import main
+from openvix.cli import main as cli
 from openvix.daemon import control
 from openvix.vix import constants
 from openvix.world import layout, ledger
@@ -220,7 +220,7 @@ def test_library_prints_the_path_of_the_library(openvix_library):
 @pytest.mark.parametrize("command", ["", "library", "install", "start", "status", "calls", "handles", "change", "advance", "fault", "fault add", "stop"])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
-        main.main([*command.split(), "--help"])
+        cli.main([*command.split(), "--help"])
     assert ended.value.code == 0
     assert "usage: openvix" in capsys.readouterr().out
 

@@ -11,7 +11,7 @@ import os
 import pytest
 from wire_client import Client
 
-from openvix.cli import main
+from openvix.cli import main as cli
 from openvix.daemon import control
 from openvix.vix import constants
 
@@ -165,7 +165,7 @@ def test_a_world_that_is_started_by_its_user_forgets_what_befell_the_last_daemon
     openvix.fault(call="VixVM_PowerOn", kill=True, times=1)
     with pytest.raises((control.Unserved, ConnectionError)):
         client.code("VixVM_PowerOn", vm, 0, [])
-    main.begin(openvix.directory, None, [], None)
+    cli.begin(openvix.directory, None, [], None)
     assert openvix.faults() == openvix.calls() == []
 
 

@@ -82,7 +82,10 @@ def test_a_client_of_another_user_is_refused_even_if_it_gets_through(openvix):
 def test_another_version_serves_its_own_world_and_restarts_it_itself(openvix, tmp_path):
     other, world = tmp_path / "other", tmp_path / "world"
     shutil.copytree(Path(package.__file__).parent, other / "openvix", ignore=shutil.ignore_patterns("__pycache__"))
-    code = f"import sys; sys.path.insert(0, {str(other)!r}); from pathlib import Path; from openvix.cli import main; main.begin(Path({str(world)!r}), None, [], None)"
+    code = (
+        f"import sys; sys.path.insert(0, {str(other)!r}); from pathlib import Path; "
+        f"from openvix.cli import main; main.begin(Path({str(world)!r}), None, [], None)"
+    )
     try:
         subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, timeout=60)
         with control.connect(world) as connection:

@@ -197,18 +197,18 @@ def openvix_library() -> str:
 
 
 @pytest.fixture(scope="session")
-def openvix_nursery():
+def openvix_forkserver():
     """What starts the daemons of worlds quickly."""
-    with ForkServer() as nursery:
-        yield nursery
+    with ForkServer() as forkserver:
+        yield forkserver
 
 
 @pytest.fixture
-def openvix(request, tmp_path_factory, monkeypatch, openvix_library, openvix_nursery):
+def openvix(request, tmp_path_factory, monkeypatch, openvix_library, openvix_forkserver):
     """A world of this test alone: see ServedWorld."""
     marked = request.node.get_closest_marker("openvix")
     directory, hypervisor = tmp_path_factory.mktemp("openvix") / "world", request.config.getoption("--hypervisor")
-    world = ServedWorld(directory, openvix_library, marked.kwargs if marked else {}, openvix_nursery.serve, hypervisor)
+    world = ServedWorld(directory, openvix_library, marked.kwargs if marked else {}, openvix_forkserver.serve, hypervisor)
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     leaks = []

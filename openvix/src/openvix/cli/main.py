@@ -454,7 +454,3 @@ def _value(text: str) -> object:
 
 def stop(said):
     control.end(meant(said))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

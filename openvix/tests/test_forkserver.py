@@ -22,9 +22,9 @@ def world(tmp_path):
     control.end(tmp_path / "world")
 
 
-def test_a_daemon_of_a_nursery_outlives_it_and_is_known_as_what_serves_its_world(world):
-    with ForkServer() as nursery:
-        connection, pid = control.start(world, nursery.serve)
+def test_a_daemon_of_the_forkserver_outlives_it_and_is_known_as_what_serves_its_world(world):
+    with ForkServer() as forkserver:
+        connection, pid = control.start(world, forkserver.serve)
     with connection:
         assert connection.ask("OpenVIX_Status")["pid"] == pid
     assert pid in layout.processes(world)
@@ -35,20 +35,20 @@ def test_a_daemon_of_a_nursery_outlives_it_and_is_known_as_what_serves_its_world
     assert layout.processes(world) == {}
 
 
-def test_a_daemon_of_a_nursery_has_the_environment_of_who_asked_for_it(world, monkeypatch):
-    with ForkServer() as nursery:
+def test_a_daemon_of_the_forkserver_has_the_environment_of_who_asked_for_it(world, monkeypatch):
+    with ForkServer() as forkserver:
         monkeypatch.setenv("OPENVIX_SANDBOX", "none")
-        connection, _ = control.start(world, nursery.serve)
+        connection, _ = control.start(world, forkserver.serve)
     with connection:
         vm = connection.ask("OpenVIX_AddVM", {"name": "web", "power": "powered_on", "processes": [{"name": "apache2"}]})
     assert Path(vm).exists()
     assert [pid for pid in layout.processes(world) if pid != layout.holder(world)] == []
 
 
-def test_of_two_daemons_of_a_nursery_the_second_leaves_the_world_to_the_first(world):
-    with ForkServer() as nursery:
-        first, pid = control.start(world, nursery.serve)
-        second, none = control.start(world, nursery.serve)
+def test_of_two_daemons_of_the_forkserver_the_second_leaves_the_world_to_the_first(world):
+    with ForkServer() as forkserver:
+        first, pid = control.start(world, forkserver.serve)
+        second, none = control.start(world, forkserver.serve)
         with first, second:
             assert second.ask("OpenVIX_Status")["pid"] == pid
         eventually(lambda: none is None or control.exit_code(none) == 0)

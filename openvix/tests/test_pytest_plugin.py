@@ -81,7 +81,7 @@ def test_a_leak_of_a_client_that_is_killed_is_seen_even_when_the_daemon_is_kille
 
 
 def test_a_leak_is_seen_in_a_world_that_the_test_stopped(outcome):
-    _, told = outcome("def test(openvix):\n    from openvix import control\n    client(openvix, buffers=1)\n    control.end(openvix.directory)\n")
+    _, told = outcome("def test(openvix):\n    from openvix.daemon import control\n    client(openvix, buffers=1)\n    control.end(openvix.directory)\n")
     assert told == {"passed": 1, "errors": 1}
 
 

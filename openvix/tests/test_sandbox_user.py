@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import openvix
 from openvix.backends.simulated import sandbox
 from openvix.system import c_build
 
@@ -33,7 +34,7 @@ def place():
     with tempfile.TemporaryDirectory(prefix="openvix-user-") as name:
         place = Path(name)
         place.chmod(0o755)
-        package = Path(sandbox.__file__).parents[1]
+        package = Path(openvix.__file__).parent
         shutil.copytree(package, place / "src/openvix", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(c_build.source_folder("agent"), place / "src/openvix/agent")
         (place / "tests").mkdir()

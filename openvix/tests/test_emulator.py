@@ -21,7 +21,7 @@ from waiting import eventually
 from openvix.backends.qemu import disk, emulator
 from openvix.backends.qemu.disk import Disk, DiskError, tag
 from openvix.backends.qemu.emulator import CannotStart, Emulator, Hardware, Software
-from openvix.backends.qemu.qmp import Gone, Qmp, Refused
+from openvix.backends.qemu.qmp import Qmp, QmpDisconnected, QmpError
 from openvix.system import process_locks
 from openvix.world import layout
 
@@ -127,7 +127,7 @@ def test_one_that_is_killed_is_known_as_gone_and_another_can_start(folder):
 
 def test_why_it_does_not_start_is_told(folder):
     own = started(folder, tag="7")
-    with pytest.raises(Gone):
+    with pytest.raises(QmpDisconnected):
         talk(own)
     own.end()
     assert "7" in own.complaint()
@@ -148,7 +148,7 @@ def test_what_is_kept_of_a_running_machine_is_found_in_its_disk(folder):
     assert qmp.ask("query-status")["running"] is False
     number = kept.announce(HARDWARE)
     qmp.job("snapshot-save", "save", tag=tag(number), vmstate="disk0", devices=["disk0"])
-    with pytest.raises(Refused, match=r"^snapshot-save: .*exist"):
+    with pytest.raises(QmpError, match=r"^snapshot-save: .*exist"):
         qmp.job("snapshot-save", "again", tag=tag(number), vmstate="disk0", devices=["disk0"])
     assert (kept.numbers(), kept.kept()) == ({1}, {1: {"hardware": [*HARDWARE]}})
     own.end()

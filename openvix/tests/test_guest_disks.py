@@ -14,7 +14,7 @@ from descriptors import opened
 
 from openvix.guest import disks, trees
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 ACCOUNTS = [{"name": "lab", "password": "secret-word", "administrator": True}, {"name": "svc", "password": "x", "home": "/srv/svc"}]
 
@@ -57,14 +57,14 @@ def test_no_password_is_on_the_disk(tmp_path):
 
 
 def test_a_disk_that_cannot_be_made_is_absent(tmp_path):
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(VixError) as caught:
         create(tmp_path / "1", {"/usr/own": "x"})
     assert caught.value.code == constants.VIX_E_FILE_ACCESS_ERROR
     assert os.listdir(tmp_path) == []
 
 
 def test_a_declared_file_stays_on_the_disk(tmp_path):
-    with pytest.raises(Failure):
+    with pytest.raises(VixError):
         create(tmp_path / "1", {"/x/../../../out": "x", "/x": "file", "/x/y": "z"})
     create(tmp_path / "1", {"/../../out": "x"})
     assert (tmp_path / "1/out").read_text() == "x"
@@ -113,9 +113,9 @@ def test_sockets_are_left_out_of_a_copy(tmp_path, monkeypatch):
 def test_a_copy_that_fails_leaves_nothing(tmp_path):
     create(tmp_path / "1")
     create(tmp_path / "2", {"/etc/motd": "mine"})
-    with pytest.raises(Failure):
+    with pytest.raises(VixError):
         disks.copy(tmp_path / "1", tmp_path / "2")
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(VixError) as caught:
         disks.copy(tmp_path / "none", tmp_path / "3")
     assert caught.value.code == constants.VIX_E_FILE_NOT_FOUND
     assert sorted(os.listdir(tmp_path)) == ["1", "2"]
@@ -150,7 +150,7 @@ def test_no_depth_is_too_deep_to_be_removed_and_only_some_to_be_copied(tmp_path)
     create(tmp_path / "1")
     deepen(tmp_path / "1/tmp", 400)
     before = opened()
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(VixError) as caught:
         disks.copy(tmp_path / "1", tmp_path / "2")
     assert caught.value.code == constants.VIX_E_FILE_NAME_TOO_LONG
     assert trees.DEEPEST < 400

@@ -16,7 +16,7 @@ from openvix.backends.simulated import files
 from openvix.backends.simulated.system import Guest
 from openvix.guest import disks, paths, rights, trees
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 ACCOUNTS = [
     {"name": "lab", "password": "lab", "administrator": True},
@@ -60,7 +60,7 @@ def outside(tmp_path):
 
 
 def code(call, *arguments):
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(VixError) as caught:
         call(*arguments)
     return caught.value.code
 
@@ -168,7 +168,7 @@ def test_a_directory_replaced_by_links_again_and_again_leads_nowhere(guest, lab,
     thread.start()
     try:
         for _ in range(300):
-            with contextlib.suppress(Failure):
+            with contextlib.suppress(VixError):
                 guest.copy_in(lab, new, "/srv/x/secret")
     finally:
         done.set()

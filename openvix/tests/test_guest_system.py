@@ -18,7 +18,7 @@ from openvix.backends.simulated.system import LONGEST_SCRIPT, Guest
 from openvix.guest import disks
 from openvix.guest.errors import told_as_failures
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 ACCOUNTS = [
     {"name": "lab", "password": "lab", "administrator": True},
@@ -57,7 +57,7 @@ def ann(guest):
 
 
 def code(call, *arguments, **options):
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(VixError) as caught:
         call(*arguments, **options)
     return caught.value.code
 
@@ -87,7 +87,7 @@ def code(call, *arguments, **options):
 )
 def test_each_errno_has_its_code(numbers, expected):
     for number in numbers:
-        with pytest.raises(Failure) as caught, told_as_failures():
+        with pytest.raises(VixError) as caught, told_as_failures():
             raise OSError(number, os.strerror(number))
         assert caught.value.code == expected
 
@@ -240,7 +240,7 @@ def test_a_guest_halted_meanwhile_ends_the_wait(guest, lab):
     def run():
         try:
             guest.run_program(lab, "/bin/sleep", "60", wait=True)
-        except Failure as failure:
+        except VixError as failure:
             seen.append(failure.code)
 
     thread = threading.Thread(target=run)

@@ -13,7 +13,7 @@ import threading
 import pytest
 from waiting import eventually
 
-from openvix.backends.qemu.qmp import Gone, Qmp, Refused
+from openvix.backends.qemu.qmp import Qmp, QmpDisconnected, QmpError
 
 GREETING = {"QMP": {"version": {}, "capabilities": []}}
 
@@ -66,7 +66,7 @@ def test_a_command_has_its_answer_and_a_refusal_its_reason():
     played = Played(returned({"running": True}), refused("no such device"))
     qmp = played.talk()
     assert qmp.ask("query-status") == {"running": True}
-    with pytest.raises(Refused, match=r"^screendump: no such device$"):
+    with pytest.raises(QmpError, match=r"^screendump: no such device$"):
         qmp.ask("screendump", filename="/x")
     assert played.heard == [("qmp_capabilities", {}), ("query-status", {}), ("screendump", {"filename": "/x"})]
 
@@ -80,7 +80,7 @@ def test_an_answer_that_comes_late_is_not_taken_for_that_of_the_next_command():
 
     played = Played(silent, lambda asked: [{"return": "late", "id": late["id"]}, {"return": "right", "id": asked["id"]}])
     qmp = played.talk()
-    with pytest.raises(Gone, match=r"does not answer stop within 0\.05 s"):
+    with pytest.raises(QmpDisconnected, match=r"does not answer stop within 0\.05 s"):
         qmp.ask("stop", seconds=0.05)
     assert qmp.ask("cont") == "right"
 
@@ -97,7 +97,7 @@ def test_a_job_is_over_when_qemu_says_so_and_fails_with_its_reason():
     played = Played(*done)
     qmp = played.talk()
     qmp.job("snapshot-save", "save1", tag="1")
-    with pytest.raises(Refused, match=r"^snapshot-save: no space$"):
+    with pytest.raises(QmpError, match=r"^snapshot-save: no space$"):
         qmp.job("snapshot-save", "save2", tag="2")
     commands = [command for command, _ in played.heard]
     assert commands == ["qmp_capabilities", *["snapshot-save", "query-jobs", "job-dismiss"] * 2]
@@ -109,7 +109,7 @@ def test_events_are_told_and_the_end_is_told_once():
     qmp = played.talk()
     qmp.ask("quit")
     eventually(lambda: played.events == [{"event": "SHUTDOWN", "data": {"guest": True}}, None])
-    with pytest.raises(Gone):
+    with pytest.raises(QmpDisconnected):
         qmp.ask("stop")
 
 
@@ -134,7 +134,7 @@ def test_what_is_no_qemu_is_told_from_one(said):
     ours, theirs = socket.socketpair()
     theirs.sendall(said)
     theirs.close()
-    with pytest.raises(Gone):
+    with pytest.raises(QmpDisconnected):
         Qmp(ours, lambda event: None)
 
 
@@ -142,6 +142,6 @@ def test_what_is_no_qemu_is_told_from_one(said):
 def test_a_qemu_that_says_what_nobody_can_read_is_taken_as_gone(said):
     played = Played(lambda asked: [said])
     qmp = played.talk()
-    with pytest.raises(Gone):
+    with pytest.raises(QmpDisconnected):
         qmp.ask("query-status", seconds=60)
     eventually(lambda: played.events == [None])

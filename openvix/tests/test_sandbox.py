@@ -24,7 +24,7 @@ from openvix.backends.simulated import processes, sandbox
 from openvix.backends.simulated.system import Guest
 from openvix.guest import disks
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 ACCOUNTS = [{"name": "lab", "password": "lab", "administrator": True}, {"name": "ann", "password": "a"}]
 PROCESSES = [
@@ -304,7 +304,7 @@ def test_a_guest_with_links_in_the_place_of_mount_points_does_not_start(make, di
     (tmp_path / "outside").mkdir()
     (disk / name).rmdir()
     (disk / name).symlink_to(tmp_path / "outside")
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(VixError) as caught:
         make(PROCESSES).boot(disk)
     assert caught.value.code == constants.VIX_E_CANNOT_POWER_ON_VM
     assert os.listdir(tmp_path / "outside") == []
@@ -494,7 +494,7 @@ def test_a_disk_without_its_directories_starts_no_sandbox(disk, make):
     with pytest.raises(OSError, match="proc") as refused:
         sandbox.start(disk, "web", [], lambda init: None)
     assert isinstance(refused.value, FileNotFoundError)
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(VixError) as caught:
         make(PROCESSES).boot(disk)
     assert caught.value.code == constants.VIX_E_CANNOT_POWER_ON_VM
     assert children() <= before
@@ -528,7 +528,7 @@ def test_without_sandboxes_no_program_runs(forbidden, make, disk, tmp_path, born
     guest = make(PROCESSES)
     guest.boot(disk)
     for call in (guest.run_program, guest.run_script):
-        with pytest.raises(Failure) as caught:
+        with pytest.raises(VixError) as caught:
             call(lab(guest), "/bin/sh", "true", wait=True)
         assert caught.value.code == constants.VIX_E_OP_NOT_SUPPORTED_ON_GUEST
     guest.freeze()
@@ -544,7 +544,7 @@ def test_without_sandboxes_the_declared_processes_are_listed_and_can_be_killed(f
     assert described(guest) == DESCRIBED
     assert len({process.pid for process in listed}) == len(listed)
     ann = guest.login("ann", "a")
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(VixError) as caught:
         guest.kill(ann, listed[1].pid)
     assert caught.value.code == constants.VIX_E_GUEST_USER_PERMISSIONS
     guest.kill(ann, listed[3].pid)
@@ -553,7 +553,7 @@ def test_without_sandboxes_the_declared_processes_are_listed_and_can_be_killed(f
     assert later.attach(disk)
     assert later.processes() == [listed[0], listed[2], listed[4]]
     for pid, code in ((listed[1].pid, constants.VIX_E_NO_SUCH_PROCESS), (1, constants.VIX_E_GUEST_USER_PERMISSIONS)):
-        with pytest.raises(Failure) as caught:
+        with pytest.raises(VixError) as caught:
             later.kill(lab(later), pid)
         assert caught.value.code == code
     later.boot(disk)

@@ -25,7 +25,7 @@ from openvix.backends.qemu.channel import LARGEST, Broken, Channel
 from openvix.guest.rights import Account
 from openvix.protocol import frames
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 LAB = Account("lab", True, "/root")
 FILE, LINK, DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFLNK | 0o777, stat.S_IFDIR | 0o755
@@ -39,7 +39,7 @@ def guest(answer):
     ours, theirs = socket.socketpair()
 
     def serve():
-        with contextlib.suppress(OSError, frames.Breach):
+        with contextlib.suppress(OSError, frames.ProtocolError):
             for operation, *values in frames.frames(theirs):
                 said = ["ok", *values] if operation == "sync" else answer(operation, *values)
                 if said is not None:
@@ -59,7 +59,7 @@ def guest(answer):
 
 
 def code(call, *arguments, **options):
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(VixError) as caught:
         call(*arguments, **options)
     return caught.value.code
 
@@ -366,7 +366,7 @@ def test_a_link_of_the_guest_is_never_followed_on_the_host(tmp_path, outside):
         told.copy_out(LAB, "/tree", str(tmp_path / "tree"))
         assert os.readlink(tmp_path / "tree/x") == str(outside)
         linked = False
-        with pytest.raises(Failure):
+        with pytest.raises(VixError):
             told.copy_out(LAB, "/tree", str(tmp_path / "tree"))
     assert (outside / "secret").read_text() == "host"
 

@@ -40,7 +40,7 @@ from waiting import eventually
 from openvix.backends.qemu.channel import Channel
 from openvix.backends.simulated.processes import Process
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 pytestmark = tools_guest.needs_root
 
@@ -126,7 +126,7 @@ def test_a_machine_that_ends_meanwhile_ends_the_wait(disk):
         class Machine(tools_guest.Told):
             def channel(self):
                 if channel.is_closed:
-                    raise Failure(constants.VIX_E_VM_NOT_RUNNING)
+                    raise VixError(constants.VIX_E_VM_NOT_RUNNING)
                 return channel
 
         guest, seen = Machine(channel), []
@@ -135,7 +135,7 @@ def test_a_machine_that_ends_meanwhile_ends_the_wait(disk):
         def run():
             try:
                 guest.run_program(lab, "/bin/sleep", "60", wait=True)
-            except Failure as failure:
+            except VixError as failure:
                 seen.append(failure.code)
 
         thread = threading.Thread(target=run)

@@ -42,12 +42,12 @@ def test_a_frame_is_laid_out_as_the_protocol_says():
     ids=range(10),
 )
 def test_what_is_no_value_is_a_breach(body):
-    with pytest.raises(frames.Breach):
+    with pytest.raises(frames.ProtocolError):
         frames.decode(body)
 
 
 def test_a_text_with_a_nul_is_never_sent():
-    with pytest.raises(frames.Breach):
+    with pytest.raises(frames.ProtocolError):
         frames.encode("a\0b")
 
 
@@ -76,5 +76,5 @@ def test_a_frame_that_is_cut_off_or_too_large_is_a_breach(sent):
     ours, theirs = socket.socketpair()
     theirs.sendall(sent)
     theirs.close()
-    with ours, pytest.raises(frames.Breach):
+    with ours, pytest.raises(frames.ProtocolError):
         list(frames.frames(ours))

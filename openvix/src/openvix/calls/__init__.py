@@ -9,7 +9,7 @@ from __future__ import annotations
 from openvix.calls import files, folders, hosts, power, programs, properties, snapshots, tools, variables, vms  # noqa: F401 - they fill the table
 from openvix.calls.properties import HOST_PROPERTIES, SNAPSHOT_PROPERTIES, VM_PROPERTIES  # noqa: F401
 from openvix.calls.table import JOBS, TABLE, Refusal, named, snapshot_of  # noqa: F401
-from openvix.protocol.frames import Breach
+from openvix.protocol.frames import ProtocolError
 from openvix.vix import constants
 
 
@@ -27,12 +27,12 @@ def understand(client, function: str, arguments: list):
         if function in host.plays.lacks:
             return Refusal(constants.VIX_E_NOT_SUPPORTED), (), machine
     if len(arguments) != len(signature):
-        raise Breach(f"{function} with {len(arguments)} arguments")
+        raise ProtocolError(f"{function} with {len(arguments)} arguments")
     meant = None
     understood = []
     for letter, value in zip(signature, arguments, strict=True):
         if type(value) is not FORMS[letter] and not (value is None and letter in "spo"):
-            raise Breach(f"{function} with an argument that is no {FORMS[letter].__name__}")
+            raise ProtocolError(f"{function} with an argument that is no {FORMS[letter].__name__}")
         if letter == "v":
             if value in world.deleted:
                 answer = Refusal(constants.VIX_E_VM_NOT_FOUND)

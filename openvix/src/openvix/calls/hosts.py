@@ -11,7 +11,7 @@ import os
 from openvix.calls.table import job, named, require, require_bits
 from openvix.config import hosts, products
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm.machine import OFF
 
 HOST_OPTIONS = constants.VIX_HOSTOPTION_VERIFY_SSL_CERT | products.FUSION_OPTION
@@ -25,19 +25,19 @@ def connect(call, api_version, provider, host_name, port, user_name, password, o
     plays = called.plays
     if provider != plays.provider and (provider != constants.VIX_SERVICEPROVIDER_DEFAULT or plays.is_remote):
         if provider in REMOTE:
-            raise Failure(constants.VIX_E_NOT_SUPPORTED if host_name else constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
-        raise Failure(MISSING_PROVIDERS.get(provider, constants.VIX_E_WRAPPER_SERVICEPROVIDER_NOT_FOUND))
+            raise VixError(constants.VIX_E_NOT_SUPPORTED if host_name else constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
+        raise VixError(MISSING_PROVIDERS.get(provider, constants.VIX_E_WRAPPER_SERVICEPROVIDER_NOT_FOUND))
     if plays.is_remote:
         if hosts.address(host_name or "") is None:
-            raise Failure(constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
+            raise VixError(constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
         # VMware's library would hang without them.
         if not user_name or password is None or not called.knows(user_name, password):
-            raise Failure(constants.VIX_E_AUTHENTICATION_FAIL)
+            raise VixError(constants.VIX_E_AUTHENTICATION_FAIL)
     elif host_name and plays.name != "server":
-        raise Failure(constants.VIX_E_NOT_FOR_REMOTE_HOST)
+        raise VixError(constants.VIX_E_NOT_FOR_REMOTE_HOST)
     needed = called.settings["needs_host_option"] | plays.wanted_option
     if options & needed != needed:
-        raise Failure(constants.VIX_E_LICENSE)
+        raise VixError(constants.VIX_E_LICENSE)
     return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, call.client.new_host(called)]]
 
 
@@ -55,9 +55,9 @@ def called_host(world, provider, name):
         return world.local
     address = hosts.address(name)
     if address is None:
-        raise Failure(constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
+        raise VixError(constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
     if address not in world.remote:
-        raise Failure(constants.VIX_E_CANNOT_CONNECT_TO_HOST, f"connecting to {address[0]}")
+        raise VixError(constants.VIX_E_CANNOT_CONNECT_TO_HOST, f"connecting to {address[0]}")
     return world.remote[address]
 
 
@@ -71,7 +71,7 @@ def find_items(call, host, kind, criteria, timeout):
     machines = [machine for machine in world.machines.values() if machine.host is place]
     if kind == constants.VIX_FIND_REGISTERED_VMS:
         if not place.plays.has_inventory:
-            raise Failure(constants.VIX_E_NOT_SUPPORTED)
+            raise VixError(constants.VIX_E_NOT_SUPPORTED)
         found = [machine for machine in machines if machine.path not in world.inventory.unregistered]
     else:
         require(kind == constants.VIX_FIND_RUNNING_VMS)
@@ -85,7 +85,7 @@ def register_vm(call, host, path):
     world, place = call.world, call.client.hosts[host]
     machine = named(world, place, path)
     if machine is None and not (not place.plays.is_remote and os.path.isfile(path)):
-        raise Failure(constants.VIX_E_NOT_FOUND)
+        raise VixError(constants.VIX_E_NOT_FOUND)
     if place.plays.has_inventory and machine:
         world.inventory.register(machine.path, True)
     return []
@@ -98,6 +98,6 @@ def unregister_vm(call, host, path):
     machine = named(world, place, path)
     if place.plays.has_inventory and machine:
         if machine.power != OFF:
-            raise Failure(constants.VIX_E_VM_IS_RUNNING)
+            raise VixError(constants.VIX_E_VM_IS_RUNNING)
         world.inventory.register(machine.path, False)
     return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from openvix.calls.table import account_of, job, require, require_bits
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 # What the guest can say in one message to the host (docs/vix-semantics.md, section 18), and what it says of a process beside its texts.
 MESSAGE, PROCESS = 65536, 64
@@ -28,7 +28,7 @@ def run_script_in_guest(call, machine, interpreter, text, options, properties):
     require_bits(options, constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | constants.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
     require(text is not None and not properties)
     if len((interpreter or "").encode()) + len(text.encode()) > LARGEST_SCRIPT:
-        raise Failure(constants.VIX_E_ARGUMENT_TOO_BIG)
+        raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
     wait = not options & constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
     return ran(machine, wait, machine.guest.run_script, account_of(call, machine), interpreter or None, text)
 
@@ -38,7 +38,7 @@ def ran(machine, wait, run, *arguments):
     lived = machine.run
     pid, elapsed, code = run(*arguments, wait=wait)
     if machine.run is not lived:
-        raise Failure(constants.VIX_E_VM_NOT_RUNNING)
+        raise VixError(constants.VIX_E_VM_NOT_RUNNING)
     return [
         [
             constants.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from openvix.calls.table import direct, snapshot_of
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm import snapshots
 from openvix.vmware import shared_folders
 
@@ -26,11 +26,11 @@ def get_properties(call, kind, text, wanted):
     elif kind == constants.VIX_HANDLETYPE_HOST and text in call.client.hosts:
         subject, known = call.client.hosts[text], HOST_PROPERTIES
     else:
-        raise Failure(constants.VIX_E_VM_NOT_FOUND if text in world.deleted else constants.VIX_E_INVALID_HANDLE)
+        raise VixError(constants.VIX_E_VM_NOT_FOUND if text in world.deleted else constants.VIX_E_INVALID_HANDLE)
     for key in wanted:
         tell = known.get(key)
         if tell is None:
-            raise Failure(constants.VIX_E_UNRECOGNIZED_PROPERTY)
+            raise VixError(constants.VIX_E_UNRECOGNIZED_PROPERTY)
         item += key, tell(subject)
     return [item]
 
@@ -38,7 +38,7 @@ def get_properties(call, kind, text, wanted):
 def shares_path(vm):
     """Return where the guest has shared folders; without Tools nobody knows."""
     if not vm.tools_run() or "VixVM_AddSharedFolder" in vm.host.plays.lacks:
-        raise Failure(constants.VIX_E_UNRECOGNIZED_PROPERTY)
+        raise VixError(constants.VIX_E_UNRECOGNIZED_PROPERTY)
     return shared_folders.PLACE
 
 

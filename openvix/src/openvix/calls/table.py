@@ -5,7 +5,7 @@
 """The table of calls, which the other files of this folder fill: which function of vix.h is answered by what, and which arguments it takes.
 
 A signature has one letter for each argument: h a host, v a VM, p a snapshot, o a snapshot or none, s a text or NULL, i an integer, l a property list.
-A function answers with a list of items, each a list of property id and value in turn, or raises Failure.
+A function answers with a list of items, each a list of property id and value in turn, or raises VixError.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm.machine import Machine
 from openvix.vmware import encryption
 
@@ -47,7 +47,7 @@ class Refusal(NamedTuple):
     code: int
 
     def __call__(self, call, *arguments):
-        raise Failure(self.code)
+        raise VixError(self.code)
 
 
 def named(world, host, text: str) -> Machine | None:
@@ -71,7 +71,7 @@ def snapshot_of(world, text: str | None) -> tuple[Machine, int] | None:
 def require(right: bool):
     """Raise VIX_E_INVALID_ARG unless an argument is right."""
     if not right:
-        raise Failure(constants.VIX_E_INVALID_ARG)
+        raise VixError(constants.VIX_E_INVALID_ARG)
 
 
 def require_bits(value: int, allowed: int):
@@ -85,9 +85,9 @@ def require_path(*paths):
 
 def require_display(call, machine, options):
     if options & constants.VIX_VMPOWEROP_LAUNCH_GUI and encryption.is_encrypted(machine.config()):
-        raise Failure(constants.VIX_E_NOT_SUPPORTED)
+        raise VixError(constants.VIX_E_NOT_SUPPORTED)
     if options & constants.VIX_VMPOWEROP_LAUNCH_GUI and not machine.host.settings["display"]:
-        raise Failure(constants.VIX_E_NO_DISPLAY_SERVER)
+        raise VixError(constants.VIX_E_NO_DISPLAY_SERVER)
 
 
 def account_of(call, machine):
@@ -95,5 +95,5 @@ def account_of(call, machine):
     machine.require_guest()
     session, account = call.client.logins.get(machine.path, (None, None))
     if session is not machine.session:
-        raise Failure(constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED)
+        raise VixError(constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED)
     return account

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from openvix.calls.table import account_of, job, require, require_bits
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm import power, upgrades
 
 
@@ -27,7 +27,7 @@ def login_in_guest(call, machine, user_name, password, options):
     account = machine.guest.login(user_name, password or "")
     if options:
         # Nobody sits at the console of a simulated guest.
-        raise Failure(constants.VIX_E_INTERACTIVE_SESSION_NOT_PRESENT)
+        raise VixError(constants.VIX_E_INTERACTIVE_SESSION_NOT_PRESENT)
     call.client.logins[machine.path] = (session, account)
     return []
 
@@ -53,7 +53,7 @@ def install_tools(call, machine, options, command_line):
 def capture_screen_image(call, machine, form, properties):
     require(not properties)
     if form != constants.VIX_CAPTURESCREENFORMAT_PNG:
-        raise Failure(constants.VIX_E_SCREEN_CAPTURE_BAD_FORMAT)
+        raise VixError(constants.VIX_E_SCREEN_CAPTURE_BAD_FORMAT)
     account_of(call, machine)
     image = machine.guest.screen(machine.config())
     return [[constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, image, constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_SIZE, len(image)]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from openvix.calls.table import account_of, job, require
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm import variables
 
 
@@ -33,7 +33,7 @@ def write_variable(call, machine, kind, name, value, options):
     elif kind == constants.VIX_VM_CONFIG_RUNTIME_ONLY:
         # Not on ESX (semantics.md section 21).
         if machine.host.plays.name == "vi_server":
-            raise Failure(constants.VIX_E_NOT_SUPPORTED)
+            raise VixError(constants.VIX_E_NOT_SUPPORTED)
         variables.write_config(machine, name, value)
     else:
         require(kind == constants.VIX_GUEST_ENVIRONMENT_VARIABLE)

@@ -10,7 +10,7 @@ import os
 
 from openvix.calls.table import job, named, require, require_bits
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm import clones, deletion, upgrades
 from openvix.vmware import encryption
 
@@ -39,10 +39,10 @@ def opened(call, host, text, password):
     machine = named(world, place, text)
     unlisted = machine and place.plays.has_inventory and machine.path in world.inventory.unregistered
     if not os.path.isfile(path) or unlisted:
-        raise Failure(constants.VIX_E_VM_NOT_FOUND)
+        raise VixError(constants.VIX_E_VM_NOT_FOUND)
     if machine is None:
         broken = not path.endswith(".vmx") or os.path.realpath(path).startswith(f"{place.directory}/vms/")
-        raise Failure(constants.VIX_E_CANNOT_READ_VM_CONFIG if broken else constants.VIX_E_VM_NOT_FOUND)
+        raise VixError(constants.VIX_E_CANNOT_READ_VM_CONFIG if broken else constants.VIX_E_VM_NOT_FOUND)
     encryption.require_password(machine.config(), password)
     call.client.opened(machine, host)
     return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, machine.path]]

@@ -12,7 +12,7 @@ from openvix import calls
 from openvix.protocol import frames
 from openvix.system import fault_context, threads
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.world.faults import Fault
 
 # What the host's own file system can answer while a VM's files change.
@@ -98,7 +98,7 @@ class Call:
                 with fault_context.by(fault.sees, fault.room, fault.cut, fault.step, self.world.die):
                     items = self.answer(self, *self.arguments)
                 error = constants.VIX_OK
-        except Failure as failure:
+        except VixError as failure:
             error = failure.code
         except OSError as failure:
             error = HOST_ERRORS.get(failure.errno, constants.VIX_E_FILE_ERROR)

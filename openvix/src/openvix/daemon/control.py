@@ -18,7 +18,7 @@ from openvix.config.errors import ConfigError
 from openvix.protocol import frames
 from openvix.system.clock import SteppedClock
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.world import layout
 from openvix.world.registry import Asleep
 
@@ -31,18 +31,18 @@ STOP_SECONDS = 15.0
 def answer(client, number: int, function: str, arguments: list):
     """Answer a control call of a client of the daemon."""
     if function not in TABLE or len(arguments) != 1 or not isinstance(arguments[0], str):
-        raise frames.Breach(f"no such control call: {function}")
+        raise frames.ProtocolError(f"no such control call: {function}")
     error, result = constants.VIX_OK, None
     try:
         result = TABLE[function](client.world, json.loads(arguments[0]))
     except ConfigError as mistake:
         error, result = constants.VIX_E_INVALID_ARG, str(mistake)
-    except Failure as failure:
+    except VixError as failure:
         error, result = failure.code, str(failure)
     except OSError as failure:
         error, result = constants.VIX_E_FILE_ERROR, str(failure)
     except json.JSONDecodeError:
-        raise frames.Breach(f"{function} without JSON") from None
+        raise frames.ProtocolError(f"{function} without JSON") from None
     client.send(number, frames.DONE, error, [[constants.VIX_PROPERTY_NONE, json.dumps(result)]], "")
     if function == "OpenVIX_Stop":
         client.stop()

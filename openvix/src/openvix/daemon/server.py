@@ -77,7 +77,7 @@ class Client:
                 self.world.ledgers.begin(ledger)
             for frame in arriving if ledger is not None else ():
                 self._take(frame)
-        except frames.Breach as breach:
+        except frames.ProtocolError as breach:
             note(f"client {self.pid} broke the protocol: {breach}")
         except ConnectionError:
             # A client may die at any moment.
@@ -103,7 +103,7 @@ class Client:
                 self.pid = pid
                 self.send(0, frames.DONE, constants.VIX_OK, [], "")
                 return ledger
-        raise frames.Breach("a connection begins with hello")
+        raise frames.ProtocolError("a connection begins with hello")
 
     def _take(self, frame: list):
         match frame:
@@ -116,7 +116,7 @@ class Client:
             case [int(number), str(function), *arguments] if number > 0:
                 Call(self, number, function, arguments).start()
             case _:
-                raise frames.Breach("a frame that is no request")
+                raise frames.ProtocolError("a frame that is no request")
 
     def _disconnect(self, host: str):
         self.world.calls.append([self.pid, "VixHost_Disconnect", None, constants.VIX_OK])

@@ -26,20 +26,20 @@ EXACTLY = trees.Manner(source_forced=True, target_forced=True, exact=True)
 def create(place: Path, *, hostname: str, accounts: list[dict], files: dict[str, str]):
     """Make a new disk at a place that does not exist: the files of a small Linux system, a home for each account, and these files (guest path: text).
 
-    Raises Failure, also for a file where the guest cannot have one, and then leaves nothing.
+    Raises VixError, also for a file where the guest cannot have one, and then leaves nothing.
     """
     with told_as_failures():
         _whole(place, lambda disk: _fill(disk, hostname, accounts, files))
 
 
 def copy(source: Path, target: Path):
-    """Copy a disk, also that of a running guest, to a place that does not exist; what is there afterwards is complete. Raises Failure."""
+    """Copy a disk, also that of a running guest, to a place that does not exist; what is there afterwards is complete. Raises VixError."""
     with told_as_failures():
         _whole(target, lambda disk: trees.copy(None, str(source), None, str(disk), "", EXACTLY))
 
 
 def remove(place: Path):
-    """Remove a disk, or what is left of one; none there is no error. Raises Failure."""
+    """Remove a disk, or what is left of one; none there is no error. Raises VixError."""
     with told_as_failures():
         partial = _beside(place)
         if not partial.exists() and place.exists():

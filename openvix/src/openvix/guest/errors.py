@@ -11,7 +11,7 @@ import errno
 from collections.abc import Iterator
 
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 # A code of newer guests that vix.h does not name (docs/vix-semantics.md, sections 6 and 18).
 DIRECTORY_NOT_EMPTY = 20006
@@ -47,11 +47,11 @@ CODES = {
 
 @contextlib.contextmanager
 def told_as_failures() -> Iterator[None]:
-    """Raise Failure with VIX's code for every OSError (docs/vix-semantics.md, section 18)."""
+    """Raise VixError with VIX's code for every OSError (semantics.md section 18)."""
     try:
         yield
     except OSError as error:
-        raise Failure(CODES.get(error.errno, constants.VIX_E_FAIL), str(error)) from error
+        raise VixError(CODES.get(error.errno, constants.VIX_E_FAIL), str(error)) from error
 
 
 def error(number: int, path: str) -> OSError:

@@ -18,7 +18,7 @@ TAGGED_LENGTH = struct.Struct("<BI")
 TAGGED_INTEGER = struct.Struct("<Bq")
 
 
-class Breach(Exception):
+class ProtocolError(Exception):
     """The other side does not keep to the protocol: the connection ends."""
 
 
@@ -29,7 +29,7 @@ def encode(*values) -> bytes:
         add(pieces, value)
     size = sum(map(len, pieces))
     if size > LARGEST:
-        raise Breach(f"a frame of {size} bytes")
+        raise ProtocolError(f"a frame of {size} bytes")
     pieces[0] = LENGTH.pack(size)
     return b"".join(pieces)
 
@@ -42,7 +42,7 @@ def add(pieces: list[bytes], value):
         # Names in a guest need not be UTF-8; the protocol's texts are.
         raw = value.encode("utf-8", "replace")
         if 0 in raw:
-            raise Breach("a text with a NUL")
+            raise ProtocolError("a text with a NUL")
         pieces.append(TAGGED_LENGTH.pack(TEXT, len(raw)) + raw)
     elif kind is list or kind is tuple:
         pieces.append(TAGGED_LENGTH.pack(LIST, len(value)))
@@ -64,9 +64,9 @@ def decode(body: bytes) -> list:
             value, at = take(body, at, DEEPEST)
             values.append(value)
     except (struct.error, IndexError):
-        raise Breach("a value ends behind its frame") from None
+        raise ProtocolError("a value ends behind its frame") from None
     except UnicodeDecodeError:
-        raise Breach("a text is not UTF-8") from None
+        raise ProtocolError("a text is not UTF-8") from None
     return values
 
 
@@ -77,12 +77,12 @@ def take(body: bytes, at: int, depth: int):
     if tag == NOTHING:
         return None, at + 1
     if tag not in (TEXT, BYTES, LIST):
-        raise Breach(f"tag {tag}")
+        raise ProtocolError(f"tag {tag}")
     length = TAGGED_LENGTH.unpack_from(body, at)[1]
     at += 5
     if tag == LIST:
         if not depth:
-            raise Breach("lists within lists within lists")
+            raise ProtocolError("lists within lists within lists")
         values = []
         for _ in range(length):
             value, at = take(body, at, depth - 1)
@@ -90,12 +90,12 @@ def take(body: bytes, at: int, depth: int):
         return values, at
     end = at + length
     if end > len(body):
-        raise Breach("a value ends behind its frame")
+        raise ProtocolError("a value ends behind its frame")
     raw = body[at:end]
     if tag == BYTES:
         return raw, end
     if 0 in raw:
-        raise Breach("a text with a NUL")
+        raise ProtocolError("a text with a NUL")
     return raw.decode("utf-8"), end
 
 
@@ -107,16 +107,16 @@ def frames(connection):
             piece = connection.recv(65536)
             if not piece:
                 if waiting:
-                    raise Breach("the connection ended within a frame")
+                    raise ProtocolError("the connection ended within a frame")
                 return
             waiting += piece
         (size,) = LENGTH.unpack_from(waiting)
         if size > LARGEST:
-            raise Breach(f"a frame of {size} bytes")
+            raise ProtocolError(f"a frame of {size} bytes")
         while len(waiting) < size + 4:
             piece = connection.recv(max(65536, min(size + 4 - len(waiting), 1 << 20)))
             if not piece:
-                raise Breach("the connection ended within a frame")
+                raise ProtocolError("the connection ended within a frame")
             waiting += piece
         body = bytes(waiting[4 : size + 4])
         del waiting[: size + 4]

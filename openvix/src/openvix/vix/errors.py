@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 
-class Failure(Exception):
-    """A call failed with this VixError code (a number of constants.py)."""
+class VixError(Exception):
+    """A call ends with this code, a number of constants.py."""
 
     def __init__(self, code: int, doing: str = ""):
         super().__init__(f"VIX error {code}{': ' + doing if doing else ''}")

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm import creation, machine, snapshots
 from openvix.vm.machine import OFF, SUSPENDED, Machine
 from openvix.vmware import vmsd, vmx
@@ -26,15 +26,15 @@ PARENT = 'parentFileNameHint="{}"\n'
 def clone(world, vm: Machine, call, uid: int | None, linked: bool, target: str) -> Machine:
     """Make a clone of a VM, from a snapshot or (None) its current state, whose .vmx is at the absolute path target.
 
-    Raises Failure: 3007 unless it can be cloned in its power state (full: off or suspended; linked: not suspended, and off to take the snapshot that it
+    Raises VixError: 3007 unless it can be cloned in its power state (full: off or suspended; linked: not suspended, and off to take the snapshot that it
     makes itself; from a snapshot: one that was taken while the VM was off), 12 when there is something at the target already, 15.
     """
     with vm.operation():
         must_be_off = uid is None if linked else vm.power != SUSPENDED
         if (linked and vm.power == SUSPENDED) or (must_be_off and vm.power != OFF):
-            raise Failure(constants.VIX_E_VM_IS_RUNNING)
+            raise VixError(constants.VIX_E_VM_IS_RUNNING)
         if uid is not None and vm.state["snapshots"][str(snapshots.find(vm, uid).uid)]["power"] != OFF:
-            raise Failure(constants.VIX_E_VM_IS_RUNNING)
+            raise VixError(constants.VIX_E_VM_IS_RUNNING)
         vm.require_unlocked()
         path = Path(os.path.realpath(os.path.dirname(target)), os.path.basename(target))
         takes = linked and uid is None
@@ -58,11 +58,11 @@ def begun(world, path: Path, base: Machine | None):
     base: of which the block takes a snapshot first.
     """
     if any(os.path.lexists(each) for each in places(path)):
-        raise Failure(constants.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
+        raise VixError(constants.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
     missing = [str(folder) for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     uid = base.tree.last + 1 if base else 0
     if not world.inventory.begin_making(str(path), missing, (base.path, uid) if base else None):
-        raise Failure(constants.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
+        raise VixError(constants.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
     whole = False
     try:
         (beside(path) / "openvix" / "disks").mkdir(mode=0o700, parents=True)
@@ -159,7 +159,7 @@ def require_base(vm: Machine):
     """Raise unless the disk that a linked clone is based on is there, and the snapshot that froze it."""
     base = vm.state.get("base")
     if base and not is_whole(Path(base["vmx"]), base["uid"]):
-        raise Failure(constants.VIX_E_DISK_OPENPARENT, f"opening the disk of {base['vmx']}")
+        raise VixError(constants.VIX_E_DISK_OPENPARENT, f"opening the disk of {base['vmx']}")
 
 
 def is_whole(path: Path, uid: int) -> bool:

@@ -12,16 +12,16 @@ import re
 from pathlib import Path
 
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm import clones, machine
 from openvix.vm.machine import Machine
 
 
 def delete(world, vm: Machine, call, with_disks: bool):
-    """Delete a VM that is off or suspended; raises Failure 3007 when it is on, 15 when another program holds it. A daemon that is killed ends it later."""
+    """Delete a VM that is off or suspended; raises VixError 3007 when it is on, 15 when another program holds it. A daemon that is killed ends it later."""
     with vm.operation():
         if vm.is_on:
-            raise Failure(constants.VIX_E_VM_IS_RUNNING)
+            raise VixError(constants.VIX_E_VM_IS_RUNNING)
         vm.require_unlocked()
         vm.linger(call)
         files = files_of(vm, with_disks)

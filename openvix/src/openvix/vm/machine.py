@@ -22,7 +22,7 @@ from openvix.guest import disks, trees
 from openvix.system import atomic_files, fault_context
 from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vmware import shared_folders, vmsd, vmx
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
@@ -120,13 +120,13 @@ class Machine:
             if stamp != self._config_stamp:
                 self._config, self._config_stamp = vmx.read(Path(self.path).read_bytes()), stamp
         except (OSError, ValueError):
-            raise Failure(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {self.path}") from None
+            raise VixError(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {self.path}") from None
         return self._config
 
     def number(self, key: str, default: int) -> int:
         text = self.config().get(key)
         if text is not None and not text.isdigit():
-            raise Failure(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {key}")
+            raise VixError(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {key}")
         return default if text is None else int(text)
 
     def change_config(self, change: Callable[[vmx.Settings], None]):
@@ -161,12 +161,12 @@ class Machine:
         self.settled()
         # What takes a moment ends what somebody may have seen the end of already.
         if not self.busy.acquire(timeout=MOMENT_SECONDS if self._is_brief else 0):
-            raise Failure(constants.VIX_E_OBJECT_IS_BUSY)
+            raise VixError(constants.VIX_E_OBJECT_IS_BUSY)
         try:
             if self.is_deleted:
-                raise Failure(constants.VIX_E_VM_NOT_FOUND)
+                raise VixError(constants.VIX_E_VM_NOT_FOUND)
             if self.stopping and not hard:
-                raise Failure(constants.VIX_E_OBJECT_IS_BUSY)
+                raise VixError(constants.VIX_E_OBJECT_IS_BUSY)
             yield
         finally:
             self.doing = 0
@@ -198,28 +198,28 @@ class Machine:
 
     def require_on(self):
         if not self.is_on:
-            raise Failure(constants.VIX_E_VM_NOT_RUNNING)
+            raise VixError(constants.VIX_E_VM_NOT_RUNNING)
 
     def require_unlocked(self):
         """Raise unless no other program holds this VM: its lock would lie where ours does while the VM is on."""
         lock = self.folder / f"{self.name}.vmx.lck"
         if self.settings["locked"]:
-            raise Failure(constants.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
+            raise VixError(constants.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
         if not self.is_on and lock.exists() and not (lock.is_dir() and all(_is_ours(path) for path in lock.iterdir())):
-            raise Failure(constants.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
+            raise VixError(constants.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
 
     def require_tools(self):
         """Raise unless the VM is on and Tools run."""
         self.settled()
         self.require_on()
         if not self.tools_run():
-            raise Failure(constants.VIX_E_TOOLS_NOT_RUNNING)
+            raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING)
 
     def require_guest(self):
         """Raise unless guest operations are possible (docs/vix-semantics.md, section 18)."""
         self.require_tools()
         if (self.config().get("guest.commands.enabled") or "TRUE").upper() == "FALSE":
-            raise Failure(constants.VIX_E_GUEST_OPERATIONS_PROHIBITED)
+            raise VixError(constants.VIX_E_GUEST_OPERATIONS_PROHIBITED)
 
     def ran(self) -> float:
         """Return for how many seconds the guest has been running, pauses left out."""
@@ -234,7 +234,7 @@ class Machine:
         """Run the guest; return the number of the disk that then changes."""
         with self._guest_lock:
             if self.closing.is_set():
-                raise Failure(constants.VIX_E_HOST_NOT_CONNECTED)
+                raise VixError(constants.VIX_E_HOST_NOT_CONNECTED)
             return self.guest.start(self.state["disk"], self.config(), resumed=resumed, paused=paused)
 
     def boot_or_off(self, resumed: bool = False):
@@ -275,7 +275,7 @@ class Machine:
 
     def let_run(self):
         """Have a guest that is there run, or stand still, as the state says; one that has ended meanwhile has been told of elsewhere."""
-        with contextlib.suppress(Failure):
+        with contextlib.suppress(VixError):
             self.guest.freeze() if self.power == PAUSED else self.guest.thaw()
 
     def show_folders(self):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm import clones
 from openvix.vm.machine import ON, PAUSED, SUSPENDED, Machine
 
@@ -15,13 +15,13 @@ from openvix.vm.machine import ON, PAUSED, SUSPENDED, Machine
 def on(vm: Machine, call, paused: bool, window: bool = False):
     with vm.operation():
         if vm.is_on:
-            raise Failure(constants.VIX_E_VM_IS_RUNNING)
+            raise VixError(constants.VIX_E_VM_IS_RUNNING)
         vm.require_unlocked()
         clones.require_base(vm)
         if vm.number("memsize", 4) % 4:
-            raise Failure(constants.VIX_E_CANCELLED)
+            raise VixError(constants.VIX_E_CANCELLED)
         if vm.settings["question"] and not window:
-            raise Failure(constants.VIX_E_VMX_MSG_DIALOG_AND_NO_UI)
+            raise VixError(constants.VIX_E_VMX_MSG_DIALOG_AND_NO_UI)
         resumes = vm.power == SUSPENDED
         vm.linger(call, constants.VIX_POWERSTATE_RESUMING if resumes else constants.VIX_POWERSTATE_POWERING_ON)
         ran = vm.state["ran"] if resumes else 0.0
@@ -52,7 +52,7 @@ def suspend(vm: Machine, call):
         try:
             disk = vm.guest.suspend(vm.state["disk"])
             vm.save({**vm.state, "power": SUSPENDED, "ran": vm.ran(), "captured": False, "disk": disk})
-        except (Failure, OSError):
+        except (VixError, OSError):
             vm.let_run()
             raise
         vm.halt()
@@ -62,7 +62,7 @@ def pause(vm: Machine, call):
     with vm.operation():
         # Undocumented for a VM that is paused already: for us it does not run.
         if vm.power != ON:
-            raise Failure(constants.VIX_E_VM_NOT_RUNNING)
+            raise VixError(constants.VIX_E_VM_NOT_RUNNING)
         vm.linger(call)
         vm.guest.freeze()
         vm.save({**vm.state, "power": PAUSED, "ran": vm.ran()})
@@ -72,7 +72,7 @@ def unpause(vm: Machine, call):
     with vm.operation():
         vm.require_on()
         if vm.power == ON:
-            raise Failure(constants.VIX_E_VM_IS_RUNNING)
+            raise VixError(constants.VIX_E_VM_IS_RUNNING)
         vm.linger(call)
         vm.guest.thaw()
         vm.save({**vm.state, "power": ON, "booted": vm.clock.now() - vm.state["ran"]})
@@ -83,9 +83,9 @@ def stop_softly(vm: Machine, call, reset: bool):
     with vm.operation():
         vm.require_on()
         if not vm.tools_run():
-            raise Failure(constants.VIX_E_TOOLS_NOT_RUNNING)
+            raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING)
         if vm.tools_in() + vm.settings["scripts_seconds"] > 0:
-            raise Failure(constants.VIX_E_POWEROP_SCRIPTS_NOT_AVAILABLE)
+            raise VixError(constants.VIX_E_POWEROP_SCRIPTS_NOT_AVAILABLE)
         run, obeyed = vm.run, vm.settings["soft_stop"] == "obeyed"
         vm.stopping = obeyed
         stopped = vm.clock.now() + vm.settings["stop_seconds"]
@@ -103,7 +103,7 @@ def stop_softly(vm: Machine, call, reset: bool):
                 _reset(vm) if reset else vm.turn_off()
             elif vm.is_on != reset:
                 # Somebody else did something else to the VM meanwhile.
-                raise Failure(constants.VIX_E_CANCELLED)
+                raise VixError(constants.VIX_E_CANCELLED)
     finally:
         vm.stopping = False
 
@@ -116,13 +116,13 @@ def wait_for_tools(vm: Machine, call, seconds: int):
         was_on, times_off = call.presence
         while not vm.tools_run():
             if was_on and (vm.times_off != times_off or not vm.is_on):
-                raise Failure(constants.VIX_E_VM_NOT_RUNNING)
+                raise VixError(constants.VIX_E_VM_NOT_RUNNING)
             if vm.is_deleted:
-                raise Failure(constants.VIX_E_VM_NOT_FOUND)
+                raise VixError(constants.VIX_E_VM_NOT_FOUND)
             if call.is_orphan():
-                raise Failure(constants.VIX_E_HOST_CONNECTION_LOST)
+                raise VixError(constants.VIX_E_HOST_CONNECTION_LOST)
             if end is not None and vm.clock.now() >= end:
-                raise Failure(constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS)
+                raise VixError(constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS)
             was_on, times_off = vm.is_on, vm.times_off
             left = vm.tools_in()
             times = [at for at in (left if left is None else vm.clock.now() + left, end) if at is not None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm import creation, machine
 from openvix.vm.machine import OFF, ON, PAUSED, SUSPENDED, Machine
 from openvix.vmware import vmsd
@@ -18,7 +18,7 @@ from openvix.vmware import vmsd
 def find(vm: Machine, uid: int) -> vmsd.Snapshot:
     snapshot = vm.tree.find(uid)
     if snapshot is None:
-        raise Failure(constants.VIX_E_SNAPSHOT_NOTFOUND)
+        raise VixError(constants.VIX_E_SNAPSHOT_NOTFOUND)
     return snapshot
 
 
@@ -26,14 +26,14 @@ def child(vm: Machine, uid: int, index: int) -> vmsd.Snapshot:
     """Return the child with this index, of uid 0 the root."""
     children = vm.tree.children(uid)
     if not 0 <= index < len(children):
-        raise Failure(constants.VIX_E_INVALID_ARG)
+        raise VixError(constants.VIX_E_INVALID_ARG)
     return children[index]
 
 
 def named(vm: Machine, name: str | None) -> vmsd.Snapshot:
     """Return the one snapshot with this name, or at this path from a root; raise 13003 when there is none, 13017 when there are several."""
     if not name:
-        raise Failure(constants.VIX_E_INVALID_ARG)
+        raise VixError(constants.VIX_E_INVALID_ARG)
     separators = [each for each in "/\\" if each in name]
     if not separators:
         found = [snapshot for snapshot in vm.tree.snapshots if snapshot.name == name]
@@ -46,9 +46,9 @@ def named(vm: Machine, name: str | None) -> vmsd.Snapshot:
         # The two are never mixed, so no snapshot is meant.
         found = []
     if not found:
-        raise Failure(constants.VIX_E_SNAPSHOT_NOTFOUND)
+        raise VixError(constants.VIX_E_SNAPSHOT_NOTFOUND)
     if len(found) > 1:
-        raise Failure(constants.VIX_E_SNAPSHOT_NONUNIQUE_NAME)
+        raise VixError(constants.VIX_E_SNAPSHOT_NONUNIQUE_NAME)
     return found[0]
 
 
@@ -63,7 +63,7 @@ def create(vm: Machine, call, name: str, description: str, memory: bool, only: b
     with vm.operation():
         vm.require_unlocked()
         if vm.state["captured"]:
-            raise Failure(constants.VIX_E_SNAPSHOT_NOCHANGE)
+            raise VixError(constants.VIX_E_SNAPSHOT_NOCHANGE)
         vm.linger(call, snapshot=True)
         return take(vm, name, description, memory, only)
 

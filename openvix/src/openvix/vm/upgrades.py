@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm import power
 from openvix.vm.machine import OFF, Machine
 
@@ -20,17 +20,17 @@ def install_tools(vm: Machine, call, upgrade: bool, at_once: bool):
     """Show the guest the image of the Tools installer, and return once Tools are installed, or at once.
 
     upgrade: Tools install themselves and the guest restarts. Otherwise somebody has to install them in the guest, and who waits may wait for ever. Raises
-    Failure: 3006, 21000 without an image, 21004 when the VM goes off meanwhile, 21007 for an upgrade without running Tools, 21011.
+    VixError: 3006, 21000 without an image, 21004 when the VM goes off meanwhile, 21007 for an upgrade without running Tools, 21011.
     """
     vm.require_on()
     if vm.settings["tools"] in ("installed", "never"):
         return
     if not vm.settings["tools_image"]:
-        raise Failure(constants.VIX_E_TOOLS_INSTALL_NO_IMAGE)
+        raise VixError(constants.VIX_E_TOOLS_INSTALL_NO_IMAGE)
     if upgrade and not vm.tools_run():
-        raise Failure(constants.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY)
+        raise VixError(constants.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY)
     if not vm.installing.acquire(blocking=False):
-        raise Failure(constants.VIX_E_TOOLS_INSTALL_IN_PROGRESS)
+        raise VixError(constants.VIX_E_TOOLS_INSTALL_IN_PROGRESS)
     # What is heard of before anybody waits ends the waiting as well.
     run = vm.run
     call.progress()
@@ -48,7 +48,7 @@ def _quietly(work, vm: Machine, run: object, is_over):
     """Do what nobody waits for."""
     try:
         work(vm, run, is_over)
-    except Failure:
+    except VixError:
         # The VM went off.
         return
     finally:
@@ -58,7 +58,7 @@ def _quietly(work, vm: Machine, run: object, is_over):
 def _upgrade(vm: Machine, run: object, is_over):
     vm.clock.sleep_until(vm.clock.now() + vm.settings["operation_seconds"])
     if vm.run is not run:
-        raise Failure(constants.VIX_E_TOOLS_INSTALL_CANCELLED)
+        raise VixError(constants.VIX_E_TOOLS_INSTALL_CANCELLED)
     vm.change_settings({"tools": "installed"})
     power.restart(vm)
 
@@ -67,15 +67,15 @@ def _await_installation(vm: Machine, run: object, is_over):
     with vm.changed:
         while vm.settings["tools"] != "installed":
             if vm.run is not run or is_over():
-                raise Failure(constants.VIX_E_TOOLS_INSTALL_CANCELLED)
+                raise VixError(constants.VIX_E_TOOLS_INSTALL_CANCELLED)
             vm.changed.wait()
 
 
 def upgrade_hardware(vm: Machine, call, newest: int):
-    """Raise the version of the virtual hardware to the newest; a VM that has it already stays as it is. Raises Failure 3007 unless the VM is off, 15."""
+    """Raise the version of the virtual hardware to the newest; a VM that has it already stays as it is. Raises VixError 3007 unless the VM is off, 15."""
     with vm.operation():
         if vm.power != OFF:
-            raise Failure(constants.VIX_E_VM_IS_RUNNING)
+            raise VixError(constants.VIX_E_VM_IS_RUNNING)
         vm.require_unlocked()
         if vm.number(HARDWARE, 4) < newest:
             vm.linger(call)

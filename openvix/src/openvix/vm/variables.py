@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from openvix.guest.rights import Account
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 # Both are entries of the configuration that runs; the stored ones lie in the .vmx.
 RUNTIME, ENVIRONMENT = "runtime", "environment"
@@ -18,7 +18,7 @@ GUEST = "guestinfo."
 def read_guest(vm, name: str) -> str:
     """Return a variable of the guest; "ip" is what Tools report."""
     if "/" in name:
-        raise Failure(constants.VIX_E_INVALID_ARG)
+        raise VixError(constants.VIX_E_INVALID_ARG)
     vm.require_on()
     if name == "ip":
         return vm.guest.address() if vm.tools_run() else ""
@@ -27,7 +27,7 @@ def read_guest(vm, name: str) -> str:
 
 def write_guest(vm, name: str, value: str):
     if "/" in name:
-        raise Failure(constants.VIX_E_INVALID_ARG)
+        raise VixError(constants.VIX_E_INVALID_ARG)
     write_config(vm, GUEST + name, value)
 
 
@@ -50,5 +50,5 @@ def read_environment(vm, account: Account, name: str) -> str:
 def write_environment(vm, account: Account, name: str, value: str):
     """Set a variable for the programs that Tools start from now on."""
     if not account.administrator:
-        raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS)
+        raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS)
     vm.set_variable(ENVIRONMENT, name, value)

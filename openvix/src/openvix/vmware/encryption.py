@@ -10,7 +10,7 @@ As with VMware's partial encryption, what stands in the .vmx beside these keys c
 from __future__ import annotations
 
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vmware import vmx
 
 KEY_SAFE = "encryption.keySafe"
@@ -34,6 +34,6 @@ def require_password(config: vmx.Settings, password: str | None):
     from openvix.vmware import keysafe  # the same
 
     if not password:
-        raise Failure(constants.VIX_E_NEED_KEY)
+        raise VixError(constants.VIX_E_NEED_KEY)
     if not keysafe.opens(config.get(KEY_SAFE), password):
-        raise Failure(constants.VIX_E_CRYPTO_BAD_PASSWORD)
+        raise VixError(constants.VIX_E_CRYPTO_BAD_PASSWORD)

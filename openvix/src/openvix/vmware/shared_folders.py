@@ -10,7 +10,7 @@ import os
 from typing import NamedTuple
 
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vmware import vmx
 
 SWITCH, COUNT = "isolation.tools.hgfs.disable", "sharedFolder.maxNum"
@@ -60,7 +60,7 @@ def at(vm, index: int) -> Folder:
     """Return the folder with this index, or raise VIX_E_INVALID_ARG."""
     found = of(vm.config())
     if not 0 <= index < len(found):
-        raise Failure(constants.VIX_E_INVALID_ARG)
+        raise VixError(constants.VIX_E_INVALID_ARG)
     return found[index]
 
 
@@ -70,7 +70,7 @@ def add(vm, folder: Folder):
 
     def added(folders: list[Folder]) -> list[Folder]:
         if any(each.name == folder.name for each in folders):
-            raise Failure(constants.VIX_E_ALREADY_EXISTS)
+            raise VixError(constants.VIX_E_ALREADY_EXISTS)
         return [*folders, folder]
 
     _change(vm, added)
@@ -89,7 +89,7 @@ def remove(vm, name: str):
 
 def _with(name: str, folders: list[Folder]) -> list[Folder]:
     if all(each.name != name for each in folders):
-        raise Failure(constants.VIX_E_NOT_FOUND)
+        raise VixError(constants.VIX_E_NOT_FOUND)
     return folders
 
 
@@ -112,13 +112,13 @@ def _write(config: vmx.Settings, folders: list[Folder]):
 def _count(config: vmx.Settings) -> int:
     text = config.get(COUNT, "0")
     if not text.isdecimal() or len(text) > 4:
-        raise Failure(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {COUNT}")
+        raise VixError(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {COUNT}")
     return int(text)
 
 
 def _require_directory(path: str):
     if not os.path.isdir(path):
-        raise Failure(constants.VIX_E_NOT_A_DIRECTORY if os.path.exists(path) else constants.VIX_E_FILE_NOT_FOUND)
+        raise VixError(constants.VIX_E_NOT_A_DIRECTORY if os.path.exists(path) else constants.VIX_E_FILE_NOT_FOUND)
 
 
 def _text(value: bool) -> str:

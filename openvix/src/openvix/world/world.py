@@ -24,7 +24,7 @@ from openvix.guest import disks, trees
 from openvix.system import atomic_files
 from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vm import clones, creation, deletion, snapshots
 from openvix.vm.machine import OFF, SUSPENDED, Machine, remove_own
 from openvix.vmware import vmsd, vmx
@@ -177,7 +177,7 @@ class World:
                 creation.complete(path.parent, asleep.name, self._whole(settings, asleep.host))
             machine = Machine(path, asleep.host, self.closing, self.clock)
             clones.disown(machine, _gone(machine))
-        except (OSError, ValueError, KeyError, Failure) as error:
+        except (OSError, ValueError, KeyError, VixError) as error:
             note(f"{path} is no VM that can be read: {error!r}")
             return None
         _settle(machine)
@@ -239,7 +239,7 @@ class World:
             beside.mkdir(mode=0o700)
             try:
                 creation.make(beside, name, self._whole(settings, host))
-            except (OSError, Failure) as error:
+            except (OSError, VixError) as error:
                 _clear(beside)
                 raise ConfigError(f"[vm.{name}] cannot be made: {error}") from None
             beside.rename(folder)
@@ -319,7 +319,7 @@ def taken_books(directory: Path) -> dict:
 def _settle(machine: Machine):
     try:
         machine.settle()
-    except (OSError, Failure) as error:
+    except (OSError, VixError) as error:
         note(f"{machine.path} does not settle: {error!r}")
 
 

@@ -23,10 +23,10 @@ from openvix.backends.qemu.disk import Disk, DiskError, tag
 from openvix.backends.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
 from openvix.backends.qemu.image import images, seed
 from openvix.backends.qemu.operations import Operations
-from openvix.backends.qemu.qmp import Gone, Qmp, Refused
+from openvix.backends.qemu.qmp import Qmp, QmpDisconnected, QmpError
 from openvix.backends.qemu.shares.server import HOLD_SECONDS, Shares
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 from openvix.vmware import shared_folders, vmx
 
 KERNEL, INITRD, APPEND = "kernel", "initrd", "append"
@@ -95,7 +95,7 @@ class Emulation(Operations):
                 # Whatever it was when it was kept.
                 self._qmp.ask("stop" if paused else "cont")
                 self.share(shared)
-            except (Gone, Refused, OSError) as error:
+            except (QmpDisconnected, QmpError, OSError) as error:
                 self._end()
                 raise CannotStart(self._emulator.complaint() or str(error)) from None
             except BaseException:
@@ -107,7 +107,7 @@ class Emulation(Operations):
         with self._lock:
             # One that is to begin with what was kept has not begun so, or has got no further than that.
             if disk == 0 and self._emulator.is_alive():
-                with contextlib.suppress(Gone, OSError):
+                with contextlib.suppress(QmpDisconnected, OSError):
                     self._watch()
                     return 0
                 self._log("the QEMU of an earlier daemon does not answer and is ended")
@@ -147,7 +147,7 @@ class Emulation(Operations):
             return disk
         try:
             return self.suspend(disk)
-        except (Failure, OSError) as failure:
+        except (VixError, OSError) as failure:
             # Its directory may have been removed.
             self._log(f"the machine cannot be kept as it is: {failure}")
             return disk
@@ -167,7 +167,7 @@ class Emulation(Operations):
             if isinstance(error, Broken):
                 self.lost(channel)
             if reset:
-                raise Failure(constants.VIX_E_TOOLS_NOT_RUNNING, str(error)) from None
+                raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING, str(error)) from None
             # Its power button is left.
             self._tell("system_powerdown")
         return True
@@ -241,10 +241,10 @@ class Emulation(Operations):
     # Its QEMU and its Tools
 
     def channel(self) -> Channel:
-        """Return the channel to Tools. Raises Failure when they do not run."""
+        """Return the channel to Tools. Raises VixError when they do not run."""
         channel = self._channel
         if channel is None:
-            raise Failure(constants.VIX_E_TOOLS_NOT_RUNNING if self.runs() else constants.VIX_E_VM_NOT_RUNNING)
+            raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING if self.runs() else constants.VIX_E_VM_NOT_RUNNING)
         return channel
 
     def lost(self, channel: Channel):
@@ -273,7 +273,7 @@ class Emulation(Operations):
         """Hear what QEMU says happened, None for its end; what cannot be taken in, as on a disk that is full, keeps nothing that follows from being told."""
         try:
             self._take_in(emulated, event)
-        except (Failure, OSError) as failure:
+        except (VixError, OSError) as failure:
             self._log(f"what QEMU told cannot be taken in: {failure}")
 
     def _take_in(self, emulated: object, event: dict | None):
@@ -351,17 +351,17 @@ class Emulation(Operations):
             yield
 
     def _tell(self, command: str, **arguments):
-        """Have QEMU carry out a command. Raises Failure."""
+        """Have QEMU carry out a command. Raises VixError."""
         qmp = self._qmp
         if qmp is None:
-            raise Failure(constants.VIX_E_VM_NOT_RUNNING)
+            raise VixError(constants.VIX_E_VM_NOT_RUNNING)
         try:
             qmp.ask(command, **arguments)
-        except Gone:
-            raise Failure(constants.VIX_E_VM_NOT_RUNNING) from None
-        except Refused as refused:
+        except QmpDisconnected:
+            raise VixError(constants.VIX_E_VM_NOT_RUNNING) from None
+        except QmpError as refused:
             self._log(str(refused))
-            raise Failure(constants.VIX_E_FAIL, str(refused)) from None
+            raise VixError(constants.VIX_E_FAIL, str(refused)) from None
 
     def _end(self):
         """End the QEMU, if it runs: in peace where it still answers, since its disk is written then."""
@@ -373,7 +373,7 @@ class Emulation(Operations):
             shares.close()
         self._drop_tools()
         if qmp is not None:
-            with contextlib.suppress(Gone, Refused):
+            with contextlib.suppress(QmpDisconnected, QmpError):
                 qmp.ask("quit", seconds=5)
                 self._emulator.reap()
                 in_peace = True
@@ -391,12 +391,12 @@ class Emulation(Operations):
 
 @contextlib.contextmanager
 def _told_as_failures(code: int, log=lambda text: None):
-    """Raise Failure with this code of VIX's for what QEMU or its disk cannot do."""
+    """Raise VixError with this code of VIX's for what QEMU or its disk cannot do."""
     try:
         yield
-    except (CannotStart, DiskError, Refused, Gone) as error:
+    except (CannotStart, DiskError, QmpError, QmpDisconnected) as error:
         log(str(error))
-        raise Failure(code, str(error)) from error
+        raise VixError(code, str(error)) from error
 
 
 def _require(accelerated: str):

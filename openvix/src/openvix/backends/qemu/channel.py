@@ -172,9 +172,9 @@ def _values(body: bytes) -> list:
         while at < len(body):
             value, at = frames.take(body, at, 0)
             if value is None:
-                raise frames.Breach("nothing")
+                raise frames.ProtocolError("nothing")
             values.append(value)
-    except (frames.Breach, struct.error, IndexError, UnicodeDecodeError) as breach:
+    except (frames.ProtocolError, struct.error, IndexError, UnicodeDecodeError) as breach:
         raise Broken(f"the agent in the guest sends what is no answer: {breach}") from None
     return values
 

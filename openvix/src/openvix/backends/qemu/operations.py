@@ -30,7 +30,7 @@ from openvix.guest.errors import error, told_as_failures
 from openvix.guest.rights import Account
 from openvix.system import fault_context
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 # What is read or written of a file at once: other requests get in between.
 PIECE = 2 << 20
@@ -55,14 +55,14 @@ class Operations:
     environment: dict[str, str]
 
     def channel(self) -> Channel:
-        """Return the channel to the agent. Raises Failure 3006 when the machine does not run, 3016 when the agent does not."""
+        """Return the channel to the agent. Raises VixError 3006 when the machine does not run, 3016 when the agent does not."""
         raise NotImplementedError
 
     def lost(self, channel: Channel):
         """Take note that the agent does not answer there; a subclass may look for it again."""
 
     def _ask(self, operation: str, *values, **options) -> list:
-        """Have the agent carry out an operation. Raises OSError as the guest's system does; Failure."""
+        """Have the agent carry out an operation. Raises OSError as the guest's system does; VixError."""
         channel = self.channel()
         try:
             return channel.call(operation, *(_raw(value) for value in values), **options)
@@ -70,21 +70,21 @@ class Operations:
             # When the machine has ended, that is what is told.
             self.channel()
             self.lost(channel)
-            raise Failure(constants.VIX_E_TOOLS_NOT_RUNNING, str(broken)) from broken
+            raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING, str(broken)) from broken
         except OSError as refused:
             if refused.errno == errno.EKEYREJECTED:
-                raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, "there is no such account any more") from refused
+                raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, "there is no such account any more") from refused
             raise
 
     # Login
 
     def login(self, name: str, password: str) -> Account:
-        """Return the account of this name; raises Failure 3015 for a wrong name or password, 3033 where it has none (docs/vix-semantics.md, section 17)."""
+        """Return the account of this name; raises VixError 3015 for a wrong name or password, 3033 where it has none (semantics.md section 17)."""
         try:
             user, _, home = self._ask("login", name, password, answer="iib")
         except OSError as refused:
             empty = refused.errno == errno.ENOKEY
-            raise Failure(
+            raise VixError(
                 constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST if empty else constants.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}"
             ) from None
         return Account(name, user == 0, _text(home))
@@ -95,7 +95,7 @@ class Operations:
         """Run a program of the guest with a raw string of arguments that its shell reads; return process id, elapsed seconds and exit code.
 
         wait: return when it has ended, else at once with 0 and 0. A program that a signal ended has 128 and the signal's number as exit code. Raises
-        Failure: 3 for an empty path, 4 for no such file (also for a relative path), 3015 for one that the account may not execute, 3004, 3006 when the guest
+        VixError: 3 for an empty path, 4 for no such file (also for a relative path), 3015 for one that the account may not execute, 3004, 3006 when the guest
         was halted meanwhile.
         """
         self._must_be_executable(account, program)
@@ -112,10 +112,10 @@ class Operations:
         return pid, 0, 0
 
     def run_script(self, account: Account, interpreter: str | None, text: str, *, wait: bool) -> tuple[int, int, int]:
-        """Run a text by an interpreter (/bin/sh when empty) from a temporary file; otherwise as run_program. Raises Failure 44 for a text that is too long."""
+        """Run a text by an interpreter (/bin/sh when empty) from a temporary file; otherwise as run_program. Raises VixError 44 for a text that is too long."""
         interpreter, content = interpreter or "/bin/sh", text.encode("utf-8", "surrogateescape")
         if len(interpreter.encode()) + len(content) > LONGEST_SCRIPT:
-            raise Failure(constants.VIX_E_ARGUMENT_TOO_BIG)
+            raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
         self._must_be_executable(account, interpreter)
         folder = f"/tmp/vmware{os.urandom(8).hex()}"
         path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
@@ -126,7 +126,7 @@ class Operations:
                 self._ask("write", file, 0, content)
             begun = time.monotonic()
             pid = self._begin(account, f"exec {shlex.quote(interpreter)} {shlex.quote(path)}")
-        except Failure:
+        except VixError:
             self._discard(account, folder)
             raise
         if wait:
@@ -136,7 +136,7 @@ class Operations:
                 self._discard(account, folder)
 
         def clear():
-            with contextlib.suppress(Failure):
+            with contextlib.suppress(VixError):
                 self._finish(pid, begun)
             self._discard(account, folder)
 
@@ -144,34 +144,34 @@ class Operations:
         return pid, 0, 0
 
     def processes(self) -> list[Process]:
-        """Return every process of the guest. Raises Failure."""
+        """Return every process of the guest. Raises VixError."""
         with told_as_failures():
             said = self._ask("processes", each="ibbbi")
             found = [_process(*said[at : at + 5]) for at in range(0, len(said), 5)]
         return sorted(found, key=lambda process: process.pid)
 
     def kill(self, account: Account, pid: int):
-        """Kill a process of the guest. Raises Failure: 20003 for no such process, 3015 for init, the agent, and another's process without administrator."""
+        """Kill a process of the guest. Raises VixError: 20003 for no such process, 3015 for init, the agent, and another's process without administrator."""
         if pid not in PIDS:
-            raise Failure(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
+            raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
         with told_as_failures():
             try:
                 self._ask("kill", account.name, pid)
             except PermissionError as refused:
-                raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}") from refused
+                raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}") from refused
         with contextlib.suppress(ProcessLookupError):
             for _ in _pauses(VANISH_SECONDS):
                 self._ask("command", pid, answer="b")
 
     def _must_be_executable(self, account: Account, program: str):
         if not program:
-            raise Failure(constants.VIX_E_INVALID_ARG)
+            raise VixError(constants.VIX_E_INVALID_ARG)
         try:
             mode, _, _, _, executable = self._stat(account, program)
         except OSError:
-            raise Failure(constants.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
+            raise VixError(constants.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
         if not stat.S_ISREG(mode) or not executable:
-            raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
+            raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
 
     def _begin(self, account: Account, line: str) -> int:
         """Have the guest's shell run a line; return the process id."""
@@ -180,7 +180,7 @@ class Operations:
             (pid,) = self._ask("run", account.name, [b"/bin/sh", *map(_raw, (*SHELL, line))], environment, answer="i")
             _require(pid in PIDS, "a number that no process can have")
         except OSError as refused:
-            raise Failure(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
+            raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
         return pid
 
     def environment_of(self, account: Account) -> dict[str, str]:
@@ -208,7 +208,7 @@ class Operations:
     def _ended(self, pid: int) -> list[int]:
         try:
             return self._ask("ended", pid, answer="ii")
-        except Failure as failure:
+        except VixError as failure:
             if failure.code != constants.VIX_E_TOOLS_NOT_RUNNING:
                 raise
             # A machine that was suspended and goes on, or an agent that was started again, is asked once more.
@@ -216,14 +216,14 @@ class Operations:
 
     def _discard(self, account: Account, folder: str):
         """Remove the folder of a script, as far as the guest's programs have left it there."""
-        with contextlib.suppress(Failure):
+        with contextlib.suppress(VixError):
             self.delete_directory(account, folder)
 
     # Files (docs/vix-semantics.md, section 20)
 
     @told_as_failures()
     def copy_in(self, account: Account, host_path: str, guest_path: str):
-        """Copy a file or directory of the host, by absolute path, into the guest. Raises Failure."""
+        """Copy a file or directory of the host, by absolute path, into the guest. Raises VixError."""
         source = files.on_host(host_path)
         if guest_path.endswith("/") and not os.path.isdir(source):
             raise error(errno.EISDIR, guest_path)
@@ -255,7 +255,7 @@ class Operations:
 
     @told_as_failures()
     def copy_out(self, account: Account, guest_path: str, host_path: str):
-        """Copy a file or directory of the guest to an absolute path of the host. Raises Failure."""
+        """Copy a file or directory of the guest to an absolute path of the host. Raises VixError."""
         mode, *_ = self._stat(account, guest_path)
         self._receive(account, guest_path, "", mode, None, files.on_host(host_path), 0, NAMES)
 
@@ -311,17 +311,17 @@ class Operations:
         try:
             yield file, size, found
         finally:
-            with contextlib.suppress(Failure, OSError):
+            with contextlib.suppress(VixError, OSError):
                 self._ask("close", file)
 
     @told_as_failures()
     def file_exists(self, account: Account, path: str) -> bool:
-        """Return whether a path leads to a regular file that the account may know of. Raises Failure 3 for an empty or relative path."""
+        """Return whether a path leads to a regular file that the account may know of. Raises VixError 3 for an empty or relative path."""
         return self._kind_of(account, path) == stat.S_IFREG
 
     @told_as_failures()
     def directory_exists(self, account: Account, path: str) -> bool:
-        """Return whether a path leads to a directory that the account may know of. Raises Failure 3 for an empty or relative path."""
+        """Return whether a path leads to a directory that the account may know of. Raises VixError 3 for an empty or relative path."""
         return self._kind_of(account, path) == stat.S_IFDIR
 
     def _stat(self, account: Account, path: str) -> list[int]:
@@ -341,13 +341,13 @@ class Operations:
 
     @told_as_failures()
     def file_info(self, account: Account, path: str) -> FileInfo:
-        """Return what VIX tells of a file or directory. Raises Failure."""
+        """Return what VIX tells of a file or directory. Raises VixError."""
         mode, size, modified, linked, _ = self._stat(account, path)
         return _info(os.path.basename(path.rstrip("/")), mode, size, modified, linked)
 
     @told_as_failures()
     def list_directory(self, account: Account, path: str) -> list[FileInfo]:
-        """Return what a directory holds, without . and .., sorted by name. Raises Failure."""
+        """Return what a directory holds, without . and .., sorted by name. Raises VixError."""
         found, _ = self._listed(account, path, "", NAMES)
         return [_info(*each) for each in found]
 
@@ -368,12 +368,12 @@ class Operations:
 
     @told_as_failures()
     def create_directory(self, account: Account, path: str):
-        """Make a directory and those above it that are missing. Raises Failure 12 when there is anything already."""
+        """Make a directory and those above it that are missing. Raises VixError 12 when there is anything already."""
         self._ask("mkdir", account.name, path, "", 0o700, WITH_PARENTS)
 
     @told_as_failures()
     def delete_directory(self, account: Account, path: str):
-        """Remove a directory and all that is in it. Raises Failure."""
+        """Remove a directory and all that is in it. Raises VixError."""
         end = time.monotonic() + CLEAR_SECONDS
         while not self._ask("clear", account.name, path, answer="i")[0]:
             if time.monotonic() > end:
@@ -381,20 +381,20 @@ class Operations:
 
     @told_as_failures()
     def delete_file(self, account: Account, path: str):
-        """Remove a file, or a link and not what it leads to. Raises Failure."""
+        """Remove a file, or a link and not what it leads to. Raises VixError."""
         self._ask("remove", account.name, path)
 
     @told_as_failures()
     def rename(self, account: Account, old: str, new: str):
-        """Rename a file or directory; raises Failure, 23 when the new path leads to a directory."""
+        """Rename a file or directory; raises VixError, 23 when the new path leads to a directory."""
         try:
             self._ask("rename", account.name, old, new)
         except IsADirectoryError as refused:
-            raise Failure(constants.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}") from refused
+            raise VixError(constants.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}") from refused
 
     @told_as_failures()
     def create_temp_file(self, account: Account) -> str:
-        """Make an empty file of a new name in /tmp and return its path. Raises Failure."""
+        """Make an empty file of a new name in /tmp and return its path. Raises VixError."""
         (path,) = self._ask("tempfile", account.name, answer="b")
         _require(re.fullmatch(rb"/tmp/vmware\d+", path), "a name that none can have")
         return _text(path)

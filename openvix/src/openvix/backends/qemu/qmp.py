@@ -21,11 +21,11 @@ JOB_SECONDS = 300.0
 ENDED = ("concluded", "null")
 
 
-class Refused(Exception):
+class QmpError(Exception):
     """QEMU cannot do what it was told; the message is its own."""
 
 
-class Gone(Exception):
+class QmpDisconnected(Exception):
     """The QEMU has ended, or answers no more."""
 
 
@@ -33,7 +33,7 @@ class Qmp:
     """A conversation with one QEMU; events are told from a thread of its own, and so is the end (None), exactly once."""
 
     def __init__(self, connection: socket.socket, tell: Callable[[dict | None], None]):
-        """Begin the conversation on a connected socket. Raises Gone."""
+        """Begin the conversation on a connected socket. Raises QmpDisconnected."""
         self._connection, self._tell = connection, tell
         self._asking, self._changed = threading.Lock(), threading.Condition()
         self._answers: dict[int, dict] = {}
@@ -44,7 +44,7 @@ class Qmp:
         connection.settimeout(SECONDS)
         self._lines = connection.makefile("rb")
         if "QMP" not in self._line():
-            raise Gone("what answers is no QEMU")
+            raise QmpDisconnected("what answers is no QEMU")
         connection.settimeout(None)
         self._reader = threading.Thread(target=self._read, name="qmp", daemon=True)
         self._reader.start()
@@ -52,7 +52,7 @@ class Qmp:
         self.ask("qmp_capabilities")
 
     def ask(self, command: str, seconds: float = SECONDS, **arguments):
-        """Have a command carried out and return what it returns. Raises Refused, Gone."""
+        """Have a command carried out and return what it returns. Raises QmpError, QmpDisconnected."""
         with self._asking:
             self._asked += 1
             number = self._asked
@@ -60,35 +60,35 @@ class Qmp:
             try:
                 self._connection.sendall(line + b"\n")
             except OSError as error:
-                raise Gone(f"QEMU has ended: {error}") from None
+                raise QmpDisconnected(f"QEMU has ended: {error}") from None
             with self._changed:
                 if not self._changed.wait_for(lambda: number in self._answers or self._over, seconds):
-                    raise Gone(f"QEMU does not answer {command} within {seconds:g} s")
+                    raise QmpDisconnected(f"QEMU does not answer {command} within {seconds:g} s")
                 if number not in self._answers:
-                    raise Gone(f"QEMU ended before it answered {command}")
+                    raise QmpDisconnected(f"QEMU ended before it answered {command}")
                 answer = self._answers.pop(number)
         if "error" in answer:
-            raise Refused(f"{command}: {answer['error'].get('desc', 'refused')}")
+            raise QmpError(f"{command}: {answer['error'].get('desc', 'refused')}")
         return answer["return"]
 
     def job(self, command: str, name: str, **arguments):
-        """Have a command carried out that is a job of QEMU's, and return once it is done. Raises Refused, Gone."""
+        """Have a command carried out that is a job of QEMU's, and return once it is done. Raises QmpError, QmpDisconnected."""
         with self._changed:
             self._jobs[name] = "created"
         try:
             self.ask(command, **{"job-id": name, **arguments})
             with self._changed:
                 if not self._changed.wait_for(lambda: self._jobs[name] in ENDED or self._over, JOB_SECONDS):
-                    raise Gone(f"QEMU does not end {command} within {JOB_SECONDS:g} s")
+                    raise QmpDisconnected(f"QEMU does not end {command} within {JOB_SECONDS:g} s")
                 if self._jobs[name] not in ENDED:
-                    raise Gone(f"QEMU ended during {command}")
+                    raise QmpDisconnected(f"QEMU ended during {command}")
             said = [job.get("error") for job in self.ask("query-jobs") if job.get("id") == name]
             self.ask("job-dismiss", id=name)
         finally:
             with self._changed:
                 del self._jobs[name]
         if any(said):
-            raise Refused(f"{command}: {said[0]}")
+            raise QmpError(f"{command}: {said[0]}")
 
     def close(self):
         """End the conversation; the QEMU goes on. The end is told to nobody."""
@@ -111,7 +111,7 @@ class Qmp:
                     self._changed.notify_all()
                 if "event" in said:
                     self._events.put(said)
-        except Gone:
+        except QmpDisconnected:
             with self._changed:
                 self._over = True
                 self._changed.notify_all()
@@ -129,7 +129,7 @@ class Qmp:
             line = self._lines.readline(LONGEST)
             said = json.loads(line) if line.endswith(b"\n") else None
         except (OSError, ValueError) as error:
-            raise Gone(f"QEMU says what nobody can read: {error}") from None
+            raise QmpDisconnected(f"QEMU says what nobody can read: {error}") from None
         if not isinstance(said, dict):
-            raise Gone("QEMU has ended")
+            raise QmpDisconnected("QEMU has ended")
         return said

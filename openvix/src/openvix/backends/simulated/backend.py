@@ -33,7 +33,7 @@ class Simulation(Guest):
         self._disks, self._machine = own / "disks", machine
 
     def start(self, disk: int, config: vmx.Settings, *, resumed: bool, paused: bool) -> int:
-        """Run the guest from a disk, resumed with what of its memory was kept with it; return the number of the disk that then changes. Raises Failure."""
+        """Run the guest from a disk, resumed with what of its memory was kept with it; return the number of the disk that then changes. Raises VixError."""
         # A .vmx that cannot be read is told before anything runs.
         shared = shared_folders.visible(config)
         self.boot(self._place(disk))
@@ -77,7 +77,7 @@ class Simulation(Guest):
     # Its disks
 
     def keep(self, disk: int, *, runs: bool, memory: bool) -> int:
-        """Keep what the guest has on this disk, from which it may run, and with memory all else of it; return the number of what keeps it. Raises Failure."""
+        """Keep what the guest has on this disk, from which it may run, and with memory all else of it; return the number of what keeps it. Raises VixError."""
         number = 1 + max(int(path.name) for path in self._disks.iterdir() if path.name.isdigit())
         if runs:
             self.freeze()

@@ -21,7 +21,7 @@ from openvix.guest import paths, rights, trees
 from openvix.guest.errors import error
 from openvix.guest.rights import Account
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 
 class FileInfo(NamedTuple):
@@ -136,7 +136,7 @@ def rename(disk: Path, account: Account, old: str, new: str):
         if source.path == target.path:
             return
         if stat.S_ISDIR(kind_of(disk, account, new)):
-            raise Failure(constants.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}")
+            raise VixError(constants.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}")
         _must_change(account, source)
         _must_change(account, target)
         os.rename(source.name, target.name, src_dir_fd=source.directory, dst_dir_fd=target.directory)

@@ -28,7 +28,7 @@ from openvix.guest import paths, rights
 from openvix.guest.errors import told_as_failures
 from openvix.guest.rights import Account
 from openvix.vix import constants
-from openvix.vix.errors import Failure
+from openvix.vix.errors import VixError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # docs/vix-semantics.md, section 19
@@ -54,7 +54,7 @@ class Guest:
     # Its run
 
     def boot(self, disk: Path):
-        """Start the guest from this disk, with its declared processes; raises Failure."""
+        """Start the guest from this disk, with its declared processes; raises VixError."""
         with self._lock, told_as_failures():
             self._end()
             self._record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class Guest:
                     self._start()
                 except OSError as refused:
                     self._end()
-                    raise Failure(constants.VIX_E_CANNOT_POWER_ON_VM, f"starting the guest: {refused}") from refused
+                    raise VixError(constants.VIX_E_CANNOT_POWER_ON_VM, f"starting the guest: {refused}") from refused
 
     def attach(self, disk: Path) -> bool:
         """Take over the guest that an earlier daemon started from this disk; False when it no longer runs."""
@@ -119,7 +119,7 @@ class Guest:
         return init
 
     def _sandbox(self) -> sandbox.Init:
-        """Return the sandbox of the running guest, started when it is first needed; raises Failure."""
+        """Return the sandbox of the running guest, started when it is first needed; raises VixError."""
         with self._lock:
             self._running()
             init = _init_of(self._read())
@@ -128,12 +128,12 @@ class Guest:
             try:
                 return self._start()
             except OSError as refused:
-                raise Failure(constants.VIX_E_CANNOT_CONNECT_TO_VM, f"starting the guest: {refused}") from refused
+                raise VixError(constants.VIX_E_CANNOT_CONNECT_TO_VM, f"starting the guest: {refused}") from refused
 
     def _running(self) -> Path:
         """Return the disk of the guest, which must run."""
         if self.disk is None:
-            raise Failure(constants.VIX_E_VM_NOT_RUNNING)
+            raise VixError(constants.VIX_E_VM_NOT_RUNNING)
         return self.disk
 
     def _end(self):
@@ -158,13 +158,13 @@ class Guest:
     # Login
 
     def login(self, name: str, password: str) -> Account:
-        """Return the account of this name; raises Failure 3015 for a wrong name or password, 3033 where it has none (docs/vix-semantics.md, section 17)."""
+        """Return the account of this name; raises VixError 3015 for a wrong name or password, 3033 where it has none (semantics.md section 17)."""
         said = next((account for account in self._accounts if account["name"] == name), None)
         right = said is not None and said.get("password", "") == password
         if right and not password:
-            raise Failure(constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST)
+            raise VixError(constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST)
         if not right:
-            raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}")
+            raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}")
         return rights.account_of(name, self._accounts)
 
     # Programs (docs/vix-semantics.md, section 19)
@@ -173,7 +173,7 @@ class Guest:
         """Run a program of the guest with a raw string of arguments that its shell reads; return process id, elapsed seconds and exit code.
 
         wait: return when it has ended, else at once with 0 and 0. A program that a signal ended has 128 and the signal's number as exit code. Raises
-        Failure: 3 for an empty path, 4 for no such file (also for a relative path), 3015 for one that cannot be executed, 3004, 3003 where sandboxes are
+        VixError: 3 for an empty path, 4 for no such file (also for a relative path), 3015 for one that cannot be executed, 3004, 3003 where sandboxes are
         not allowed, 3006 when the guest was halted meanwhile.
         """
         self._must_run_programs()
@@ -190,11 +190,11 @@ class Guest:
         return run, 0, 0
 
     def run_script(self, account: Account, interpreter: str | None, text: str, *, wait: bool) -> tuple[int, int, int]:
-        """Run a text by an interpreter (/bin/sh when empty) from a temporary file; otherwise as run_program. Raises Failure 44 for a text that is too long."""
+        """Run a text by an interpreter (/bin/sh when empty) from a temporary file; otherwise as run_program. Raises VixError 44 for a text that is too long."""
         self._must_run_programs()
         interpreter, content = interpreter or "/bin/sh", text.encode("utf-8", "surrogateescape")
         if len(interpreter.encode()) + len(content) > LONGEST_SCRIPT:
-            raise Failure(constants.VIX_E_ARGUMENT_TOO_BIG)
+            raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
         self._must_be_executable(account, interpreter)
         disk, folder = self._running(), f"/tmp/vmware{os.urandom(8).hex()}"
         path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
@@ -205,7 +205,7 @@ class Guest:
                 files.write_new(disk, account, path, content)
             begun = time.monotonic()
             run = self._begin(account, f"exec {shlex.quote(interpreter)} {shlex.quote(path)}", True)
-        except Failure:
+        except VixError:
             _discard(disk, account, folder)
             raise
         if wait:
@@ -222,7 +222,7 @@ class Guest:
         return run.pid, 0, 0
 
     def processes(self) -> list[Process]:
-        """Return every process of the guest. Raises Failure."""
+        """Return every process of the guest. Raises VixError."""
         if not sandbox.is_allowed():
             self._running()
             return [Process(**process) for process in self._read().get("processes", [])]
@@ -230,15 +230,15 @@ class Guest:
         try:
             return running.listed(init)
         except OSError:
-            raise Failure(constants.VIX_E_VM_NOT_RUNNING) from None
+            raise VixError(constants.VIX_E_VM_NOT_RUNNING) from None
 
     def kill(self, account: Account, pid: int):
-        """Kill a process of the guest. Raises Failure: 20003 for no such process, 3015 for init and for another's process without administrator."""
+        """Kill a process of the guest. Raises VixError: 20003 for no such process, 3015 for init and for another's process without administrator."""
         found = next((process for process in self.processes() if process.pid == pid), None)
         if found is None:
-            raise Failure(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
+            raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
         if pid == 1 or not (account.administrator or found.owner == account.name):
-            raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}")
+            raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}")
         with told_as_failures():
             if not sandbox.is_allowed():
                 with self._lock:
@@ -254,19 +254,19 @@ class Guest:
     def _must_run_programs(self):
         self._running()
         if not sandbox.is_allowed():
-            raise Failure(constants.VIX_E_OP_NOT_SUPPORTED_ON_GUEST)
+            raise VixError(constants.VIX_E_OP_NOT_SUPPORTED_ON_GUEST)
 
     def _must_be_executable(self, account: Account, program: str):
         if not program:
-            raise Failure(constants.VIX_E_INVALID_ARG)
+            raise VixError(constants.VIX_E_INVALID_ARG)
         try:
             with paths.find(self._running(), program) as place:
                 rights.must_see(account, place.path)
                 mode = place.stat().st_mode
         except OSError:
-            raise Failure(constants.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
+            raise VixError(constants.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
         if not stat.S_ISREG(mode) or not mode & 0o111:
-            raise Failure(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
+            raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
 
     def _begin(self, account: Account, line: str, wait: bool) -> sandbox.Run | int:
         """Have the guest's shell run a line; return the run that can be waited for, or the process id."""
@@ -275,7 +275,7 @@ class Guest:
         try:
             return begin(self._sandbox(), environment, "/bin/sh", [*SHELL, line])
         except OSError as refused:
-            raise Failure(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
+            raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
 
     def environment_of(self, account: Account) -> dict[str, str]:
         """Return the environment of the programs that are started for an account."""
@@ -293,7 +293,7 @@ class Guest:
         # A halt that is under way ends the program before it ends itself.
         with self._lock:
             if _init_of(self._read()) != run.init or not sandbox.is_alive(run.init):
-                raise Failure(constants.VIX_E_VM_NOT_RUNNING)
+                raise VixError(constants.VIX_E_VM_NOT_RUNNING)
         return run.pid, int(time.monotonic() - begun), -1 if code is None else code
 
     def _made_up(self) -> list[dict]:
@@ -322,57 +322,57 @@ class Guest:
 
     @told_as_failures()
     def copy_in(self, account: Account, host_path: str, guest_path: str):
-        """Copy a file or directory of the host, by absolute path, into the guest. Raises Failure."""
+        """Copy a file or directory of the host, by absolute path, into the guest. Raises VixError."""
         files.copy_in(self._view(), account, host_path, guest_path)
 
     @told_as_failures()
     def copy_out(self, account: Account, guest_path: str, host_path: str):
-        """Copy a file or directory of the guest to an absolute path of the host. Raises Failure."""
+        """Copy a file or directory of the guest to an absolute path of the host. Raises VixError."""
         files.copy_out(self._view(), account, guest_path, host_path)
 
     @told_as_failures()
     def file_exists(self, account: Account, path: str) -> bool:
-        """Return whether a path leads to a regular file that the account may know of. Raises Failure 3 for an empty or relative path."""
+        """Return whether a path leads to a regular file that the account may know of. Raises VixError 3 for an empty or relative path."""
         return files.kind_of(self._view(), account, path) == stat.S_IFREG
 
     @told_as_failures()
     def directory_exists(self, account: Account, path: str) -> bool:
-        """Return whether a path leads to a directory that the account may know of. Raises Failure 3 for an empty or relative path."""
+        """Return whether a path leads to a directory that the account may know of. Raises VixError 3 for an empty or relative path."""
         return files.kind_of(self._view(), account, path) == stat.S_IFDIR
 
     @told_as_failures()
     def file_info(self, account: Account, path: str) -> FileInfo:
-        """Return what VIX tells of a file or directory. Raises Failure."""
+        """Return what VIX tells of a file or directory. Raises VixError."""
         return files.file_info(self._view(), account, path)
 
     @told_as_failures()
     def list_directory(self, account: Account, path: str) -> list[FileInfo]:
-        """Return what a directory holds, without . and .., sorted by name. Raises Failure."""
+        """Return what a directory holds, without . and .., sorted by name. Raises VixError."""
         return files.list_directory(self._view(), account, path)
 
     @told_as_failures()
     def create_directory(self, account: Account, path: str):
-        """Make a directory and those above it that are missing. Raises Failure 12 when there is anything already."""
+        """Make a directory and those above it that are missing. Raises VixError 12 when there is anything already."""
         files.create_directory(self._view(), account, path)
 
     @told_as_failures()
     def delete_directory(self, account: Account, path: str):
-        """Remove a directory and all that is in it. Raises Failure."""
+        """Remove a directory and all that is in it. Raises VixError."""
         files.delete_directory(self._view(), account, path)
 
     @told_as_failures()
     def delete_file(self, account: Account, path: str):
-        """Remove a file, or a link and not what it leads to. Raises Failure."""
+        """Remove a file, or a link and not what it leads to. Raises VixError."""
         files.delete_file(self._view(), account, path)
 
     @told_as_failures()
     def rename(self, account: Account, old: str, new: str):
-        """Rename a file or directory; raises Failure, 23 when the new path leads to a directory."""
+        """Rename a file or directory; raises VixError, 23 when the new path leads to a directory."""
         files.rename(self._view(), account, old, new)
 
     @told_as_failures()
     def create_temp_file(self, account: Account) -> str:
-        """Make an empty file of a new name in /tmp and return its path. Raises Failure."""
+        """Make an empty file of a new name in /tmp and return its path. Raises VixError."""
         return files.create_temp_file(self._view(), account)
 
 

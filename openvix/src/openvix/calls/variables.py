@@ -31,7 +31,7 @@ def write_variable(call, machine, kind, name, value, options):
     if kind == constants.VIX_VM_GUEST_VARIABLE:
         variables.write_guest(machine, name, value)
     elif kind == constants.VIX_VM_CONFIG_RUNTIME_ONLY:
-        # Not on ESX (semantics.md section 21).
+        # Not on ESX (docs/vix-semantics.md, section 21).
         if machine.host.plays.name == "vi_server":
             raise VixError(constants.VIX_E_NOT_SUPPORTED)
         variables.write_config(machine, name, value)

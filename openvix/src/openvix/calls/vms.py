@@ -51,7 +51,7 @@ def opened(call, host, text, password):
 @job("VixVM_Delete", "vi")
 def delete(call, machine, options):
     require_bits(options, constants.VIX_VMDELETE_DISK_FILES)
-    # vSphere and Server 2 keep no disk without its VM (semantics.md section 13).
+    # vSphere and Server 2 keep no disk without its VM (docs/vix-semantics.md, section 13).
     require(options or machine.host.plays.provider != constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER)
     deletion.delete(call.world, machine, call, with_disks=bool(options))
     return []

@@ -47,7 +47,7 @@ CODES = {
 
 @contextlib.contextmanager
 def told_as_failures() -> Iterator[None]:
-    """Raise VixError with VIX's code for every OSError (semantics.md section 18)."""
+    """Raise VixError with VIX's code for every OSError (docs/vix-semantics.md, section 18)."""
     try:
         yield
     except OSError as error:

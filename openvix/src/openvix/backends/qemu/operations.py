@@ -79,7 +79,10 @@ class Operations:
     # Login
 
     def login(self, name: str, password: str) -> Account:
-        """Return the account of this name; raises VixError 3015 for a wrong name or password, 3033 where it has none (semantics.md section 17)."""
+        """Return the account of this name (docs/vix-semantics.md, section 17).
+
+        Raises VixError 3015 for a wrong name or password, 3033 where it has none.
+        """
         try:
             user, _, home = self._ask("login", name, password, answer="iib")
         except OSError as refused:

@@ -158,7 +158,10 @@ class Guest:
     # Login
 
     def login(self, name: str, password: str) -> Account:
-        """Return the account of this name; raises VixError 3015 for a wrong name or password, 3033 where it has none (semantics.md section 17)."""
+        """Return the account of this name (docs/vix-semantics.md, section 17).
+
+        Raises VixError 3015 for a wrong name or password, 3033 where it has none.
+        """
         said = next((account for account in self._accounts if account["name"] == name), None)
         right = said is not None and said.get("password", "") == password
         if right and not password:

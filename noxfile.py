@@ -388,6 +388,7 @@ def lint(session):
         ("yamllint", "--strict", "."),
         ("shellcheck", *scripts),
         ("reuse", "lint", "--lines"),
+        ("python", "tests/lint/words.py"),
         *((*c, source) for source in sorted(glob.glob("openvix/**/*.c", recursive=True))),
         ("antsibull-changelog", "lint"),
         ("antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"),

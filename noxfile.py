@@ -103,7 +103,7 @@ PLAYED = [name for name in TARGETS if name.startswith(("role_", "playbook_"))]
 EMULATOR = "qemu-system-x86_64"
 
 # Built with a sanitizer or run under valgrind: the C library, by the tests that drive it from programs of its own.
-WATCHED_TESTS = [f"openvix/tests/test_{name}.py" for name in ("libvix_protocol", "libvix", "install", "stress")]
+WATCHED_TESTS = [f"openvix/tests/{name}.py" for name in ("native/test_libvix_protocol", "native/test_libvix", "cli/test_install", "native/test_stress")]
 SANITIZE = "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
 
@@ -259,7 +259,7 @@ def valgrind(session):
 @nox.session
 def fuzz(session):
     """Have libFuzzer send the guests' agent what it likes, for the seconds that are given, or a minute; with files after them, only those."""
-    session.run("python", "openvix/tests/fuzz_tools.py", *(session.posargs or ("60",)), env={"PYTHONPATH": "openvix/src"})
+    session.run("python", "openvix/tests/native/fuzz_guest_tools.py", *(session.posargs or ("60",)), env={"PYTHONPATH": "openvix/src:openvix/tests/support"})
 
 
 @nox.session

@@ -191,7 +191,7 @@ WRAPPED_BY_HAND = ("VixHost_Connect", "Vix_GetErrorText", "Vix_GetHandleType", "
 
 
 def forwarders():
-    yield from c_head("The functions that a wrapper library hands on as they are: kind, name, parameters, arguments (openvix/tests/c/wrapper.c).")
+    yield from c_head("The functions that a wrapper library hands on as they are: kind, name, parameters, arguments (openvix/tests/native/c/wrapper.c).")
     for function in FACTS["functions"]:
         if function["variadic"] or function["name"] in WRAPPED_BY_HAND:
             continue
@@ -216,7 +216,7 @@ FILES = {
     "openvix/libvix/error_texts.inc": error_table,
     "openvix/libvix/property_types.inc": property_table,
     "openvix/libvix/symbols.map": symbols,
-    "openvix/tests/c/forwarders.inc": forwarders,
+    "openvix/tests/native/c/forwarders.inc": forwarders,
 }
 
 

@@ -14,9 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from wire_client import Client
+from protocol_client import Client
 
 from openvix.backends.qemu import emulator
 from openvix.backends.qemu.image import images

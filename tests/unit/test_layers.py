@@ -184,5 +184,5 @@ def test_openvix_needs_nothing_but_python(path):
 
 @pytest.mark.parametrize("path", sources("openvix/tests"))
 def test_the_tests_of_openvix_know_nothing_of_the_collection(path):
-    beside = {other.stem for other in (ROOT / "openvix" / "tests").glob("*.py")}
+    beside = {other.stem for other in (ROOT / "openvix" / "tests" / "support").glob("*.py")}
     assert foreign(path, {"pytest", "hypothesis", "vix", "tests", *beside}) == set()

@@ -1,0 +1,148 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+
+import pytest
+from guest_program_cases import (  # noqa: F401
+    ACCOUNTS,
+    BECOMING,
+    PROGRAM,
+    ann,
+    code,
+    lab,
+    needs_sandbox,
+    test_a_line_is_read_by_the_shell_and_the_program_name_is_not,
+    test_a_line_too_long_for_the_system_is_not_started,
+    test_a_login_needs_the_right_password,
+    test_a_name_longer_than_the_kernel_keeps_is_told_whole,
+    test_a_process_that_becomes_another_program_is_listed_as_the_one_or_the_other,
+    test_a_program_ended_by_a_signal_has_an_exit_code,
+    test_a_program_runs_and_its_exit_code_comes_back,
+    test_a_script_has_a_greatest_length,
+    test_a_script_is_run_by_its_interpreter,
+    test_a_script_runs_from_a_file_that_is_gone_afterwards,
+    test_a_script_that_is_not_awaited_goes_on_and_cleans_up_after_itself,
+    test_only_an_existing_executable_file_is_run,
+    test_the_elapsed_time_is_in_seconds,
+    test_the_owner_follows_the_login_also_without_an_environment,
+    test_the_process_id_is_that_of_the_program_and_it_goes_on,
+)
+from waiting import eventually
+
+from openvix.backends.simulated.system import Guest
+from openvix.guest import disks
+from openvix.guest.errors import told_as_failures
+from openvix.vix import constants
+from openvix.vix.errors import VixError
+
+
+@pytest.fixture
+def disk(tmp_path):
+    place = tmp_path / "disk"
+    disks.create(place, hostname="web", accounts=ACCOUNTS, files={"/opt/plain": PROGRAM, "/root/program": PROGRAM})
+    (place / "root/program").chmod(0o755)
+    return place
+
+
+@pytest.fixture
+def guest(tmp_path, disk):
+    guest = Guest(tmp_path / "run", hostname="web", accounts=ACCOUNTS, processes=[])
+    guest.boot(disk)
+    yield guest
+    guest.halt()
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([errno.EPERM, errno.EACCES], 13),
+        ([errno.EAGAIN, errno.EBUSY], 5),
+        ([errno.EEXIST], 12),
+        ([errno.EFBIG], 21),
+        ([errno.ENOTEMPTY], 20006),
+        ([errno.ENOTDIR], 20002),
+        ([errno.ENOENT, errno.ENODEV], 4),
+        ([errno.ENOSPC], 8),
+        ([errno.EISDIR], 20001),
+        ([errno.ESRCH], 20003),
+        ([errno.ENAMETOOLONG], 20004),
+        ([errno.EINVAL, errno.EMSGSIZE], 3),
+        ([errno.ENOMEM, errno.ELOOP], 2),
+        ([errno.EIO, errno.EMFILE, errno.ENFILE, errno.EMLINK, errno.EROFS, errno.ETIMEDOUT], 7),
+        ([errno.EXDEV, errno.ETXTBSY, errno.ENXIO], 1),
+    ],
+)
+def test_each_errno_has_its_code(numbers, expected):
+    for number in numbers:
+        with pytest.raises(VixError) as caught, told_as_failures():
+            raise OSError(number, os.strerror(number))
+        assert caught.value.code == expected
+
+
+# Login
+
+
+# Programs
+
+
+@needs_sandbox
+def test_a_guest_halted_meanwhile_ends_the_wait(guest, lab):
+    seen = []
+
+    def run():
+        try:
+            guest.run_program(lab, "/bin/sleep", "60", wait=True)
+        except VixError as failure:
+            seen.append(failure.code)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    eventually(lambda: [process for process in guest.processes() if process.name == "sleep"])
+    guest.halt()
+    thread.join(60)
+    assert seen == [constants.VIX_E_VM_NOT_RUNNING]
+
+
+def test_a_guest_that_does_not_run_does_nothing(guest, lab, tmp_path):
+    guest.halt()
+    guest.halt()
+    guest.freeze()
+    guest.thaw()
+    assert guest.disk is None
+    calls = [
+        (guest.processes,),
+        (guest.kill, lab, 1),
+        (guest.file_exists, lab, "/etc/hostname"),
+        (guest.create_temp_file, lab),
+        (guest.copy_in, lab, str(tmp_path), "/tmp/x"),
+    ]
+    assert {code(*call) for call in calls} == {constants.VIX_E_VM_NOT_RUNNING}
+    assert code(guest.run_program, lab, "/bin/true", None, wait=True) == constants.VIX_E_VM_NOT_RUNNING
+
+
+# Killing
+
+
+@needs_sandbox
+def test_only_an_administrator_kills_another_s_process(guest, lab, ann):
+    mine, _, _ = guest.run_program(ann, "/bin/sleep", "60", wait=False)
+    hers, _, _ = guest.run_program(lab, "/bin/sleep", "60", wait=False)
+    assert code(guest.kill, ann, hers) == constants.VIX_E_GUEST_USER_PERMISSIONS
+    guest.kill(ann, mine)
+    guest.kill(lab, hers)
+    eventually(lambda: not {mine, hers} & {process.pid for process in guest.processes()})
+    assert code(guest.kill, ann, mine) == constants.VIX_E_NO_SUCH_PROCESS
+    for pid in (0, -1, 2**40, 2**64 - 1):
+        assert code(guest.kill, lab, pid) == constants.VIX_E_NO_SUCH_PROCESS
+    for account in (lab, ann):
+        assert code(guest.kill, account, 1) == constants.VIX_E_GUEST_USER_PERMISSIONS
+    assert [process.name for process in guest.processes()] == ["init"]

@@ -1,0 +1,401 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from checkout import OPENVIX
+from protocol_client import Client
+from waiting import eventually
+
+from openvix import calls
+from openvix.vix import constants
+
+OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
+INVALID = constants.VIX_E_INVALID_ARG
+HEADER = OPENVIX / "libvix" / "vix.h"
+
+
+@pytest.fixture
+def client(openvix):
+    with Client(openvix.directory) as connected:
+        yield connected
+
+
+# Connecting
+
+
+def connecting(client, **changed):
+    said = {"version": -1, "provider": 3, "host": None, "port": 0, "user": None, "password": None, "options": 0, "properties": []} | changed
+    return client.code("VixHost_Connect", *said.values())
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({}, 0),
+        ({"provider": 1}, 0),
+        ({"host": "", "user": "", "password": ""}, 0),
+        ({"options": 0x200 | constants.VIX_HOSTOPTION_VERIFY_SSL_CERT}, 0),
+        ({"version": 1}, INVALID),
+        ({"options": 1}, INVALID),
+        ({"properties": [7001, "x"]}, INVALID),
+        ({"provider": 2}, constants.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED),
+        ({"provider": 4}, constants.VIX_E_WRAPPER_PLAYER_NOT_INSTALLED),
+        ({"provider": 99}, constants.VIX_E_WRAPPER_SERVICEPROVIDER_NOT_FOUND),
+        ({"provider": 10, "host": "https://esx/sdk", "user": "root", "password": "x"}, constants.VIX_E_NOT_SUPPORTED),
+        ({"provider": 11, "host": "https://ws/sdk", "user": "root", "password": "x"}, constants.VIX_E_NOT_SUPPORTED),
+        ({"provider": 11, "user": "root", "password": "x"}, constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION),
+        ({"host": "elsewhere"}, constants.VIX_E_NOT_FOR_REMOTE_HOST),
+    ],
+)
+def test_connecting_takes_what_the_provider_takes(client, changed, code):
+    assert connecting(client, **changed) == code
+
+
+@pytest.mark.openvix(product="fusion", needs_host_option=0x200)
+def test_a_world_may_need_the_option_of_fusion_26(openvix):
+    with pytest.raises(AssertionError, match="32"):
+        Client(openvix.directory)
+    with Client(openvix.directory, options=0x200) as client:
+        assert connecting(client) == constants.VIX_E_LICENSE
+
+
+def test_each_connection_is_a_host_of_its_own_until_it_is_disconnected(client):
+    other = client.one("VixHost_Connect", -1, 1, None, 0, None, None, 0, [])
+    assert other != client.host
+    find = ("VixHost_FindItems", other, constants.VIX_FIND_RUNNING_VMS, [], -1)
+    client.items(*find)
+    client.connection.begin("VixHost_Disconnect", other)
+    assert client.code(*find) == constants.VIX_E_INVALID_HANDLE
+    client.items("VixHost_FindItems", client.host, constants.VIX_FIND_RUNNING_VMS, [], -1)
+
+
+def test_a_host_tells_its_product(openvix, client):
+    wanted = [constants.VIX_PROPERTY_HOST_HOSTTYPE, constants.VIX_PROPERTY_HOST_SOFTWARE_VERSION]
+    [[*_, kind, _, version]] = client.items("Vix_GetProperties", constants.VIX_HANDLETYPE_HOST, client.host, wanted)
+    assert kind == constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION
+    assert version.startswith("VMware Workstation 17.6.0")
+
+
+# Finding and opening
+
+
+def test_running_vms_are_those_that_are_on_or_paused(openvix, client):
+    paths = {state: openvix.add_vm(f"vm-{state}", power=state) for state in (OFF, ON, SUSPENDED, PAUSED)}
+    found = client.items("VixHost_FindItems", client.host, constants.VIX_FIND_RUNNING_VMS, [], -1)
+    assert sorted(item[1] for item in found) == sorted([paths[ON], paths[PAUSED]])
+    assert {item[0] for item in found} == {constants.VIX_PROPERTY_FOUND_ITEM_LOCATION}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [((constants.VIX_FIND_REGISTERED_VMS, [], -1), constants.VIX_E_NOT_SUPPORTED), ((1, [], 0), INVALID), ((2, [], -1), INVALID)]
+)
+def test_other_searches_are_refused(client, arguments, code):
+    assert client.code("VixHost_FindItems", client.host, *arguments) == code
+
+
+@pytest.mark.parametrize("call", ["VixHost_OpenVM", "VixVM_Open"])
+def test_a_vm_is_opened_by_any_path_to_its_vmx(openvix, client, call, tmp_path):
+    vm = openvix.add_vm("web")
+    (tmp_path / "link.vmx").symlink_to(vm)
+    more = (constants.VIX_VMOPEN_NORMAL, [constants.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD, "x"]) if call == "VixHost_OpenVM" else ()
+    for path in (vm, vm.replace("/web/", "/web/../web//"), str(tmp_path / "link.vmx")):
+        assert client.one(call, client.host, path, *more) == vm
+
+
+def test_a_path_that_is_no_vm_is_told(openvix, client, tmp_path):
+    vm = Path(openvix.add_vm("web"))
+    strange = tmp_path / "other.vmx"
+    strange.touch()
+    told = {str(path): client.code("VixVM_Open", client.host, str(path)) for path in (strange, vm.parent, vm.with_name("no.vmx"), vm.with_suffix(".vmdk"))}
+    assert list(told.values()) == [constants.VIX_E_VM_NOT_FOUND] * 3 + [constants.VIX_E_CANNOT_READ_VM_CONFIG]
+    for path in ("web.vmx", "", None):
+        assert client.code("VixVM_Open", client.host, path) == INVALID
+    assert client.code("VixHost_OpenVM", client.host, str(vm), 1, []) == INVALID
+    assert client.code("VixHost_OpenVM", client.host, str(vm), 0, [constants.VIX_PROPERTY_VM_NAME, "x"]) == INVALID
+
+
+def test_a_vm_that_was_removed_cannot_be_opened(openvix, client):
+    vm = Path(openvix.add_vm("web"))
+    vm.unlink()
+    assert client.code("VixVM_Open", client.host, str(vm)) == constants.VIX_E_VM_NOT_FOUND
+
+
+# Properties
+
+
+@pytest.mark.parametrize("key", [constants.VIX_PROPERTY_HOST_HOSTTYPE, constants.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH, 12345, 0])
+def test_a_property_that_a_vm_does_not_have_spoils_the_whole_call(openvix, client, key):
+    vm = openvix.add_vm("web")
+    wanted = [constants.VIX_PROPERTY_VM_NAME, key]
+    assert client.code("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, vm, wanted) == constants.VIX_E_UNRECOGNIZED_PROPERTY
+
+
+def test_every_property_has_the_type_that_the_header_gives_it(openvix, client):
+    vm = openvix.add_vm("web", snapshots=[{"name": "a"}], power=ON)
+    snapshot = client.one("VixVM_GetRootSnapshot", vm, 0)
+    kinds = {constants.VIX_PROPERTYTYPE_STRING: str, constants.VIX_PROPERTYTYPE_INTEGER: int, constants.VIX_PROPERTYTYPE_BOOL: int}
+    for kind, reference, known in (
+        (constants.VIX_HANDLETYPE_HOST, client.host, calls.HOST_PROPERTIES),
+        (constants.VIX_HANDLETYPE_VM, vm, calls.VM_PROPERTIES),
+        (constants.VIX_HANDLETYPE_SNAPSHOT, snapshot, calls.SNAPSHOT_PROPERTIES),
+    ):
+        [item] = client.items("Vix_GetProperties", kind, reference, list(known))
+        assert item[::2] == list(known)
+        for key, value in zip(item[::2], item[1::2], strict=True):
+            # A text may be NULL.
+            assert type(value) is kinds[constants.PROPERTY_TYPES[key]] or (key, value) == (constants.VIX_PROPERTY_VM_VMTEAM_PATHNAME, None), key
+
+
+def test_a_reference_that_was_never_given_is_an_invalid_handle(openvix, client):
+    vm = openvix.add_vm("web")
+    for call in (
+        ("VixVM_PowerOn", "/none.vmx", 0, []),
+        ("VixVM_Open", "host-99", vm),
+        ("VixSnapshot_GetParent", "/none.vmx#1"),
+        ("VixSnapshot_GetParent", f"{vm}#x"),
+        ("Vix_GetProperties", constants.VIX_HANDLETYPE_SNAPSHOT, vm, []),
+        ("Vix_GetProperties", constants.VIX_HANDLETYPE_HOST, "host-99", []),
+    ):
+        assert client.code(*call) == constants.VIX_E_INVALID_HANDLE, call
+
+
+# Functions
+
+
+def test_the_table_knows_every_function_of_the_header_that_asks_the_daemon():
+    header = HEADER.read_text(encoding="utf-8")
+    assert [name for name in calls.TABLE if f" {name}(" not in header] == []
+    jobs = {line.split("(")[0].split()[-1] for line in header.splitlines() if "VixEventProc *callbackProc" in line}
+    assert jobs == calls.JOBS
+
+
+def test_a_name_of_no_function_is_not_supported(client):
+    assert client.code("VixVM_Levitate", "x") == constants.VIX_E_NOT_SUPPORTED
+
+
+# Guests
+
+GUEST_CALLS = {
+    "VixVM_RunProgramInGuest": ("/bin/true", None, 0, []),
+    "VixVM_RunScriptInGuest": (None, "exit 0", 0, []),
+    "VixVM_ListProcessesInGuest": (0,),
+    "VixVM_KillProcessInGuest": (99999, 0),
+    "VixVM_CopyFileFromHostToGuest": ("/none", "/tmp/x", 0, []),
+    "VixVM_CopyFileFromGuestToHost": ("/none", "/none/x", 0, []),
+    "VixVM_DeleteFileInGuest": ("/none",),
+    "VixVM_FileExistsInGuest": ("/none",),
+    "VixVM_RenameFileInGuest": ("/none", "/tmp/x", 0, []),
+    "VixVM_CreateTempFileInGuest": (0, []),
+    "VixVM_GetFileInfoInGuest": ("/none",),
+    "VixVM_ListDirectoryInGuest": ("/none", 0),
+    "VixVM_CreateDirectoryInGuest": ("/tmp", []),
+    "VixVM_DeleteDirectoryInGuest": ("/none", 0),
+    "VixVM_DirectoryExistsInGuest": ("/none",),
+}
+
+
+@pytest.mark.parametrize("function", GUEST_CALLS)
+def test_a_guest_call_names_the_first_thing_that_stands_against_it(openvix, client, function):
+    states = {
+        "off": ({}, constants.VIX_E_VM_NOT_RUNNING),
+        "suspended": ({"power": SUSPENDED}, constants.VIX_E_VM_NOT_RUNNING),
+        "paused": ({"power": PAUSED}, constants.VIX_E_TOOLS_NOT_RUNNING),
+        "booting": ({"power": ON, "boot_seconds": 60}, constants.VIX_E_TOOLS_NOT_RUNNING),
+        "toolless": ({"power": ON, "tools": "not_installed"}, constants.VIX_E_TOOLS_NOT_RUNNING),
+        "closed": ({"power": ON, "guest_operations": False}, constants.VIX_E_GUEST_OPERATIONS_PROHIBITED),
+        "open": ({"power": ON}, constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED),
+    }
+    told = {name: client.code(function, openvix.add_vm(name, **settings), *GUEST_CALLS[function]) for name, (settings, _) in states.items()}
+    assert told == {name: code for name, (_, code) in states.items()}
+
+
+@pytest.mark.parametrize("function", [name for name, arguments in GUEST_CALLS.items() if isinstance(arguments[0], str)])
+@pytest.mark.parametrize("path", [None, ""])
+def test_an_empty_path_is_an_invalid_argument_even_of_a_vm_that_is_off(openvix, client, function, path):
+    vm = openvix.add_vm("web")
+    assert client.code(function, vm, path, *GUEST_CALLS[function][1:]) == INVALID
+
+
+@pytest.mark.parametrize(
+    ("settings", "login", "code"),
+    [
+        ({"power": ON}, ("lab", "lab", 0), 0),
+        ({"power": ON}, ("lab", "wrong", 0), constants.VIX_E_GUEST_USER_PERMISSIONS),
+        ({"power": ON}, ("nobody", "lab", 0), constants.VIX_E_GUEST_USER_PERMISSIONS),
+        ({"power": ON, "accounts": [{"name": "lab"}]}, ("lab", "", 0), constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST),
+        ({"power": ON}, ("lab", "lab", 8), constants.VIX_E_INTERACTIVE_SESSION_NOT_PRESENT),
+        ({"power": ON}, ("lab", "lab", 1), INVALID),
+        ({"power": ON}, (None, "lab", 0), INVALID),
+        ({"power": ON}, ("", "lab", 0), INVALID),
+        ({}, ("lab", "lab", 0), constants.VIX_E_VM_NOT_RUNNING),
+        ({"power": ON, "tools": "not_installed"}, ("lab", "lab", 0), constants.VIX_E_TOOLS_NOT_RUNNING),
+        ({"power": ON, "guest_operations": False}, ("lab", "lab", 0), constants.VIX_E_GUEST_OPERATIONS_PROHIBITED),
+    ],
+)
+def test_logging_in_checks_the_guest_and_the_credentials(openvix, client, settings, login, code):
+    assert client.code("VixVM_LoginInGuest", openvix.add_vm("web", **settings), *login) == code
+
+
+def test_a_failed_login_keeps_the_one_in_effect(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    client.log_in(vm)
+    client.code("VixVM_LoginInGuest", vm, "lab", "wrong", 0)
+    assert client.is_logged_in(vm)
+
+
+def test_a_login_belongs_to_one_client_and_one_vm(openvix, client):
+    vm, other = openvix.add_vm("web", power=ON), openvix.add_vm("db", power=ON)
+    client.log_in(vm)
+    with Client(openvix.directory) as second:
+        assert (client.is_logged_in(vm), client.is_logged_in(other), second.is_logged_in(vm)) == (True, False, False)
+
+
+def go_off(client, vm):
+    client.items("VixVM_PowerOff", vm, 0)
+    client.items("VixVM_PowerOn", vm, 0, [])
+
+
+def revert(client, vm):
+    client.revert(vm, client.take(vm, memory=True))
+
+
+def suspend(client, vm):
+    client.items("VixVM_Suspend", vm, 0)
+    client.items("VixVM_PowerOn", vm, 0, [])
+
+
+def disconnect(client, vm):
+    client.connection.begin("VixHost_Disconnect", client.host)
+
+
+@pytest.mark.parametrize(
+    ("act", "kept"),
+    [
+        (go_off, False),
+        (revert, False),
+        (disconnect, False),
+        (lambda client, vm: client.items("VixVM_LogoutFromGuest", vm), False),
+        (lambda client, vm: client.connection.begin("OpenVIX_ReleaseVM", vm), False),
+        (lambda client, vm: client.items("VixVM_Reset", vm, 0), True),
+        (suspend, True),
+    ],
+    ids=["power_off", "revert", "disconnect", "logout", "release", "reset", "suspend"],
+)
+def test_a_login_lasts_until(openvix, client, act, kept):
+    vm = openvix.add_vm("web", power=ON)
+    client.one("VixVM_Open", client.host, vm)
+    client.log_in(vm)
+    assert client.is_logged_in(vm)
+    act(client, vm)
+    assert client.is_logged_in(vm) == kept
+
+
+def test_logging_out_twice_is_no_error(openvix, client):
+    vm = openvix.add_vm("web")
+    client.items("VixVM_LogoutFromGuest", vm)
+
+
+def test_guest_calls_give_the_results_that_the_manual_names(openvix, client, tmp_path):
+    vm = openvix.add_vm("web", power=ON, files={"/etc/motd": "Welcome"})
+    client.log_in(vm)
+    (tmp_path / "in").write_text("carried")
+
+    client.items("VixVM_CreateDirectoryInGuest", vm, "/home/lab/a/b", [])
+    client.items("VixVM_CopyFileFromHostToGuest", vm, str(tmp_path / "in"), "/home/lab/a/b/file", 0, [])
+    assert (openvix.disk(vm) / "home/lab/a/b/file").read_text() == "carried"
+    [info] = client.items("VixVM_GetFileInfoInGuest", vm, "/home/lab/a/b/file")
+    assert info[::2] == [
+        constants.VIX_PROPERTY_JOB_RESULT_FILE_SIZE,
+        constants.VIX_PROPERTY_JOB_RESULT_FILE_FLAGS,
+        constants.VIX_PROPERTY_JOB_RESULT_FILE_MOD_TIME,
+    ]
+    assert info[1:4:2] == [7, 0]
+    [listed] = client.items("VixVM_ListDirectoryInGuest", vm, "/home/lab/a", 0)
+    assert listed[:6] == [
+        constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
+        "b",
+        constants.VIX_PROPERTY_JOB_RESULT_FILE_SIZE,
+        0,
+        constants.VIX_PROPERTY_JOB_RESULT_FILE_FLAGS,
+        1,
+    ]
+    client.items("VixVM_RenameFileInGuest", vm, "/home/lab/a/b/file", "/home/lab/a/other", 0, [])
+    client.items("VixVM_CopyFileFromGuestToHost", vm, "/home/lab/a/other", str(tmp_path / "out"), 0, [])
+    assert (tmp_path / "out").read_text() == "carried"
+
+    exists = constants.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS
+    assert client.items("VixVM_FileExistsInGuest", vm, "/etc/motd") == [[exists, 1]]
+    assert client.items("VixVM_DirectoryExistsInGuest", vm, "/etc/motd") == [[exists, 0]]
+    client.items("VixVM_DeleteFileInGuest", vm, "/home/lab/a/other")
+    client.items("VixVM_DeleteDirectoryInGuest", vm, "/home/lab/a", 0)
+    assert client.items("VixVM_DirectoryExistsInGuest", vm, "/home/lab/a") == [[exists, 0]]
+    temporary = client.one("VixVM_CreateTempFileInGuest", vm, 0, [])
+    assert client.items("VixVM_FileExistsInGuest", vm, temporary) == [[exists, 1]]
+    assert client.code("VixVM_GetFileInfoInGuest", vm, "/none") == constants.VIX_E_FILE_NOT_FOUND
+
+
+def test_a_program_tells_its_process_time_and_exit_code(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    client.log_in(vm)
+    [ended] = client.items("VixVM_RunProgramInGuest", vm, "/bin/sh", "-c 'exit 7'", 0, [])
+    keys = [
+        constants.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,
+        constants.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_ELAPSED_TIME,
+        constants.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE,
+    ]
+    assert ended[::2] == keys
+    assert ended[5] == 7
+    [script] = client.items("VixVM_RunScriptInGuest", vm, None, "exit 3", 0, [])
+    assert script[5] == 3
+
+
+def test_a_started_program_is_listed_and_a_killed_one_is_gone(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    client.log_in(vm)
+    [[_, pid, _, elapsed, _, code]] = client.items("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
+    assert (elapsed, code) == (0, 0)
+
+    def pids():
+        return [item[3] for item in client.items("VixVM_ListProcessesInGuest", vm, 0)]
+
+    assert pid in pids()
+    client.items("VixVM_KillProcessInGuest", vm, pid, 0)
+    assert pid not in pids()
+    assert client.code("VixVM_KillProcessInGuest", vm, pid, 0) == constants.VIX_E_NO_SUCH_PROCESS
+
+
+def test_a_program_ends_with_its_vm(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    client.log_in(vm)
+    job = client.connection.begin("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", 0, [])
+    eventually(lambda: any("sleep" in item for item in client.items("VixVM_ListProcessesInGuest", vm, 0)))
+    client.items("VixVM_PowerOff", vm, 0)
+    assert client.connection.wait(job)[0] == constants.VIX_E_VM_NOT_RUNNING
+
+
+def test_a_long_script_is_too_big(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    client.log_in(vm)
+    assert client.code("VixVM_RunScriptInGuest", vm, "/bin/sh", "#" * (60536 - 7), 0, []) == 0
+    assert client.code("VixVM_RunScriptInGuest", vm, "/bin/sh", "#" * (60536 - 6), 0, []) == constants.VIX_E_ARGUMENT_TOO_BIG
+
+
+def test_old_tools_list_processes_without_their_command_lines(openvix, client):
+    vm = openvix.add_vm("web", power=ON, processes=[{"name": "cron", "command": "/usr/sbin/cron -f"}], process_commands=False)
+    client.log_in(vm)
+    items = client.items("VixVM_ListProcessesInGuest", vm, 0)
+    assert any("cron" in item for item in items)
+    assert not any(constants.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND in item or "/usr/sbin/cron -f" in item for item in items)
+
+
+def test_a_long_list_of_processes_is_cut_silently(openvix, client):
+    wordy = [{"name": f"p{number}", "command": f"/bin/p{number} {'x' * 2000}"} for number in range(40)]
+    vm = openvix.add_vm("web", power=ON, processes=wordy)
+    client.log_in(vm)
+    items = client.items("VixVM_ListProcessesInGuest", vm, 0)
+    assert 20 < len(items) < 40

@@ -1,0 +1,154 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files in a guest of QEMU, by its agent: what holds for a simulated guest, and what only a kernel of its own decides."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+import tools_guest
+
+# The same tests, on the fixtures of this file.
+from guest_file_cases import (  # noqa: F401
+    ACCOUNTS,
+    ann,
+    code,
+    host_file,
+    lab,
+    outside,
+    test_a_copy_replaces_what_is_there_and_keeps_no_set_id_bits,
+    test_a_copy_that_cannot_be_has_the_code_of_its_errno,
+    test_a_copy_that_fails_leaves_what_was_done,
+    test_a_directory_is_deleted_with_all_that_is_in_it,
+    test_a_directory_is_made_with_those_above_it,
+    test_a_file_goes_in_and_comes_back_whole,
+    test_a_link_copied_out_earlier_does_not_lead_a_later_copy_elsewhere,
+    test_a_listing_has_every_name_once_and_no_dots,
+    test_a_temporary_file_is_new_empty_and_private,
+    test_an_account_sees_all_but_other_homes_and_secrets,
+    test_an_administrator_is_not_bound_by_modes,
+    test_an_impossible_path_has_the_code_of_its_errno,
+    test_directories_are_merged,
+    test_exists_is_true_only_for_its_own_kind,
+    test_file_info_tells_size_kind_and_time,
+    test_only_files_and_links_are_deleted_as_files,
+    test_renaming_moves_a_file_or_directory,
+    test_renaming_that_cannot_be,
+)
+
+from openvix.backends.qemu.channel import Channel
+from openvix.system import fault_context
+from openvix.vix import constants
+
+pytestmark = tools_guest.needs_root
+
+
+@pytest.fixture
+def disk(tmp_path):
+    place = tmp_path / "disk"
+    tools_guest.make_disk(place, ACCOUNTS, {"/etc/motd": "Welcome", "/srv/data/a": "aa", "/srv/data/deep/b": "b"})
+    return place
+
+
+@pytest.fixture
+def guest(disk):
+    # A large frame comes in pieces, between which a busy machine may do other things for a while.
+    with tools_guest.serving(disk, ["-DSILENCE_MILLISECONDS=60000"]) as port:
+        yield tools_guest.Told(Channel(port))
+
+
+def test_an_account_writes_where_the_guest_lets_it(guest, ann, disk, tmp_path):
+    new = host_file(tmp_path)
+    for path in ("/home/ann/new", "/tmp/new", "/var/tmp/new"):
+        guest.copy_in(ann, new, path)
+        assert (disk / path[1:]).read_text() == "new"
+        assert (disk / path[1:]).stat().st_uid == 1001
+    guest.rename(ann, "/tmp/new", "/home/ann/other")
+    guest.create_directory(ann, "/home/ann/a/b")
+    (disk / "tmp/link").symlink_to("/etc/motd")
+    refused = [
+        code(guest.copy_in, ann, new, "/etc/motd"),
+        code(guest.copy_in, ann, new, "/tmp/link"),
+        code(guest.copy_in, ann, new, "/home/bob/new"),
+        code(guest.copy_in, ann, new, "/tmp/../etc/motd"),
+        code(guest.create_directory, ann, "/opt/x"),
+        code(guest.create_directory, ann, "/home/annex"),
+        code(guest.delete_file, ann, "/etc/motd"),
+        code(guest.delete_directory, ann, "/srv/data"),
+        code(guest.delete_directory, ann, "/home/ann"),
+        code(guest.rename, ann, "/etc/motd", "/tmp/motd"),
+        code(guest.rename, ann, "/home/ann/other", "/etc/other"),
+    ]
+    assert set(refused) == {constants.VIX_E_FILE_ACCESS_ERROR}
+    assert (disk / "etc/motd").read_text() == "Welcome"
+    # What cannot be removed itself is not emptied either.
+    assert sorted(os.listdir(disk / "home/ann")) == ["a", "new", "other"]
+
+
+def test_a_tree_goes_in_and_comes_back_with_its_modes_and_links(guest, ann, tmp_path):
+    source, back = tmp_path / "tree", tmp_path / "back"
+    (source / "deep/deeper").mkdir(parents=True)
+    (source / "deep/read-only").write_text("x" * 3_000_000)
+    (source / "deep/read-only").chmod(0o444)
+    (source / "deep/deeper/empty").touch()
+    (source / "deep/out").symlink_to("/etc/passwd")
+    (source / os.fsdecode(b"\xff")).write_text("no text")
+    (source / "deep").chmod(0o711)
+    guest.copy_in(ann, str(source), "/home/ann/tree")
+    guest.copy_out(ann, "/home/ann/tree", str(back))
+
+    def seen(top):
+        return {
+            (os.path.relpath(path, top), oct(path.lstat().st_mode), os.readlink(path) if path.is_symlink() else path.is_file() and path.read_bytes())
+            for path in top.rglob("*")
+        }
+
+    assert seen(back) == seen(source)
+    assert code(guest.copy_in, ann, str(source), "/home/ann/tree") == constants.VIX_E_FILE_ACCESS_ERROR
+
+
+def test_a_file_that_has_no_size_is_read_and_one_that_grows_is_not_read_for_ever(guest, lab, tmp_path):
+    guest.copy_out(lab, "/proc/1/status", str(tmp_path / "status"))
+    assert "Pid:\t1\n" in (tmp_path / "status").read_text()
+    assert list(guest._blocks(1, 0)) == []
+
+
+def test_a_fault_cuts_a_copy_and_fills_a_disk(guest, lab, disk, tmp_path):
+    (tmp_path / "big").write_bytes(b"x" * 3_000_000)
+    with fault_context.by(cut=1_500_000):
+        guest.copy_in(lab, str(tmp_path / "big"), "/opt/cut")
+    assert (disk / "opt/cut").stat().st_size == 1_500_000
+    with fault_context.by(room=1_500_000):
+        assert code(guest.copy_in, lab, str(tmp_path / "big"), "/opt/full") == constants.VIX_E_DISK_FULL
+    paces = []
+    with fault_context.paced(paces.append):
+        guest.copy_in(lab, str(tmp_path / "big"), "/opt/paced")
+        guest.copy_out(lab, "/opt/paced", str(tmp_path / "paced"))
+    assert sum(paces) == 6_000_000
+
+
+def test_a_disk_that_is_full_has_its_code(guest, lab, tmp_path):
+    guest.run_program(lab, "/bin/mount", "-t tmpfs -o size=1m none /opt", wait=True)
+    (tmp_path / "big").write_bytes(b"x" * 3_000_000)
+    assert code(guest.copy_in, lab, str(tmp_path / "big"), "/opt/big") == constants.VIX_E_DISK_FULL
+    guest.run_program(lab, "/bin/mount", "-o remount,ro /opt", wait=True)
+    assert code(guest.delete_file, lab, "/opt/big") == constants.VIX_E_FILE_ERROR
+
+
+def test_an_account_that_is_gone_has_no_rights(guest, ann, disk):
+    (disk / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    for call in ((guest.file_exists, ann, "/etc/motd"), (guest.run_program, ann, "/bin/true", None), (guest.create_temp_file, ann)):
+        options = {"wait": True} if call[0] == guest.run_program else {}
+        with pytest.raises(Exception) as caught:  # noqa: PT011
+            call[0](*call[1:], **options)
+        assert caught.value.code == constants.VIX_E_GUEST_USER_PERMISSIONS
+
+
+def test_a_copied_file_keeps_the_mode_that_it_has(guest, lab, disk, tmp_path):
+    (disk / "etc/motd").chmod(0o600)
+    guest.copy_in(lab, host_file(tmp_path, "new", 0o644), "/etc/motd")
+    assert stat.S_IMODE((disk / "etc/motd").stat().st_mode) == 0o600

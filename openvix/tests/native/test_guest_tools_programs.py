@@ -1,0 +1,152 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Logins, programs and processes in a guest of QEMU, by its agent: what holds for a simulated guest, and what only a kernel of its own decides."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import tools_guest
+
+# The same tests, on the fixtures of this file.
+from guest_program_cases import (  # noqa: F401
+    ACCOUNTS,
+    PROGRAM,
+    ann,
+    code,
+    lab,
+    test_a_line_is_read_by_the_shell_and_the_program_name_is_not,
+    test_a_line_too_long_for_the_system_is_not_started,
+    test_a_login_needs_the_right_password,
+    test_a_name_longer_than_the_kernel_keeps_is_told_whole,
+    test_a_process_that_becomes_another_program_is_listed_as_the_one_or_the_other,
+    test_a_program_ended_by_a_signal_has_an_exit_code,
+    test_a_program_runs_and_its_exit_code_comes_back,
+    test_a_script_has_a_greatest_length,
+    test_a_script_is_run_by_its_interpreter,
+    test_a_script_runs_from_a_file_that_is_gone_afterwards,
+    test_a_script_that_is_not_awaited_goes_on_and_cleans_up_after_itself,
+    test_only_an_existing_executable_file_is_run,
+    test_the_elapsed_time_is_in_seconds,
+    test_the_owner_follows_the_login_also_without_an_environment,
+    test_the_process_id_is_that_of_the_program_and_it_goes_on,
+)
+from waiting import eventually
+
+from openvix.backends.qemu.channel import Channel
+from openvix.backends.simulated.processes import Process
+from openvix.vix import constants
+from openvix.vix.errors import VixError
+
+pytestmark = tools_guest.needs_root
+
+
+@pytest.fixture
+def disk(tmp_path):
+    place = tmp_path / "disk"
+    tools_guest.make_disk(place, ACCOUNTS, {"/opt/plain": PROGRAM, "/root/program": PROGRAM})
+    (place / "root/program").chmod(0o755)
+    return place
+
+
+@pytest.fixture
+def guest(disk):
+    with tools_guest.serving(disk) as port:
+        yield tools_guest.Told(Channel(port))
+
+
+def test_a_login_that_cannot_even_be_sent_is_a_wrong_one(guest):
+    for name, password in (("lab", "lab\0"), ("lab\0", "lab"), ("lab", "x" * 5_000_000), ("l" * 300, "lab")):
+        assert code(guest.login, name, password) == constants.VIX_E_GUEST_USER_PERMISSIONS
+
+
+def test_only_what_the_account_may_execute_is_run(guest, lab, ann, disk):
+    (disk / "opt/mine").write_text(PROGRAM)
+    (disk / "opt/mine").chmod(0o700)
+    assert guest.run_program(lab, "/opt/mine", None, wait=True)[2] == 0
+    assert code(guest.run_program, ann, "/opt/mine", None, wait=True) == constants.VIX_E_GUEST_USER_PERMISSIONS
+
+
+def test_programs_see_the_variables_of_the_machine(guest, ann, disk):
+    guest.environment = {"ANSWER": "ä 42", "HOME": "/opt"}
+    assert guest.run_program(ann, "/bin/sh", "-c 'env > /tmp/out'", wait=True)[2] == 0
+    said = (disk / "tmp/out").read_text(encoding="utf-8").splitlines()
+    assert {"ANSWER=ä 42", "HOME=/opt", "USER=ann", "LOGNAME=ann", f"PATH={guest.environment_of(ann)['PATH']}"} <= set(said)
+
+
+def test_only_an_administrator_kills_another_s_process(guest, lab, ann):
+    mine, _, _ = guest.run_program(ann, "/bin/sleep", "60", wait=False)
+    hers, _, _ = guest.run_program(lab, "/bin/sleep", "60", wait=False)
+    assert code(guest.kill, ann, hers) == constants.VIX_E_GUEST_USER_PERMISSIONS
+    guest.kill(ann, mine)
+    guest.kill(lab, hers)
+    assert not {mine, hers} & {process.pid for process in guest.processes()}
+    assert code(guest.kill, ann, mine) == constants.VIX_E_NO_SUCH_PROCESS
+    for pid in (0, -1, 2**40, 2**64 - 1):
+        assert code(guest.kill, lab, pid) == constants.VIX_E_NO_SUCH_PROCESS
+    agent = next(process.pid for process in guest.processes() if process.name == "openvix-tools")
+    for account in (lab, ann):
+        assert code(guest.kill, account, 1) == constants.VIX_E_GUEST_USER_PERMISSIONS
+        assert code(guest.kill, account, agent) == constants.VIX_E_GUEST_USER_PERMISSIONS
+    assert [process.name for process in guest.processes()] == ["sh", "openvix-tools"]
+
+
+def test_a_process_is_told_as_it_is(guest, ann):
+    pid, _, _ = guest.run_program(ann, "/bin/sleep", "60", wait=False)
+    found = next(process for process in guest.processes() if process.pid == pid)
+    assert found == Process("sleep", pid, "ann", "/bin/sleep 60", found.start_time)
+    assert abs(found.start_time - time.time()) < 30
+
+
+def test_many_wait_for_programs_and_nobody_waits_for_them(guest, ann, disk):
+    codes = {}
+
+    def run(number):
+        codes[number] = guest.run_program(ann, "/bin/sh", f"-c 'while [ ! -e /tmp/go ]; do sleep 0.1; done; exit {number}'", wait=True)[2]
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: sum("/tmp/go" in process.command for process in guest.processes()) == 8)
+    assert guest.file_exists(ann, "/etc/passwd")
+    (disk / "tmp/go").touch()
+    for thread in threads:
+        thread.join(60)
+    assert codes == {number: number for number in range(8)}
+
+
+def test_a_machine_that_ends_meanwhile_ends_the_wait(disk):
+    with tools_guest.serving(disk) as port:
+        channel = Channel(port)
+
+        class Machine(tools_guest.Told):
+            def channel(self):
+                if channel.is_closed:
+                    raise VixError(constants.VIX_E_VM_NOT_RUNNING)
+                return channel
+
+        guest, seen = Machine(channel), []
+        lab = guest.login("lab", "lab")
+
+        def run():
+            try:
+                guest.run_program(lab, "/bin/sleep", "60", wait=True)
+            except VixError as failure:
+                seen.append(failure.code)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        eventually(lambda: [process for process in guest.processes() if process.name == "sleep"])
+        channel.close()
+        thread.join(60)
+    assert seen == [constants.VIX_E_VM_NOT_RUNNING]
+
+
+def test_a_connection_that_has_ended_is_told_as_tools_that_do_not_run(guest, ann):
+    guest.channel().close()
+    assert code(guest.file_exists, ann, "/etc/passwd") == constants.VIX_E_TOOLS_NOT_RUNNING
+    assert code(guest.run_program, ann, "/bin/true", None, wait=True) == constants.VIX_E_TOOLS_NOT_RUNNING

@@ -1,0 +1,201 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What holds for logins, programs and processes in every kind of guest: tests that each kind imports, with a guest of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from waiting import eventually
+
+from openvix.backends.simulated import sandbox
+from openvix.backends.simulated.system import LONGEST_SCRIPT
+from openvix.vix import constants
+from openvix.vix.errors import VixError
+
+ACCOUNTS = [
+    {"name": "lab", "password": "lab", "administrator": True},
+    {"name": "ann", "password": "päss"},
+    {"name": "open", "password": ""},
+]
+
+
+PROGRAM = "#!/bin/sh\n"
+
+
+needs_sandbox = pytest.mark.skipif(not sandbox.is_allowed(), reason="this machine allows no user namespaces")
+
+
+@pytest.fixture
+def lab(guest):
+    return guest.login("lab", "lab")
+
+
+@pytest.fixture
+def ann(guest):
+    return guest.login("ann", "päss")
+
+
+def code(call, *arguments, **options):
+    with pytest.raises(VixError) as caught:
+        call(*arguments, **options)
+    return caught.value.code
+
+
+def test_a_login_needs_the_right_password(guest):
+    account = guest.login("ann", "päss")
+    assert (account.name, account.administrator, account.home) == ("ann", False, "/home/ann")
+    assert guest.login("lab", "lab").administrator
+    for name, password in [("ann", "wrong"), ("ann", ""), ("ann", "PÄSS"), ("nobody-here", "x"), ("nobody-here", ""), ("", ""), ("open", "x"), ("lab", "päss")]:
+        assert code(guest.login, name, password) == constants.VIX_E_GUEST_USER_PERMISSIONS
+    assert code(guest.login, "open", "") == constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST
+
+
+@needs_sandbox
+def test_a_program_runs_and_its_exit_code_comes_back(guest, lab, disk):
+    pid, _, status = guest.run_program(lab, "/bin/sh", '-c \'echo $$ "$HOME" "$USER" $(pwd) > /tmp/out; exit 7\'', wait=True)
+    assert status == 7
+    assert (disk / "tmp/out").read_text().split() == [str(pid), "/home/lab", "lab", "/"]
+
+
+@needs_sandbox
+def test_the_elapsed_time_is_in_seconds(guest, lab):
+    begun = time.monotonic()
+    _, elapsed, status = guest.run_program(lab, "/bin/sleep", "1.1", wait=True)
+    assert 1 <= elapsed <= time.monotonic() - begun
+    assert status == 0
+
+
+@needs_sandbox
+def test_a_line_is_read_by_the_shell_and_the_program_name_is_not(guest, lab, disk):
+    name = 'opt/it\'s a "$HOME" `x` program; true'
+    (disk / name).write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (disk / name).chmod(0o755)
+    assert guest.run_program(lab, f"/{name}", "a 'b c' $USER > /tmp/out && echo end >> /tmp/out", wait=True)[2] == 0
+    assert (disk / "tmp/out").read_text() == "a|b c|lab|end\n"
+    assert guest.run_program(lab, "/bin/true", None, wait=True)[2] == 0
+    assert guest.run_program(lab, "/bin/false", "", wait=True)[2] == 1
+
+
+@needs_sandbox
+def test_a_program_ended_by_a_signal_has_an_exit_code(guest, lab):
+    assert guest.run_program(lab, "/bin/sh", "-c 'kill -9 $$'", wait=True)[2] == 128 + signal.SIGKILL
+
+
+@needs_sandbox
+def test_the_process_id_is_that_of_the_program_and_it_goes_on(guest, lab):
+    pid, elapsed, status = guest.run_program(lab, "/bin/sleep", "60", wait=False)
+    assert (elapsed, status) == (0, 0)
+    found = next(process for process in guest.processes() if process.pid == pid)
+    assert (found.name, found.command, found.owner) == ("sleep", "/bin/sleep 60", "lab")
+    assert abs(found.start_time - time.time()) < 30
+    slow, _, _ = guest.run_program(lab, "/bin/sleep", "$(sleep 0.2)60", wait=False)
+    assert [process.command for process in guest.processes() if process.pid == slow] == ["/bin/sleep 60"]
+
+
+# While the kernel lays out so many arguments, a process that becomes another program has neither them nor an environment.
+BECOMING = "exec /bin/sleep 60 $(seq 100000)"
+
+
+@needs_sandbox
+def test_a_process_that_becomes_another_program_is_listed_as_the_one_or_the_other(guest, ann):
+    pid, _, _ = guest.run_program(ann, "/bin/sh", f"-c '{BECOMING}'", wait=False)
+    seen = set()
+
+    def has_become():
+        found = next(process for process in guest.processes() if process.pid == pid)
+        seen.add((found.name, found.command.split(" ", 1)[0], found.owner))
+        return found.name == "sleep"
+
+    eventually(has_become)
+    assert seen <= {("sh", "/bin/sh", "ann"), ("sleep", "/bin/sleep", "ann")}
+
+
+@needs_sandbox
+def test_only_an_existing_executable_file_is_run(guest, lab, ann, disk):
+    expected = {
+        "": constants.VIX_E_INVALID_ARG,
+        "true": constants.VIX_E_FILE_NOT_FOUND,
+        "/bin/true -x": constants.VIX_E_FILE_NOT_FOUND,
+        "/nowhere/true": constants.VIX_E_FILE_NOT_FOUND,
+        "/opt/plain/x": constants.VIX_E_FILE_NOT_FOUND,
+        "/opt/plain": constants.VIX_E_GUEST_USER_PERMISSIONS,
+        "/opt": constants.VIX_E_GUEST_USER_PERMISSIONS,
+    }
+    assert {path: code(guest.run_program, lab, path, None, wait=True) for path in expected} == expected
+    assert code(guest.run_script, lab, "/usr/bin/env -i", "true", wait=True) == constants.VIX_E_FILE_NOT_FOUND
+    assert code(guest.run_script, lab, "/opt/plain", "true", wait=True) == constants.VIX_E_GUEST_USER_PERMISSIONS
+    assert guest.run_program(lab, "/root/program", None, wait=True)[2] == 0
+    assert code(guest.run_program, ann, "/root/program", None, wait=True) == constants.VIX_E_FILE_NOT_FOUND
+    assert os.listdir(disk / "tmp") == []
+
+
+@needs_sandbox
+def test_a_line_too_long_for_the_system_is_not_started(guest, lab):
+    assert code(guest.run_program, lab, "/bin/true", "x" * 300_000, wait=True) == constants.VIX_E_PROGRAM_NOT_STARTED
+
+
+@needs_sandbox
+@pytest.mark.parametrize("interpreter", [None, "", "/bin/sh"])
+def test_a_script_runs_from_a_file_that_is_gone_afterwards(guest, ann, disk, interpreter):
+    text = 'stat -c "%a %n" "$0" > /home/ann/out; printf "%s" "ä" >> /home/ann/out; exit 3\n'
+    assert guest.run_script(ann, interpreter, text, wait=True)[2] == 3
+    said, rest = (disk / "home/ann/out").read_text(encoding="utf-8").split("\n")
+    assert said.startswith("600 /tmp/vmware")
+    assert "/vixScript" in said
+    assert rest == "ä"
+    assert os.listdir(disk / "tmp") == []
+
+
+@needs_sandbox
+def test_a_script_is_run_by_its_interpreter(guest, lab, disk):
+    (disk / "opt/mine").write_text('#!/bin/sh\ncp "$1" /tmp/text\necho $# > /tmp/count\n')
+    (disk / "opt/mine").chmod(0o755)
+    text = "one\r\ntwo\n\tthree"
+    assert guest.run_script(lab, "/opt/mine", text, wait=True)[2] == 0
+    assert (disk / "tmp/text").read_bytes() == text.encode()
+    assert (disk / "tmp/count").read_text() == "1\n"
+
+
+@needs_sandbox
+def test_a_script_that_is_not_awaited_goes_on_and_cleans_up_after_itself(guest, lab, disk):
+    os.mkfifo(disk / "opt/pipe")
+    pid, elapsed, status = guest.run_script(lab, None, "read line < /opt/pipe; echo $line > /opt/out", wait=False)
+    assert (elapsed, status) == (0, 0)
+    assert pid in [process.pid for process in guest.processes()]
+    assert len(os.listdir(disk / "tmp")) == 1
+    (disk / "opt/pipe").write_text("go\n")
+    eventually(lambda: os.listdir(disk / "tmp") == [])
+    assert (disk / "opt/out").read_text() == "go\n"
+
+
+@needs_sandbox
+def test_a_script_has_a_greatest_length(guest, lab, disk):
+    room = LONGEST_SCRIPT - len("/bin/sh")
+    assert guest.run_script(lab, None, "exit 9".ljust(room), wait=True)[2] == 9
+    assert code(guest.run_script, lab, None, "exit 9".ljust(room + 1), wait=True) == constants.VIX_E_ARGUMENT_TOO_BIG
+    assert os.listdir(disk / "tmp") == []
+
+
+@needs_sandbox
+def test_the_owner_follows_the_login_also_without_an_environment(guest, ann):
+    pid, _, _ = guest.run_program(ann, "/bin/sh", "-c '/usr/bin/env -i /bin/sleep 60; true'", wait=False)
+
+    def owners():
+        return {process.name: process.owner for process in guest.processes()}
+
+    eventually(lambda: owners().get("sleep"))
+    assert owners()["sleep"] == "ann"
+    guest.kill(ann, pid)
+
+
+@needs_sandbox
+def test_a_name_longer_than_the_kernel_keeps_is_told_whole(guest, lab, disk):
+    (disk / "opt/quite-a-long-name-for-a-program").symlink_to("/bin/sleep")
+    pid, _, _ = guest.run_program(lab, "/opt/quite-a-long-name-for-a-program", "60", wait=False)
+    assert [process.name for process in guest.processes() if process.pid == pid] == ["quite-a-long-name-for-a-program"]

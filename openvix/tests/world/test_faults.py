@@ -1,0 +1,180 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a rule can do to a call beside an error: the end of a connection or of the daemon, a full disk, half a file, and a VM that is seen in another state."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from protocol_client import Client
+
+from openvix.cli import main as cli
+from openvix.daemon import control
+from openvix.vix import constants
+
+OFF, ON = "powered_off", "powered_on"
+BLOCKED = constants.VIX_POWERSTATE_BLOCKED_ON_MSG
+
+
+@pytest.fixture
+def client(openvix):
+    with Client(openvix.directory) as connected:
+        yield connected
+
+
+@pytest.mark.parametrize("where", ["call", "job", "after"])
+@pytest.mark.parametrize("end", ["lost", "kill"])
+def test_a_connection_or_a_daemon_ends_before_or_after_the_work(openvix, client, end, where):
+    vm = openvix.add_vm("web")
+    daemon = openvix.status()["pid"]
+    openvix.fault(**{"call": "VixVM_PowerOn", end: True, "where": where})
+    number = client.connection.begin("VixVM_PowerOn", vm, 0, [])
+    with pytest.raises((control.Unserved, ConnectionError)):
+        client.connection.wait(number)
+    assert openvix.vms == {vm: ON if where == "after" else OFF}
+    assert (openvix.status()["pid"] == daemon) == (end == "lost")
+
+
+def test_a_synchronous_call_can_lose_its_connection(openvix, client):
+    openvix.fault(call="VixVM_GetNumRootSnapshots", lost=True, times=1)
+    vm = openvix.add_vm("web")
+    with pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_GetNumRootSnapshots", vm)
+    with Client(openvix.directory) as again:
+        assert again.one("VixVM_GetNumRootSnapshots", vm) == 0
+
+
+def test_the_kth_call_of_each_client_fails_whatever_it_is(openvix, monkeypatch):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="*", per="client", from_=3, times=1, error=11)
+    for process in (1001, 1002):
+        monkeypatch.setattr(os, "getpid", lambda process=process: process)
+        # The first call of a client is the one that connects.
+        with control.connect(openvix.directory) as connection:
+            connected = ("VixHost_Connect", constants.VIX_API_VERSION, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, None, 0, None, None, 0, [])
+            assert [connection.call(*connected)[0] for _ in range(4)] == [0, 0, 11, 0]
+    assert openvix.faults()[0]["matched"] == 8
+    assert openvix.faults()[0]["struck"] == 2
+    assert openvix.vms == {vm: OFF}
+
+
+def test_the_kth_call_on_each_vm_fails(openvix, client):
+    vms = [openvix.add_vm(name) for name in "ab"]
+    openvix.fault(call="VixVM_GetNumRootSnapshots", per="vm", from_=2, times=1, error=13000)
+    assert [client.code("VixVM_GetNumRootSnapshots", vm) for vm in (*vms, *vms, *vms)] == [0, 0, 13000, 13000, 0, 0]
+
+
+@pytest.mark.parametrize("room", [0, 200_000])
+def test_a_full_disk_ends_a_copy_and_a_snapshot_and_leaves_the_vm_whole(openvix, client, tmp_path, room):
+    vm = openvix.add_vm("web", power=ON)
+    (tmp_path / "big").write_bytes(b"x" * 1_500_000)
+    client.log_in(vm)
+    client.items("VixVM_CopyFileFromHostToGuest", vm, str(tmp_path / "big"), "/tmp/big", 0, [])
+    openvix.fault(call="*", vm="web", disk_full=room)
+    assert client.code("VixVM_CopyFileFromHostToGuest", vm, str(tmp_path / "big"), "/tmp/other", 0, []) == constants.VIX_E_DISK_FULL
+    assert client.code("VixVM_CreateSnapshot", vm, "one", None, 0, []) == constants.VIX_E_DISK_FULL
+    openvix.clear_faults()
+    assert client.one("VixVM_GetNumRootSnapshots", vm) == 0
+    openvix.kill_daemon()
+    assert openvix.vms == {vm: ON}
+    with Client(openvix.directory) as again:
+        again.take(vm)
+
+
+def test_power_off_on_a_full_disk_has_not_happened(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    openvix.fault(call="VixVM_Suspend", disk_full=10)
+    assert client.code("VixVM_Suspend", vm, 0) == constants.VIX_E_DISK_FULL
+    assert openvix.vms == {vm: ON}
+    openvix.clear_faults()
+    client.items("VixVM_Suspend", vm, 0)
+    assert openvix.vms == {vm: "suspended"}
+
+
+def test_a_file_arrives_cut_short_and_the_call_says_nothing(openvix, client, tmp_path):
+    vm = openvix.add_vm("web", power=ON)
+    (tmp_path / "big").write_bytes(b"0123456789" * 200_000)
+    client.log_in(vm)
+    openvix.fault(call="VixVM_CopyFileFromHostToGuest", cut=1_500_000)
+    client.items("VixVM_CopyFileFromHostToGuest", vm, str(tmp_path / "big"), "/tmp/big", 0, [])
+    assert (openvix.disk(vm) / "tmp/big").stat().st_size == 1_500_000
+    openvix.fault(call="VixVM_CopyFileFromGuestToHost", cut=3)
+    client.items("VixVM_CopyFileFromGuestToHost", vm, "/tmp/big", str(tmp_path / "back"), 0, [])
+    assert (tmp_path / "back").read_bytes() == b"012"
+
+
+def test_a_call_sees_a_vm_as_the_rule_says_and_the_vm_stays_as_it_is(openvix, client):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="VixVM_PowerOn", question="Moved or copied?", times=1)
+    openvix.fault(call="VixVM_PowerOn", from_=2, locked=True, times=1)
+    codes = [client.code("VixVM_PowerOn", vm, 0, []) for _ in range(3)]
+    assert codes == [constants.VIX_E_VMX_MSG_DIALOG_AND_NO_UI, constants.VIX_E_FILE_ALREADY_LOCKED, 0]
+    openvix.fault(call="Vix_GetProperties", question="?", extra_power_bits=0x1400, times=1)
+    openvix.fault(call="VixVM_WaitForToolsInGuest", tools="never")
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON | BLOCKED | 0x1400
+    assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_TOOLS_RUNNING
+    assert client.code("VixVM_WaitForToolsInGuest", vm, 1) == constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
+
+
+def test_tools_that_never_come_and_a_lock_are_settings_too(openvix, client):
+    vm = openvix.add_vm("web", power=ON, tools="never")
+    assert client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE) == constants.VIX_TOOLSSTATE_UNKNOWN
+    waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 60)
+    openvix.change_vm(vm, tools="installed", locked=True)
+    assert client.connection.wait(waiting)[0] == 0
+    assert client.code("VixVM_CreateSnapshot", vm, "x", None, 0, []) == constants.VIX_E_FILE_ALREADY_LOCKED
+
+
+def test_rules_are_listed_as_they_were_said_and_cleared_one_by_one(openvix):
+    openvix.fault(call="VixVM_PowerOn", vm="web", error=3008)
+    openvix.fault(call="*", junk=1)
+    assert openvix.faults() == [
+        {"call": "VixVM_PowerOn", "vm": "web", "error": 3008, "matched": 0, "struck": 0},
+        {"call": "*", "junk": 1, "matched": 0, "struck": 0},
+    ]
+    openvix.clear_faults(1)
+    assert [rule["call"] for rule in openvix.faults()] == ["*"]
+    with pytest.raises(Exception, match="there is no fault 2"):
+        openvix.clear_faults(2)
+
+
+@pytest.mark.parametrize("how", [{}, {"where": "after"}, {"step": 2}])
+def test_a_daemon_that_dies_by_a_fault_does_so_as_often_as_the_rule_says_and_what_was_called_is_not_forgotten(openvix, client, how):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="VixVM_PowerOff", error=3008, per="vm", from_=2)
+    openvix.fault(call="VixVM_PowerOn", kill=True, from_=2, times=1, **how)
+    assert client.code("VixVM_PowerOn", vm, 0, []) == 0
+    assert client.code("VixVM_PowerOff", vm, 0) == 0
+    with pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_PowerOn", vm, 0, [])
+    assert openvix.vms
+    with Client(openvix.directory) as again:
+        # The work of the one that was struck is done already where it dies after it.
+        assert again.code("VixVM_PowerOn", vm, 0, []) == (constants.VIX_E_VM_IS_RUNNING if "where" in how else 0)
+        assert again.code("VixVM_PowerOff", vm, 0) == 3008
+    assert [(rule["matched"], rule["struck"]) for rule in openvix.faults()] == [(2, 1), (3, 1)]
+    assert [call["error"] for call in openvix.calls("VixVM_PowerOn")][:2] == [0, 0 if "where" in how else constants.VIX_E_HOST_CONNECTION_LOST]
+    assert [call["number"] for call in openvix._ask("OpenVIX_Calls", {"since": 5})] == [5, 6]
+
+
+def test_a_world_that_is_started_by_its_user_forgets_what_befell_the_last_daemon(openvix, client):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="VixVM_PowerOn", kill=True, times=1)
+    with pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_PowerOn", vm, 0, [])
+    cli.begin(openvix.directory, None, [], None)
+    assert openvix.faults() == openvix.calls() == []
+
+
+def test_no_daemon_that_died_by_a_fault_stays_as_a_dead_child(openvix):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="VixVM_PowerOn", kill=True)
+    with Client(openvix.directory) as client, pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_PowerOn", vm, 0, [])
+    assert openvix.vms == {vm: OFF}
+    both = list(openvix._daemons)
+    openvix.end()
+    assert (len(both), [pid for pid in both if os.path.exists(f"/proc/{pid}")]) == (2, [])

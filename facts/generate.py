@@ -212,10 +212,10 @@ FILES = {
     "plugins/module_utils/_vix/error_names.py": binding_error_names,
     "plugins/module_utils/_vix/support.py": binding_support,
     "openvix/src/openvix/vix/constants.py": world_facts,
-    "openvix/libvix/vix.h": header,
-    "openvix/libvix/error_texts.inc": error_table,
-    "openvix/libvix/property_types.inc": property_table,
-    "openvix/libvix/symbols.map": symbols,
+    "openvix/native/libvix/vix.h": header,
+    "openvix/native/libvix/error_texts.inc": error_table,
+    "openvix/native/libvix/property_types.inc": property_table,
+    "openvix/native/libvix/symbols.map": symbols,
     "openvix/tests/native/c/forwarders.inc": forwarders,
 }
 

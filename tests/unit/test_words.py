@@ -40,8 +40,8 @@ PLACES = {
     "toml string": ("tests/contract/quirks.toml", "x = 1\nwhy = '''\n{}'''\n", 3),
     "make": ("Makefile", "help:\n\t@echo '{}'\n", 2),
     "changelog": ("changelogs/fragments/1.yml", "---\nbugfixes:\n  - vm - {}.\n", 3),
-    "C comment": ("openvix/libvix/calls.c", "/* One.\n * {} */\n", 2),
-    "C string": ("openvix/libvix/calls.c", 'int f(void) {{\n    say("{}");\n}}\n', 2),
+    "C comment": ("openvix/native/libvix/calls.c", "/* One.\n * {} */\n", 2),
+    "C string": ("openvix/native/libvix/calls.c", 'int f(void) {{\n    say("{}");\n}}\n', 2),
     "template": ("roles/lab/templates/lab.j2", "{{# so #}}\n# {}\n", 2),
 }
 
@@ -78,7 +78,7 @@ def test_name_put_back_found(checker, name, source):
 
 def test_names_of_results_and_in_c_found(checker):
     assert found(checker, "plugins/modules/vm.py", 'RETURN = r"""\nway:\n  type: str\n"""\n') == [(2, "the name way: transitions, path")]
-    assert [line for line, _ in found(checker, "openvix/libvix/calls.c", "int\nis_struck(void);\n")] == [2]
+    assert [line for line, _ in found(checker, "openvix/native/libvix/calls.c", "int\nis_struck(void);\n")] == [2]
 
 
 def test_phrase_over_two_lines_found(checker):

@@ -16,7 +16,7 @@ from openvix.vix import constants
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 INVALID = constants.VIX_E_INVALID_ARG
-HEADER = OPENVIX / "libvix" / "vix.h"
+HEADER = OPENVIX / "native" / "libvix" / "vix.h"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from openvix.guest.errors import error
 
-# What the guest shows of the host, read-only: the same list as in agent.c. It is shown where both have something of the same kind.
+# What the guest shows of the host, read-only: the same list as in sandbox.c. It is shown where both have something of the same kind.
 SHOWN = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/alternatives", "/etc/ld.so.cache")
 # Made anew in every sandbox; on the disk they are empty.
 VOLATILE = ("/dev", "/proc")

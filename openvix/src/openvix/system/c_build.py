@@ -97,8 +97,8 @@ def _more_flags() -> list[str]:
 def source_folder(name: str) -> Path:
     """Return the folder of C sources of this name: inside the installed package, or beside src/ in a checkout."""
     package = Path(__file__).resolve().parents[1]
-    installed = package / name
-    return installed if installed.is_dir() else package.parents[1] / name
+    installed = package / "native" / name
+    return installed if installed.is_dir() else package.parents[1] / "native" / name
 
 
 def _compilers():

@@ -9,7 +9,7 @@
 #ifndef OPENVIX_CHECK_H
 #define OPENVIX_CHECK_H
 
-#include "../../libvix/vix.h"
+#include "../../../native/libvix/vix.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
  */
 
 #define _GNU_SOURCE
-#include "../../tools/tools.h"
+#include "../../../native/guest_tools/tools.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
  */
 
 #define _GNU_SOURCE
-#include "../../libvix/vix.h"
+#include "../../../native/libvix/vix.h"
 
 #include <dlfcn.h>
 #include <pthread.h>

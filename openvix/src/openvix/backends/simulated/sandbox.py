@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sandbox in which a guest's programs run: Linux namespaces, made and entered by the program of agent.c."""
+"""The sandbox in which a guest's programs run: Linux namespaces, made and entered by the program of sandbox.c."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def agent() -> Path:
     """Return the path of the agent, compiled when it is first needed; raise CannotBuild."""
     from openvix.system import c_build  # which a world without a running guest does not need
 
-    return c_build.compile_program([c_build.source_folder("agent") / "agent.c"], "openvix-agent")
+    return c_build.compile_program([c_build.source_folder("sandbox") / "sandbox.c"], "openvix-sandbox")
 
 
 def is_allowed() -> bool:

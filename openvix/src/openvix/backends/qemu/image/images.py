@@ -41,7 +41,7 @@ APPEND = "quiet nokaslr mitigations=off no_timer_check tsc=reliable cryptomgr.no
 NEEDED = ("virtio_pci", "virtio_blk", "virtio_console")
 LATER = ("button", "evdev", "virtio_net", "fuse")
 DISK_BYTES = 2 << 30
-# What openvix/image holds, and where it is on the disk.
+# What openvix/native/guest_rootfs holds, and where it is on the disk.
 PLACES = {
     "inittab": "etc/inittab",
     "boot": "etc/init.d/boot",
@@ -53,7 +53,7 @@ PLACES = {
 # What the packages' own scripts would do.
 COPIES = {"etc/profile": "profile", "root/.profile": "dot.profile", "root/.bashrc": "dot.bashrc"}
 LINKS = {"usr/bin/sh": "dash", "etc/mtab": "/proc/self/mounts"}
-# The guest's own programs, with the libraries that each takes: in openvix/NAME lie the sources of openvix-NAME.
+# The guest's own programs, with the libraries that each takes: in openvix/native/guest_NAME lie the sources of openvix-NAME.
 PROGRAMS = {"tools": ("crypt",), "shares": ()}
 COMMANDS = {"apt-get": "apt", "apt-cache": "apt", "dpkg-deb": "dpkg", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "qemu-img": "qemu-utils"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -130,7 +130,7 @@ def _recipe(variant: str) -> str:
     """Return a digest of all but Debian's packages that decides how an image turns out."""
     own = [Path(__file__).with_name(f"{name}.py") for name in ("images", "cpio", "kernel", "packages", "seed")]
     digest = hashlib.sha256(repr((FORMAT, variant)).encode())
-    for path in (*own, *sorted(c_build.source_folder("image").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
+    for path in (*own, *sorted(c_build.source_folder("guest_rootfs").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
         if path.is_file():
             digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
@@ -138,7 +138,7 @@ def _recipe(variant: str) -> str:
 
 def _sources(name: str) -> list[Path]:
     """Return the sources of a program of the guest's."""
-    return sorted(c_build.source_folder(name).glob("*.[ch]"))
+    return sorted(c_build.source_folder(f"guest_{name}").glob("*.[ch]"))
 
 
 def _read(folder: Path, recipe: str) -> Image | None:
@@ -248,7 +248,7 @@ def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
         *map(cpio.directory, ("bin", "dev", "disk", "modules", "proc", "sys")),
         cpio.file("bin/busybox", busybox.read_bytes(), 0o755),
         cpio.link("bin/sh", "busybox"),
-        cpio.file("init", (c_build.source_folder("image") / "init").read_bytes(), 0o755),
+        cpio.file("init", (c_build.source_folder("guest_rootfs") / "init").read_bytes(), 0o755),
         *(cpio.file(path, content) for path, content in modules.items()),
     ]
     return cpio.archive(members)
@@ -278,7 +278,7 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path
     for program in programs:
         lay(f"usr/sbin/{program.name}", program.read_bytes(), 0o755)
     for name, path in PLACES.items():
-        content = (c_build.source_folder("image") / name).read_bytes()
+        content = (c_build.source_folder("guest_rootfs") / name).read_bytes()
         lay(path, content, 0o755 if content.startswith(b"#!") else 0o644)
     for path, content in modules.items():
         lay(path, content, 0o644)

@@ -5,7 +5,7 @@
 """What makes a machine of the image its own: an archive that follows the initrd, and that the guest's first boot lays on its disk.
 
 It holds seed.tar, what is certain to find its place, and seed.sh, which then lays what may not: what fails there is logged in the guest, and nothing else is
-the worse for it. openvix/image/init uses them.
+the worse for it. openvix/native/guest_rootfs/init uses them.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _users(accounts: list[dict], owners: list[str]) -> dict[str, User]:
 
 
 def _lines(name: str) -> list[list[str]]:
-    text = (c_build.source_folder("image") / name).read_text(encoding="utf-8")
+    text = (c_build.source_folder("guest_rootfs") / name).read_text(encoding="utf-8")
     return [line.split(":") for line in text.splitlines() if line and not line.startswith("#")]
 
 

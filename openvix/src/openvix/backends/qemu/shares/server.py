@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The shared folders of a running guest: its kernel's questions come through a port, in frames as shares.c tells.
+"""The shared folders of a running guest: its kernel's questions come through a port, in frames as guest_shares/shares.c tells.
 
 The guest may be another moment of itself at any time, after a snapshot was restored or it was reset: whatever arrives that is no frame is skipped, until
 the guest has answered a nonce that nobody but this session knows.

@@ -13,14 +13,15 @@ options: {}
 attributes:
   check_mode:
     description:
-      - In check mode the task reports what a run would change, and changes nothing.
+      - In check mode the task reports the changes that a run would make, without making them.
   diff_mode:
     description:
-      - In diff mode the task returns the state before and the state after.
+      - In diff mode the task returns the state before and after the change.
   idempotent:
     description:
-      - A task that is run again with the same options changes nothing, as long as nobody else has changed the virtual machine.
-      - This does not take check mode into account.
+      - Running the task again with the same options makes no further changes, unless the VM was changed otherwise in
+        the meantime.
+      - Check mode is not considered.
 """
 
     # For modules that only read.
@@ -30,15 +31,15 @@ attributes:
   check_mode:
     support: full
     details:
-      - The module only reads, so check mode makes no difference.
+      - This module does not modify state. It behaves the same in check mode.
   diff_mode:
     support: N/A
     details:
-      - The module changes nothing.
+      - This module does not modify state.
   idempotent:
     support: full
     details:
-      - The module changes nothing.
+      - This module does not modify state.
 """
 
     ACTIONGROUP_VIX = r"""
@@ -46,7 +47,7 @@ options: {}
 attributes:
   action_group:
     description:
-      - The group C(group/vmlab.vix.vix) has every module of this collection, so that C(module_defaults) can set options for all of them.
+      - Use C(group/vmlab.vix.vix) in C(module_defaults) to set defaults for all modules of this collection.
     support: full
     membership:
       - vmlab.vix.vix
@@ -58,8 +59,8 @@ options: {}
 attributes:
   action_group:
     description:
-      - The group C(group/vmlab.vix.vix) has every module of this collection, and C(group/vmlab.vix.guest) those that log in to a guest, so that
-        C(module_defaults) can set options for all of them.
+      - Use C(group/vmlab.vix.vix) in C(module_defaults) to set defaults for all modules of this collection.
+      - Use C(group/vmlab.vix.guest) to set defaults for the modules that log in to a guest.
     support: full
     membership:
       - vmlab.vix.vix

@@ -11,24 +11,27 @@ class ModuleDocFragment:
 options:
   guest_username:
     description:
-      - User to log in as in the guest operating system. A domain user of Windows is written V(domain\\user).
+      - User name for the login to the guest operating system.
+      - Write a Windows domain user as V(domain\\user).
     type: str
     required: true
   guest_password:
     description:
-      - Password of that user.
+      - Password for O(guest_username).
     type: str
     required: true
   guest_interactive:
     description:
-      - Whether to work in the desktop session of O(guest_username), who must be logged in there.
+      - Whether to run in the desktop session of O(guest_username).
+      - The user must be logged in to the desktop of the guest.
     type: bool
     default: false
   tools_timeout:
     description:
-      - Seconds to wait for VMware Tools to run in the guest before the login.
+      - Seconds to wait for the guest tools to run before the login.
     type: int
     default: 60
 notes:
-  - Everything goes through VMware Tools, so that the guest needs no network, no ssh and no agent.
+  - The module uses only the guest tools (VMware Tools or open-vm-tools). The guest needs no network connection, no
+    SSH server and no additional agent.
 """

@@ -12,46 +12,55 @@ class ModuleDocFragment:
 options:
   compare:
     description:
-      - How a file in the guest is compared.
-      - V(checksum) compares its SHA-256, which a program in the guest computes (C(sha256sum), C(shasum), PowerShell, C(certutil)); where there is none,
-        the file is fetched.
-      - V(size_and_time) takes a file for the same that is as large as its source and not older, which is quick for large files and trusts both clocks.
-      - V(existence) takes any file for the same.
+      - How to decide whether a file in the guest is up to date.
+      - V(checksum) compares the SHA-256 checksum. A program in the guest computes it (C(sha256sum), C(shasum),
+        PowerShell or C(certutil)). If there is none, the file is fetched and compared.
+      - V(size_and_time) considers a file unchanged if its size matches and it is not older than the source. This is
+        fast for large files, but relies on both clocks.
+      - V(existence) considers every existing file unchanged.
     type: str
     choices: [checksum, size_and_time, existence]
     default: checksum
   force:
     description:
-      - Whether a file that is there already may be replaced or altered.
+      - Whether to replace or modify an existing file that differs from the source.
+      - If V(false), the file is only transferred if it does not exist.
     type: bool
     default: true
   backup:
     description:
-      - Whether to keep a file that is replaced, beside it and under a name with the time in it.
+      - Whether to create a backup of a file before it is replaced.
+      - The backup is created in the same directory. Its name includes a timestamp.
     type: bool
     default: false
   mode:
     description:
-      - Permissions of the files, as an octal number in quotes such as V('0644'), or symbolic such as V(u=rw,g=r,o=).
-      - With V(preserve) they are those of the source.
-      - Without it a file that is replaced leaves its permissions and its owner to the new one, and another gets those that are usual in the guest.
-      - For Linux guests, as are O(owner), O(group) and O(directory_mode).
+      - Permissions of the files, as a quoted octal number such as V('0644') or in symbolic form such as
+        V(u=rw,g=r,o=).
+      - V(preserve) gives each file the permissions of its source.
+      - If not set, a replaced file keeps its permissions and its owner. A new file gets the defaults of the guest.
+      - Only supported for Linux guests.
     type: raw
   owner:
     description:
-      - Name or number of the user who shall own the files, and the folders that are made.
+      - Name or number of the user that owns the files and the created directories.
+      - Only supported for Linux guests.
     type: str
   group:
     description:
-      - Name or number of the group that shall own them.
+      - Name or number of the group that owns the files and the created directories.
+      - Only supported for Linux guests.
     type: str
   directory_mode:
     description:
-      - Permissions of folders that are made, as for O(mode). Those that are there already keep theirs.
+      - Permissions of created directories, in the format of O(mode).
+      - Existing directories are not changed.
+      - Only supported for Linux guests.
     type: raw
   validate:
     description:
-      - A command that is run in the guest before a file gets its place, and that must succeed. V(%s) in it stands for the file.
-      - No shell reads it, so that it has neither pipes nor variables.
+      - Command to run in the guest before the file is moved to its destination. The task fails if the command fails.
+      - Must contain V(%s), which is replaced with the path of the file to validate.
+      - The command is not run through a shell. Pipes and variables are not supported.
     type: str
 """

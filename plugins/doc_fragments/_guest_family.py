@@ -11,9 +11,10 @@ class ModuleDocFragment:
 options:
   guest_family:
     description:
-      - What kind of operating system is in the guest, which decides how its paths are written and how it is spoken with.
-      - V(linux) speaks by C(/bin/sh) and also serves macOS, the BSDs and others that have it; V(windows) speaks by PowerShell.
-      - With V(auto) it is what the VM says (C(guestOS) in its C(.vmx) file).
+      - Family of the guest operating system. It determines the path syntax and the commands that are used.
+      - V(linux) uses C(/bin/sh). It is also suitable for macOS, the BSDs and other systems with this shell.
+      - V(windows) uses PowerShell.
+      - V(auto) uses the operating system that is configured for the VM (C(guestOS) in its C(.vmx) file).
     type: str
     choices: [auto, linux, windows]
     default: auto

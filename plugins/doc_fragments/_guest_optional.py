@@ -11,22 +11,27 @@ class ModuleDocFragment:
 options:
   guest_username:
     description:
-      - User to log in as in the guest operating system, where that is needed. A domain user of Windows is written V(domain\\user).
+      - User name for the login to the guest operating system, if a login is needed.
+      - Write a Windows domain user as V(domain\\user).
+      - Required together with O(guest_password).
     type: str
   guest_password:
     description:
-      - Password of that user. One goes with the other.
+      - Password for O(guest_username).
+      - Required together with O(guest_username).
     type: str
   guest_interactive:
     description:
-      - Whether to work in the desktop session of O(guest_username), who must be logged in there.
+      - Whether to run in the desktop session of O(guest_username).
+      - The user must be logged in to the desktop of the guest.
     type: bool
     default: false
   tools_timeout:
     description:
-      - Seconds to wait for VMware Tools to run in the guest.
+      - Seconds to wait for the guest tools to run.
     type: int
     default: 60
 notes:
-  - Everything goes through VMware Tools, so that the guest needs no network, no ssh and no agent.
+  - The module uses only the guest tools (VMware Tools or open-vm-tools). The guest needs no network connection, no
+    SSH server and no additional agent.
 """

@@ -11,51 +11,55 @@ class ModuleDocFragment:
 options:
   library:
     description:
-      - Path of the VIX shared library, C(libvixAllProducts.so), on the machine that runs VMware.
-      - Without it the library is looked for where E(VIX_LIBRARY) says, then in the folder that VMware's own configuration names,
-        then in the usual places on Linux, then in Fusion.
+      - Path of the VIX library (C(libvixAllProducts.so)) on the VM host.
+      - If not set, the value of the environment variable E(VIX_LIBRARY) is used.
+      - If neither is set, the library is searched for in the directory that is named in VMware's configuration, then
+        in the standard locations on Linux, then in VMware Fusion.
     type: path
   provider:
     description:
-      - The kind of VMware product to connect to.
-      - V(default) is whatever VMware's library prefers on this machine, and right for Fusion.
-      - If not set, E(VIX_PROVIDER) is used.
+      - The VMware product to connect to.
+      - V(default) leaves the choice to the VIX library. Use it for VMware Fusion.
+      - If not set, the value of the environment variable E(VIX_PROVIDER) is used.
     type: str
     choices: [default, workstation, player, workstation_shared, vi_server]
     default: default
   hostname:
     description:
-      - Where a remote host answers, as in V(https://host.example.com:443/sdk).
-      - Leave it out for VMware on the machine itself.
-      - If not set, E(VIX_HOSTNAME) is used.
+      - URL of a remote host, for example V(https://host.example.com:443/sdk).
+      - Leave unset to use the VMware product on the VM host itself.
+      - If not set, the value of the environment variable E(VIX_HOSTNAME) is used.
     type: str
   port:
     description:
-      - Port of the oldest remote servers. Others take the port as a part of O(hostname).
+      - Port of the remote host.
+      - Only needed for the oldest servers. For all others, specify the port in O(hostname).
     type: int
     default: 0
   username:
     description:
-      - User on the remote host. If not set, E(VIX_USERNAME) is used.
+      - User name for the remote host.
+      - If not set, the value of the environment variable E(VIX_USERNAME) is used.
     type: str
   password:
     description:
-      - Password on the remote host. If not set, E(VIX_PASSWORD) is used.
+      - Password for the remote host.
+      - If not set, the value of the environment variable E(VIX_PASSWORD) is used.
     type: str
   validate_certs:
     description:
-      - Whether the certificate of a remote host has to be trusted.
+      - Whether to verify the TLS certificate of a remote host.
     type: bool
     default: true
   timeout:
     description:
-      - Seconds that the whole task may take, everything that it waits for together.
-      - The task ends within five seconds after it, also when the library hangs or crashes.
+      - Time limit for the whole task in seconds.
+      - The task ends at most five seconds after this limit, even if the VIX library hangs.
     type: int
     default: 300
 requirements:
-  - Python 3.8 or newer on the machine that runs VMware.
-  - VMware Workstation, Fusion or Player with its VIX library, or OpenVIX.
+  - Python 3.8 or newer on the VM host
+  - VMware Workstation, VMware Fusion or VMware Player with its VIX library, or OpenVIX
 notes:
-  - The task runs as the user who owns the VMs, since VMware shows a user only their own.
+  - Run the task as the user who owns the VMs. VMware shows a user only the VMs of this user.
 """

@@ -11,17 +11,18 @@ class ModuleDocFragment:
 options:
   gather:
     description:
-      - What is told of each VM beyond what is told anyway.
-      - V(addresses) are RV(ignore:vix_addresses), from every source that there is.
-      - V(snapshots) are RV(ignore:vix_snapshots), RV(ignore:vix_snapshot_names) and RV(ignore:vix_snapshot_current).
+      - Additional variables to set for each VM.
+      - V(addresses) sets RV(ignore:vix_addresses), with the addresses of all sources.
+      - V(snapshots) sets RV(ignore:vix_snapshots), RV(ignore:vix_snapshot_names) and RV(ignore:vix_snapshot_current).
     type: list
     elements: str
     choices: [addresses, snapshots]
     default: [addresses]
   guestinfo_exclude:
     description:
-      - Patterns, as those of a shell, of names in the C(guestinfo) of a C(.vmx) that are not told of.
-      - Those of the default are what VMware writes itself, and what is made for the guest's eyes, as the passwords in cloud-init's user data.
+      - Shell-style patterns of C(guestinfo) names in a C(.vmx) file that are not added to RV(ignore:vix_guestinfo).
+      - The default excludes entries that VMware writes itself, and entries that are only for the guest, such as
+        cloud-init user data with passwords.
     type: list
     elements: str
     default:
@@ -37,115 +38,129 @@ options:
       - vmtools.*
   scan_folders:
     description:
-      - The folders of this machine that the source V(scan) searches. A relative path begins at the folder of the inventory file.
-      - Without it these are the folders in which VMware puts the VMs of the user who runs Ansible.
+      - Directories on the controller that the source V(scan) searches.
+      - Relative paths are relative to the directory of the inventory file.
+      - If empty, the directories in which VMware creates VMs for the current user are searched.
     type: list
     elements: path
     default: []
   scan_depth:
     description:
-      - How many levels deep folders are searched. V(1) looks at what lies in O(scan_folders) themselves.
+      - Maximum depth of the search. V(1) searches only O(scan_folders) without their subdirectories.
     type: int
     default: 4
   scan_patterns:
     description:
-      - Patterns of file names, as those of a shell, of which a file has to match one.
+      - Shell-style patterns of file names. A file must match at least one of them.
     type: list
     elements: str
     default: ['*.vmx']
   scan_exclude:
     description:
-      - Patterns, as those of a shell, of files and folders that are passed over.
-      - One with a slash is matched against the whole path below O(scan_folders), any other against the name.
+      - Shell-style patterns of files and directories to skip.
+      - A pattern with a slash is matched against the path relative to O(scan_folders). Other patterns are matched
+        against the name.
     type: list
     elements: str
     default: []
   address_sources:
     description:
-      - Where the address of a VM, RV(ignore:vix_address), may come from, the best source first.
-      - V(tools) is what VMware Tools report, V(lease) a DHCP lease of one of VMware's networks on this machine,
-        V(reservation) an address that was reserved for the VM in the configuration of that DHCP server,
-        V(vmx) what somebody wrote as C(guestinfo.ip) into the C(.vmx).
-      - For a rule of any other kind, give O(compose) an expression of RV(ignore:vix_addresses).
+      - Sources of RV(ignore:vix_address), in order of preference.
+      - V(tools) is the address that the guest tools report.
+      - V(lease) is a DHCP lease of a VMware network on the controller.
+      - V(reservation) is an address that is reserved for the VM in the configuration of this DHCP server.
+      - V(vmx) is C(guestinfo.ip) in the C(.vmx) file.
+      - For other rules, use RV(ignore:vix_addresses) in an expression of O(compose).
     type: list
     elements: str
     choices: [tools, lease, reservation, vmx]
     default: [tools, lease, reservation, vmx]
   address_networks:
     description:
-      - Networks in which the address has to be, as in V(192.168.8.0/24). One in the first of them is better than one in the second.
-      - Without it an address may be in any network.
+      - Networks from which to choose the address, for example V(192.168.8.0/24), in order of preference.
+      - If empty, addresses of all networks are accepted.
     type: list
     elements: str
     default: []
   address_ignore:
     description:
-      - Networks whose addresses are never chosen.
-      - Those of the default are for the guest alone, the last of them being what Docker gives its own bridge.
+      - Networks whose addresses are not used.
+      - The default contains loopback and link-local networks and the address of the default bridge of Docker.
     type: list
     elements: str
     default: [127.0.0.0/8, '::1/128', 169.254.0.0/16, 'fe80::/10', 172.17.0.1/32]
   set_ansible_host:
     description:
-      - Whether the address of a VM becomes its C(ansible_host).
+      - Whether to set C(ansible_host) to the address of the VM.
     type: bool
     default: false
   hostnames:
     description:
-      - How the VMs are called in the inventory, by templates or expressions as those of O(compose). The first that makes a text counts.
-      - A character that cannot be in a name of Ansible's, as a slash, becomes a hyphen.
+      - Jinja2 expressions or templates for the inventory name of a VM. The first one that results in a non-empty
+        string is used.
+      - Characters that are not valid in an inventory name, such as a slash, are replaced with a hyphen.
     type: list
     elements: str
     default: [vix_name]
   on_clash:
     description:
-      - What becomes of VMs that would have the same name, or the name of a group that is there already, or of C(localhost).
-      - With V(mark) each of them has a part of its own at the end of its name. It comes from where the VM lies and stays the same as long as it lies there.
-        A warning tells of it.
-      - With V(error) the inventory fails.
+      - What to do if several VMs have the same name, or if a VM has the name of an existing group or of C(localhost).
+      - V(mark) appends a stable suffix to each name, which is derived from the path of the C(.vmx) file. A warning is
+        shown.
+      - V(error) fails.
     type: str
     choices: [mark, error]
     default: mark
   filters:
     description:
-      - Which VMs are listed. Each filter is V(include) or V(exclude) with a condition on the variables of a VM, and the first whose condition holds decides.
-      - A VM for which none holds is listed. A last filter that excludes with the condition V(true) turns this round.
-      - A condition that cannot be evaluated does not hold; with O(strict) it is an error.
+      - Filters for the VMs. Each filter is V(include) or V(exclude) with a condition on the variables of a VM.
+      - The first filter whose condition is true decides.
+      - A VM that no filter matches is included. To exclude such VMs, add a last filter V(exclude) with the condition
+        V(true).
+      - A condition that cannot be evaluated is false. With O(strict=true) it is an error.
     type: list
     elements: dict
     default: []
     suboptions:
       include:
-        description: A condition for VMs that are listed.
+        description: Include the VM if this condition is true.
         type: str
       exclude:
-        description: A condition for VMs that are not listed.
+        description: Exclude the VM if this condition is true.
         type: str
   on_unreachable:
     description:
-      - What becomes of a source of VMs, as a host, that does not answer.
-      - With V(warning) the others are listed, and nothing is put into the cache. When none answers, the inventory fails all the same.
-      - With V(error) the inventory fails.
+      - What to do if a source of VMs, such as a host, cannot be queried.
+      - V(warning) shows a warning and lists the VMs of the other sources. The result is not cached. The inventory
+        fails if no source can be queried.
+      - V(error) fails.
     type: str
     choices: [warning, error]
     default: warning
 notes:
-  - Each VM is listed once, however many sources have it, since what counts is where its C(.vmx) really lies. They are in the order of hosts and names.
-  - What VMs say of themselves is not trusted. It is never taken for a template.
-  - A VM that cannot be opened or read is listed with RV(ignore:vix_stale) and the reason in RV(ignore:vix_error). C(filters) can leave such VMs out.
-  - With C(-vvv) it is told of every VM why it is in the inventory or not.
-  - Each VM has these variables. C(vix_path) is the path of its C(.vmx) and C(vix_name) its display name. C(vix_host) is the name of its host and
-    C(vix_sources) are the sources that have it.
-  - C(vix_power) is V(powered_on), V(powered_off), V(suspended), V(paused) or V(unknown). C(vix_power_details) are other things that VIX says of its power,
-    as V(powering_on), and C(vix_power_unknown_bits) what nobody knows the meaning of.
-  - C(vix_tools) is V(running), V(not_installed) or V(unknown). C(vix_guest_os), C(vix_cpus) and C(vix_memory) (in MB) are as in its C(.vmx).
-  - C(vix_encrypted), C(vix_locked) and C(vix_question_pending) tell whether it needs a password, whether a process holds its files, and whether it waits for
-    an answer.
-  - C(vix_annotation) is its description and C(vix_guestinfo) are the C(guestinfo) entries of its C(.vmx), by name in lower case.
-  - These two and C(vix_locked) are read in files of this machine, as VIX does not tell them. For a VM of another host, that is one with a C(hostname), they are
-    an empty text, an empty dictionary and null.
-  - C(vix_addresses) are all addresses that it is said to have, each with its C(source), and C(vix_address) is the one that was chosen, or null.
-  - C(vix_stale) and C(vix_error) tell whether and why it cannot be used.
-  - With O(gather=snapshots), C(vix_snapshots) are the paths of its snapshots, C(vix_snapshot_names) their names in the same order and C(vix_snapshot_current)
-    the path of the current one.
+  - A VM that several sources contain is listed once. VMs are identified by the real path of their C(.vmx) file, and
+    sorted by host and name.
+  - Values that come from VMs are not trusted, and are never evaluated as templates.
+  - A VM that cannot be opened or read is listed with RV(ignore:vix_stale) set, and the reason in
+    RV(ignore:vix_error). Use O(filters) to exclude such VMs.
+  - With C(-vvv), the reason why a VM was included or excluded is shown for each VM.
+  - The following variables are set for each VM. C(vix_path) is the path of the C(.vmx) file, C(vix_name) the display
+    name, C(vix_host) the name of the VM host, and C(vix_sources) the list of sources that contain the VM.
+  - C(vix_power) is V(powered_on), V(powered_off), V(suspended), V(paused) or V(unknown). C(vix_power_details)
+    contains other flags of the power state, such as V(powering_on). C(vix_power_unknown_bits) contains the bits of
+    the power state that are not documented.
+  - C(vix_tools) is V(running), V(not_installed) or V(unknown). C(vix_guest_os), C(vix_cpus) and C(vix_memory) (in MB)
+    are the values of the C(.vmx) file.
+  - C(vix_encrypted) is whether the VM needs a password, C(vix_locked) whether a process has locked its files, and
+    C(vix_question_pending) whether the VM waits for the answer to a question.
+  - C(vix_annotation) is the description of the VM. C(vix_guestinfo) contains the C(guestinfo) entries of the C(.vmx)
+    file, with names in lower case.
+  - C(vix_annotation), C(vix_guestinfo) and C(vix_locked) are read from files on the controller, since VIX does not
+    provide them. For a VM of a remote host (with C(hostname)), they are an empty string, an empty dictionary and
+    null.
+  - C(vix_addresses) contains all known addresses, each with its C(source). C(vix_address) is the chosen address, or
+    null.
+  - C(vix_stale) is whether the VM cannot be used, and C(vix_error) the reason.
+  - With O(gather=snapshots), C(vix_snapshots) contains the paths of the snapshots, C(vix_snapshot_names) their names
+    in the same order, and C(vix_snapshot_current) the path of the current snapshot.
 """

@@ -11,23 +11,24 @@ class ModuleDocFragment:
 options:
   name:
     description:
-      - Name of the processes that are meant, exactly as the guest tells it, as in V(apache2) or V(notepad.exe).
-      - Of O(name), O(pattern), O(owner), O(pid) and O(command) a process has to fit all that are given.
+      - Name of the processes, exactly as the guest reports it, for example V(apache2) or V(notepad.exe).
+      - A process must match all of O(name), O(pattern), O(owner), O(pid) and O(command) that are set.
     type: str
   pattern:
     description:
-      - Regular expression of Python's that has to be found in the name of a process, as in V(apache|mysql).
+      - Python regular expression that must match a part of the process name, for example V(apache|mysql).
     type: str
   owner:
     description:
-      - User that a process has to run as, exactly as the guest tells it; with its domain in Windows, as in V(LAB\\ann).
+      - User that the process runs as, exactly as the guest reports it.
+      - For Windows guests, include the domain, for example V(LAB\\ann).
     type: str
   pid:
     description:
-      - Process id in the guest.
+      - Process ID in the guest.
     type: int
   command:
     description:
-      - Regular expression of Python's that has to be found in the command line of a process, as in V(--port[ =]8080).
+      - Python regular expression that must match a part of the command line, for example V(--port[ =]8080).
     type: str
 """

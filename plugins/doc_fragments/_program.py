@@ -11,78 +11,90 @@ class ModuleDocFragment:
 options:
   chdir:
     description:
-      - Folder of the guest to run in, by an absolute path. Left out, it is the user's home.
+      - Change into this directory in the guest before running the program. Must be an absolute path.
+      - If not set, the home directory of the user is used.
     type: str
   creates:
     description:
-      - A file or folder of the guest, by an absolute path. When it exists, nothing is run.
+      - Absolute path of a file or directory in the guest. If it exists, the program is not run.
     type: str
   removes:
     description:
-      - A file or folder of the guest, by an absolute path. When it does not exist, nothing is run.
+      - Absolute path of a file or directory in the guest. If it does not exist, the program is not run.
     type: str
   environment:
     description:
-      - Variables of the environment, beside those that the user has anyway.
-      - They are on no command line, in no log, and in no file that outlives the run.
+      - Environment variables to set for the program, in addition to those of the user.
+      - The values do not appear on a command line or in a log, and are not kept in a file after the run.
     type: dict
   stdin:
     description:
-      - Text for the standard input, which is empty otherwise. Where it is and where not is as with O(environment).
+      - Text to pass to the standard input of the program.
+      - The text is protected in the same way as O(environment).
     type: str
   stdin_add_newline:
     description:
-      - Whether O(stdin) gets an end of line when it has none.
+      - Whether to append a newline to O(stdin) if it does not end with one.
     type: bool
     default: true
   strip_empty_ends:
     description:
-      - Whether the ends of lines at the end of RV(stdout) and RV(stderr) are left out.
+      - Whether to strip empty lines from the end of RV(stdout) and RV(stderr).
     type: bool
     default: true
   program_timeout:
     description:
-      - Seconds that the program may run. Then the guest itself asks it and all that it has started to end, kills after two more seconds what has not, and
-        the task fails with RV(timed_out) and the output up to then.
-      - Left out, it is what O(timeout) leaves at that time, less a quarter and at most 15 seconds, which also is the longest that can be had.
-      - In a Windows guest they are killed at once.
-      - Not found are, in a Linux guest, what has left both its session and its parents, as a daemon does, and in a Windows guest what has lost its parent.
+      - Time limit for the program in seconds. When it has passed, the program and the processes that it has started
+        are terminated, and the task fails with RV(timed_out) and the output so far.
+      - In a Linux guest, processes that are still running two seconds later are killed. In a Windows guest, processes
+        are killed at once.
+      - The default and the maximum is the remaining time of O(timeout), reduced by a quarter, but by no more than 15
+        seconds.
+      - Daemonized processes (new session, re-parented) of a Linux guest and orphaned processes of a Windows guest are
+        not tracked.
     type: int
   no_wait:
     description:
-      - Whether to return RV(pid) as soon as the program runs. It outlives the task, its output goes nowhere, and nobody limits its time.
+      - Whether to return RV(pid) as soon as the program is running.
+      - The program keeps running after the task. Its output is discarded, and it has no time limit.
     type: bool
     default: false
   max_output:
     description:
-      - Bytes kept of the beginning of each of RV(stdout) and RV(stderr), 4194304 at most.
-      - RV(stdout_size) and RV(stderr_size) tell how much there was.
+      - Maximum number of bytes to return in each of RV(stdout) and RV(stderr). Cannot be more than V(4194304).
+      - RV(stdout_size) and RV(stderr_size) contain the full size of the output.
     type: int
     default: 1048576
   stdout_dest:
     description:
-      - File of the machine that runs VMware that gets all of the standard output, however much it is. It is replaced, and only this user can read it.
+      - Path of a file on the VM host in which to save the full standard output.
+      - An existing file is replaced. Only the user who runs the task can read it.
     type: path
   stderr_dest:
     description:
-      - Likewise for the standard error output.
+      - Path of a file on the VM host in which to save the full standard error output.
+      - An existing file is replaced. Only the user who runs the task can read it.
     type: path
 attributes:
   check_mode:
     support: partial
     details:
-      - Nothing is run in check mode. With O(creates) or O(removes) the task says whether a run would run it, without them it is skipped.
+      - The program is not run in check mode.
+      - With O(creates) or O(removes), the task reports whether the program would be run.
+      - Without both, the task is skipped.
   diff_mode:
     support: none
     details:
-      - What a program changes is not known.
+      - The changes that a program makes are not known.
   idempotent:
     support: partial
     details:
-      - Only with O(creates) or O(removes).
+      - Only if O(creates) or O(removes) is set.
 notes:
-  - What the program leaves running in the background is left alone, and its output is no longer looked at.
-  - In a Linux guest a folder of the user's in C(/tmp) holds the output while it runs, so that there must be room for it; in a Windows guest it is in C(%TEMP%).
-    One that a task could not remove, since it was killed or the guest went down, is removed by a later run of the same user.
-  - When the guest goes down in the middle, the task fails, and does not run the program again.
+  - Processes that the program leaves running in the background are not terminated. Their later output is not
+    returned.
+  - While the program runs, its output is stored in a private directory in C(/tmp) of a Linux guest, or in C(%TEMP%)
+    of a Windows guest. There must be enough space for it.
+  - If a task is killed or the guest goes down, the directory remains. A later task of the same user removes it.
+  - If the guest goes down while the program runs, the task fails. The program is not run again.
 """

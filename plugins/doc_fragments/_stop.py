@@ -11,16 +11,17 @@ class ModuleDocFragment:
 options:
   stop:
     description:
-      - How to power off.
-      - V(soft) has the guest shut itself down, which needs VMware Tools in it.
-      - V(hard) pulls the plug; what the guest has not written is lost.
-      - V(soft_then_hard) pulls the plug when the guest has not shut down within O(soft_timeout), or cannot be asked.
+      - How to power off the VM.
+      - V(soft) shuts down the guest operating system. This requires the guest tools.
+      - V(hard) powers off the VM without a shutdown. Data that the guest has not written to disk is lost.
+      - V(soft_then_hard) shuts down the guest. If it has not shut down within O(soft_timeout), or if the guest tools
+        do not run, the VM is powered off (hard).
     type: str
     choices: [soft, hard, soft_then_hard]
     default: soft_then_hard
   soft_timeout:
     description:
-      - Seconds that the guest is given to shut down.
+      - Seconds to wait for the guest to shut down.
     type: int
     default: 60
 """

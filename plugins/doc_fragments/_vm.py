@@ -11,8 +11,9 @@ class ModuleDocFragment:
 options:
   vm:
     description:
-      - Path of the VM's C(.vmx) file on the machine that runs VMware, or its display name when exactly one VM of the host is called so.
-      - What has a slash in it or ends in C(.vmx) is taken as a path.
+      - Path of the C(.vmx) file of the VM on the VM host, or the display name of the VM. The display name must be
+        unique on the VM host.
+      - A value that contains a slash or ends with C(.vmx) is used as a path.
     type: path
     required: true
   vm_password:

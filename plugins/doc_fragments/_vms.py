@@ -11,22 +11,26 @@ class ModuleDocFragment:
 options:
   vm:
     description:
-      - Path of the C(.vmx) file of one VM on the machine that runs VMware, or its display name when exactly one VM of the host is called so.
-      - What has a slash in it or ends in C(.vmx) is taken as a path.
+      - Path of the C(.vmx) file of the VM on the VM host, or the display name of the VM. The display name must be
+        unique on the VM host.
+      - A value that contains a slash or ends with C(.vmx) is used as a path.
+      - Mutually exclusive with O(vms).
     type: path
   vms:
     description:
-      - Several VMs by path or display name, which are worked on side by side.
-      - One that fails does not hide the others. The task then fails when all have ended, and RV(results) tells of each.
+      - Paths or display names of several VMs, which are processed in parallel.
+      - Mutually exclusive with O(vm).
+      - If some VMs fail, the others are still processed. The task fails afterwards, and RV(results) contains the
+        result of each VM.
     type: list
     elements: path
   concurrency:
     description:
-      - How many of O(vms) are worked on at once.
+      - Number of O(vms) to process at the same time.
     type: int
     default: 4
   vm_password:
     description:
-      - Password of the VMs that are encrypted.
+      - Password of encrypted VMs.
     type: str
 """

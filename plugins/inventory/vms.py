@@ -6,13 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: vms
-short_description: VMs of VMware hosts as inventory
+short_description: VMware desktop VMs inventory source
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Lists the VMs of this machine and of any number of remote hosts, with what is known of them.
-  - VIX is asked in a process of its own for each host, all of them at the same time. A library that hangs or crashes costs that host only.
-  - The name of its file ends in C(vix.yml) or C(vix.yaml).
+  - List the VMs of the controller and of remote hosts, with their properties as host variables.
+  - Each host is queried in a separate process, in parallel. If the VIX library hangs or crashes, only this host is
+    affected.
+  - The name of the inventory file must end with C(vix.yml) or C(vix.yaml).
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._inventory
@@ -20,7 +21,7 @@ extends_documentation_fragment:
   - inventory_cache
 options:
   plugin:
-    description: The name of this plugin.
+    description: The name of this plugin, V(vmlab.vix.vms).
     required: true
     choices: [vmlab.vix.vms]
   library:
@@ -40,68 +41,74 @@ options:
       - name: VIX_PASSWORD
   sources:
     description:
-      - Where VMs are looked for. What several have is put together.
-      - V(running) are the VMs that run and that the user may see, as VIX lists them.
-      - V(registered) are those in the inventory of the host, which remote products have and desktop ones do not.
-      - V(library) are those in VMware's own lists of the user who runs Ansible, on this machine.
-      - V(scan) are those in folders of this machine, see O(scan_folders).
-      - V(library) and V(scan) need no VIX library, and see the power of a VM by what holds its files.
+      - Sources in which to search for VMs. The results are merged.
+      - V(running) lists the running VMs that are visible to the user, with VIX.
+      - V(registered) lists the VMs in the inventory of the host. Only remote products have an inventory.
+      - V(library) lists the VMs in VMware's lists of the current user on the controller.
+      - V(scan) lists the VMs in directories on the controller, see O(scan_folders).
+      - V(library) and V(scan) do not need a VIX library. They determine the power state of a VM by the locks of its
+        files.
     type: list
     elements: str
     choices: [running, registered, library, scan]
     default: [running]
   hosts:
     description:
-      - The hosts that VIX is asked about. Without it that is the one of O(hostname), or this machine.
-      - What an entry does not say is as in the option of the same name, but for O(hosts[].hostname). An entry without that is this machine.
-      - Values may be vaulted, or templates as in C({{ lookup('ansible.builtin.env', 'LAB_PASSWORD') }}).
+      - The hosts to query with VIX.
+      - If not set, the host is O(hostname), or the controller.
+      - For suboptions that are not set, the option of the same name is used, except for O(hosts[].hostname). An entry
+        without O(hosts[].hostname) is the controller.
+      - Values can be encrypted with Ansible Vault, or be templates such as C({{ lookup('ansible.builtin.env',
+        'LAB_PASSWORD') }}).
     type: list
     elements: dict
     suboptions:
       name:
-        description: What the host is called in RV(ignore:vix_host). Without it that is the name in O(hosts[].hostname), or V(localhost).
+        description: Name of the host in RV(ignore:vix_host). If not set, the name in O(hosts[].hostname), or
+          V(localhost).
         type: str
       library:
-        description: As O(library).
+        description: See O(library).
         type: path
       provider:
-        description: As O(provider).
+        description: See O(provider).
         type: str
         choices: [default, workstation, player, workstation_shared, vi_server]
       hostname:
-        description: As O(hostname).
+        description: See O(hostname).
         type: str
       port:
-        description: As O(port).
+        description: See O(port).
         type: int
       username:
-        description: As O(username).
+        description: See O(username).
         type: str
       password:
-        description: As O(password).
+        description: See O(password).
         type: str
       validate_certs:
-        description: As O(validate_certs).
+        description: See O(validate_certs).
         type: bool
       timeout:
-        description: As O(timeout).
+        description: See O(timeout).
         type: int
       sources:
-        description: Which of V(running) and V(registered) the host is asked for, where these are not those of O(sources).
+        description: Sources to query for this host, instead of V(running) and V(registered) of O(sources).
         type: list
         elements: str
         choices: [running, registered]
   timeout:
     description:
-      - Seconds that a host may take to answer, and that the files of this machine may take to be read.
+      - Time limit in seconds for each host, and for reading the files on the controller.
   concurrency:
     description:
-      - How many VMs of a host are asked about at once.
+      - Number of VMs of a host to query at the same time.
     type: int
     default: 16
   vm_timeout:
     description:
-      - Seconds that the answers about one VM may take. A VM that takes longer is listed as one that cannot be opened.
+      - Time limit in seconds for one VM.
+      - A VM that exceeds it is listed like a VM that cannot be opened.
     type: int
     default: 30
 seealso:

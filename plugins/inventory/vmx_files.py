@@ -6,39 +6,42 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: vmx_files
-short_description: VMs in VMware's files on this machine as inventory
+short_description: VMware desktop VMs inventory source that only reads files
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Lists the VMs in VMware's own lists and in folders of this machine, by reading files alone. It needs neither VIX nor VMware.
-  - It is the part of P(vmlab.vix.vms#inventory) that needs no VIX library, with the same options and variables.
-  - The name of its file ends in C(vmx.yml) or C(vmx.yaml).
+  - List the VMs in VMware's lists and in directories on the controller.
+  - Only files are read. Neither the VIX library nor a VMware product is needed.
+  - The plugin is the part of P(vmlab.vix.vms#inventory) that does not need a VIX library. Options and variables are
+    the same.
+  - The name of the inventory file must end with C(vmx.yml) or C(vmx.yaml).
 extends_documentation_fragment:
   - vmlab.vix._inventory
   - constructed
   - inventory_cache
 options:
   plugin:
-    description: The name of this plugin.
+    description: The name of this plugin, V(vmlab.vix.vmx_files).
     required: true
     choices: [vmlab.vix.vmx_files]
   sources:
     description:
-      - Where VMs are looked for. What both have is put together.
-      - V(library) are those in VMware's own lists of the user who runs Ansible.
-      - V(scan) are those in folders, see O(scan_folders).
+      - Sources in which to search for VMs. The results are merged.
+      - V(library) lists the VMs in VMware's lists of the current user.
+      - V(scan) lists the VMs in directories, see O(scan_folders).
     type: list
     elements: str
     choices: [library, scan]
     default: [library, scan]
   timeout:
     description:
-      - Seconds that reading the files may take.
+      - Time limit in seconds for reading the files.
     type: int
     default: 300
 notes:
-  - The power of a VM is told by what holds its files. On Linux V(powered_on) means that a living process of VMware does, and V(unknown) that it
-    cannot be told what does; on macOS whatever is held is V(unknown).
+  - The power state of a VM is determined by the locks of its files. On Linux, RV(ignore:vix_power) is V(powered_on)
+    if a running VMware process holds a lock, and V(unknown) if the process cannot be determined. On macOS, it is
+    V(unknown) for each locked VM.
 seealso:
   - plugin: vmlab.vix.vms
     plugin_type: inventory

@@ -11,8 +11,10 @@ short_description: Run a program in a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Runs a program in the guest of a VM and returns its return code and what it wrote, which VMware itself does not offer.
-  - No shell reads the command, so that variables, wildcards, pipes and redirections are of no meaning in it. M(vmlab.vix.guest_script) has them.
+  - Run a program in the guest of a VM, and return its return code and its output.
+  - VIX itself does not provide the output of programs.
+  - The command is not run through a shell. Variables, wildcards, pipes and redirections are not supported. Use
+    M(vmlab.vix.guest_script) for these.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -24,17 +26,21 @@ extends_documentation_fragment:
 options:
   argv:
     description:
-      - The program and its arguments, each as it is. Exactly one of O(argv) and O(cmd) is needed.
-      - The program is an absolute path, a path from O(chdir) on, or a name that is looked for in the user's E(PATH).
-      - A Windows guest gets a command line that programs split into exactly these arguments by the rules of the C library. A batch file there is run by
-        C(cmd.exe), and its arguments can have neither quotes nor percent signs nor ends of lines.
+      - The program and its arguments as a list.
+      - Exactly one of O(argv) and O(cmd) is required.
+      - The program is an absolute path, a path relative to O(chdir), or a name that is searched for in the E(PATH) of
+        the user.
+      - For a Windows guest, the arguments are quoted according to the rules of the C library.
+      - Batch files are run with C(cmd.exe). Their arguments cannot contain quotes, percent signs or newlines.
     type: list
     elements: str
   cmd:
     description:
-      - The program and its arguments as one line.
-      - For a Linux guest it is split into words as a shell splits them, with quotes and backslashes, and nothing else in it is special.
-      - For a Windows guest it is the command line itself, from which only the program's name is taken, up to the first blank or within quotes.
+      - The program and its arguments as a string.
+      - Exactly one of O(argv) and O(cmd) is required.
+      - For a Linux guest, it is split like a shell does. Only quotes and backslashes are special characters.
+      - For a Windows guest, it is used as the command line. The name of the program ends at the first space, or is
+        enclosed in quotes.
     type: str
 seealso:
   - module: vmlab.vix.guest_script
@@ -52,7 +58,7 @@ EXAMPLES = r"""
       DEBIAN_FRONTEND: noninteractive
     program_timeout: 120
 
-- name: Make a file system once
+- name: Unpack an archive, unless it was already unpacked
   vmlab.vix.guest_command:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -61,7 +67,7 @@ EXAMPLES = r"""
     chdir: /srv
     creates: /srv/site
 
-- name: Set a password, which nobody sees
+- name: Pass a secret on the standard input
   vmlab.vix.guest_command:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -69,7 +75,7 @@ EXAMPLES = r"""
     argv: [chpasswd]
     stdin: "web:{{ web_password }}"
 
-- name: Have a large dump in a file of the machine that runs VMware
+- name: Save the output of a database dump on the VM host
   vmlab.vix.guest_command:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -78,7 +84,7 @@ EXAMPLES = r"""
     max_output: 0
     stdout_dest: /backup/web.sql
 
-- name: Run a program of Windows
+- name: Run a program in a Windows guest
   vmlab.vix.guest_command:
     vm: /vms/desk/desk.vmx
     guest_username: lab
@@ -89,89 +95,94 @@ EXAMPLES = r"""
 RETURN = r"""
 vm:
   description: Path of the C(.vmx) file.
-  returned: success or the program failed
+  returned: success, or when the program failed
   type: str
   sample: /vms/web/web.vmx
 cmd:
-  description: The program and its arguments; in a Windows guest O(cmd) as it was given.
-  returned: success or the program failed
+  description: The program and its arguments as a list, or for a Windows guest the value of O(cmd).
+  returned: success, or when the program failed
   type: raw
   sample: [apt-get, install, --yes, nginx]
 rc:
-  description: Return code of the program, 128 and the number of the signal where one ended it in a Linux guest. The task fails when it is not 0.
-  returned: when it was waited for
+  description:
+    - Return code of the program. In a Linux guest, it is 128 plus the signal number if the program was terminated by
+      a signal.
+    - The task fails if the return code is not 0.
+  returned: when the program was waited for
   type: int
   sample: 0
 stdout:
-  description: The first O(max_output) bytes of the standard output, as text. What is not UTF-8 is read in the code page of a Windows guest.
-  returned: when it was waited for
+  description:
+    - The first O(max_output) bytes of the standard output.
+    - Output of a Windows guest that is not valid UTF-8 is decoded with its code page.
+  returned: when the program was waited for
   type: str
   sample: Hello
 stdout_lines:
-  description: The same by lines.
-  returned: when it was waited for
+  description: The output as a list of lines.
+  returned: when the program was waited for
   type: list
   elements: str
   sample: [Hello]
 stdout_size:
-  description: How many bytes there were.
-  returned: when it was waited for
+  description: Full size of the output in bytes.
+  returned: when the program was waited for
   type: int
   sample: 6
 stdout_truncated:
-  description: Whether RV(stdout) is only the beginning.
-  returned: when it was waited for
+  description: Whether RV(stdout) was truncated to O(max_output) bytes.
+  returned: when the program was waited for
   type: bool
   sample: false
 stderr:
-  description: As RV(stdout), of the standard error output.
-  returned: when it was waited for
+  description: The first O(max_output) bytes of the standard error output.
+  returned: when the program was waited for
   type: str
   sample: ''
 stderr_lines:
-  description: The same by lines.
-  returned: when it was waited for
+  description: The output as a list of lines.
+  returned: when the program was waited for
   type: list
   elements: str
   sample: []
 stderr_size:
-  description: How many bytes there were.
-  returned: when it was waited for
+  description: Full size of the output in bytes.
+  returned: when the program was waited for
   type: int
   sample: 0
 stderr_truncated:
-  description: Whether RV(stderr) is only the beginning.
-  returned: when it was waited for
+  description: Whether RV(stderr) was truncated to O(max_output) bytes.
+  returned: when the program was waited for
   type: bool
   sample: false
 start:
-  description: When it was started, by the clock of the guest.
-  returned: when it was run
+  description: Start time of the program, by the clock of the guest.
+  returned: when the program was run
   type: str
   sample: '2026-11-24 10:15:00.123456'
 end:
-  description: When it had ended, by the clock of the guest.
-  returned: when it was waited for
+  description: End time of the program, by the clock of the guest.
+  returned: when the program was waited for
   type: str
   sample: '2026-11-24 10:15:01.234567'
 delta:
-  description: The time between them.
-  returned: when it was waited for
+  description: Run time of the program.
+  returned: when the program was waited for
   type: str
   sample: '0:00:01.111111'
 timed_out:
-  description: Whether it was ended since O(program_timeout) had passed. The task fails then.
-  returned: when it was waited for
+  description: Whether the program was terminated because O(program_timeout) had passed. The task fails in this case.
+  returned: when the program was waited for
   type: bool
   sample: false
 pid:
-  description: Process id in the guest.
-  returned: with O(no_wait)
+  description: Process ID in the guest.
+  returned: when O(no_wait=true)
   type: int
   sample: 812
 msg:
-  description: Why it failed, or why nothing was run.
-  returned: when it failed or was not run
+  description: Reason why the program failed or was not run.
+  returned: when the program failed or was not run
   type: str
   sample: "running false in the guest of /vms/web/web.vmx as root: non-zero return code 1"
 """

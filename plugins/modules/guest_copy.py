@@ -7,16 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guest_copy
-short_description: Copy files and folders into a guest
+short_description: Copy files and directories into a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Copies a file or a folder of the controller, or of the machine that runs VMware, or a text, into the guest of a VM.
-  - What is there is compared in the guest. What differs is sent into a folder that nobody but the user can enter, verified there, and renamed, so
-    that a reader in the guest sees the old file or the new one and never a part.
-  - However many files a folder has, the number of VIX calls stays the same, as long as the guest has C(/bin/sh) or PowerShell. Without either,
-    each file is looked at and sent by itself.
-  - Files of the guest that the source does not have stay.
+  - Copy files, directories or inline content into the guest of a VM.
+  - The source is on the controller or on the VM host.
+  - Files are compared in the guest, by default by checksum. Files that differ are transferred to a private directory,
+    verified, and moved to their destination. Each file is replaced atomically.
+  - If the guest has C(/bin/sh) or PowerShell, the number of VIX calls does not depend on the number of files in a
+    directory. Otherwise, files are compared and transferred one by one.
+  - Files in the guest that are not in the source are kept.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -28,35 +29,40 @@ extends_documentation_fragment:
 options:
   src:
     description:
-      - Path of the file or folder, on the controller unless O(remote_src) is set. A relative one is looked for in the C(files) folder of the role or
-        playbook first.
-      - Of a folder whose path ends in a slash, what is in it is copied, and else the folder itself. Links are followed.
+      - Path of the file or directory to copy, on the controller unless O(remote_src=true).
+      - A relative path is searched for in the C(files) directory of the role or playbook first.
+      - If the path is a directory and ends with a slash, only its contents are copied. Otherwise, the directory
+        itself is copied.
+      - Symbolic links are followed.
+      - Exactly one of O(src) and O(content) is required.
     type: path
   content:
     description:
-      - The text that the file in the guest shall have. A dictionary or a list is written as JSON. Exactly one of O(src) and O(content) is needed.
+      - Content of the file in the guest.
+      - A dictionary or list is written as JSON.
+      - Exactly one of O(src) and O(content) is required.
     type: raw
   dest:
     description:
-      - Full name in the guest, in the guest's own notation.
-      - A file goes into it when it is a folder there or ends in a slash, and such a folder is made when there is none; else the folder that the file
-        is in must exist.
-      - For a folder it is the folder to copy into, which is made when there is none.
+      - Absolute path in the guest, in the syntax of the guest operating system.
+      - If a file is copied and O(dest) is a directory or ends with a slash, the file is copied into this directory. A
+        directory that ends with a slash is created if it does not exist. Otherwise, the parent directory must exist.
+      - If a directory is copied, O(dest) is the directory to copy into. It is created if it does not exist.
     type: str
     required: true
   remote_src:
     description:
-      - Whether O(src) is a path of the machine that runs VMware.
+      - Whether O(src) is a path on the VM host.
     type: bool
     default: false
   decrypt:
     description:
-      - Whether files of the controller that C(ansible-vault) has encrypted are decrypted on the way.
+      - Whether to decrypt files on the controller that are encrypted with Ansible Vault.
     type: bool
     default: true
   _source:
     description:
-      - Not for tasks, which are refused with it. By it the action plugin tells the module what it brought to the machine that runs VMware.
+      - Internal. Describes the source that the action plugin has transferred to the VM host. Cannot be used in tasks.
     type: dict
 attributes:
   check_mode:
@@ -64,7 +70,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - The texts are shown of files of up to 104448 bytes, and of 20 files of a folder.
+      - The diff contains files of up to 104448 bytes, and up to 20 files of a directory.
   idempotent:
     support: full
 seealso:
@@ -73,7 +79,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Copy a file of the controller
+- name: Copy a file from the controller
   vmlab.vix.guest_copy:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -82,7 +88,7 @@ EXAMPLES = r"""
     dest: /var/www/html/
     mode: '0644'
 
-- name: Copy what is in a folder
+- name: Copy the contents of a directory
   vmlab.vix.guest_copy:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -92,7 +98,7 @@ EXAMPLES = r"""
     owner: www-data
     mode: u=rw,go=r
 
-- name: Write a text, which must be right
+- name: Write inline content, and validate it before the file is replaced
   vmlab.vix.guest_copy:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -102,7 +108,7 @@ EXAMPLES = r"""
     mode: '0440'
     validate: /usr/sbin/visudo -cf %s
 
-- name: Copy a large image of the machine that runs VMware, unless the guest has one that is as large and not older
+- name: Copy a large image from the VM host, compared by size and time
   vmlab.vix.guest_copy:
     vm: /vms/build/build.vmx
     guest_username: Administrator
@@ -120,39 +126,39 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 target:
-  description: Full name of the file in the guest, or of the folder that has all that was copied.
+  description: Path of the file in the guest, or of the directory that contains the copied files.
   returned: success
   type: str
   sample: /var/www/html/index.html
 size:
-  description: Size of the file in bytes, or of all files of the folder together.
+  description: Size of the file in bytes, or total size of all files of the directory.
   returned: success
   type: int
   sample: 8
 checksum:
-  description: SHA-256 of the file, in hexadecimal.
-  returned: when O(src) is no folder, O(compare=checksum) and O(force=true)
+  description: SHA-256 checksum of the file.
+  returned: when a single file is copied, O(compare=checksum) and O(force=true)
   type: str
   sample: 6f4a0ba1cd0cc41e2ac17f6ea1b5bff7f7bdd4d2ff7f1f3a3df4c9c37b5d4a0e
 files:
-  description: How many files the folder has.
-  returned: when a folder is copied
+  description: Number of files in the source directory.
+  returned: when a directory is copied
   type: int
   sample: 3
 copied:
-  description: Paths from O(src) of those files that were copied, or in check mode would be.
-  returned: when a folder is copied
+  description: Paths relative to O(src) of the files that were copied. In check mode, the files that would be copied.
+  returned: when a directory is copied
   type: list
   elements: str
   sample: [css/site.css]
 backup_file:
-  description: Where the file that was replaced is kept in the guest.
-  returned: when a file was replaced and O(backup) is set
+  description: Path of the backup of the replaced file in the guest.
+  returned: when a file was replaced and O(backup=true)
   type: str
   sample: /etc/motd.2026-03-14T092653Z.1f0c~
 backup_files:
-  description: The same of the files of a folder.
-  returned: when files of a folder were replaced and O(backup) is set
+  description: Paths of the backups of the replaced files in the guest.
+  returned: when files of a directory were replaced and O(backup=true)
   type: list
   elements: str
   sample: [/var/www/html/css/site.css.2026-03-14T092653Z.1f0c~]

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guest_fetch
-short_description: Fetch files and folders from a guest
+short_description: Fetch files and directories from a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Fetches a file, or a folder with everything in it, from the guest of a VM to the controller, as M(ansible.builtin.fetch) does, or to the machine that
-    runs VMware.
-  - A file that is there already with the same content, by its SHA-256, is not fetched. What is fetched is verified by its SHA-256, and takes its place as a
-    whole, so that a reader sees the old file or the new one.
-  - Of a folder, the files and folders are fetched. Links are not followed, and left out like devices and like files with control characters in their names;
-    RV(skipped_paths) names them. A file that the guest user may not read fails the task. What is at the destination alone stays there.
+  - Fetch a file or a directory from the guest of a VM to the controller, like M(ansible.builtin.fetch), or to the VM
+    host.
+  - A file is not transferred if the destination exists and has the same SHA-256 checksum.
+  - Transferred files are verified by their checksum. Each file is replaced atomically.
+  - If a directory is fetched, symbolic links, devices and files with control characters in their names are skipped
+    and returned in RV(skipped_paths).
+  - The task fails if O(guest_username) cannot read a file.
+  - Files at the destination that are not in the guest are kept.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -27,51 +29,56 @@ extends_documentation_fragment:
 options:
   _place:
     description:
-      - What the controller knows of where things go. It is not for tasks.
+      - Internal. Describes the destination on the controller. Cannot be used in tasks.
     type: dict
   src:
     description:
-      - Full name of the file or folder in the guest, in the guest's own notation. V(..) in it is taken away with the name before it, link or not.
+      - Absolute path of the file or directory in the guest, in the syntax of the guest operating system.
+      - Each V(..) and the component before it are removed, even if that component is a symbolic link.
     type: str
     required: true
   dest:
     description:
-      - Folder of the controller for what is fetched. There, it gets the path C(HOST/VM/SRC), where C(HOST) is the host of the play (which runs VMware, and
-        may have many VMs), C(VM) is O(vm) without folders and C(.vmx), and C(SRC) is O(src).
-      - So that C(/etc/motd) of C(/vms/web/web.vmx) on C(lab1) comes to C(DEST/lab1/web/etc/motd), and C(C:\Users\lab\note.txt) of it
-        to C(DEST/lab1/web/C:/Users/lab/note.txt).
-      - With O(flat) or O(remote_dest), the full name for what is fetched, or where it ends with a slash the folder in which it keeps its own name.
-      - Folders that are missing are made.
+      - Directory on the controller in which to save the files, as C(HOST/VM/SRC). C(HOST) is the inventory name of
+        the VM host, C(VM) is the base name of O(vm) without C(.vmx), and C(SRC) is O(src).
+      - For example, C(/etc/motd) of C(/vms/web/web.vmx) on C(lab1) is saved as C(DEST/lab1/web/etc/motd), and
+        C(C:\Users\lab\note.txt) is saved as C(DEST/lab1/web/C:/Users/lab/note.txt).
+      - With O(flat=true) or O(remote_dest=true), the path of the fetched file or directory. If it ends with a slash,
+        the file or directory is saved with its original name in this directory.
+      - Missing directories are created.
     type: path
     required: true
   flat:
     description:
-      - Whether what is fetched goes to O(dest) itself.
+      - Whether to save to O(dest) directly, without C(HOST/VM/SRC).
     type: bool
     default: false
   remote_dest:
     description:
-      - Whether O(dest) is a path of the machine that runs VMware. That implies O(flat).
+      - Whether O(dest) is a path on the VM host.
+      - Implies O(flat=true).
     type: bool
     default: false
   fail_on_missing:
     description:
-      - Whether the task fails when there is nothing at O(src).
+      - Whether the task fails if O(src) does not exist.
     type: bool
     default: true
 attributes:
   check_mode:
     support: full
     details:
-      - To foretell the content, a file is read in the guest, or where that has no program for checksums, fetched to a temporary folder.
+      - Check mode computes checksums in the guest. If the guest does not have a program for checksums, files are
+        fetched to a temporary directory.
   diff_mode:
     support: full
     details:
-      - It shows checksums, not contents.
+      - The diff contains checksums instead of content.
   idempotent:
     support: full
 notes:
-  - With C(become), what is fetched from the machine that runs VMware to the controller goes through a command, some MB at a time, which is slower.
+  - With C(become), the transfer from the VM host to the controller is slower, since it uses a command for each few
+    MB.
 seealso:
   - module: ansible.builtin.fetch
   - module: vmlab.vix.guest_copy
@@ -86,7 +93,7 @@ EXAMPLES = r"""
     src: /var/log/syslog
     dest: logs
 
-- name: Fetch a report to reports/summary.html, if there is one
+- name: Fetch a report to reports/summary.html, if it exists
   vmlab.vix.guest_fetch:
     vm: /vms/build/build.vmx
     guest_username: lab
@@ -96,7 +103,7 @@ EXAMPLES = r"""
     flat: true
     fail_on_missing: false
 
-- name: Have a folder on the machine that runs VMware
+- name: Fetch a directory to the VM host
   vmlab.vix.guest_fetch:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -113,44 +120,44 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 saved:
-  description: Full name that the file or folder has at the destination.
+  description: Path of the fetched file or directory at the destination.
   returned: success
   type: str
   sample: /home/me/logs/lab1/web/var/log/syslog
 files:
-  description: The files that were fetched or were there already.
+  description: The files that were fetched or were already up to date.
   returned: success
   type: list
   elements: dict
   contains:
     name:
-      description: Name in the folder that is fetched, with slashes. Empty when it is a file that is fetched.
+      description: Path relative to the fetched directory, with slashes. Empty if a single file is fetched.
       type: str
       sample: css/site.css
     checksum:
-      description: SHA-256, in hexadecimal.
+      description: SHA-256 checksum of the file.
       type: str
       sample: 6f4a0ba1cd0cc41e2ac17f6ea1b5bff7f7bdd4d2ff7f1f3a3df4c9c37b5d4a0e
     size:
-      description: Size in bytes.
+      description: Size of the file in bytes.
       type: int
       sample: 812
     changed:
-      description: Whether it was fetched, or in check mode would be.
+      description: Whether the file was fetched. In check mode, whether it would be fetched.
       type: bool
       sample: true
 checksum:
-  description: SHA-256 of the file, in hexadecimal.
-  returned: when a file is fetched
+  description: SHA-256 checksum of the file.
+  returned: when a single file is fetched
   type: str
   sample: 6f4a0ba1cd0cc41e2ac17f6ea1b5bff7f7bdd4d2ff7f1f3a3df4c9c37b5d4a0e
 size:
   description: Size of the file in bytes.
-  returned: when a file is fetched
+  returned: when a single file is fetched
   type: int
   sample: 812
 skipped_paths:
-  description: Why something in the folder was left out, by its full name in the guest.
+  description: Skipped paths in the guest, each with the reason.
   returned: success
   type: dict
   sample: {"/srv/site/current": "it is a link, which is not followed"}

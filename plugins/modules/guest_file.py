@@ -7,12 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guest_file
-short_description: Manage files and folders in a guest
+short_description: Manage files and directories in a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Makes folders in the guest of a VM, deletes and renames files and folders, touches files, and sets mode, owner and group in Linux guests.
-  - For the content of files see M(vmlab.vix.guest_copy).
+  - Create directories in the guest of a VM, delete, rename and touch files and directories, and set mode, owner and
+    group in Linux guests.
+  - Use M(vmlab.vix.guest_copy) to manage the content of files.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -23,52 +24,64 @@ extends_documentation_fragment:
 options:
   path:
     description:
-      - Full name of the file or folder, in the guest's own notation. V(..) in it is taken away with the name before it, link or not.
+      - Absolute path of the file or directory in the guest, in the syntax of the guest operating system.
+      - Each V(..) and the component before it are removed, even if that component is a symbolic link.
     type: str
     required: true
   state:
     description:
-      - V(file) only sets mode, owner and group of what is there, and fails when there is nothing or a folder.
-      - V(directory) makes a folder, and those above it, where there is none.
-      - V(absent) deletes what is there, a folder with everything in it, a link without what it leads to.
-        Folders that a system cannot be without are refused, as V(/), V(/etc), V(/tmp) or V(C:\\Windows), and so is the home of O(guest_username).
-      - V(touch) makes an empty file where there is nothing, and else sets its times.
-      - V(renamed) gives O(path) to what is called O(src). When there is something at O(path) and nothing at O(src), nothing is left to do.
+      - V(file) sets mode, owner and group of an existing file. The task fails if the file does not exist, or if it is
+        a directory.
+      - V(directory) creates the directory and its missing parent directories.
+      - V(absent) deletes the file, the symbolic link, or the directory with its contents. The target of a symbolic
+        link is not deleted.
+      - V(absent) is refused for directories that the guest depends on, such as V(/), V(/etc), V(/tmp) or
+        V(C:\\Windows), and for the home directory of O(guest_username).
+      - V(touch) creates an empty file if O(path) does not exist, and updates its times otherwise.
+      - V(renamed) renames O(src) to O(path). If O(path) exists and O(src) does not exist, nothing is changed.
     type: str
     choices: [file, directory, absent, touch, renamed]
     default: file
   src:
     description:
-      - Full name that the file or folder had so far, which O(state=renamed) needs.
+      - Absolute path of the file or directory to rename.
+      - Required if O(state=renamed).
     type: str
   force:
     description:
-      - Whether O(state=renamed) may replace a file that is called O(path) already. A folder is never replaced.
+      - Whether O(state=renamed) may replace an existing file at O(path).
+      - A directory is never replaced.
     type: bool
     default: false
   mode:
     description:
-      - Permissions of the file or folder, as an octal number such as V('0644'), or symbolic such as V(u=rwx,g=rx) or V(u+x). Only for Linux guests, which
-        need C(stat), C(id) and C(chmod) for it.
-      - Folders that are made on the way get it too. Without it, VMware Tools make folders that only O(guest_username) can enter.
+      - Permissions of the file or directory, as a quoted octal number such as V('0644') or in symbolic form such as
+        V(u=rwx,g=rx) or V(u+x).
+      - Only supported for Linux guests, which need C(stat), C(id) and C(chmod).
+      - The permissions also apply to parent directories that are created.
+      - If not set, the guest tools create directories that only O(guest_username) can access.
     type: raw
   owner:
     description:
-      - User, by name or number, who shall own the file or folder, and folders that are made on the way. Only for Linux guests.
+      - Name or number of the user that owns the file or directory and the created parent directories.
+      - Only supported for Linux guests.
     type: str
   group:
     description:
-      - Group, by name or number, that shall own the file or folder, and folders that are made on the way. Only for Linux guests.
+      - Name or number of the group that owns the file or directory and the created parent directories.
+      - Only supported for Linux guests.
     type: str
   access_time:
     description:
-      - Whether O(state=touch) sets the time of the last access of what is there already to now, or lets it be.
+      - Access time of an existing file after O(state=touch).
+      - V(now) sets the current time. V(preserve) keeps the time.
     type: str
     choices: [now, preserve]
     default: now
   modification_time:
     description:
-      - Whether O(state=touch) sets the time of the last change of what is there already to now, or lets it be.
+      - Modification time of an existing file after O(state=touch).
+      - V(now) sets the current time. V(preserve) keeps the time.
     type: str
     choices: [now, preserve]
     default: now
@@ -80,14 +93,15 @@ attributes:
   idempotent:
     support: partial
     details:
-      - O(state=touch) changes something each time, unless both O(access_time) and O(modification_time) are V(preserve).
+      - O(state=touch) always changes an existing file, unless both O(access_time) and O(modification_time) are
+        V(preserve).
 seealso:
   - module: ansible.builtin.file
   - module: vmlab.vix.guest_stat
 """
 
 EXAMPLES = r"""
-- name: Make a folder
+- name: Create a directory
   vmlab.vix.guest_file:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -97,7 +111,7 @@ EXAMPLES = r"""
     mode: '0755'
     owner: www-data
 
-- name: Put a finished release in its place
+- name: Rename a directory
   vmlab.vix.guest_file:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -106,7 +120,7 @@ EXAMPLES = r"""
     path: /srv/site/releases/42
     state: renamed
 
-- name: Delete what a program left
+- name: Delete a directory
   vmlab.vix.guest_file:
     vm: /vms/build/build.vmx
     guest_username: lab

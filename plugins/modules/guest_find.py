@@ -11,12 +11,15 @@ short_description: Find files in a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Returns the files in folders of the guest of a VM that have a name, an age, a size and a kind, as M(ansible.builtin.find) does.
-  - A folder alone is listed by VMware Tools, in every guest. For folders within folders, for O(age), and where Tools may take a link for a folder or a device
-    for an empty file, a Linux guest is asked by one program, which needs C(find) and C(stat) there. Where it cannot, and in Windows guests, each folder is
-    listed.
-  - Links are not followed. Where no program tells them apart, a link to a folder counts as a folder, and one that leads back to a folder above it is
-    among RV(skipped_paths).
+  - Return files in directories of the guest of a VM, selected by name, age, size and type, like
+    M(ansible.builtin.find).
+  - A single directory is listed by the guest tools.
+  - In a Linux guest with C(find) and C(stat), one program is run in the guest for O(recurse), for O(age), and if the
+    guest tools cannot distinguish symbolic links and devices from directories and files.
+  - Without these programs, and in Windows guests, the guest tools list each directory.
+  - Symbolic links are not followed.
+  - If the guest tools list the directories, a symbolic link to a directory counts as a directory. A symbolic link to
+    one of its parent directories is returned in RV(skipped_paths).
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -28,68 +31,80 @@ extends_documentation_fragment:
 options:
   paths:
     description:
-      - Full names of the folders to look in, in the guest's own notation. One that is not there, or that cannot be read, is among RV(skipped_paths),
-        and a warning tells of it.
+      - Absolute paths of the directories to search, in the syntax of the guest operating system.
+      - A directory that does not exist or that cannot be read is returned in RV(skipped_paths), and a warning is
+        shown.
     type: list
     elements: str
     required: true
   patterns:
     description:
-      - Patterns of which a name must match one, of shell wildcards or, with O(use_regex), regular expressions. All names match when it is left out.
-      - Wildcards make no difference between capitals and small letters in a Windows guest.
+      - Patterns of names to return. A name must match at least one of them.
+      - The patterns are shell-style patterns, or regular expressions if O(use_regex=true).
+      - If empty, all names match.
+      - In a Windows guest, shell-style patterns are case-insensitive.
     type: list
     elements: str
     default: []
   excludes:
     description:
-      - Patterns of which a name must match none, as those in O(patterns).
+      - Patterns of names to exclude, in the format of O(patterns).
     type: list
     elements: str
     default: []
   use_regex:
     description:
-      - Whether O(patterns) and O(excludes) are regular expressions of Python's, which are looked for at the beginning of a name.
+      - Whether O(patterns) and O(excludes) are Python regular expressions. They must match at the beginning of a
+        name.
     type: bool
     default: false
   file_type:
     description:
-      - Which kind of things to find. V(any) also finds devices, sockets and pipes.
+      - Type of file to return.
+      - V(any) also returns devices, sockets and pipes.
     type: str
     choices: [file, directory, link, any]
     default: file
   recurse:
     description:
-      - Whether to look in the folders within the folders as well.
+      - Whether to search subdirectories.
     type: bool
     default: false
   depth:
     description:
-      - How many levels to look in with O(recurse), where V(1) is the folder alone. All when it is left out.
+      - Maximum depth of the search if O(recurse=true). V(1) searches only O(paths) without their subdirectories.
+      - If not set, the depth is unlimited.
     type: int
   hidden:
     description:
-      - Whether to find things with a name that begins with a dot, too. Such folders are looked in either way.
+      - Whether to return files whose names begin with a dot.
+      - Directories whose names begin with a dot are always searched.
     type: bool
     default: false
   age:
     description:
-      - The least time since the last change of a thing, or with a minus the most, as a number with V(s), V(m), V(h), V(d) or V(w), or of seconds.
-      - It is measured by the guest's own clock, or where the guest cannot be asked for that, as in Windows, by the clock of the machine that runs VMware;
-        RV(clock) says by which.
+      - Only return files whose age is at least this value, or at most this value if it is negative.
+      - A number of seconds, or a number with the unit V(s), V(m), V(h), V(d) or V(w).
+      - The age is computed with the clock of the guest. If the guest cannot be queried, such as a Windows guest, the
+        clock of the VM host is used. RV(clock) contains the clock that was used.
     type: str
   age_stamp:
     description:
-      - Which time O(age) is about. VMware Tools know only that of the last change of the content.
+      - The time that O(age) refers to.
+      - The guest tools only report the time of the last change of the content.
     type: str
     choices: [mtime]
     default: mtime
   size:
     description:
-      - The least size of a file, or with a minus the most, as a number with V(k), V(m), V(g) or V(t), or of bytes. It leaves things that are no files alone.
+      - Only return files whose size is at least this value, or at most this value if it is negative.
+      - A number of bytes, or a number with the unit V(k), V(m), V(g) or V(t).
+      - Only applies to regular files.
     type: str
   limit:
     description:
-      - How many things to find at most. Those in the first of O(paths) and on the upper levels come first.
+      - Maximum number of files to return.
+      - The first of O(paths) and the upper levels are searched first.
     type: int
 seealso:
   - module: ansible.builtin.find
@@ -108,7 +123,7 @@ EXAMPLES = r"""
     age: 4w
   register: logs
 
-- name: Delete them
+- name: Delete the logs
   vmlab.vix.guest_file:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -125,57 +140,61 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 files:
-  description: What was found, by folder in the order of O(paths), then by level, then by name. What is no UTF-8 in a name is shown as U+FFFD.
+  description:
+    - The files that were found, in the order of O(paths), then sorted by depth and by name.
+    - Bytes of a name that are not valid UTF-8 are replaced with U+FFFD.
   returned: success
   type: list
   elements: dict
   contains:
     path:
-      description: Full name.
+      description: Path of the file.
       type: str
       sample: /var/log/syslog
     kind:
-      description: What it is, V(file), V(directory), V(link) or V(other).
+      description: Type of the file, V(file), V(directory), V(link) or V(other).
       type: str
       sample: file
     size:
-      description: Size in bytes; V(0) for what is no file. For a link the size of what it leads to.
+      description: Size in bytes. V(0) for other types than regular files. For a symbolic link, the size of its
+        target.
       type: int
       sample: 4096
     mtime:
-      description: When it was changed, in seconds since 1970 (UTC). For a link the time of what it leads to.
+      description: Time of the last modification, in seconds since the epoch. For a symbolic link, the time of its
+        target.
       type: int
       sample: 1789000000
     isreg:
-      description: Whether it is a file.
+      description: Whether it is a regular file.
       type: bool
       sample: true
     isdir:
-      description: Whether it is a folder.
+      description: Whether it is a directory.
       type: bool
       sample: false
     islnk:
-      description: Whether it is a link.
+      description: Whether it is a symbolic link.
       type: bool
       sample: false
 matched:
-  description: How many things were found.
+  description: Number of files that were found.
   returned: success
   type: int
   sample: 3
 examined:
-  description: How many things were looked at.
+  description: Number of files that were examined.
   returned: success
   type: int
   sample: 812
 skipped_paths:
-  description: Why a folder was not looked in, by its full name.
+  description: Directories that were skipped, each with the reason.
   returned: success
   type: dict
   sample: {"/var/log/private": "the guest user may not read it"}
 clock:
-  description: By which clock the age was measured, V(guest) or V(host).
-  returned: when O(age) is given
+  description: The clock with which the age was computed, V(guest) or V(host).
+  returned: when O(age) is set
   type: str
   sample: guest
 """

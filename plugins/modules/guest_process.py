@@ -7,13 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guest_process
-short_description: End processes in a guest, or wait for them
+short_description: Terminate processes in a guest or wait for them
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Ends the processes of a guest that fit what is given, and returns when they are gone; or waits until there are as many as there shall be.
-  - It starts nothing; M(vmlab.vix.guest_command) does.
-  - Before a process is ended, its name and start time are compared, so that another one that was given its id meanwhile is left alone.
+  - Terminate guest processes, or wait until a given number of matching processes exists.
+  - The module does not start processes. Use M(vmlab.vix.guest_command) to start a program.
+  - Before a process is terminated, its name and start time are compared. A different process that reuses its process
+    ID is not terminated.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -25,42 +26,51 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(present) waits until there is at least one process that fits, or as many as O(count), O(min_count) and O(max_count) say.
-        In check mode it does not wait, and RV(fulfilled) says how things stand.
-      - V(absent) ends all processes that fit, and those that come up meanwhile; it fails when they come up each time.
-        It is refused, before anything is ended, where it would end process 1, VMware Tools or what Windows cannot do without.
+      - V(present) waits until at least one process matches, or until the number of matching processes complies with
+        O(count), O(min_count) and O(max_count). In check mode, the task does not wait, and RV(fulfilled) contains the
+        current result.
+      - V(absent) terminates all matching processes, including those that start in the meantime. The task fails if new
+        ones keep starting.
+      - At least one of O(name), O(pattern), O(owner), O(pid) and O(command) is required.
+      - V(absent) is refused if process 1, the guest tools or a critical process of Windows matches. In this case no
+        process is terminated.
     type: str
     choices: [present, absent]
     default: present
   count:
     description:
-      - How many processes V(present) waits for, exactly. V(0) waits until they are gone by themselves.
+      - Exact number of processes that O(state=present) waits for.
+      - Mutually exclusive with O(min_count) and O(max_count).
+      - V(0) waits until all matching processes have exited.
     type: int
   min_count:
     description:
-      - How many processes V(present) waits for, at least.
+      - Minimum number of processes that O(state=present) waits for.
+      - Mutually exclusive with O(count).
     type: int
   max_count:
     description:
-      - How many processes V(present) waits for, at most.
+      - Maximum number of processes that O(state=present) waits for.
+      - Mutually exclusive with O(count).
     type: int
   wait_timeout:
     description:
-      - Seconds that V(present) waits, and that V(absent) waits for processes to be gone after they were killed.
+      - Seconds that O(state=present) waits, and that O(state=absent) waits for killed processes to exit.
     type: int
     default: 60
   stop:
     description:
-      - How V(absent) ends processes.
-      - V(soft) asks them to end, by the signal TERM, which Windows does not have.
-      - V(hard) kills them; what they have not written is lost.
-      - V(soft_then_hard) kills those that are still there after O(soft_timeout), or where none can be asked.
+      - How O(state=absent) terminates processes.
+      - V(soft) sends the signal TERM. Not supported for Windows guests.
+      - V(hard) kills the processes. Data that they have not written is lost.
+      - V(soft_then_hard) sends the signal TERM, and kills the processes that are still running after O(soft_timeout).
+        In Windows guests, processes are killed at once.
     type: str
     choices: [soft, hard, soft_then_hard]
     default: soft_then_hard
   soft_timeout:
     description:
-      - Seconds that processes are given to end after they were asked to.
+      - Seconds to wait for processes to exit after the signal TERM.
     type: int
     default: 10
 attributes:
@@ -76,7 +86,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: End the editors of user ann
+- name: Terminate the editors of user ann
   vmlab.vix.guest_process:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -85,7 +95,7 @@ EXAMPLES = r"""
     owner: ann
     state: absent
 
-- name: Wait until the web server runs with two processes at least
+- name: Wait until at least two processes of the web server are running
   vmlab.vix.guest_process:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -94,7 +104,7 @@ EXAMPLES = r"""
     min_count: 2
     wait_timeout: 30
 
-- name: Wait until the installer is done
+- name: Wait until the installer has finished
   vmlab.vix.guest_process:
     vm: /vms/win/win.vmx
     guest_username: LAB\ann
@@ -112,49 +122,53 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 found:
-  description: The processes that fitted when the task began, by process id; with O(state=absent) those that were ended, or would be in check mode.
+  description: The processes that matched when the task began, sorted by process ID. If O(state=absent), the processes
+    that were terminated, or in check mode would be terminated.
   returned: success
   type: list
   elements: dict
   contains: &process
     pid:
-      description: Process id in the guest.
+      description: Process ID in the guest.
       type: int
       sample: 812
     name:
-      description: Name.
+      description: Name of the process.
       type: str
       sample: apache2
     owner:
-      description: User that it runs as; empty where the guest does not tell.
+      description: User that the process runs as. Empty if the guest does not report it.
       type: str
       sample: www-data
     command:
-      description: Command line, its words joined by spaces. Where old VMware Tools do not tell it, the name.
+      description: Command line, joined with spaces. If old VMware Tools do not report it, the name of the process.
       type: str
       sample: /usr/sbin/apache2 -k start
     start_time:
-      description: When it was started, in seconds since 1970 (UTC).
+      description: Start time, in seconds since the epoch.
       type: int
       sample: 1789000000
 processes:
-  description: The processes that fit at the end of the task, by process id, read back; in check mode those of which it can be known.
+  description: The processes that match at the end of the task, sorted by process ID. In check mode, the predicted
+    processes.
   returned: success
   type: list
   elements: dict
   contains: *process
 fulfilled:
-  description: Whether there are as many processes as there shall be. False in check mode only; a run fails then.
+  description: Whether the number of matching processes is as requested. Only V(false) in check mode, since a run
+    fails in this case.
   returned: success
   type: bool
   sample: true
 stopped:
-  description: How the processes had to be ended, V(soft) or V(hard).
-  returned: when a run ended any
+  description: The stop method that was finally used, V(soft) or V(hard).
+  returned: when processes were terminated
   type: str
   sample: soft
 truncated:
-  description: Whether processes may be missing in the list, since VMware Tools had no room for them and the guest could not be asked; a warning says why.
+  description: Whether processes can be missing, since the list of the guest tools was full and no program in the
+    guest could be run. A warning contains the reason.
   returned: success
   type: bool
   sample: false

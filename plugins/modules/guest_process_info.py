@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guest_process_info
-short_description: Tell which processes run in a guest
+short_description: Gather information about processes in a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Returns the processes of the guest of a VM, all of them or those that fit what is given.
-  - VMware Tools send the list in one message of 64 KiB, and leave out without a word what has no room in it. Where that may have happened, a program
-    in the guest (C(/bin/sh) or PowerShell) is asked for the rest; where there is none, RV(truncated) says so.
+  - Return all processes of the guest of a VM, or the matching ones.
+  - The guest tools return at most 64 KiB of the list. If the list can be incomplete, the processes are read with
+    C(/bin/sh) or PowerShell in the guest. If neither is available, RV(truncated) is V(true).
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -28,7 +28,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which of Apache and MySQL run
+- name: Gather information about Apache and MySQL processes
   vmlab.vix.guest_process_info:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -37,7 +37,7 @@ EXAMPLES = r"""
     tools_timeout: 5
   register: services
 
-- name: What user ann runs with a port of her own
+- name: Gather information about processes of user ann with a port option
   vmlab.vix.guest_process_info:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -53,33 +53,35 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 processes:
-  description: The processes, by process id.
+  description: The processes, sorted by process ID.
   returned: success
   type: list
   elements: dict
   contains:
     pid:
-      description: Process id in the guest.
+      description: Process ID in the guest.
       type: int
       sample: 812
     name:
-      description: Name. Where VMware Tools tell none, that of the program in the command line.
+      description: Name of the process. If the guest tools do not report it, the name of the program in the command
+        line.
       type: str
       sample: apache2
     owner:
-      description: User that it runs as; empty where the guest does not tell.
+      description: User that the process runs as. Empty if the guest does not report it.
       type: str
       sample: www-data
     command:
-      description: Command line, its words joined by spaces. Where old VMware Tools do not tell it, the name.
+      description: Command line, joined with spaces. If old VMware Tools do not report it, the name of the process.
       type: str
       sample: /usr/sbin/apache2 -k start
     start_time:
-      description: When it was started, in seconds since 1970 (UTC).
+      description: Start time, in seconds since the epoch.
       type: int
       sample: 1789000000
 truncated:
-  description: Whether processes may be missing in the list, since VMware Tools had no room for them and the guest could not be asked; a warning says why.
+  description: Whether processes can be missing, since the list of the guest tools was full and no program in the
+    guest could be run. A warning contains the reason.
   returned: success
   type: bool
   sample: false

@@ -11,9 +11,9 @@ short_description: Run a script in a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Runs a script in the guest of a VM by an interpreter that is there, and returns its return code and what it wrote.
-  - The script is a text of the task, a file of the controller, or a file of the machine that runs VMware. It lies in the guest as long as it runs, where only
-    the user can read it, and may be of any size.
+  - Run a script in the guest of a VM with an interpreter of the guest, and return its return code and its output.
+  - The script is inline content, a file on the controller, or a file on the VM host. It can have any size.
+  - While the script runs, it is stored in a file in the guest that only the user can read.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -25,42 +25,48 @@ extends_documentation_fragment:
 options:
   _name:
     description:
-      - What O(src) is called on the controller. It is not for tasks.
+      - Internal. Name of O(src) on the controller, which the action plugin sets. Cannot be used in tasks.
     type: str
   content:
     description:
-      - The text of the script. Exactly one of O(content) and O(src) is needed.
+      - Content of the script.
+      - Exactly one of O(content) and O(src) is required.
     type: str
   src:
     description:
-      - A file of the controller, which is looked for as M(ansible.builtin.script) does. One that is encrypted by Ansible Vault is decrypted.
-      - With O(remote_src) it is a file of the machine that runs VMware.
+      - Path of the script on the controller. It is searched for like the script of M(ansible.builtin.script).
+      - A file that is encrypted with Ansible Vault is decrypted.
+      - If O(remote_src=true), path of the script on the VM host.
+      - Exactly one of O(content) and O(src) is required.
     type: path
   remote_src:
     description:
-      - Whether O(src) is on the machine that runs VMware.
+      - Whether O(src) is a path on the VM host.
     type: bool
     default: false
   interpreter:
     description:
-      - What runs the script.
-      - With V(auto) a Linux guest takes what the first line names after C(#!), and C(/bin/sh) where it names nothing.
-        A Windows guest takes C(cmd.exe) for O(src) that ends in C(.bat) or C(.cmd), Python for C(.py), and else PowerShell.
-      - V(sh), V(bash), V(python), V(powershell) and V(cmd) are looked for in the guest. V(cmd) is in Windows guests alone.
-      - Anything else is the absolute path of an interpreter in the guest, which is given the script as its first argument, or as PowerShell
-        and C(cmd.exe) want it.
-      - A batch file gets the ends of lines, and a script for the PowerShell of Windows the byte-order mark, that they need.
+      - Interpreter that runs the script.
+      - V(auto) uses the interpreter after C(#!) in the first line for a Linux guest, or C(/bin/sh) if there is none.
+        For a Windows guest, it uses C(cmd.exe) if O(src) ends with C(.bat) or C(.cmd), Python if it ends with C(.py),
+        and PowerShell otherwise.
+      - V(sh), V(bash), V(python), V(powershell) and V(cmd) are searched for in the guest. V(cmd) is only available in
+        Windows guests.
+      - Any other value is the absolute path of an interpreter in the guest. It is called with the script as its first
+        argument. PowerShell and C(cmd.exe) are called with the options that they need.
+      - Line endings of batch files are converted to CRLF. Scripts for Windows PowerShell get a byte order mark.
     type: str
     default: auto
   arguments:
     description:
-      - Arguments for the script, each as it is. A batch file can be given neither quotes nor percent signs nor ends of lines.
+      - Arguments of the script.
+      - The arguments of a batch file cannot contain quotes, percent signs or newlines.
     type: list
     elements: str
     default: []
 attributes:
   action:
-    description: Whether a plugin on the controller has a part in it, which brings O(src) to the machine that runs VMware.
+    description: Indicates that this has a corresponding action plugin, which transfers O(src) to the VM host.
     support: full
 seealso:
   - module: vmlab.vix.guest_command
@@ -68,7 +74,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Run a few lines
+- name: Run an inline script
   vmlab.vix.guest_script:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -78,7 +84,7 @@ EXAMPLES = r"""
       cd /srv
       ls *.html | wc -l
 
-- name: Run a script of the role
+- name: Run a script of the role with arguments
   vmlab.vix.guest_script:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -86,7 +92,7 @@ EXAMPLES = r"""
     src: inventory.py
     arguments: [--format, json]
 
-- name: Run PowerShell
+- name: Run a PowerShell script
   vmlab.vix.guest_script:
     vm: /vms/desk/desk.vmx
     guest_username: lab
@@ -99,89 +105,94 @@ EXAMPLES = r"""
 RETURN = r"""
 vm:
   description: Path of the C(.vmx) file.
-  returned: success or the program failed
+  returned: success, or when the program failed
   type: str
   sample: /vms/web/web.vmx
 cmd:
-  description: The interpreter and its arguments, in which the script goes by its own name.
-  returned: success or the program failed
+  description: The interpreter and its arguments. The script is shown with its original name.
+  returned: success, or when the program failed
   type: raw
   sample: [python3, inventory.py, --format, json]
 rc:
-  description: Return code of the script, 128 and the number of the signal where one ended it in a Linux guest. The task fails when it is not 0.
-  returned: when it was waited for
+  description:
+    - Return code of the script. In a Linux guest, it is 128 plus the signal number if the script was terminated by a
+      signal.
+    - The task fails if the return code is not 0.
+  returned: when the program was waited for
   type: int
   sample: 0
 stdout:
-  description: The first O(max_output) bytes of the standard output, as text. What is not UTF-8 is read in the code page of a Windows guest.
-  returned: when it was waited for
+  description:
+    - The first O(max_output) bytes of the standard output.
+    - Output of a Windows guest that is not valid UTF-8 is decoded with its code page.
+  returned: when the program was waited for
   type: str
   sample: Hello
 stdout_lines:
-  description: The same by lines.
-  returned: when it was waited for
+  description: The output as a list of lines.
+  returned: when the program was waited for
   type: list
   elements: str
   sample: [Hello]
 stdout_size:
-  description: How many bytes there were.
-  returned: when it was waited for
+  description: Full size of the output in bytes.
+  returned: when the program was waited for
   type: int
   sample: 6
 stdout_truncated:
-  description: Whether RV(stdout) is only the beginning.
-  returned: when it was waited for
+  description: Whether RV(stdout) was truncated to O(max_output) bytes.
+  returned: when the program was waited for
   type: bool
   sample: false
 stderr:
-  description: As RV(stdout), of the standard error output.
-  returned: when it was waited for
+  description: The first O(max_output) bytes of the standard error output.
+  returned: when the program was waited for
   type: str
   sample: ''
 stderr_lines:
-  description: The same by lines.
-  returned: when it was waited for
+  description: The output as a list of lines.
+  returned: when the program was waited for
   type: list
   elements: str
   sample: []
 stderr_size:
-  description: How many bytes there were.
-  returned: when it was waited for
+  description: Full size of the output in bytes.
+  returned: when the program was waited for
   type: int
   sample: 0
 stderr_truncated:
-  description: Whether RV(stderr) is only the beginning.
-  returned: when it was waited for
+  description: Whether RV(stderr) was truncated to O(max_output) bytes.
+  returned: when the program was waited for
   type: bool
   sample: false
 start:
-  description: When it was started, by the clock of the guest.
-  returned: when it was run
+  description: Start time of the program, by the clock of the guest.
+  returned: when the program was run
   type: str
   sample: '2026-11-24 10:15:00.123456'
 end:
-  description: When it had ended, by the clock of the guest.
-  returned: when it was waited for
+  description: End time of the program, by the clock of the guest.
+  returned: when the program was waited for
   type: str
   sample: '2026-11-24 10:15:01.234567'
 delta:
-  description: The time between them.
-  returned: when it was waited for
+  description: Run time of the program.
+  returned: when the program was waited for
   type: str
   sample: '0:00:01.111111'
 timed_out:
-  description: Whether it was ended since O(program_timeout) had passed. The task fails then.
-  returned: when it was waited for
+  description: Whether the program was terminated because O(program_timeout) had passed. The task fails in this case.
+  returned: when the program was waited for
   type: bool
   sample: false
 pid:
-  description: Process id in the guest.
-  returned: with O(no_wait)
+  description: Process ID in the guest.
+  returned: when O(no_wait=true)
   type: int
   sample: 812
 msg:
-  description: Why it failed, or why nothing was run.
-  returned: when it failed or was not run
+  description: Reason why the program failed or was not run.
+  returned: when the program failed or was not run
   type: str
   sample: "running a script in the guest of /vms/web/web.vmx as root: non-zero return code 1"
 """

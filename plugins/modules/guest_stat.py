@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guest_stat
-short_description: Tell about a file or folder in a guest
+short_description: Retrieve the status of a file or directory in a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Returns whether there is something at a path of the guest of a VM and what it is, in the words of M(ansible.builtin.stat).
+  - Retrieve facts about a file or directory in the guest of a VM, similar to M(ansible.builtin.stat).
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -23,19 +23,24 @@ extends_documentation_fragment:
 options:
   path:
     description:
-      - Full name of the file or folder, in the guest's own notation. V(..) in it is taken away with the name before it, link or not.
+      - Absolute path of the file or directory in the guest, in the syntax of the guest operating system.
+      - Each V(..) and the component before it are removed, even if that component is a symbolic link.
     type: str
     required: true
   details:
     description:
-      - Whether to ask a program of the guest for what VMware Tools do not know, mode and owner among it, and for the truth about links. Tools take a link to a
-        folder for the folder, tell size and time of what a link leads to, and do not see a link that leads nowhere.
-      - Only for Linux guests, which need C(stat) for it.
+      - Whether to run a program in the guest to return mode, owner and other facts that the guest tools do not
+        report.
+      - If V(false), a symbolic link to a directory is reported as a directory, size and time of a symbolic link are
+        those of its target, and a dangling symbolic link counts as absent.
+      - Only supported for Linux guests with C(stat).
     type: bool
     default: false
   get_checksum:
     description:
-      - Whether to tell the SHA-256 of a file. A file of a guest that has no program for it, as one with Windows, is fetched for that.
+      - Whether to return the SHA-256 checksum of a file.
+      - If the guest does not have a program for checksums, such as a Windows guest, the file is fetched to compute
+        it.
     type: bool
     default: false
 seealso:
@@ -44,7 +49,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Wait until an installation has left its mark
+- name: Wait until an installation has created a file
   vmlab.vix.guest_stat:
     vm: /vms/build/build.vmx
     guest_username: lab
@@ -55,7 +60,7 @@ EXAMPLES = r"""
   retries: 30
   delay: 10
 
-- name: Look who may read a key
+- name: Read the permissions of a key
   vmlab.vix.guest_stat:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -64,7 +69,7 @@ EXAMPLES = r"""
     details: true
   register: key
 
-- name: Nobody but root may
+- name: Make sure that only root can read the key
   ansible.builtin.assert:
     that: key.stat.mode == '0600' and key.stat.pw_name == 'root'
 """
@@ -76,34 +81,34 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 stat:
-  description: What is at the path. All but RV(stat.exists) is there only when something is.
+  description: Facts about the file or directory. If it does not exist, only RV(stat.exists) is returned.
   returned: success
   type: dict
   contains:
     exists:
-      description: Whether something is there. A link that leads nowhere is nothing, unless O(details) is set.
+      description: Whether the path exists. A dangling symbolic link counts as absent unless O(details=true).
       type: bool
       sample: true
     path:
-      description: The path, without empty parts, V(.) and V(..).
+      description: The normalized path, without empty components, V(.) and V(..).
       type: str
       sample: /etc/motd
     kind:
       description:
-        - What it is, V(file), V(directory), V(link), or V(other); with O(details) V(fifo), V(socket), V(block_device) or V(character_device) in the place
-          of the last.
+        - Type of the file, V(file), V(directory), V(link) or V(other).
+        - With O(details=true), V(fifo), V(socket), V(block_device) or V(character_device) instead of V(other).
       type: str
       sample: file
     isreg:
-      description: Whether it is a file.
+      description: Whether it is a regular file.
       type: bool
       sample: true
     isdir:
-      description: Whether it is a folder.
+      description: Whether it is a directory.
       type: bool
       sample: false
     islnk:
-      description: Whether it is a link.
+      description: Whether it is a symbolic link.
       type: bool
       sample: false
     size:
@@ -111,67 +116,67 @@ stat:
       type: int
       sample: 8
     mtime:
-      description: When its content was changed, in seconds since 1970 (UTC).
+      description: Time of the last modification, in seconds since the epoch.
       type: int
       sample: 1789000000
     checksum:
-      description: SHA-256 of a file, in hexadecimal.
-      returned: when O(get_checksum) is set and it is a file
+      description: SHA-256 checksum of the file.
+      returned: when O(get_checksum=true) and the path is a regular file
       type: str
       sample: 6f4a0ba1cd0cc41e2ac17f6ea1b5bff7f7bdd4d2ff7f1f3a3df4c9c37b5d4a0e
     mode:
       description: Permissions, as an octal number.
-      returned: with O(details)
+      returned: when O(details=true)
       type: str
       sample: '0644'
     uid:
-      description: Number of the user who owns it.
-      returned: with O(details)
+      description: User ID of the owner.
+      returned: when O(details=true)
       type: int
       sample: 0
     gid:
-      description: Number of the group that owns it.
-      returned: with O(details)
+      description: Group ID of the owner.
+      returned: when O(details=true)
       type: int
       sample: 0
     pw_name:
-      description: Name of the user who owns it; null for a number without a name.
-      returned: with O(details)
+      description: User name of the owner. Null if the user ID does not have a name.
+      returned: when O(details=true)
       type: str
       sample: root
     gr_name:
-      description: Name of the group that owns it; null for a number without a name.
-      returned: with O(details)
+      description: Group name of the owner. Null if the group ID does not have a name.
+      returned: when O(details=true)
       type: str
       sample: root
     atime:
-      description: When it was read, in seconds since 1970 (UTC).
-      returned: with O(details)
+      description: Time of the last access, in seconds since the epoch.
+      returned: when O(details=true)
       type: int
       sample: 1789000000
     ctime:
-      description: When it or its attributes were changed, in seconds since 1970 (UTC).
-      returned: with O(details)
+      description: Time of the last change of the metadata, in seconds since the epoch.
+      returned: when O(details=true)
       type: int
       sample: 1789000000
     inode:
-      description: Number of its inode.
-      returned: with O(details)
+      description: Inode number.
+      returned: when O(details=true)
       type: int
       sample: 260
     dev:
-      description: Number of the device that it is on.
-      returned: with O(details)
+      description: Number of the device that contains the inode.
+      returned: when O(details=true)
       type: int
       sample: 2049
     nlink:
-      description: How many names it has.
-      returned: with O(details)
+      description: Number of hard links.
+      returned: when O(details=true)
       type: int
       sample: 1
     lnk_target:
-      description: What a link says it leads to.
-      returned: with O(details), for a link
+      description: Target of the symbolic link.
+      returned: when O(details=true) and the path is a symbolic link
       type: str
       sample: ../run/motd
 """

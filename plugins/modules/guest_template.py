@@ -9,12 +9,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guest_template
-short_description: Write a file in a guest from a template
+short_description: Template a file into a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Writes a file from a template on the controller, as M(ansible.builtin.template) does, and copies it into the guest of a VM as
-    M(vmlab.vix.guest_copy) does.
+  - Render a template on the controller like M(ansible.builtin.template), and copy the result into the guest of a VM
+    like M(vmlab.vix.guest_copy).
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -26,64 +26,68 @@ extends_documentation_fragment:
 options:
   src:
     description:
-      - Path of the template on the controller. A relative one is looked for in the C(templates) folder of the role or playbook first. It may be
-        encrypted by C(ansible-vault).
+      - Path of the Jinja2 template on the controller.
+      - A relative path is searched for in the C(templates) directory of the role or playbook first.
+      - A file that is encrypted with Ansible Vault is decrypted.
     type: path
     required: true
   dest:
     description:
-      - Full name of the file in the guest, in the guest's own notation, or a folder that it goes into under the name of the template.
+      - Absolute path of the file in the guest, in the syntax of the guest operating system.
+      - If it is a directory, the file is created in it with the name of the template.
     type: str
     required: true
   newline_sequence:
     description:
-      - What ends a line in the file. For batch files of Windows V(\\r\\n) is right.
+      - Newline sequence of the file.
+      - Use V(\\r\\n) for batch files.
     type: str
     choices: ['\n', '\r', '\r\n']
     default: '\n'
   block_start_string:
     description:
-      - What begins a block.
+      - String that marks the beginning of a block.
     type: str
     default: '{%'
   block_end_string:
     description:
-      - What ends a block.
+      - String that marks the end of a block.
     type: str
     default: '%}'
   variable_start_string:
     description:
-      - What begins an expression whose value is written.
+      - String that marks the beginning of a print statement.
     type: str
     default: '{{'
   variable_end_string:
     description:
-      - What ends such an expression.
+      - String that marks the end of a print statement.
     type: str
     default: '}}'
   comment_start_string:
     description:
-      - What begins a comment.
+      - String that marks the beginning of a comment.
     type: str
     default: '{#'
   comment_end_string:
     description:
-      - What ends a comment.
+      - String that marks the end of a comment.
     type: str
     default: '#}'
   trim_blocks:
     description:
-      - Whether the end of the line after a block is left out.
+      - Whether to remove the first newline after a block.
     type: bool
     default: true
   lstrip_blocks:
     description:
-      - Whether blanks at the start of a line before a block are left out.
+      - Whether to strip whitespace from the beginning of a line up to a block.
     type: bool
     default: false
   output_encoding:
     description:
-      - The encoding in which the file is written, by a name that Python knows. The template is UTF-8.
+      - Encoding of the file, any encoding that Python supports.
+      - The template itself must be encoded in UTF-8.
     type: str
     default: utf-8
 attributes:
@@ -92,7 +96,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - The texts are shown of files of up to 104448 bytes.
+      - The diff contains files of up to 104448 bytes.
   idempotent:
     support: full
 seealso:
@@ -101,7 +105,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Write the configuration of a web server, which it must accept
+- name: Write the configuration of a web server, and validate it before the file is replaced
   vmlab.vix.guest_template:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -112,7 +116,7 @@ EXAMPLES = r"""
     validate: /usr/sbin/nginx -t -c %s
     backup: true
 
-- name: Write a batch file for Windows
+- name: Write a batch file with Windows line endings
   vmlab.vix.guest_template:
     vm: /vms/build/build.vmx
     guest_username: Administrator
@@ -129,7 +133,7 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 target:
-  description: Full name of the file in the guest.
+  description: Path of the file in the guest.
   returned: success
   type: str
   sample: /etc/nginx/nginx.conf
@@ -139,13 +143,13 @@ size:
   type: int
   sample: 1042
 checksum:
-  description: SHA-256 of the file, in hexadecimal.
+  description: SHA-256 checksum of the file.
   returned: when O(compare=checksum) and O(force=true)
   type: str
   sample: 6f4a0ba1cd0cc41e2ac17f6ea1b5bff7f7bdd4d2ff7f1f3a3df4c9c37b5d4a0e
 backup_file:
-  description: Where the file that was replaced is kept in the guest.
-  returned: when a file was replaced and O(backup) is set
+  description: Path of the backup of the replaced file in the guest.
+  returned: when a file was replaced and O(backup=true)
   type: str
   sample: /etc/nginx/nginx.conf.2026-03-14T092653Z.1f0c~
 """

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_info
-short_description: Tell what stands between Ansible and VMware
+short_description: Gather information about the VIX library and the host connection
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Looks for the VIX library, reads how it is configured, connects, and returns what it found; the first thing to run where something does not work.
-  - A library that is missing or that cannot connect is told, and is no failure of the task. One that hangs or crashes is a failure.
+  - Search for the VIX library, read its configuration, connect to the host, and return the results.
+  - Use this module first when other modules do not work.
+  - The task does not fail if the library is missing or cannot connect. In this case, RV(error) contains the reason.
+  - The task fails if the library hangs or crashes.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._attributes
@@ -21,11 +23,11 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: See what is there
+- name: Gather information about the VIX library and the host connection
   vmlab.vix.host_info:
   register: host
 
-- name: Show why it does not connect
+- name: Show the error if the connection failed
   ansible.builtin.debug:
     var: host.error
   when: not host.connected
@@ -33,30 +35,30 @@ EXAMPLES = r"""
 
 RETURN = r"""
 library:
-  description: Path of the VIX library that is used; null when there is none.
+  description: Path of the VIX library that is used. Null if no library was found.
   returned: success
   type: str
   sample: /usr/lib/vmware-vix/libvixAllProducts.so
 places:
-  description: Every place that was looked at, in order.
+  description: All paths that were searched for the VIX library, in order.
   returned: success
   type: list
   elements: dict
   contains:
     path:
-      description: The place.
+      description: The path that was checked.
       type: str
       sample: /usr/lib/vmware-vix/libvixAllProducts.so
     why:
-      description: Why it was looked at.
+      description: Reason why this path was checked.
       type: str
       sample: usual place
     found:
-      description: Whether a file is there.
+      description: Whether a file exists at this path.
       type: bool
       sample: true
 wrapper:
-  description: What VMware's wrapper library is told about installed products. Empty for a library that is not the wrapper.
+  description: Configuration of VMware's wrapper library. Empty for a library that is not the wrapper.
   returned: success
   type: dict
   contains:
@@ -67,52 +69,52 @@ wrapper:
       sample:
         - {provider: ws, api_version: '19', ipc: vmdb, product_version: 17.6.0, folder: Workstation-17.0.0, problem: null}
     problems:
-      description: What is wrong, one sentence each, with the VIX error that it leads to.
+      description: Problems of the configuration, each with the VIX error that it causes.
       type: list
       elements: str
       sample: ["ws 17.6.1 is installed, and no line of vixwrapper-config.txt is for it (22002)"]
 connected:
-  description: Whether the host could be connected to.
+  description: Whether the connection to the host succeeded.
   returned: success
   type: bool
   sample: true
 error:
-  description: Why it could not, and what to do next; null when it could.
+  description: Reason why the connection failed, and what to do next. Null if it succeeded.
   returned: success
   type: str
   sample: null
 provider:
-  description: The kind of product that answered.
+  description: VMware product that was connected to.
   returned: when connected
   type: str
   sample: workstation
 api_version:
-  description: Version of the VIX interface that the product speaks.
+  description: VIX API version of the product.
   returned: when connected
   type: int
   sample: 19
 software_version:
-  description: Version of the product as it tells it; empty when it does not.
+  description: Version of the product as it reports it. Empty if it does not report a version.
   returned: when connected
   type: str
   sample: VMware Workstation 17.6.0
 lacks:
   description:
-    - What this kind of product does not have, as the last manual tells of its newest version there.
-      What newer versions have learnt is not known to it, so a task may still try.
+    - Features that this product does not support, according to the last VIX documentation.
+    - Newer product versions can support more. Tasks that use these features are still tried.
   returned: when connected
   type: list
   elements: str
   sample: [snapshots, clones]
 unsupported:
   description:
-    - The functions of VIX that are missing with it.
+    - VIX functions that this product does not support.
   returned: when connected
   type: list
   elements: str
   sample: [VixVM_CreateSnapshot, VixVM_Clone]
 running_vms:
-  description: How many VMs run that this user may see.
+  description: Number of running VMs that are visible to the user.
   returned: when connected
   type: int
   sample: 3

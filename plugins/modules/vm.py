@@ -11,7 +11,7 @@ short_description: Register, unregister and delete VMs
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Puts a VM into the inventory of its host, takes it out of there, or deletes it.
+  - Register a VM in the inventory of its host, unregister it, or delete it.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -21,29 +21,35 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(registered) and V(unregistered) say whether the VM is in the inventory of the host. A VM must be off to be unregistered.
-      - VMware Workstation, Fusion and Player have no inventory that VIX could change. There a task changes nothing and says so by RV(inventory).
-      - V(absent) deletes the VM. One that is suspended is deleted as well, with its memory.
-        A VM whose C(.vmx) file is not there is absent already, whatever else may lie in its folder.
+      - V(registered) adds the VM to the inventory of the host.
+      - V(unregistered) removes the VM from the inventory of the host. The VM must be powered off.
+      - VMware Workstation, Fusion and Player do not have an inventory that VIX can change. For these products,
+        V(registered) and V(unregistered) do not change anything, and RV(inventory) is V(false).
+      - V(absent) deletes the VM. A suspended VM is deleted together with its saved memory. A VM whose C(.vmx) file
+        does not exist is considered absent, even if other files exist in its directory.
     type: str
     choices: [registered, unregistered, absent]
     required: true
   delete_disks:
     description:
-      - Whether V(absent) also deletes the disks of the VM, which cannot be undone.
-      - Without it the C(.vmdk) files stay where they are. What a user has put into the folder stays in any case; RV(remaining) tells what did.
+      - Whether O(state=absent) also deletes the disks of the VM. This cannot be undone.
+      - If V(false), the C(.vmdk) files are kept.
+      - Other files that a user has stored in the directory are always kept. RV(remaining) lists the files that were
+        kept.
     type: bool
     default: false
   force:
     description:
-      - Whether V(absent) deletes a VM that linked clones hang on, which are lost with it.
-      - Known of are the linked clones that VMware notes in the C(.vmsd) of the VM, and, in VMware's own lists of VMs and in the folders beside that
-        of the VM, those that note where they come from. Others cannot be known.
+      - Whether O(state=absent) deletes a VM even if linked clones depend on its disks. These clones become unusable.
+      - The module detects linked clones that are recorded in the C(.vmsd) file of the VM. In VMware's lists of VMs
+        and in the directories next to the directory of the VM, it also detects clones that record their source. Other
+        linked clones are not detected.
     type: bool
     default: false
   power_off:
     description:
-      - Whether V(absent) may power off a VM that runs. Without it the task fails when it does.
+      - Whether O(state=absent) may power off a running VM.
+      - If V(false), the task fails if the VM is running.
     type: bool
     default: false
 attributes:
@@ -84,25 +90,26 @@ vm:
   type: str
   sample: /vms/web1/web1.vmx
 inventory:
-  description: Whether the host has an inventory. Where it has none, VIX would succeed and do nothing, so nothing is done.
+  description: Whether the host has an inventory. If V(false), no VIX call is made, since VIX would report success
+    without changing anything.
   returned: when O(state) is V(registered) or V(unregistered)
   type: bool
   sample: false
 linked_clones:
-  description: The C(.vmx) files of the linked clones of the VM that are known, which are lost with it.
+  description: Paths of the C(.vmx) files of the known linked clones that depend on the VM.
   returned: when O(state) is V(absent)
   type: list
   elements: str
   sample: []
 remaining:
-  description: What is left in the folder of the VM; nothing when the folder is gone as well.
-  returned: when a run deleted a VM of the machine that the task runs on
+  description: Names of the files that remain in the directory of the VM. Empty if the directory was deleted as well.
+  returned: when a VM on the VM host itself was deleted
   type: list
   elements: str
   sample: [web1.vmdk]
 stopped:
-  description: How the VM was stopped in the end, V(soft) or V(hard).
-  returned: when a run stopped the VM
+  description: The stop method that was finally used, V(soft) or V(hard).
+  returned: when the VM was stopped
   type: str
   sample: hard
 """

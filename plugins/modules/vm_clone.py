@@ -11,10 +11,13 @@ short_description: Clone a VM
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Makes a full or a linked clone of a VM, and gives it its display name. Only VMware Workstation can clone.
-  - A clone that is there already is recognised by what the task that made it noted in its C(.vmx), under keys that begin with C(vmlab.vix.clone),
-    and a linked clone also by what VMware notes in its C(.vmsd). Another VM at that path is an error, and so is a folder that has something else in it.
-  - VIX cannot cancel a clone. When O(timeout) passes, the task tells what may still come to be, and where.
+  - Create a full or linked clone of a VM, and set its display name.
+  - Cloning is only supported by VMware Workstation.
+  - An existing clone is recognized by the keys that begin with C(vmlab.vix.clone) in its C(.vmx) file, which this
+    module writes. A linked clone is also recognized by its C(.vmsd) file.
+  - The task fails if another VM exists at O(dest), or if its directory contains other files.
+  - VIX cannot cancel the creation of a clone. If O(timeout) passes, the error message names the directory in which
+    VMware may still complete the clone.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -23,29 +26,35 @@ extends_documentation_fragment:
 options:
   dest:
     description:
-      - Absolute path of the C(.vmx) file of the clone, on the machine that runs VMware. Its folder must be empty, or not there.
+      - Absolute path of the C(.vmx) file of the clone on the VM host.
+      - The directory of this file must be empty or not exist.
     type: path
     required: true
   name:
     description:
       - Display name of the clone.
-      - Without it a new clone is called like the file of O(dest), and one that is there keeps its name.
-      - A clone that is there has to be powered off, and closed in VMware's windows, to get another name.
+      - If not set, a new clone is named like the file in O(dest) without its extension, and an existing clone keeps
+        its name.
+      - To rename an existing clone, it must be powered off and not be open in VMware.
     type: str
   linked:
     description:
-      - Whether the clone shares the disks of a snapshot of the VM, which it then needs for as long as it lives.
-        Such a clone is made in seconds. The VM must not be suspended.
-      - Otherwise everything is copied, which takes minutes, so that O(timeout) may have to be raised. The VM must be off or suspended.
-      - A clone that is there cannot be turned from one kind into the other; that it should is an error.
+      - Whether to create a linked clone.
+      - A linked clone shares the disks of a snapshot of the VM and depends on this snapshot. It is created in
+        seconds. The VM must not be suspended.
+      - A full clone is a copy of all disks, which can take minutes. Increase O(timeout) if needed. The VM must be
+        powered off or suspended.
+      - An existing clone cannot be changed from one kind to the other. The task fails if its kind differs.
     type: bool
     default: false
   snapshot:
     description:
-      - The snapshot to clone, by its name or its path as in O(vmlab.vix.vm_snapshot#module:name). It must have been taken when the VM was off.
-      - Without it a full clone is made of the VM as it is, and a linked one of its current snapshot.
-        When there is none, the task fails rather than have VIX take one of its own.
-      - Of a clone that is there it is not looked at. RV(snapshot) tells which one it was.
+      - Name or path of the snapshot to clone, in the format of O(vmlab.vix.vm_snapshot#module:name).
+      - The snapshot must have been taken while the VM was powered off.
+      - If not set, a full clone is created from the current state of the VM, and a linked clone from its current
+        snapshot.
+      - The task fails if a linked clone is requested and the VM does not have a snapshot.
+      - Ignored if the clone already exists. RV(snapshot) contains the snapshot that was used.
     type: str
 attributes:
   check_mode:
@@ -60,14 +69,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make a linked clone of a golden VM
+- name: Create a linked clone of a golden VM
   vmlab.vix.vm_clone:
     vm: /vms/golden/golden.vmx
     dest: /vms/web1/web1.vmx
     linked: true
     snapshot: clean
 
-- name: Make a full clone
+- name: Create a full clone
   vmlab.vix.vm_clone:
     vm: /vms/golden/golden.vmx
     dest: /vms/db/db.vmx
@@ -77,7 +86,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vm:
-  description: Path of the C(.vmx) file that was cloned.
+  description: Path of the C(.vmx) file of the source VM.
   returned: success
   type: str
   sample: /vms/golden/golden.vmx
@@ -87,17 +96,18 @@ clone:
   type: str
   sample: /vms/web1/web1.vmx
 name:
-  description: Display name of the clone, read back; in check mode the one that it would get.
+  description: Display name of the clone. In check mode, the predicted name.
   returned: success
   type: str
   sample: web1
 linked:
-  description: Whether it is a linked clone.
+  description: Whether the clone is a linked clone.
   returned: success
   type: bool
   sample: true
 snapshot:
-  description: Path of the snapshot that it was made of; empty for the VM as it was, and of a linked clone that was not made by this module.
+  description: Path of the snapshot from which the clone was created. Empty if the clone was created from the current
+    state of the VM, or if it is a linked clone that this module did not create.
   returned: success
   type: str
   sample: clean

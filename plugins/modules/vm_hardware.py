@@ -11,9 +11,11 @@ short_description: Upgrade the virtual hardware of a VM
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Brings the virtual hardware of a VM to the newest version that the VMware product has, which cannot be undone.
-  - VIX does not tell which version that is. It is known here of VMware Workstation 12 to 25 and Fusion 8 to 25, by the product version that VIX tells.
-    With others an upgrade is tried, and when it changed nothing, that is noted in the C(.vmx) file under C(vmlab.vix.newestHardware) for the next time.
+  - Upgrade the virtual hardware of a VM to the newest version that the VMware product supports. This cannot be
+    undone.
+  - VIX does not report the newest version. The module knows it for VMware Workstation 12 to 25 and Fusion 8 to 25.
+  - With other products, the module tries an upgrade. If the upgrade does not change the version, the module records
+    this in the C(.vmx) file under C(vmlab.vix.newestHardware).
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -28,16 +30,18 @@ options:
     default: latest
   power_off:
     description:
-      - Whether a VM that runs may be powered off for it, which it then stays. The guest is asked first, and gets a minute.
-      - Without it the task fails when the VM runs and is not known to have the newest version. One that is suspended is never woken for it.
+      - Whether a running VM may be powered off for the upgrade. The guest has one minute to shut down. The VM is not
+        powered on afterwards.
+      - If V(false), the task fails if the VM is running and is not known to have the newest version.
+      - A suspended VM is never resumed for the upgrade.
     type: bool
     default: false
 attributes:
   check_mode:
     support: partial
     details:
-      - With a product whose newest version is not known here, check mode reports a change also for a VM that has that version,
-        unless a run has noted it before.
+      - If the newest version of the product is not known, check mode also reports a change for a VM with that
+        version, unless a previous run has recorded it.
   diff_mode:
     support: full
   idempotent:
@@ -61,18 +65,18 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 version:
-  description: Version of the virtual hardware, read back; in check mode the one that it would have.
-  returned: when it is known
+  description: Version of the virtual hardware after the task. In check mode, the predicted version.
+  returned: when known
   type: int
   sample: 21
 power:
-  description: The power state, read back; in check mode the one that a run would leave.
+  description: Power state after the task. In check mode, the predicted state.
   returned: success
   type: str
   sample: powered_off
 stopped:
-  description: How the VM was stopped in the end, V(soft) or V(hard).
-  returned: when a run stopped the VM
+  description: The stop method that was finally used, V(soft) or V(hard).
+  returned: when the VM was stopped
   type: str
   sample: soft
 """

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_info
-short_description: Tell what VMs are and what they do
+short_description: Gather information about VMs
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Returns properties of one VM, of several, of all that run, or of all that are known.
+  - Return properties of one VM, of several VMs, of all running VMs, or of all known VMs.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vms
@@ -21,22 +21,22 @@ extends_documentation_fragment:
 options:
   which:
     description:
-      - Which VMs are told of without O(vm) and O(vms).
-      - V(running) are those that run and that the user may see.
-      - V(known) are these and the ones in VMware's own lists of the user who runs the task.
+      - Which VMs to return when neither O(vm) nor O(vms) is set.
+      - V(running) returns the running VMs that are visible to the user.
+      - V(known) also returns the VMs in VMware's lists of the user who runs the task.
     type: str
     choices: [running, known]
     default: running
   gather:
     description:
-      - What costs calls of its own and is told of only when named here.
+      - Optional subsets. Each requires additional VIX calls and is returned only if listed.
     type: list
     elements: str
     choices: [snapshots, shared_folders, addresses]
     default: [snapshots, shared_folders, addresses]
   address_timeout:
     description:
-      - Seconds to wait until VMware Tools of each running VM have told an address. V(0) asks once.
+      - Seconds to wait until the guest tools of each running VM report an address. V(0) does not wait.
     type: int
     default: 0
 seealso:
@@ -46,11 +46,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What runs on this machine
+- name: Gather information about all running VMs
   vmlab.vix.vm_info:
   register: running
 
-- name: One VM
+- name: Gather information about one VM
   vmlab.vix.vm_info:
     vm: /vms/web/web.vmx
 """
@@ -58,9 +58,9 @@ EXAMPLES = r"""
 RETURN = r"""
 vms:
   description:
-    - The VMs, in the order asked for.
-    - One that VMware lists and that cannot be opened has only RV(vms[].path) and RV(vms[].error), and
-      RV(vms[].name) and RV(vms[].encrypted) where its C(.vmx) can be read.
+    - The VMs, in the order in which they were requested.
+    - For a listed VM that cannot be opened, only RV(vms[].path) and RV(vms[].error) are returned, and RV(vms[].name)
+      and RV(vms[].encrypted) if its C(.vmx) file can be read.
   returned: success
   type: list
   elements: dict
@@ -74,15 +74,16 @@ vms:
       type: str
       sample: web
     power:
-      description: V(powered_on), V(powered_off), V(suspended) or V(paused).
+      description: Power state, V(powered_on), V(powered_off), V(suspended) or V(paused).
       type: str
       sample: powered_on
     tools:
-      description: V(running), V(not_installed) or V(unknown). VIX does not know before something has waited for VMware Tools.
+      description: State of the guest tools, V(running), V(not_installed) or V(unknown). The state is unknown to VIX
+        until a task has waited for the guest tools.
       type: str
       sample: running
     guest_os:
-      description: The guest operating system as the C(.vmx) file names it.
+      description: Guest operating system, as named in the C(.vmx) file.
       type: str
       sample: debian12-64
     cpus:
@@ -94,83 +95,89 @@ vms:
       type: int
       sample: 2048
     power_details:
-      description: What else the power state says, as V(tools_running), V(question_pending) or V(powering_on).
+      description: Other flags of the power state, such as V(tools_running), V(question_pending) or V(powering_on).
       type: list
       elements: str
       sample: [tools_running]
     power_unknown_bits:
-      description: Bits of the power state that no header has a name for.
+      description: Bits of the power state that are not documented.
       type: int
       sample: 0
     question_pending:
-      description: Whether the VM waits for an answer, which has to be given in VMware's window.
+      description: Whether the VM waits for the answer to a question. The question must be answered in the VMware user
+        interface.
       type: bool
       sample: false
     features:
-      description: What the product supports for this VM, of V(shared_folders), V(multiple_snapshots), V(tools_install) and V(hardware_upgrade).
+      description: Features that the product supports for this VM. Possible values are V(shared_folders),
+        V(multiple_snapshots), V(tools_install) and V(hardware_upgrade).
       type: list
       elements: str
       sample: [shared_folders, multiple_snapshots]
     encrypted:
-      description: Whether the VM is encrypted; null where its C(.vmx) cannot be read.
+      description: Whether the VM is encrypted. Null if the C(.vmx) file cannot be read.
       type: bool
       sample: false
     locked:
-      description: Whether a process holds the files of the VM.
+      description: Whether a process has locked the files of the VM.
       type: bool
       sample: true
     snapshots:
-      description: Paths of the snapshots; null where the product has none.
+      description: Paths of the snapshots. Null if the product does not support snapshots.
       type: list
       elements: str
       sample: [base, base/clean]
     shared_folders:
-      description: The folders of the host that the guest sees; null of a VM that does not run, or where the product has none.
+      description: Shared folders of the VM. Null if the VM is not running, or if the product does not support shared
+        folders.
       type: list
       elements: dict
       sample:
         - {name: src, path: /home/lab/src, writable: false}
     addresses:
       description:
-        - The guest's addresses, each with its source, the best first. V(tools) is what VMware Tools report. V(lease) is what the DHCP server of one of
-          VMware's networks on this machine has given one of the VM's network cards, and V(reservation) what its configuration keeps for one.
-        - V(vmx) is C(guestinfo.ip) of the C(.vmx).
+        - Addresses of the guest, each with its source, in order of preference.
+        - V(tools) is an address that the guest tools report.
+        - V(lease) is a DHCP lease of a VMware network on the VM host for a network adapter of the VM.
+        - V(reservation) is an address that is reserved for a network adapter of the VM in the configuration of this
+          DHCP server.
+        - V(vmx) is C(guestinfo.ip) in the C(.vmx) file.
       type: list
       elements: dict
       sample:
         - {address: 192.0.2.10, source: tools}
     error:
-      description: Why a VM that VMware lists could not be opened.
+      description: Reason why a listed VM could not be opened.
       type: str
       sample: "opening /vms/old/old.vmx: there is no such VM (VIX_E_VM_NOT_FOUND, 4000)"
 results:
   description:
-    - What became of each of O(vms), in their order, with RV(results[].vm); what is told of it stands in RV(vms).
-    - One that failed has RV(results[].failed), RV(results[].msg), RV(results[].error) and RV(results[].vix_code).
-  returned: when O(vms) is given
+    - Result for each of O(vms), in the same order. The properties of the VMs are in RV(vms).
+    - RV(results[].msg), RV(results[].error) and RV(results[].vix_code) are only returned for a VM that failed.
+  returned: when O(vms) is set
   type: list
   elements: dict
   contains:
     vm:
-      description: The VM.
+      description: The VM, as in O(vms).
       type: str
       sample: /vms/web/web.vmx
     failed:
-      description: Whether this VM failed.
+      description: Whether the task failed for this VM.
       type: bool
-      sample: false
+      sample: true
     msg:
-      description: Why it failed.
+      description: Error message.
       type: str
-      sample: "powering on /vms/web/web.vmx: not done after 300 s; VIX cannot cancel it, so it may still finish"
+      sample: "opening /vms/web/web.vmx: there is no such VM (VIX_E_VM_NOT_FOUND, 4000)"
     error:
-      description: The kind of failure.
+      description: Name of the error.
       type: str
-      sample: TimedOut
+      sample: VMNotFound
     vix_code:
-      description: VIX's number for it, if it has one.
+      description: Number of the VIX error, or null.
       type: int
-      sample: 3016
+      sample: 4000
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_power
-short_description: Bring a VM to a power state
+short_description: Manage the power state of VMs
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Powers a VM on or off, suspends, pauses or resumes it, and returns when its state was read back.
-  - Powering off first asks the guest, and pulls the plug when the guest does not obey in time.
+  - Power a VM on or off, suspend, pause or resume it.
+  - The task ends when the VM has reached the new state.
+  - By default, O(state=powered_off) shuts down the guest. If the guest has not shut down within O(soft_timeout), the
+    VM is powered off (hard).
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vms
@@ -22,26 +24,28 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - The state to bring the VM to.
+      - Desired power state of the VM.
       - V(powered_on) also resumes a suspended or paused VM.
-      - V(suspended) and V(paused) power on a VM that is off; it is started paused.
+      - V(suspended) and V(paused) first power on a VM that is powered off. It is started paused.
     type: str
     choices: [powered_on, powered_off, suspended, paused]
     required: true
   gui:
     description:
-      - Whether to power on with a window of VMware's. Without it the VM runs headless.
+      - Whether to open the VM in the VMware user interface when it is powered on.
+      - If V(false), the VM runs headless.
     type: bool
     default: false
   wake_suspended:
     description:
-      - Whether a suspended VM may be resumed on the way to V(powered_off) or V(paused).
-      - VIX cannot drop the memory of a suspended VM, so there is no other way; without this the task fails.
+      - Whether to resume a suspended VM if O(state) is V(powered_off) or V(paused).
+      - VIX cannot discard the memory of a suspended VM. If V(false), the task fails for a suspended VM.
     type: bool
     default: false
   tools_timeout:
     description:
-      - Seconds to wait for VMware Tools of a VM that is V(powered_on), also of one that was already. V(0) does not wait.
+      - Seconds to wait for the guest tools if O(state=powered_on), even if the VM was already powered on.
+      - V(0) does not wait.
     type: int
     default: 0
 attributes:
@@ -56,12 +60,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Power on
+- name: Power on a VM
   vmlab.vix.vm_power:
     vm: /vms/web/web.vmx
     state: powered_on
 
-- name: Shut down, and pull the plug after two minutes
+- name: Shut down a VM, and power it off after two minutes
   vmlab.vix.vm_power:
     vm: /vms/web/web.vmx
     state: powered_off
@@ -71,53 +75,54 @@ EXAMPLES = r"""
 RETURN = r"""
 vm:
   description: Path of the C(.vmx) file.
-  returned: when O(vm) is given
+  returned: when O(vm) is set
   type: str
   sample: /vms/web/web.vmx
 power:
-  description: The power state as it was read back; in check mode the state that a run would bring about.
-  returned: when O(vm) is given
+  description: Power state after the task. In check mode, the predicted state.
+  returned: when O(vm) is set
   type: str
   sample: powered_on
 way:
-  description: The states that the VM went through, or in check mode would, from the one that it was in. It is one alone where nothing had to be done.
-  returned: when O(vm) is given
+  description: Power states passed through, in order. Contains only the current state if nothing changed.
+  returned: when O(vm) is set
   type: list
   elements: str
   sample: [suspended, powered_on, powered_off]
 stopped:
-  description: How the VM was stopped in the end, V(soft) or V(hard).
-  returned: when a run stopped the VM
+  description: The stop method that was finally used, V(soft) or V(hard).
+  returned: when the VM was stopped
   type: str
   sample: soft
 results:
   description:
-    - What became of each of O(vms), in their order, with RV(results[].vm) and the values that one VM alone would return.
-    - One that failed has RV(results[].failed), RV(results[].msg), RV(results[].error) and RV(results[].vix_code).
-  returned: when O(vms) is given
+    - Result for each of O(vms), in the same order. Each result contains RV(results[].vm) and the values that are
+      returned for a single VM.
+    - RV(results[].msg), RV(results[].error) and RV(results[].vix_code) are only returned for a VM that failed.
+  returned: when O(vms) is set
   type: list
   elements: dict
   contains:
     vm:
-      description: The VM.
+      description: The VM, as in O(vms).
       type: str
       sample: /vms/web/web.vmx
     failed:
-      description: Whether this VM failed.
+      description: Whether the task failed for this VM.
       type: bool
-      sample: false
+      sample: true
     msg:
-      description: Why it failed.
+      description: Error message.
       type: str
-      sample: "powering on /vms/web/web.vmx: not done after 300 s; VIX cannot cancel it, so it may still finish"
+      sample: "opening /vms/web/web.vmx: there is no such VM (VIX_E_VM_NOT_FOUND, 4000)"
     error:
-      description: The kind of failure.
+      description: Name of the error.
       type: str
-      sample: TimedOut
+      sample: VMNotFound
     vix_code:
-      description: VIX's number for it, if it has one.
+      description: Number of the VIX error, or null.
       type: int
-      sample: 3016
+      sample: 4000
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options

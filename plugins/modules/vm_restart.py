@@ -11,9 +11,10 @@ short_description: Restart the guest of a VM
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Stops a running VM and powers it on again, and returns when VMware Tools of the new guest run.
-  - The way goes through V(powered_off), since VIX shows by nothing else that the old guest is gone.
-    Guest variables and runtime configuration are lost on it, as at every power off.
+  - Stop a running VM and power it on again.
+  - The task ends when the guest tools of the restarted guest are running.
+  - The VM is powered off in between, since this is the only sign in VIX that the guest has stopped.
+  - Guest variables and runtime configuration are lost, as with each power-off.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -23,12 +24,14 @@ extends_documentation_fragment:
 options:
   gui:
     description:
-      - Whether to power on with a window of VMware's. Without it the VM runs headless.
+      - Whether to open the VM in the VMware user interface when it is powered on.
+      - If V(false), the VM runs headless.
     type: bool
     default: false
   tools_timeout:
     description:
-      - Seconds to wait for VMware Tools of the new guest. V(0) does not wait.
+      - Seconds to wait for the guest tools of the restarted guest.
+      - V(0) does not wait.
     type: int
     default: 120
 attributes:
@@ -39,13 +42,13 @@ attributes:
   idempotent:
     support: none
     details:
-      - A restart is an action and reports a change each time.
+      - A restart is an action. It always reports a change.
 seealso:
   - module: vmlab.vix.vm_power
 """
 
 EXAMPLES = r"""
-- name: Restart, and go on when the guest is up again
+- name: Restart a VM and wait for its guest
   vmlab.vix.vm_restart:
     vm: /vms/web/web.vmx
 """
@@ -57,12 +60,12 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 power:
-  description: The power state as it was read back; in check mode the state that a run would bring about.
+  description: Power state after the task. In check mode, the predicted state.
   returned: success
   type: str
   sample: powered_on
 stopped:
-  description: How the VM was stopped in the end, V(soft) or V(hard).
+  description: The stop method that was finally used, V(soft) or V(hard).
   returned: success, not in check mode
   type: str
   sample: soft

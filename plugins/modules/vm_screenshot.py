@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_screenshot
-short_description: Save a picture of a guest's screen
+short_description: Take a screenshot of a guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Saves a picture of a guest's screen as a PNG file on the machine that runs VMware, or on the controller.
-    A reader sees the old file or the new one and never a part.
-  - VIX takes pictures for a user who is logged in to the guest, and best for the one at its desktop, which O(guest_interactive) asks for.
+  - Take a screenshot of a guest and save it as a PNG file on the VM host or on the controller.
+  - The file is written atomically.
+  - VIX requires a login to the guest. Use O(guest_interactive=true) to capture the desktop of the user.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -23,49 +23,52 @@ extends_documentation_fragment:
 options:
   dest:
     description:
-      - Full name of the file. Its folder must exist; a file of that name is replaced.
+      - Path of the PNG file.
+      - The directory must exist. An existing file is replaced.
     type: path
     required: true
   fetch:
     description:
-      - Whether O(dest) is a path of the controller, where a relative one begins at the folder of the playbook.
-        Otherwise it is one of the machine that runs VMware.
+      - Whether O(dest) is a path on the controller. Relative paths are relative to the directory of the playbook.
+      - If V(false), O(dest) is a path on the VM host.
     type: bool
     default: false
   mode:
     description:
-      - Permissions of the file, as an octal number. A screen may show secrets, so that nobody else may read the file unless this says so.
+      - Permissions of the file, as a quoted octal number.
+      - By default, other users cannot read the file, since a screenshot can contain secrets.
     type: raw
     default: '0600'
 attributes:
   action:
-    description: Whether a plugin on the controller has a part in it, which brings the picture there.
+    description: Indicates that this has a corresponding action plugin, which transfers the screenshot to the
+      controller.
     support: full
   check_mode:
     support: full
     details:
-      - Check mode logs in to the guest and takes no picture.
+      - Check mode logs in to the guest, but does not take a screenshot.
   diff_mode:
     support: partial
     details:
-      - Size, checksum and measures of the picture are known when it was taken, and not in check mode.
+      - In check mode, the size, the checksum and the dimensions of the screenshot are not known.
   idempotent:
     support: none
     details:
-      - A picture is taken each time, and each time a change is reported.
+      - Taking a screenshot is an action. It always reports a change.
 seealso:
   - module: vmlab.vix.guest_fetch
 """
 
 EXAMPLES = r"""
-- name: Take a picture of the screen
+- name: Take a screenshot
   vmlab.vix.vm_screenshot:
     vm: /vms/web/web.vmx
     guest_username: root
     guest_password: "{{ guest_password }}"
     dest: /tmp/web.png
 
-- name: Have it on the controller
+- name: Take a screenshot and save it on the controller
   vmlab.vix.vm_screenshot:
     vm: /vms/web/web.vmx
     guest_username: root
@@ -82,22 +85,22 @@ vm:
   sample: /vms/web/web.vmx
 size:
   description: Size of the file in bytes.
-  returned: when a picture was taken
+  returned: when a screenshot was taken
   type: int
   sample: 48213
 checksum:
-  description: SHA-256 of the file, in hexadecimal.
-  returned: when a picture was taken
+  description: SHA-256 checksum of the file.
+  returned: when a screenshot was taken
   type: str
   sample: 6f4a0ba1cd0cc41e2ac17f6ea1b5bff7f7bdd4d2ff7f1f3a3df4c9c37b5d4a0e
 width:
-  description: Width of the picture in pixels.
-  returned: when a picture was taken
+  description: Width of the screenshot in pixels.
+  returned: when a screenshot was taken
   type: int
   sample: 1280
 height:
-  description: Height of the picture in pixels.
-  returned: when a picture was taken
+  description: Height of the screenshot in pixels.
+  returned: when a screenshot was taken
   type: int
   sample: 800
 """

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_shared_folder
-short_description: Share folders of the VM host with a guest
+short_description: Manage shared folders of a VM
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Shares folders of the machine that runs VMware with the guest of a VM, or shares them no longer. The folders are read back before the task ends.
-  - With a login, the task also waits until the guest sees the folders. Without one, VIX cannot look into the guest.
+  - Add, change and remove shared folders, which make directories of the VM host available in the guest of a VM.
+  - The shared folders are read back before the task ends.
+  - With O(guest_username), the task also waits until the shared folders are visible in the guest. Without a login,
+    VIX cannot access the guest.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -22,74 +24,80 @@ extends_documentation_fragment:
 options:
   folders:
     description:
-      - The folders, in place of O(name), O(path) and O(writable). An empty list with O(exclusive=true) shares none.
+      - List of shared folders.
+      - Result for each of O(vms), in the same order. The properties of the VMs are in RV(vms).
+      - An empty list with O(exclusive=true) removes all shared folders.
     type: list
     elements: dict
     suboptions:
       name:
         description:
-          - Name under which the guest sees the folder.
+          - Name of the shared folder in the guest.
         type: str
         required: true
       path:
         description:
-          - Full path of the folder on the machine that runs VMware, which must exist. Needed for O(state=present).
+          - Absolute path of the directory on the VM host. The directory must exist.
+          - Required if O(state=present).
         type: path
       writable:
         description:
-          - Whether the guest may write to the folder.
+          - Whether the guest can write to the shared folder.
         type: bool
         default: false
   name:
     description:
-      - Name under which the guest sees the folder.
+      - Name of the shared folder in the guest.
     type: str
   path:
     description:
-      - Full path of the folder on the machine that runs VMware, which must exist. Needed for O(state=present).
+      - Absolute path of the directory on the VM host. The directory must exist.
+      - Required if O(state=present).
     type: path
   writable:
     description:
-      - Whether the guest may write to the folder.
+      - Whether the guest can write to the shared folder.
     type: bool
     default: false
   state:
     description:
-      - V(present) shares the folders, and corrects the path and the writability of those that are shared already.
-      - V(present) switches shared folders on for the VM when it shares or corrects one, and when the VM's configuration says that they are off,
-        in the entry C(isolation.tools.hgfs.disable). No call of VIX's tells whether they are on.
-      - V(absent) shares the folders of these names no longer. Nothing in the folders themselves is touched.
+      - V(present) adds the shared folders. The path and the permissions of existing shared folders are updated.
+      - V(present) also enables shared folders for the VM if it adds or updates one, or if they are disabled with
+        C(isolation.tools.hgfs.disable) in the configuration of the VM. VIX does not report whether they are enabled.
+      - V(absent) removes the shared folders with these names. The directories on the VM host are not changed.
     type: str
     choices: [present, absent]
     default: present
   exclusive:
     description:
-      - Whether V(present) shares all other folders no longer.
+      - Whether O(state=present) removes all other shared folders.
     type: bool
     default: false
   guest_timeout:
     description:
-      - Seconds to wait until O(guest_username) sees the folders in the guest, which lags behind. V(0) does not wait.
-      - Without O(guest_username), and for O(state=absent), nothing is waited for.
+      - Seconds to wait until the shared folders are visible to O(guest_username) in the guest.
+      - V(0) does not wait.
+      - Ignored without O(guest_username), and if O(state=absent).
     type: int
     default: 30
 attributes:
   check_mode:
     support: full
     details:
-      - Check mode does not wait for the guest to see the folders.
+      - Check mode does not wait until the shared folders are visible in the guest.
   diff_mode:
     support: full
   idempotent:
     support: full
 notes:
-  - The VM must be powered on, with VMware Tools in its guest. VMware offers no shared folders for VMs of remote hosts.
+  - The VM must be powered on, and the guest tools must be running.
+  - VMware does not support shared folders for VMs of remote hosts.
 seealso:
   - module: vmlab.vix.guest_copy
 """
 
 EXAMPLES = r"""
-- name: Share a folder, and go on when the guest sees it
+- name: Add a shared folder, and wait until it is visible in the guest
   vmlab.vix.vm_shared_folder:
     vm: /vms/web/web.vmx
     name: site
@@ -97,7 +105,7 @@ EXAMPLES = r"""
     guest_username: root
     guest_password: "{{ guest_password }}"
 
-- name: Share these folders and no others
+- name: Make sure that these shared folders exist, and no others
   vmlab.vix.vm_shared_folder:
     vm: /vms/web/web.vmx
     exclusive: true
@@ -108,7 +116,7 @@ EXAMPLES = r"""
         path: /srv/results
         writable: true
 
-- name: Share nothing
+- name: Remove all shared folders
   vmlab.vix.vm_shared_folder:
     vm: /vms/web/web.vmx
     exclusive: true
@@ -122,26 +130,28 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 enabled:
-  description: Whether shared folders are switched on for the VM. V(null) where its configuration does not say.
+  description: Whether shared folders are enabled for the VM. Null if the configuration of the VM does not contain
+    this setting.
   returned: success
   type: bool
   sample: true
 folders:
-  description: All shared folders of the VM, by name, as they were read back; in check mode those that a run would bring about.
+  description: All shared folders of the VM after the task, sorted by name. In check mode, the predicted shared
+    folders.
   returned: success
   type: list
   elements: dict
   contains:
     name:
-      description: Name under which the guest sees it.
+      description: Name of the shared folder in the guest.
       type: str
       sample: site
     path:
-      description: Path on the machine that runs VMware.
+      description: Path of the directory on the VM host.
       type: str
       sample: /srv/site
     writable:
-      description: Whether the guest may write to it.
+      description: Whether the guest can write to the shared folder.
       type: bool
       sample: false
 """

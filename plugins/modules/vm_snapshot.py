@@ -7,11 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_snapshot
-short_description: Take, remove and revert to snapshots of a VM
+short_description: Manage snapshots of VMs
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Takes a snapshot, removes one, or takes the VM back to one. The snapshots are read back before the task ends.
+  - Create, remove and prune snapshots of a VM, or revert the VM to a snapshot.
+  - The snapshots are read back before the task ends.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vms
@@ -20,56 +21,65 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - Name of the snapshot, or its path from the root of the tree, as in V(base/patched/clean).
-      - VMware allows equal names. A name that several snapshots bear is refused with the paths of all of them;
-        a name that begins with a slash is taken as a path for certain.
-      - A new snapshot goes below the current one, so the path of a new one must say so too.
-      - For O(state=pruned) a pattern of shell wildcards that a name must match to be counted, V(*) when left out.
+      - Name of the snapshot, or its path in the snapshot tree, for example V(base/patched/clean).
+      - Required if O(state) is V(present), V(absent) or V(reverted).
+      - VMware allows several snapshots with the same name. The task fails if the name is ambiguous, and the error
+        message contains the paths of these snapshots.
+      - A value that begins with a slash is always used as a path.
+      - A new snapshot becomes a child of the current snapshot. The path of a new snapshot must match this.
+      - For O(state=pruned), a shell-style pattern of the names to consider. The default is V(*).
     type: str
   state:
     description:
-      - V(present) takes the snapshot when there is none of that name.
-      - V(absent) removes it. Snapshots below it move up to its parent, unless O(children) is set.
-      - V(reverted) takes the VM back to it, which is done each time.
-      - V(pruned) removes old snapshots, as O(keep) and O(older_than) say. Those below them move up. Their age is read from VMware's own file
-        beside the C(.vmx), so the VM must be one of the machine itself.
+      - V(present) creates the snapshot if it does not exist.
+      - V(absent) removes the snapshot. Its children are attached to its parent, unless O(children=true).
+      - V(reverted) reverts the VM to the snapshot. This is done each time.
+      - V(pruned) removes old snapshots according to O(keep) and O(older_than). Their children are attached to their
+        parents.
+      - The age of snapshots is read from the C(.vmsd) file of the VM. V(pruned) is therefore not supported for VMs of
+        remote hosts.
     type: str
     choices: [present, absent, reverted, pruned]
     default: present
   description:
     description:
-      - Description of a snapshot that is taken. That of an existing one cannot be changed.
+      - Description of a new snapshot.
+      - The description of an existing snapshot cannot be changed.
     type: str
     default: ''
   memory:
     description:
-      - Whether a snapshot that is taken of a running VM includes its memory.
-      - Reverting to one without memory leaves the VM powered off.
+      - Whether a new snapshot of a running VM includes its memory.
+      - After reverting to a snapshot without memory, the VM is powered off.
     type: bool
     default: true
   children:
     description:
-      - Whether V(absent) also removes all snapshots below.
+      - Whether O(state=absent) also removes all descendants of the snapshot.
     type: bool
     default: false
   keep:
     description:
-      - How many of the newest snapshots V(pruned) leaves.
-      - With O(older_than) as well, a snapshot goes only when both allow it.
+      - Number of the newest snapshots that O(state=pruned) keeps.
+      - At least one of O(keep) and O(older_than) is required if O(state=pruned).
+      - If O(older_than) is set as well, a snapshot is only removed if both options allow it.
     type: int
   older_than:
     description:
-      - The age that a snapshot must exceed for V(pruned) to remove it, as a number with V(s), V(m), V(h), V(d) or V(w).
+      - With O(state=pruned), only remove snapshots that are older than this.
+      - A number with the unit V(s), V(m), V(h), V(d) or V(w), for example V(2w).
     type: str
   power:
     description:
-      - What the VM shall be after V(reverted). V(as_saved) leaves it as the snapshot has it.
+      - Power state after O(state=reverted).
+      - V(as_saved) keeps the power state that is saved in the snapshot.
     type: str
     choices: [as_saved, powered_on, powered_off]
     default: as_saved
   tools_timeout:
     description:
-      - Seconds to wait for VMware Tools of a VM that is on after V(reverted). V(0) does not wait.
+      - Seconds to wait for the guest tools of a VM that is powered on after O(state=reverted).
+      - V(0) does not wait.
     type: int
     default: 0
 attributes:
@@ -80,25 +90,25 @@ attributes:
   idempotent:
     support: partial
     details:
-      - O(state=reverted) is an action and reports a change each time.
+      - O(state=reverted) is an action. It always reports a change.
 seealso:
   - module: vmlab.vix.vm_power
 """
 
 EXAMPLES = r"""
-- name: Take a snapshot
+- name: Create a snapshot
   vmlab.vix.vm_snapshot:
     vm: /vms/web/web.vmx
     name: clean
 
-- name: Go back to it
+- name: Revert to the snapshot
   vmlab.vix.vm_snapshot:
     vm: /vms/web/web.vmx
     name: clean
     state: reverted
     tools_timeout: 60
 
-- name: Keep the three newest nightly ones
+- name: Keep the three newest nightly snapshots
   vmlab.vix.vm_snapshot:
     vm: /vms/web/web.vmx
     name: nightly-*
@@ -109,53 +119,55 @@ EXAMPLES = r"""
 RETURN = r"""
 vm:
   description: Path of the C(.vmx) file.
-  returned: when O(vm) is given
+  returned: when O(vm) is set
   type: str
   sample: /vms/web/web.vmx
 current:
-  description: Path of the current snapshot, read back; in check mode what a run would bring about. Empty when there is none.
-  returned: when O(vm) is given
+  description: Path of the current snapshot after the task. In check mode, the predicted one. Empty if the VM does not
+    have a snapshot.
+  returned: when O(vm) is set
   type: str
   sample: base/clean
 snapshots:
-  description: Paths of all snapshots, sorted, read back; in check mode what a run would bring about.
-  returned: when O(vm) is given
+  description: Sorted paths of all snapshots after the task. In check mode, the predicted snapshots.
+  returned: when O(vm) is set
   type: list
   elements: str
   sample: [base, base/clean]
 power:
-  description: The power state of the VM after it was taken back, read back.
-  returned: when O(vm) is given and a run took it back
+  description: Power state of the VM after it was reverted.
+  returned: when O(vm) is set and the VM was reverted
   type: str
   sample: powered_on
 results:
   description:
-    - What became of each of O(vms), in their order, with RV(results[].vm) and the values that one VM alone would return.
-    - One that failed has RV(results[].failed), RV(results[].msg), RV(results[].error) and RV(results[].vix_code).
-  returned: when O(vms) is given
+    - Result for each of O(vms), in the same order. Each result contains RV(results[].vm) and the values that are
+      returned for a single VM.
+    - RV(results[].msg), RV(results[].error) and RV(results[].vix_code) are only returned for a VM that failed.
+  returned: when O(vms) is set
   type: list
   elements: dict
   contains:
     vm:
-      description: The VM.
+      description: The VM, as in O(vms).
       type: str
       sample: /vms/web/web.vmx
     failed:
-      description: Whether this VM failed.
+      description: Whether the task failed for this VM.
       type: bool
-      sample: false
+      sample: true
     msg:
-      description: Why it failed.
+      description: Error message.
       type: str
-      sample: "powering on /vms/web/web.vmx: not done after 300 s; VIX cannot cancel it, so it may still finish"
+      sample: "opening /vms/web/web.vmx: there is no such VM (VIX_E_VM_NOT_FOUND, 4000)"
     error:
-      description: The kind of failure.
+      description: Name of the error.
       type: str
-      sample: TimedOut
+      sample: VMNotFound
     vix_code:
-      description: VIX's number for it, if it has one.
+      description: Number of the VIX error, or null.
       type: int
-      sample: 3016
+      sample: 4000
 """
 
 import time

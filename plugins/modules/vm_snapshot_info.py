@@ -7,12 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_snapshot_info
-short_description: Tell which snapshots a VM has
+short_description: Gather information about the snapshots of a VM
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Returns the tree of a VM's snapshots, flat and nested, and as a picture for people.
-  - VIX does not tell when a snapshot was taken; that is read from VMware's own file beside the C(.vmx), where the VM is one of the machine itself.
+  - Return the snapshots of a VM as a list, as a tree, and as a text diagram.
+  - The creation time of a snapshot is read from the C(.vmsd) file of the VM, since VIX does not provide it. It is not
+    available for VMs of remote hosts.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -24,12 +25,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which snapshots there are
+- name: Gather information about the snapshots of a VM
   vmlab.vix.vm_snapshot_info:
     vm: /vms/web/web.vmx
   register: found
 
-- name: Show them
+- name: Show the snapshot tree
   ansible.builtin.debug:
     var: found.picture
 """
@@ -41,48 +42,48 @@ vm:
   type: str
   sample: /vms/web/web.vmx
 snapshots:
-  description: All snapshots, each before those below it.
+  description: All snapshots. Each snapshot precedes its children.
   returned: success
   type: list
   elements: dict
   contains:
     name:
-      description: Name.
+      description: Name of the snapshot.
       type: str
       sample: clean
     path:
-      description: The names from the root of the tree down.
+      description: Path of the snapshot, the names from the root of the snapshot tree.
       type: str
       sample: base/clean
     description:
-      description: Description.
+      description: Description of the snapshot.
       type: str
       sample: As installed
     power:
-      description: The power state that the VM had; null where VIX does not tell.
+      description: Power state that is saved in the snapshot. Null if VIX does not provide it.
       type: str
       sample: powered_on
     is_current:
-      description: Whether the VM goes on from this one.
+      description: Whether this is the current snapshot.
       type: bool
       sample: true
     created:
-      description: When it was taken (UTC); null where no file tells.
+      description: Creation time (UTC). Null if not available.
       type: str
       sample: '2026-11-22T12:00:00Z'
 tree:
-  description: The same as a tree. Each root has what is in RV(snapshots) and its children.
+  description: The snapshots as a tree. Each root contains the keys of RV(snapshots) and its children.
   returned: success
   type: list
   elements: dict
   contains:
     children:
-      description: The snapshots below, with children of their own.
+      description: The children of the snapshot, in the same format.
       type: list
       elements: dict
       sample: []
 picture:
-  description: The tree as lines of text.
+  description: Text diagram of the snapshot tree, as a list of lines.
   returned: success
   type: list
   elements: str

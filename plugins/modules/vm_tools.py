@@ -7,13 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_tools
-short_description: Wait for VMware Tools in a guest, mount their installer, or upgrade them
+short_description: Wait for, install and upgrade VMware Tools in guests
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Waits until VMware Tools run in the guest of a VM. When they do not come up in time, the error says why as far as it can be known, as when the VM is
-    off, paused or suspended, waits for an answer to a question, or has no VMware Tools.
-  - Also shows the guest the image from which VMware Tools are installed, and upgrades those that run.
+  - Wait until the guest tools are running in the guest of a VM.
+  - If they do not start in time, the error message contains the reason if it is known, for example that the VM is not
+    powered on, waits for the answer to a question, or does not have guest tools.
+  - Mount the installer image of VMware Tools in the guest, or upgrade VMware Tools.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vms
@@ -22,41 +23,44 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(running) waits until VMware Tools run, and changes nothing.
-      - V(mounted) puts the installer's image into the guest's drive. Windows may start it by itself; else it is to be started there by hand.
-        VIX does not tell whether the image is there already, so that this is done each time.
-      - V(upgraded) upgrades VMware Tools, which must run, and waits until they run again. The guest may be restarted on the way.
-        How long that takes is bounded by O(timeout).
+      - V(running) waits until the guest tools are running. It does not change anything.
+      - V(mounted) mounts the installer image in the CD/DVD drive of the guest. Windows can start the installer
+        automatically. Otherwise it must be started manually in the guest.
+      - VIX does not report whether the image is mounted, so V(mounted) mounts it each time.
+      - V(upgraded) upgrades VMware Tools and waits until they are running again. VMware Tools must be running. The
+        upgrade can restart the guest. Its time limit is O(timeout).
     type: str
     choices: [running, mounted, upgraded]
     default: running
   tools_timeout:
     description:
-      - Seconds to wait for VMware Tools, for V(upgraded) before and after the upgrade.
+      - Seconds to wait for the guest tools.
+      - For O(state=upgraded), this applies both before and after the upgrade.
     type: int
     default: 120
 attributes:
   check_mode:
     support: partial
     details:
-      - Check mode waits for nothing.
-      - It foretells a change for O(state=upgraded) each time, since only the upgrade itself shows whether there was anything newer.
+      - Check mode does not wait.
+      - For O(state=upgraded), check mode always reports a change, since only the upgrade shows whether a newer
+        version was available.
   diff_mode:
     support: full
   idempotent:
     support: partial
     details:
-      - O(state=mounted) is an action and reports a change each time.
-      - O(state=upgraded) reports no change where VIX says that VMware Tools are current, as older products do.
-        The others say that the upgrade succeeded whether there was anything newer or not, and the task reports a change.
+      - O(state=mounted) is an action. It always reports a change.
+      - O(state=upgraded) reports no change if VIX reports that VMware Tools are up to date, as older products do.
+        Other products report a successful upgrade in any case, so the task reports a change.
 notes:
-  - Guests with open-vm-tools are upgraded by their own package manager.
+  - Use the package manager of the guest to upgrade open-vm-tools.
 seealso:
   - module: vmlab.vix.vm_power
 """
 
 EXAMPLES = r"""
-- name: Wait until the guests have booted
+- name: Wait until the guest tools of two VMs are running
   vmlab.vix.vm_tools:
     vms: [/vms/web/web.vmx, /vms/db/db.vmx]
     tools_timeout: 180
@@ -71,44 +75,46 @@ EXAMPLES = r"""
 RETURN = r"""
 vm:
   description: Path of the C(.vmx) file.
-  returned: when O(vm) is given
+  returned: when O(vm) is set
   type: str
   sample: /vms/web/web.vmx
 tools:
   description:
-    - V(running), V(not_installed) or V(unknown). VIX does not know before something has waited for VMware Tools.
-    - In check mode what a run would bring about.
-  returned: when O(vm) is given
+    - State of the guest tools, V(running), V(not_installed) or V(unknown). The state is unknown to VIX until a task
+      has waited for the guest tools.
+    - In check mode, the predicted state.
+  returned: when O(vm) is set
   type: str
   sample: running
 results:
   description:
-    - What became of each of O(vms), in their order, with RV(results[].vm) and the values that one VM alone would return.
-    - One that failed has RV(results[].failed), RV(results[].msg), RV(results[].error) and RV(results[].vix_code).
-  returned: when O(vms) is given
+    - Result for each of O(vms), in the same order. Each result contains RV(results[].vm) and the values that are
+      returned for a single VM.
+    - RV(results[].msg), RV(results[].error) and RV(results[].vix_code) are only returned for a VM that failed.
+  returned: when O(vms) is set
   type: list
   elements: dict
   contains:
     vm:
-      description: The VM.
+      description: The VM, as in O(vms).
       type: str
       sample: /vms/web/web.vmx
     failed:
-      description: Whether this VM failed.
+      description: Whether the task failed for this VM.
       type: bool
-      sample: false
+      sample: true
     msg:
-      description: Why it failed.
+      description: Error message.
       type: str
-      sample: "powering on /vms/web/web.vmx: not done after 300 s; VIX cannot cancel it, so it may still finish"
+      sample: "opening /vms/web/web.vmx: there is no such VM (VIX_E_VM_NOT_FOUND, 4000)"
     error:
-      description: The kind of failure.
+      description: Name of the error.
       type: str
-      sample: TimedOut
+      sample: VMNotFound
     vix_code:
-      description: VIX's number for it, if it has one.
+      description: Number of the VIX error, or null.
       type: int
-      sample: 3016
+      sample: 4000
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options

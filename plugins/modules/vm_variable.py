@@ -7,14 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_variable
-short_description: Read and set variables of a VM and its guest
+short_description: Manage variables of a VM and its guest
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Reads, sets and unsets the variables by which a VM and its guest tell each other things, entries of the running VM's configuration, and the
-    environment of a user in the guest. What was set is read back before the task ends, where VIX tells it.
-  - The values stand in the task's result and diff and in Ansible's logs. Set C(no_log) on a task whose values are secret,
-    and remember that every process of the guest can read guest variables.
+  - Read, set and clear guest variables, runtime configuration entries of a VM, and environment variables of a user in
+    the guest.
+  - New values are read back before the task ends, if VIX provides them.
+  - The values are part of the result, the diff and the logs of Ansible. Use C(no_log) for tasks with secret values.
+  - Every process in the guest can read guest variables.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -24,39 +25,48 @@ extends_documentation_fragment:
 options:
   kind:
     description:
-      - V(guest_variable) is what C(vmtoolsd --cmd "info-get guestinfo.NAME") tells in the guest; O(name) goes without the C(guestinfo.).
-        It lasts until the VM is powered off. The address that VMware Tools report is the variable V(ip).
-      - V(runtime_config) is an entry of the VM's configuration. One that is set lasts until the VM is powered off, and is not written to the C(.vmx).
-        What is read is the entry in the C(.vmx) all the same, so that it does not show what was set.
-      - V(guest_environment) is an environment variable of O(guest_username), which it needs, and who must be an administrator to set it.
-        In Windows it lasts and every user sees it, in Linux only what VMware Tools start does.
+      - V(guest_variable) is a variable that C(vmtoolsd --cmd "info-get guestinfo.NAME") returns in the guest. Specify
+        O(name) without the prefix C(guestinfo.). The variable is lost when the VM is powered off. The variable V(ip)
+        is the address that the guest tools report.
+      - V(runtime_config) is a configuration entry of the running VM. A value that is set is lost when the VM is
+        powered off, and is not written to the C(.vmx) file. Reading returns the entry of the C(.vmx) file, not the
+        value that was set.
+      - V(guest_environment) is an environment variable of O(guest_username). The user must be an administrator to set
+        it. In a Windows guest, it is persistent and applies to all users. In a Linux guest, it only applies to
+        programs that the guest tools start.
+      - O(guest_username) and O(guest_password) are required if O(kind=guest_environment).
     type: str
     choices: [guest_variable, runtime_config, guest_environment]
     default: guest_variable
   state:
     description:
-      - V(present) gives the variables their values.
-      - V(absent) gives them the empty value, which is all that VIX can do. A variable that is not set reads as empty as well.
-      - V(read) returns the values and changes nothing.
+      - V(present) sets the variables.
+      - V(absent) sets the variables to an empty value, since VIX cannot remove them. A variable that is not set is
+        also read as empty.
+      - V(read) returns the values without changing them.
     type: str
     choices: [present, absent, read]
     default: present
   name:
     description:
-      - Name of the variable. It has no slash in a guest variable, and no equals sign where it is set.
+      - Name of a variable.
+      - The name of a guest variable cannot contain a slash. The name of a variable to set cannot contain an equals
+        sign.
     type: str
   value:
     description:
-      - The value that O(name) shall have.
+      - Value of the variable O(name).
     type: str
   names:
     description:
-      - Names of several variables, for O(state=absent) and O(state=read).
+      - Names of several variables.
+      - Only used if O(state) is V(absent) or V(read).
     type: list
     elements: str
   variables:
     description:
-      - Names and values of several variables, for O(state=present). A value is a text or a number.
+      - Names and values of several variables. A value is a string or a number.
+      - Only used if O(state=present).
     type: dict
 attributes:
   check_mode:
@@ -66,19 +76,20 @@ attributes:
   idempotent:
     support: partial
     details:
-      - With O(kind=runtime_config) a value is set each time and a change reported each time, since VIX does not tell the value that runs.
+      - O(kind=runtime_config) always sets the value and reports a change, since VIX does not provide the current
+        value.
 seealso:
   - module: vmlab.vix.vm_info
 """
 
 EXAMPLES = r"""
-- name: Tell the guest its role
+- name: Set a guest variable
   vmlab.vix.vm_variable:
     vm: /vms/web/web.vmx
     name: role
     value: webserver
 
-- name: Tell it several things
+- name: Set several guest variables
   vmlab.vix.vm_variable:
     vm: /vms/web/web.vmx
     variables:
@@ -92,7 +103,7 @@ EXAMPLES = r"""
     state: read
   register: address
 
-- name: Set an environment variable for everyone in a Windows guest
+- name: Set an environment variable for all users of a Windows guest
   vmlab.vix.vm_variable:
     vm: /vms/build/build.vmx
     kind: guest_environment
@@ -110,14 +121,14 @@ vm:
   sample: /vms/web/web.vmx
 variables:
   description:
-    - The variables that were asked for and their values, as they were read back; in check mode the values that a run would give them.
-    - Those of O(kind=runtime_config) that were set have the values that they were given, as VIX does not tell them.
+    - Names and values of the requested variables after the task. In check mode, the predicted values.
+    - For O(kind=runtime_config), the values that were set, since VIX does not provide the current values.
   returned: success
   type: dict
   sample: {role: webserver, port: "8080"}
 value:
-  description: The value of O(name).
-  returned: when O(name) is given
+  description: Value of the variable O(name).
+  returned: when O(name) is set
   type: str
   sample: webserver
 """

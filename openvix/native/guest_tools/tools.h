@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * OpenVIX Tools: the agent in a guest of QEMU (PROTOCOL.md). The host is believed; a user of the guest is not: whatever
+ * OpenVIX Tools: the agent in a guest of QEMU (openvix/docs/protocol.md, "The agent in a guest"). The host is believed; a user of the guest is not: whatever
  * names an account is done by a child that is that user and nothing else, so the guest's kernel decides about rights.
  */
 

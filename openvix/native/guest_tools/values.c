@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Values of frames (PROTOCOL.md, Frames): every length that comes in is checked against what is there, and nothing is allocated.
+ * Values of frames (openvix/docs/protocol.md, "Frames of the agent"): every length that comes in is checked against what is there, and nothing is allocated.
  */
 
 #define _GNU_SOURCE

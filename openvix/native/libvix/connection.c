@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The socket: reaching the daemon, sending, receiving (PROTOCOL.md).
+ * The socket: reaching the daemon, sending, receiving (openvix/docs/protocol.md).
  */
 
 #define _GNU_SOURCE

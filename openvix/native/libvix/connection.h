@@ -40,7 +40,7 @@ VixError connection_open(void);
    The request must stay where it is until it was accepted (jobs) and answered. */
 bool connection_send(struct message *message, struct request *request);
 
-/* Carry out what a fault wants to happen in this thread (PROTOCOL.md, directives). */
+/* Carry out what a fault wants to happen in this thread (openvix/docs/protocol.md, "Daemon to client"). */
 _Noreturn void obey(const char *directive);
 
 /* A function that the daemon does not answer. With the library locked; sent by notices_send. */

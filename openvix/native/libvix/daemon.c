@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The daemon of a world: where it is, and how it is started (PROTOCOL.md, Where).
+ * The daemon of a world: where it is, and how it is started (openvix/docs/protocol.md, "Where").
  */
 
 #define _GNU_SOURCE

@@ -26,7 +26,7 @@ struct object {
     bool closed;    /* VixHost_Disconnect ended it */
     bool lost;      /* of hosts: the connection broke */
     struct object *host;
-    char *reference; /* the daemon's name of it (PROTOCOL.md) */
+    char *reference; /* the daemon's name of it (openvix/docs/protocol.md) */
     struct entry entry;
     void (*dispose)(struct object *object);
     struct object *next;

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The books of what the client owns (PROTOCOL.md, The ledger).
+ * The books of what the client owns (openvix/docs/protocol.md, "The ledger").
  */
 
 #define _GNU_SOURCE
@@ -42,7 +42,7 @@ struct books {
     struct slot slots[LEDGER_SLOTS];
 };
 
-_Static_assert(sizeof(struct books) == 40 + 16 * LEDGER_SLOTS, "PROTOCOL.md says: no padding");
+_Static_assert(sizeof(struct books) == 40 + 16 * LEDGER_SLOTS, "the page of the protocol says: no padding");
 
 struct ledger {
     struct books *books;

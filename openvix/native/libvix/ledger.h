@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The books of what the client owns (PROTOCOL.md, The ledger): a file that the daemon still reads when the client was killed.
+ * The books of what the client owns (openvix/docs/protocol.md, "The ledger"): a file that the daemon still reads when the client was killed.
  */
 
 #ifndef OPENVIX_LEDGER_H

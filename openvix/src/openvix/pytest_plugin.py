@@ -61,7 +61,7 @@ class ServedWorld:
         self._ask("OpenVIX_AddHost", {"name": name, "users": [{"name": user, "password": password} for user, password in users.items()], **settings})
 
     def change_vm(self, path: str, **settings: object):
-        """Change some of the settings of the VM with this .vmx while it runs: see "A VM changes" in the README."""
+        """Change some of the settings of the VM with this .vmx while it runs: see "Changing a VM" in openvix/docs/world-file.md."""
         self._ask("OpenVIX_ChangeVM", {"vmx": path, **settings})
 
     def fault(self, **rule: object):

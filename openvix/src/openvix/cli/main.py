@@ -56,7 +56,7 @@ WORLD is one of these:
   * the directory of a world; an empty directory becomes a world, and so does one that is not there with --vms.
 
 VMs that the world has already are left as they are. To begin anew: stop the world, and remove its directory.
-README.md of OpenVIX tells all keys.
+All keys are in docs/world-file.md of OpenVIX.
 
     openvix start --vms 10000 --running 100 /tmp/large    # vm00001 to vm10000, the first hundred of them running
 """

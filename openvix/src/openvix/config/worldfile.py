@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The world file: what its user may say, and one clear sentence for what they may not (PROTOCOL.md, "The world file")."""
+"""The world file: what its user may say, and one clear sentence for what they may not (openvix/docs/world-file.md)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The calls of the command line and the pytest plugin (PROTOCOL.md, "Control"): how the daemon answers them, and the client that asks."""
+"""The calls of the command line and the pytest plugin (openvix/docs/protocol.md, "Control"): how the daemon answers them, and the client that asks."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Frames and values: how libvix.so and the world speak (PROTOCOL.md)."""
+"""Frames and values: how libvix.so and the world speak (openvix/docs/protocol.md)."""
 
 from __future__ import annotations
 

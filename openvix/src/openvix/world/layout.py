@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a world keeps what: its directory, its socket, its lock and its marks (PROTOCOL.md, "Where")."""
+"""Where a world keeps what: its directory, its socket, its lock and its marks (openvix/docs/protocol.md, "Where")."""
 
 from __future__ import annotations
 

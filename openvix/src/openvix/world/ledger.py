@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The books that each client keeps of its handles and buffers (PROTOCOL.md, "The ledger"), read while it lives and after its end."""
+"""The books that each client keeps of its handles and buffers (openvix/docs/protocol.md, "The ledger"), read while it lives and after its end."""
 
 from __future__ import annotations
 

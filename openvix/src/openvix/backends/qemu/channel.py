@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The channel to the agent in a guest of QEMU (openvix/native/guest_tools/PROTOCOL.md).
+"""The channel to the agent in a guest of QEMU (openvix/docs/protocol.md, "The agent in a guest").
 
 What comes from there may be anything: whoever is root in the guest can send it. So every answer has the form that was asked for, a size that is bounded, and
 a time in which it must be whole.

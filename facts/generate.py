@@ -16,6 +16,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FACTS = json.loads((ROOT / "facts" / "vix-api.json").read_text(encoding="utf-8"))
+WIRE = json.loads((ROOT / "facts" / "wire.json").read_text(encoding="utf-8"))
 ENUMS = FACTS["enums"]
 MATRIX = FACTS["support_matrix"]
 # By the binding's name of a provider.
@@ -175,6 +176,58 @@ def property_table():
     yield from (f"{{{number}, {kind}}}," for number, kind in sorted(property_types().items()))
 
 
+# The letter of an argument on its way to the daemon: that of a handle by the parameter's name, where it names an object; a property list else.
+HANDLE_LETTERS = {"hostHandle": "h", "vmHandle": "v", "snapshotHandle": "p", "parentSnapshotHandle": "p"}
+PROPERTY_LIST, TEXT, NUMBER, SNAPSHOT_OR_NONE = "l", "s", "i", "o"
+
+
+def signature(function):
+    """Return the signature of a function that the daemon answers, "" for one that libvix answers by itself.
+
+    The daemon answers what starts a job and what asks about a VM or a snapshot. It is given what the client has passed
+    but the callback, its data, and where the results go.
+    """
+    name, parameters = function["name"], function["params"]
+    if name in WIRE["signatures"]:
+        return WIRE["signatures"][name]
+    if not function["async_job"] and HANDLE_LETTERS.get(parameters[0]["name"], "h") == "h":
+        return ""
+    letters = ""
+    for parameter in parameters:
+        ctype = parameter["ctype"]
+        if ctype == "const char *":
+            letters += TEXT
+        elif ctype == "VixHandle":
+            optional = WIRE["optional"].get(name) == parameter["name"]
+            letters += SNAPSHOT_OR_NONE if optional else HANDLE_LETTERS.get(parameter["name"], PROPERTY_LIST)
+        elif not ctype.endswith("*"):
+            letters += NUMBER
+    return letters
+
+
+def signatures():
+    """Return the signature of each function that the daemon answers, in the header's order."""
+    return {function["name"]: signature(function) for function in FACTS["functions"] if signature(function)}
+
+
+def signature_table():
+    yield from c_head("Signature of each function that the daemon answers, ordered by name: {function, signature}.")
+    yield from (f'{{"{name}", "{letters}"}},' for name, letters in sorted(signatures().items()))
+
+
+def world_signatures():
+    yield from python_head("The functions of vix.h that the daemon answers, and the arguments that each is sent with (PROTOCOL.md).")
+    yield "# One letter for each argument: h a host, v a VM, p a snapshot, o a snapshot or none, r any object,"
+    yield "# s a text or NULL, i an integer, l a list."
+    yield "SIGNATURES = {"
+    yield from (f'    "{name}": "{letters}",' for name, letters in signatures().items())
+    yield from ("}", "DAEMON_FUNCTIONS = frozenset(SIGNATURES)", "")
+    yield "# Those that are answered as a job: they take a callback."
+    yield "JOBS = {"
+    yield from (f'    "{function["name"]}",' for function in FACTS["functions"] if function["async_job"])
+    yield "}"
+
+
 def symbols():
     yield f"# {MARK}"
     yield "{"
@@ -212,9 +265,11 @@ FILES = {
     "plugins/module_utils/_vix/error_names.py": binding_error_names,
     "plugins/module_utils/_vix/support.py": binding_support,
     "openvix/src/openvix/vix/constants.py": world_facts,
+    "openvix/src/openvix/vix/signatures.py": world_signatures,
     "openvix/native/libvix/vix.h": header,
     "openvix/native/libvix/error_texts.inc": error_table,
     "openvix/native/libvix/property_types.inc": property_table,
+    "openvix/native/libvix/signatures.inc": signature_table,
     "openvix/native/libvix/symbols.map": symbols,
     "openvix/tests/native/c/forwarders.inc": forwarders,
 }

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from protocol_client import Client
 from waiting import eventually
 
 from openvix import calls
+from openvix.calls import table
 from openvix.vix import constants
+from openvix.vix.signatures import DAEMON_FUNCTIONS, JOBS, SIGNATURES
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
 INVALID = constants.VIX_E_INVALID_ARG
@@ -167,11 +170,25 @@ def test_a_reference_that_was_never_given_is_an_invalid_handle(openvix, client):
 # Functions
 
 
-def test_the_table_knows_every_function_of_the_header_that_asks_the_daemon():
+def test_the_table_answers_every_daemon_function():
+    assert set(calls.TABLE) == DAEMON_FUNCTIONS
+
+
+def test_jobs_are_what_takes_a_callback():
     header = HEADER.read_text(encoding="utf-8")
-    assert [name for name in calls.TABLE if f" {name}(" not in header] == []
-    jobs = {line.split("(")[0].split()[-1] for line in header.splitlines() if "VixEventProc *callbackProc" in line}
-    assert jobs == calls.JOBS
+    assert [name for name in DAEMON_FUNCTIONS if f" {name}(" not in header] == []
+    assert {line.split("(")[0].split()[-1] for line in header.splitlines() if "VixEventProc *callbackProc" in line} == JOBS
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_an_answer_takes_the_signed_arguments(name):
+    inspect.signature(calls.TABLE[name]).bind("call", *SIGNATURES[name])
+
+
+@pytest.mark.parametrize("name", ["VixVM_Levitate", "VixHost_Disconnect", "VixVM_PowerOn"])
+def test_no_second_and_no_unknown_answer(name):
+    with pytest.raises(LookupError, match=f"^{name} "):
+        table.answers(name)
 
 
 def test_a_name_of_no_function_is_not_supported(client):

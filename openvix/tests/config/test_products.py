@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from protocol_client import Client
 
-from openvix import calls
 from openvix.config import products
 from openvix.vix import constants
+from openvix.vix.signatures import SIGNATURES
 
 ON = "powered_on"
 NOT_SUPPORTED, NOT_FOUND, INVALID = constants.VIX_E_NOT_SUPPORTED, constants.VIX_E_NOT_FOUND, constants.VIX_E_INVALID_ARG
@@ -57,12 +57,13 @@ def test_what_a_product_lacks_is_not_supported_and_the_rest_is(request, product)
         "v": lambda _: vm,
         "p": lambda _: f"{vm}#1",
         "o": lambda _: None,
+        "r": lambda _: vm,
         "s": lambda _: "x",
         "i": lambda _: 77,
         "l": lambda _: [],
     }
     with connected(openvix, product) as client:
-        for name, (_, signature) in calls.TABLE.items():
+        for name, signature in SIGNATURES.items():
             # One of these has connected, the other would wait.
             if name not in ("VixHost_Connect", "VixVM_WaitForToolsInGuest"):
                 code = client.code(name, *(forms[letter](client) for letter in signature))

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from openvix.calls import files, folders, hosts, power, programs, properties, snapshots, tools, variables, vms  # noqa: F401 - they fill the table
 from openvix.calls.properties import HOST_PROPERTIES, SNAPSHOT_PROPERTIES, VM_PROPERTIES  # noqa: F401
-from openvix.calls.table import JOBS, TABLE, Refusal, named, snapshot_of  # noqa: F401
+from openvix.calls.table import TABLE, Refusal, named, snapshot_of
 from openvix.protocol.frames import ProtocolError
 from openvix.vix import constants
+from openvix.vix.signatures import SIGNATURES
 
 
 def understand(client, function: str, arguments: list):
     """Return what answers this call, its arguments with objects in the place of references, and the VM that it is about (None: none)."""
     world = client.world
-    entry = TABLE.get(function)
+    answer = TABLE.get(function)
     first = arguments[0] if arguments and isinstance(arguments[0], str) else ""
-    if entry is None:
+    if answer is None:
         return Refusal(constants.VIX_E_NOT_SUPPORTED), (), world.machines.get(first)
-    answer, signature = entry
+    signature = SIGNATURES[function]
     if signature[0] in "hvp":
         machine = world.machines.get(first.rpartition("#")[0] if signature[0] == "p" else first)
         host = machine.host if machine else client.hosts.get(first, world.local)
@@ -31,7 +32,7 @@ def understand(client, function: str, arguments: list):
     meant = None
     understood = []
     for letter, value in zip(signature, arguments, strict=True):
-        if type(value) is not FORMS[letter] and not (value is None and letter in "spo"):
+        if type(value) is not FORMS[letter] and not (value is None and letter in "spor"):
             raise ProtocolError(f"{function} with an argument that is no {FORMS[letter].__name__}")
         if letter == "v":
             if value in world.deleted:
@@ -55,6 +56,6 @@ def understand(client, function: str, arguments: list):
     return answer, understood, meant
 
 
-FORMS = {"h": str, "v": str, "p": str, "o": str, "s": str, "i": int, "l": list}
+FORMS = {"h": str, "v": str, "p": str, "o": str, "r": str, "s": str, "i": int, "l": list}
 # These name a VM by the path of its .vmx.
 NAMES = ("VixHost_OpenVM", "VixVM_Open", "VixHost_RegisterVM", "VixHost_UnregisterVM")

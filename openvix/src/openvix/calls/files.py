@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from openvix.calls.table import account_of, job, require, require_path
+from openvix.calls.table import account_of, answers, require, require_path
 from openvix.system import fault_context
 from openvix.vix import constants
 
 
-@job("VixVM_CopyFileFromHostToGuest", "vssil")
+@answers("VixVM_CopyFileFromHostToGuest")
 def copy_file_from_host_to_guest(call, machine, host_path, guest_path, options, properties):
     require_path(host_path, guest_path)
     require(not options and not properties)
@@ -20,7 +20,7 @@ def copy_file_from_host_to_guest(call, machine, host_path, guest_path, options, 
     return []
 
 
-@job("VixVM_CopyFileFromGuestToHost", "vssil")
+@answers("VixVM_CopyFileFromGuestToHost")
 def copy_file_from_guest_to_host(call, machine, guest_path, host_path, options, properties):
     require_path(guest_path, host_path)
     require(not options and not properties)
@@ -29,13 +29,13 @@ def copy_file_from_guest_to_host(call, machine, guest_path, host_path, options, 
     return []
 
 
-@job("VixVM_FileExistsInGuest", "vs")
+@answers("VixVM_FileExistsInGuest")
 def file_exists_in_guest(call, machine, path):
     require_path(path)
     return [[constants.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.guest.file_exists(account_of(call, machine), path))]]
 
 
-@job("VixVM_DirectoryExistsInGuest", "vs")
+@answers("VixVM_DirectoryExistsInGuest")
 def directory_exists_in_guest(call, machine, path):
     require_path(path)
     return [[constants.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.guest.directory_exists(account_of(call, machine), path))]]
@@ -52,13 +52,13 @@ def file_properties(info):
     ]
 
 
-@job("VixVM_GetFileInfoInGuest", "vs")
+@answers("VixVM_GetFileInfoInGuest")
 def get_file_info_in_guest(call, machine, path):
     require_path(path)
     return [file_properties(machine.guest.file_info(account_of(call, machine), path))]
 
 
-@job("VixVM_ListDirectoryInGuest", "vsi")
+@answers("VixVM_ListDirectoryInGuest")
 def list_directory_in_guest(call, machine, path, options):
     require_path(path)
     require(not options)
@@ -66,7 +66,7 @@ def list_directory_in_guest(call, machine, path, options):
     return [[constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, info.name, *file_properties(info)] for info in found]
 
 
-@job("VixVM_CreateDirectoryInGuest", "vsl")
+@answers("VixVM_CreateDirectoryInGuest")
 def create_directory_in_guest(call, machine, path, properties):
     require_path(path)
     require(not properties)
@@ -74,7 +74,7 @@ def create_directory_in_guest(call, machine, path, properties):
     return []
 
 
-@job("VixVM_DeleteDirectoryInGuest", "vsi")
+@answers("VixVM_DeleteDirectoryInGuest")
 def delete_directory_in_guest(call, machine, path, options):
     require_path(path)
     require(not options)
@@ -82,14 +82,14 @@ def delete_directory_in_guest(call, machine, path, options):
     return []
 
 
-@job("VixVM_DeleteFileInGuest", "vs")
+@answers("VixVM_DeleteFileInGuest")
 def delete_file_in_guest(call, machine, path):
     require_path(path)
     machine.guest.delete_file(account_of(call, machine), path)
     return []
 
 
-@job("VixVM_RenameFileInGuest", "vssil")
+@answers("VixVM_RenameFileInGuest")
 def rename_file_in_guest(call, machine, old, new, options, properties):
     require_path(old, new)
     require(not options and not properties)
@@ -97,7 +97,7 @@ def rename_file_in_guest(call, machine, old, new, options, properties):
     return []
 
 
-@job("VixVM_CreateTempFileInGuest", "vil")
+@answers("VixVM_CreateTempFileInGuest")
 def create_temp_file_in_guest(call, machine, options, properties):
     require(not options and not properties)
     return [[constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, machine.guest.create_temp_file(account_of(call, machine))]]

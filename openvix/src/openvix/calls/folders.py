@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from openvix.calls.table import job, require, require_bits, require_path
+from openvix.calls.table import answers, require, require_bits, require_path
 from openvix.vix import constants
 from openvix.vmware import shared_folders
 
 
-@job("VixVM_EnableSharedFolders", "vii")
+@answers("VixVM_EnableSharedFolders")
 def enable_shared_folders(call, machine, enabled, options):
     require(enabled in (0, 1) and not options)
     machine.require_tools()
@@ -19,13 +19,13 @@ def enable_shared_folders(call, machine, enabled, options):
     return []
 
 
-@job("VixVM_GetNumSharedFolders", "v")
+@answers("VixVM_GetNumSharedFolders")
 def get_num_shared_folders(call, machine):
     machine.require_tools()
     return [[constants.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT, len(shared_folders.of(machine.config()))]]
 
 
-@job("VixVM_GetSharedFolderState", "vi")
+@answers("VixVM_GetSharedFolderState")
 def get_shared_folder_state(call, machine, index):
     machine.require_tools()
     folder = shared_folders.at(machine, index)
@@ -41,19 +41,19 @@ def get_shared_folder_state(call, machine, index):
     ]
 
 
-@job("VixVM_SetSharedFolderState", "vssi")
+@answers("VixVM_SetSharedFolderState")
 def set_shared_folder_state(call, machine, name, host_path, flags):
     shared_folders.set_state(machine, folder_of(machine, name, host_path, flags))
     return []
 
 
-@job("VixVM_AddSharedFolder", "vssi")
+@answers("VixVM_AddSharedFolder")
 def add_shared_folder(call, machine, name, host_path, flags):
     shared_folders.add(machine, folder_of(machine, name, host_path, flags))
     return []
 
 
-@job("VixVM_RemoveSharedFolder", "vsi")
+@answers("VixVM_RemoveSharedFolder")
 def remove_shared_folder(call, machine, name, flags):
     require(name and not flags)
     machine.require_tools()

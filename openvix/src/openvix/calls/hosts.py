@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from openvix.calls.table import job, named, require, require_bits
+from openvix.calls.table import answers, named, require, require_bits
 from openvix.config import hosts, products
 from openvix.vix import constants
 from openvix.vix.errors import VixError
@@ -17,7 +17,7 @@ from openvix.vm.machine import OFF
 HOST_OPTIONS = constants.VIX_HOSTOPTION_VERIFY_SSL_CERT | products.FUSION_OPTION
 
 
-@job("VixHost_Connect", "iisissil")
+@answers("VixHost_Connect")
 def connect(call, api_version, provider, host_name, port, user_name, password, options, properties):
     require(api_version == constants.VIX_API_VERSION and not properties)
     require_bits(options, HOST_OPTIONS)
@@ -64,7 +64,7 @@ def called_host(world, provider, name):
 LOCAL = (constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, constants.VIX_SERVICEPROVIDER_VMWARE_PLAYER)
 
 
-@job("VixHost_FindItems", "hili")
+@answers("VixHost_FindItems")
 def find_items(call, host, kind, criteria, timeout):
     require(timeout == -1 and not criteria)
     world, place = call.world, call.client.hosts[host]
@@ -79,7 +79,7 @@ def find_items(call, host, kind, criteria, timeout):
     return [[constants.VIX_PROPERTY_FOUND_ITEM_LOCATION, place.plays.said(place.directory, machine.path)] for machine in found]
 
 
-@job("VixHost_RegisterVM", "hs")
+@answers("VixHost_RegisterVM")
 def register_vm(call, host, path):
     require(path)
     world, place = call.world, call.client.hosts[host]
@@ -91,7 +91,7 @@ def register_vm(call, host, path):
     return []
 
 
-@job("VixHost_UnregisterVM", "hs")
+@answers("VixHost_UnregisterVM")
 def unregister_vm(call, host, path):
     require(path)
     world, place = call.world, call.client.hosts[host]

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from openvix.calls.table import job, require, require_bits, require_display
+from openvix.calls.table import answers, require, require_bits, require_display
 from openvix.vix import constants
 from openvix.vm import power
 
 
-@job("VixVM_PowerOn", "vil")
+@answers("VixVM_PowerOn")
 def power_on(call, machine, options, properties):
     require_bits(options, constants.VIX_VMPOWEROP_LAUNCH_GUI | constants.VIX_VMPOWEROP_START_VM_PAUSED)
     require(not properties)
@@ -21,7 +21,7 @@ def power_on(call, machine, options, properties):
     return []
 
 
-@job("VixVM_PowerOff", "vi")
+@answers("VixVM_PowerOff")
 def power_off(call, machine, options):
     require_bits(options, constants.VIX_VMPOWEROP_FROM_GUEST)
     if options:
@@ -31,7 +31,7 @@ def power_off(call, machine, options):
     return []
 
 
-@job("VixVM_Reset", "vi")
+@answers("VixVM_Reset")
 def reset(call, machine, options):
     require_bits(options, constants.VIX_VMPOWEROP_FROM_GUEST)
     if options:
@@ -41,21 +41,21 @@ def reset(call, machine, options):
     return []
 
 
-@job("VixVM_Suspend", "vi")
+@answers("VixVM_Suspend")
 def suspend(call, machine, options):
     require(not options)
     power.suspend(machine, call)
     return []
 
 
-@job("VixVM_Pause", "vil")
+@answers("VixVM_Pause")
 def pause(call, machine, options, properties):
     require(not options and not properties)
     power.pause(machine, call)
     return []
 
 
-@job("VixVM_Unpause", "vil")
+@answers("VixVM_Unpause")
 def unpause(call, machine, options, properties):
     require(not options and not properties)
     power.unpause(machine, call)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from openvix.calls.table import account_of, job, require, require_bits
+from openvix.calls.table import account_of, answers, require, require_bits
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
@@ -15,7 +15,7 @@ MESSAGE, PROCESS = 65536, 64
 LARGEST_SCRIPT = 60536
 
 
-@job("VixVM_RunProgramInGuest", "vssil")
+@answers("VixVM_RunProgramInGuest")
 def run_program_in_guest(call, machine, program, arguments, options, properties):
     require_bits(options, constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | constants.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
     require(program and not properties)
@@ -23,7 +23,7 @@ def run_program_in_guest(call, machine, program, arguments, options, properties)
     return ran(machine, wait, machine.guest.run_program, account_of(call, machine), program, arguments)
 
 
-@job("VixVM_RunScriptInGuest", "vssil")
+@answers("VixVM_RunScriptInGuest")
 def run_script_in_guest(call, machine, interpreter, text, options, properties):
     require_bits(options, constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | constants.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
     require(text is not None and not properties)
@@ -51,7 +51,7 @@ def ran(machine, wait, run, *arguments):
     ]
 
 
-@job("VixVM_ListProcessesInGuest", "vi")
+@answers("VixVM_ListProcessesInGuest")
 def list_processes_in_guest(call, machine, options):
     require(not options)
     account_of(call, machine)
@@ -79,7 +79,7 @@ def list_processes_in_guest(call, machine, options):
     return items
 
 
-@job("VixVM_KillProcessInGuest", "vii")
+@answers("VixVM_KillProcessInGuest")
 def kill_process_in_guest(call, machine, pid, options):
     require(not options and pid > 0)
     machine.guest.kill(account_of(call, machine), pid)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from openvix.calls.table import direct, snapshot_of
+from openvix.calls.table import answers, snapshot_of
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import snapshots
@@ -15,7 +15,7 @@ from openvix.vmware import shared_folders
 API_VERSION = 19
 
 
-@direct("Vix_GetProperties", "isl")
+@answers("Vix_GetProperties")
 def get_properties(call, kind, text, wanted):
     world, item = call.world, []
     if kind == constants.VIX_HANDLETYPE_VM and text in world.machines:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from openvix.calls.table import direct, job, reference, require, require_bits, require_display
+from openvix.calls.table import answers, reference, require, require_bits, require_display
 from openvix.vix import constants
 from openvix.vm import snapshots
 
@@ -15,45 +15,45 @@ def snapshot_item(machine, snapshot):
     return [[constants.VIX_PROPERTY_NONE, snapshot and reference(machine, snapshot.uid)]]
 
 
-@direct("VixVM_GetNumRootSnapshots", "v")
+@answers("VixVM_GetNumRootSnapshots")
 def get_num_root_snapshots(call, machine):
     return [[constants.VIX_PROPERTY_NONE, len(machine.tree.children(0))]]
 
 
-@direct("VixVM_GetRootSnapshot", "vi")
+@answers("VixVM_GetRootSnapshot")
 def get_root_snapshot(call, machine, index):
     return snapshot_item(machine, snapshots.child(machine, 0, index))
 
 
-@direct("VixVM_GetCurrentSnapshot", "v")
+@answers("VixVM_GetCurrentSnapshot")
 def get_current_snapshot(call, machine):
     return snapshot_item(machine, snapshots.find(machine, machine.tree.current))
 
 
-@direct("VixVM_GetNamedSnapshot", "vs")
+@answers("VixVM_GetNamedSnapshot")
 def get_named_snapshot(call, machine, name):
     return snapshot_item(machine, snapshots.named(machine, name))
 
 
-@direct("VixSnapshot_GetNumChildren", "p")
+@answers("VixSnapshot_GetNumChildren")
 def get_num_children(call, parent):
     machine, uid = parent
     return [[constants.VIX_PROPERTY_NONE, len(machine.tree.children(snapshots.find(machine, uid).uid))]]
 
 
-@direct("VixSnapshot_GetChild", "pi")
+@answers("VixSnapshot_GetChild")
 def get_child(call, parent, index):
     machine, uid = parent
     return snapshot_item(machine, snapshots.child(machine, snapshots.find(machine, uid).uid, index))
 
 
-@direct("VixSnapshot_GetParent", "p")
+@answers("VixSnapshot_GetParent")
 def get_parent(call, child):
     machine, uid = child
     return snapshot_item(machine, machine.tree.find(snapshots.find(machine, uid).parent))
 
 
-@job("VixVM_CreateSnapshot", "vssil")
+@answers("VixVM_CreateSnapshot")
 def create_snapshot(call, machine, name, description, options, properties):
     require_bits(options, constants.VIX_SNAPSHOT_INCLUDE_MEMORY)
     require(not properties)
@@ -61,7 +61,7 @@ def create_snapshot(call, machine, name, description, options, properties):
     return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, reference(machine, snapshot.uid)]]
 
 
-@job("VixVM_RemoveSnapshot", "vpi")
+@answers("VixVM_RemoveSnapshot")
 def remove_snapshot(call, machine, snapshot, options):
     require_bits(options, constants.VIX_SNAPSHOT_REMOVE_CHILDREN)
     require(snapshot[0] is machine)
@@ -69,7 +69,7 @@ def remove_snapshot(call, machine, snapshot, options):
     return []
 
 
-@job("VixVM_RevertToSnapshot", "vpil")
+@answers("VixVM_RevertToSnapshot")
 def revert_to_snapshot(call, machine, snapshot, options, properties):
     stay_off = options == constants.VIX_VMPOWEROP_SUPPRESS_SNAPSHOT_POWERON
     # To stay off excludes every way of starting.

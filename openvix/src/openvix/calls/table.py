@@ -2,41 +2,34 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of calls, which the other files of this folder fill: which function of vix.h is answered by what, and which arguments it takes.
+"""The table of calls, which the other files of this folder fill: which function of vix.h is answered by what.
 
-A signature has one letter for each argument: h a host, v a VM, p a snapshot, o a snapshot or none, s a text or NULL, i an integer, l a property list.
+What a function is called with is its signature in openvix.vix.signatures, whether as a job is said there as well.
 A function answers with a list of items, each a list of property id and value in turn, or raises VixError.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from openvix.vix import constants
 from openvix.vix.errors import VixError
+from openvix.vix.signatures import DAEMON_FUNCTIONS
 from openvix.vm.machine import Machine
 from openvix.vmware import encryption
 
-TABLE = {}
-JOBS = set()
+TABLE: dict[str, Callable[..., list]] = {}
 
 
-def direct(name: str, signature: str):
-    """Answer the function of this name at once."""
+def answers(name: str):
+    """Enter the decorated function into the table as the answer to the function of vix.h of this name."""
+    if name not in DAEMON_FUNCTIONS or name in TABLE:
+        raise LookupError(f"{name} does not reach the daemon, or is answered already")
 
     def enter(function):
-        TABLE[name] = (function, signature)
+        TABLE[name] = function
         return function
-
-    return enter
-
-
-def job(name: str, signature: str):
-    """Answer the function of this name as a job."""
-
-    def enter(function):
-        JOBS.add(name)
-        return direct(name, signature)(function)
 
     return enter
 

@@ -6,19 +6,19 @@
 
 from __future__ import annotations
 
-from openvix.calls.table import account_of, job, require, require_bits
+from openvix.calls.table import account_of, answers, require, require_bits
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import power, upgrades
 
 
-@job("VixVM_WaitForToolsInGuest", "vi")
+@answers("VixVM_WaitForToolsInGuest")
 def wait_for_tools_in_guest(call, machine, seconds):
     power.wait_for_tools(machine, call, seconds)
     return []
 
 
-@job("VixVM_LoginInGuest", "vssi")
+@answers("VixVM_LoginInGuest")
 def login_in_guest(call, machine, user_name, password, options):
     require_bits(options, constants.VIX_LOGIN_IN_GUEST_REQUIRE_INTERACTIVE_ENVIRONMENT)
     require(user_name)
@@ -32,13 +32,13 @@ def login_in_guest(call, machine, user_name, password, options):
     return []
 
 
-@job("VixVM_LogoutFromGuest", "v")
+@answers("VixVM_LogoutFromGuest")
 def logout_from_guest(call, machine):
     call.client.logins.pop(machine.path, None)
     return []
 
 
-@job("VixVM_InstallTools", "vis")
+@answers("VixVM_InstallTools")
 def install_tools(call, machine, options, command_line):
     upgrade, at_once = constants.VIX_INSTALLTOOLS_AUTO_UPGRADE, constants.VIX_INSTALLTOOLS_RETURN_IMMEDIATELY
     require_bits(options, upgrade | at_once)
@@ -49,7 +49,7 @@ def install_tools(call, machine, options, command_line):
     return []
 
 
-@job("VixVM_CaptureScreenImage", "vil")
+@answers("VixVM_CaptureScreenImage")
 def capture_screen_image(call, machine, form, properties):
     require(not properties)
     if form != constants.VIX_CAPTURESCREENFORMAT_PNG:

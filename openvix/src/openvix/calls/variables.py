@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from openvix.calls.table import account_of, job, require
+from openvix.calls.table import account_of, answers, require
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import variables
 
 
-@job("VixVM_ReadVariable", "visi")
+@answers("VixVM_ReadVariable")
 def read_variable(call, machine, kind, name, options):
     require(name and not options)
     if kind == constants.VIX_VM_GUEST_VARIABLE:
@@ -25,7 +25,7 @@ def read_variable(call, machine, kind, name, options):
     return [[constants.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING, value]]
 
 
-@job("VixVM_WriteVariable", "vissi")
+@answers("VixVM_WriteVariable")
 def write_variable(call, machine, kind, name, value, options):
     require(name and "=" not in name and value is not None and not options)
     if kind == constants.VIX_VM_GUEST_VARIABLE:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 
-from openvix.calls.table import job, named, require, require_bits
+from openvix.calls.table import answers, named, require, require_bits
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import clones, deletion, upgrades
 from openvix.vmware import encryption
 
 
-@job("VixHost_OpenVM", "hsil")
+@answers("VixHost_OpenVM")
 def open_vm(call, host, path, options, properties):
     require(options == constants.VIX_VMOPEN_NORMAL)
     # One that is not encrypted does not look at it.
@@ -25,7 +25,7 @@ def open_vm(call, host, path, options, properties):
     return opened(call, host, path, passwords[-1] if passwords else None)
 
 
-@job("VixVM_Open", "hs")
+@answers("VixVM_Open")
 def open_(call, host, path):
     return opened(call, host, path, None)
 
@@ -48,7 +48,7 @@ def opened(call, host, text, password):
     return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, machine.path]]
 
 
-@job("VixVM_Delete", "vi")
+@answers("VixVM_Delete")
 def delete(call, machine, options):
     require_bits(options, constants.VIX_VMDELETE_DISK_FILES)
     # vSphere and Server 2 keep no disk without its VM (docs/vix-semantics.md, section 13).
@@ -57,7 +57,7 @@ def delete(call, machine, options):
     return []
 
 
-@job("VixVM_Clone", "voisil")
+@answers("VixVM_Clone")
 def clone(call, machine, snapshot, kind, target, options, properties):
     require(kind in (constants.VIX_CLONETYPE_FULL, constants.VIX_CLONETYPE_LINKED) and not options and not properties)
     require(target and target.startswith("/") and len(os.path.basename(target)) > len(".vmx") and target.endswith(".vmx"))
@@ -67,7 +67,7 @@ def clone(call, machine, snapshot, kind, target, options, properties):
     return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, made.path]]
 
 
-@job("VixVM_UpgradeVirtualHardware", "vi")
+@answers("VixVM_UpgradeVirtualHardware")
 def upgrade_virtual_hardware(call, machine, options):
     require(not options)
     upgrades.upgrade_hardware(machine, call, machine.host.plays.hardware)

@@ -15,6 +15,7 @@ from openvix.config import products
 from openvix.config.errors import ConfigError
 from openvix.system import atomic_files
 from openvix.vix import constants
+from openvix.vix.signatures import DAEMON_FUNCTIONS
 
 KEPT = "world.json"
 
@@ -193,10 +194,8 @@ def _text(value: object, what: str) -> str:
 
 
 def _function(value: object, what: str) -> str:
-    from openvix.calls import TABLE  # which knows VMs, and those know this file
-
-    if value != "*" and value not in TABLE:
-        near = difflib.get_close_matches(_text(value, what), TABLE, 1)
+    if value != "*" and value not in DAEMON_FUNCTIONS:
+        near = difflib.get_close_matches(_text(value, what), DAEMON_FUNCTIONS, 1)
         meant = f": is {near[0]} meant?" if near else ""
         raise ConfigError(f"{what} must be * or a function of vix.h that reaches the daemon, not {value!r}{meant}")
     return value

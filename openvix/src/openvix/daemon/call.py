@@ -13,6 +13,7 @@ from openvix.protocol import frames
 from openvix.system import fault_context, threads
 from openvix.vix import constants
 from openvix.vix.errors import VixError
+from openvix.vix.signatures import JOBS
 from openvix.world.faults import Fault
 
 # What the host's own file system can answer while a VM's files change.
@@ -48,7 +49,7 @@ class Call:
     def start(self):
         """Answer at once, or begin the job."""
         fault = self._fault
-        if self.record[1] in calls.JOBS:
+        if self.record[1] in JOBS:
             self._begin_job(fault)
         elif fault.delay:
             threads.give(self._finish_late, fault)

@@ -168,21 +168,3 @@ def test_a_file_keeps_to_its_room(path):
 def test_the_rule_sees_what_it_forbids(path, source, fault):
     found = faults(path, source)
     assert ([fault in sentence for sentence in found] == [True]) if fault else found == []
-
-
-def foreign(path, allowed):
-    """What a file of OpenVIX imports beside itself and what is allowed to it."""
-    names = imports(path, ast.parse((ROOT / path).read_text(encoding="utf-8")))
-    tops = {name.split(".")[0] for name in names if not name.startswith(f"{COLLECTION}.openvix")}
-    return tops - allowed - {"openvix"} - sys.stdlib_module_names
-
-
-@pytest.mark.parametrize("path", sources("openvix/src"))
-def test_openvix_needs_nothing_but_python(path):
-    assert foreign(path, {"pytest"} if path.endswith("/pytest_plugin.py") else set()) == set()
-
-
-@pytest.mark.parametrize("path", sources("openvix/tests"))
-def test_the_tests_of_openvix_know_nothing_of_the_collection(path):
-    beside = {other.stem for other in (ROOT / "openvix" / "tests" / "support").glob("*.py")}
-    assert foreign(path, {"pytest", "hypothesis", "vix", "tests", *beside}) == set()

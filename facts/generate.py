@@ -216,7 +216,7 @@ def signature_table():
 
 
 def world_signatures():
-    yield from python_head("The functions of vix.h that the daemon answers, and the arguments that each is sent with (PROTOCOL.md).")
+    yield from python_head("The functions of vix.h that the daemon answers, and the arguments that each is sent with (openvix/docs/protocol.md).")
     yield "# One letter for each argument: h a host, v a VM, p a snapshot, o a snapshot or none, r any object,"
     yield "# s a text or NULL, i an integer, l a list."
     yield "SIGNATURES = {"

@@ -12,11 +12,69 @@
 #include "properties.h"
 
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Letters of a signature (docs/protocol.md). */
+enum {
+    HOST = 'h',
+    VM = 'v',
+    SNAPSHOT = 'p',
+    SNAPSHOT_OR_NONE = 'o',
+    ANY_OBJECT = 'r',
+    TEXT = 's',
+    NUMBER = 'i',
+    LIST = 'l',
+};
+
+struct signature {
+    const char *function;
+    const char *letters;
+};
+
+static const struct signature signatures[] = {
+#include "signatures.inc"
+};
+
+static int compare_name(const void *function, const void *signature)
+{
+    return strcmp(function, ((const struct signature *)signature)->function);
+}
+
+/* The daemon would take the argument for another one, or end the connection: no input of the client's leads here. */
+_Noreturn static void end_for_bug(const struct call *call, const char *put)
+{
+    fprintf(stderr, "libvix: %s puts '%s' where its signature has '%s'\n", call->function, put, call->expected);
+    abort();
+}
+
+static const char *signature_of(const char *function)
+{
+    const struct signature *found = bsearch(function, signatures, sizeof signatures / sizeof *signatures, sizeof *signatures, compare_name);
+    return found != NULL ? found->letters : "";
+}
+
+/* The next argument is of the kind that this letter stands for. */
+static void expect(struct call *call, char letter)
+{
+    char next = *call->expected;
+    if (next != letter && (next != ANY_OBJECT || (letter != HOST && letter != VM && letter != SNAPSHOT))) {
+        end_for_bug(call, (const char[]){letter, '\0'});
+    }
+    call->expected++;
+}
+
+static void expect_no_more(const struct call *call)
+{
+    if (*call->expected != '\0') {
+        end_for_bug(call, "");
+    }
+}
 
 struct call begin(const char *function)
 {
-    struct call call = {.function = function};
+    struct call call = {.function = function, .expected = signature_of(function)};
     message_begin(&call.message);
     message_text(&call.message, function);
     return call;
@@ -29,7 +87,7 @@ static void fail(struct call *call, VixError error)
     }
 }
 
-void put_handle(struct call *call, VixHandleType type, VixHandle handle)
+static void put_reference(struct call *call, VixHandleType type, VixHandle handle)
 {
     VixError error = VIX_OK;
     library_lock();
@@ -48,17 +106,25 @@ void put_handle(struct call *call, VixHandleType type, VixHandle handle)
     fail(call, error);
 }
 
-void put_handle_or_none(struct call *call, VixHandleType type, VixHandle handle)
+void put_handle(struct call *call, VixHandleType type, VixHandle handle)
 {
+    expect(call, type == VIX_HANDLETYPE_HOST ? HOST : type == VIX_HANDLETYPE_VM ? VM : SNAPSHOT);
+    put_reference(call, type, handle);
+}
+
+void put_snapshot_or_none(struct call *call, VixHandle handle)
+{
+    expect(call, SNAPSHOT_OR_NONE);
     if (handle == VIX_INVALID_HANDLE) {
         message_text(&call->message, NULL);
     } else {
-        put_handle(call, type, handle);
+        put_reference(call, VIX_HANDLETYPE_SNAPSHOT, handle);
     }
 }
 
 void put_number(struct call *call, int64_t number)
 {
+    expect(call, NUMBER);
     message_number(&call->message, number);
 }
 
@@ -76,6 +142,7 @@ void put_text(struct call *call, const char *text)
 
 void put_text_or_null(struct call *call, const char *text)
 {
+    expect(call, TEXT);
     fail(call, text == NULL || is_utf8(text, strlen(text)) ? VIX_OK : VIX_E_INVALID_UTF8_STRING);
     message_text(&call->message, text);
 }
@@ -83,15 +150,16 @@ void put_text_or_null(struct call *call, const char *text)
 void put_null(struct call *call, const char *text)
 {
     fail(call, text == NULL ? VIX_OK : VIX_E_INVALID_ARG);
-    message_text(&call->message, NULL);
+    put_text_or_null(call, NULL);
 }
 
 void put_list(struct call *call, VixHandle list)
 {
     if (list == VIX_INVALID_HANDLE) {
-        put_count(call, 0);
+        put_numbers(call, 0, NULL);
         return;
     }
+    expect(call, LIST);
     VixError error = VIX_OK;
     library_lock();
     struct object *object = object_find(list, VIX_HANDLETYPE_PROPERTY_LIST, &error);
@@ -105,12 +173,16 @@ void put_list(struct call *call, VixHandle list)
 void put_no_list(struct call *call, VixHandle list)
 {
     fail(call, list == VIX_INVALID_HANDLE ? VIX_OK : VIX_E_INVALID_ARG);
-    put_count(call, 0);
+    put_numbers(call, 0, NULL);
 }
 
-void put_count(struct call *call, uint32_t count)
+void put_numbers(struct call *call, uint32_t count, const int *numbers)
 {
+    expect(call, LIST);
     message_list(&call->message, count);
+    for (uint32_t i = 0; i < count; i++) {
+        message_number(&call->message, numbers[i]);
+    }
 }
 
 /* What keeps the call from being sent, if anything. With the library locked. */
@@ -150,6 +222,7 @@ static void send_job(struct call *call, struct job *job)
 
 VixHandle start(struct call *call, VixEventProc *callback, void *data)
 {
+    expect_no_more(call);
     /* The one call that has no handle of an object to begin with is the one that connects. */
     if (call->error == VIX_OK && call->host == NULL) {
         fail(call, connection_open());
@@ -183,6 +256,7 @@ VixHandle start(struct call *call, VixEventProc *callback, void *data)
 
 VixError ask_daemon(struct call *call)
 {
+    expect_no_more(call);
     struct request *request = &call->request;
     library_lock();
     VixError error = obstacle(call);

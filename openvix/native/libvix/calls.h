@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A call of the client on its way to the daemon: begin, put the arguments in the order of the prototype, start a job or ask.
+ * The arguments have to be those of signatures.inc: a put of another kind, one too many or too few, ends the process.
  */
 
 #ifndef OPENVIX_CALLS_H
@@ -16,6 +17,7 @@
 
 struct call {
     const char *function;
+    const char *expected; /* what the signature has for the arguments that are still to be put */
     VixError error;      /* the first thing that is wrong with an argument */
     struct object *host; /* held; NULL as long as no handle was put */
     struct message message;
@@ -25,7 +27,7 @@ struct call {
 struct call begin(const char *function);
 
 void put_handle(struct call *call, VixHandleType type, VixHandle handle);
-void put_handle_or_none(struct call *call, VixHandleType type, VixHandle handle);
+void put_snapshot_or_none(struct call *call, VixHandle handle);
 void put_number(struct call *call, int64_t number);
 void put_fixed(struct call *call, int64_t number, int64_t allowed);
 void put_text(struct call *call, const char *text);
@@ -33,7 +35,7 @@ void put_text_or_null(struct call *call, const char *text);
 void put_null(struct call *call, const char *text);
 void put_list(struct call *call, VixHandle list);
 void put_no_list(struct call *call, VixHandle list);
-void put_count(struct call *call, uint32_t count);
+void put_numbers(struct call *call, uint32_t count, const int *numbers);
 
 /* Start the job and return its handle, 0 when there are too many. What is wrong with an argument ends a job too. */
 VixHandle start(struct call *call, VixEventProc *callback, void *data);

@@ -227,10 +227,12 @@ static VixError ask(struct cells *cells, VixHandle handle, VixHandleType type)
     struct call call = begin("Vix_GetProperties");
     put_number(&call, type);
     put_handle(&call, type, handle);
-    put_count(&call, (uint32_t)cells->count);
+    int *ids = allocate(((size_t)cells->count + 1) * sizeof *ids);
     for (int i = 0; i < cells->count; i++) {
-        put_number(&call, cells->all[i].id);
+        ids[i] = cells->all[i].id;
     }
+    put_numbers(&call, (uint32_t)cells->count, ids);
+    free(ids);
     VixError error = ask_daemon(&call);
     if (error == VIX_OK) {
         library_lock();

@@ -135,7 +135,7 @@ VixHandle VixVM_Clone(VixHandle vmHandle, VixHandle snapshotHandle, VixCloneType
 {
     struct call call = begin(__func__);
     put_handle(&call, VIX_HANDLETYPE_VM, vmHandle);
-    put_handle_or_none(&call, VIX_HANDLETYPE_SNAPSHOT, snapshotHandle);
+    put_snapshot_or_none(&call, snapshotHandle);
     put_number(&call, cloneType);
     put_text(&call, destConfigPathName);
     put_fixed(&call, options, 0);

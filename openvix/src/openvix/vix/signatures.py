@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The functions of vix.h that the daemon answers, and the arguments that each is sent with (PROTOCOL.md).
+"""The functions of vix.h that the daemon answers, and the arguments that each is sent with (openvix/docs/protocol.md).
 
 Written by facts/generate.py from facts/vix-api.json; do not edit.
 """

@@ -90,17 +90,17 @@ def test_the_image_needs_debians_packages(debian):
     (debian.mirror / "lists").unlink()
     told = found()[doctor.IMAGE, "Debian's apt"]
     assert not told.fine
-    assert told.said.startswith(f"apt knows no {images.KERNEL}")
+    assert told.said.startswith(f"apt finds no package {images.KERNEL}")
 
 
 @pytest.mark.parametrize(
     ("system", "said"),
-    [("Debian GNU/Linux", "; 'apt-get update' (as root) fetches its lists"), ("Ubuntu", ": this is Ubuntu")],
+    [("Debian GNU/Linux", "; run 'apt-get update' as root to fetch the package lists"), ("Ubuntu", ": this is Ubuntu, not Debian")],
 )
 def test_lists_that_are_missing_are_told_from_those_of_another_system(debian, monkeypatch, system, said):
     (debian.mirror / "lists").unlink()
     monkeypatch.setattr(doctor.platform, "freedesktop_os_release", lambda: {"NAME": system, "ID": "x"})
-    assert found()[doctor.IMAGE, "Debian's apt"].said == f"apt knows no {images.KERNEL}{said}"
+    assert found()[doctor.IMAGE, "Debian's apt"].said == f"apt finds no package {images.KERNEL}{said}"
 
 
 def test_a_machine_that_has_nothing_is_told_all_and_one_command_for_it(bare, monkeypatch):
@@ -111,8 +111,8 @@ def test_a_machine_that_has_nothing_is_told_all_and_one_command_for_it(bare, mon
     assert {name for (_, name), finding in told.items() if finding.needed and not finding.fine} >= {
         *("C compiler", "qemu-system-x86_64", "qemu-img", "mke2fs", "debugfs", "static libcrypt", "Debian's apt"),
     }
-    assert told[doctor.LIBRARY, "C compiler"].said.startswith("libvix.so has to be compiled, but neither cc, gcc nor clang is found")
-    assert told[doctor.IMAGE, "Debian's apt"].said == "the image is made of Debian's packages by its apt, and this is Fedora Linux"
+    assert told[doctor.LIBRARY, "C compiler"].said.startswith("cannot compile libvix.so: no C compiler (cc, gcc, clang) was found")
+    assert told[doctor.IMAGE, "Debian's apt"].said == "the image is built from Debian's packages with apt; this is Fedora Linux"
     assert not told[doctor.IMAGE, "lz4"].needed
     command = doctor.install(findings)
     assert command == "apt install --no-install-recommends e2fsprogs gcc libc6-dev libcrypt-dev lz4 qemu-system-x86 qemu-utils"
@@ -129,15 +129,15 @@ def test_images_that_are_not_used_any_more_are_told_with_what_removes_them(debia
         newest = images.build(say=lambda line: None, fresh=True)
     old = told()
     assert (old.fine, old.packages) == (True, ())
-    assert old.said.startswith("2 that no machine of this OpenVIX begins with, 0 MB: cd ")
-    subprocess.run(["sh", "-c", old.said.partition(" MB: ")[2]], check=True)
+    assert old.said.startswith("2 images, which this version does not use, take 0 MB; remove them with: cd ")
+    subprocess.run(["sh", "-c", old.said.partition("remove them with: ")[2]], check=True)
     assert (told(), images.find()) == (None, newest)
 
 
 def test_another_processor_is_told(debian, monkeypatch):
     monkeypatch.setattr(images, "MACHINE", "vax")
     (told,) = [finding for finding in doctor.look() if finding.purpose == doctor.IMAGE]
-    assert (told.fine, told.said) == (False, f"the image is built on vax, and this is {os.uname().machine}")
+    assert (told.fine, told.said) == (False, f"the guest image can only be built on vax; this computer is {os.uname().machine}")
 
 
 def test_nothing_to_install_is_no_command(debian):
@@ -148,11 +148,11 @@ def test_the_command_line_says_what_is_missing_and_ends_in_1(debian):
     debian.install("qemu-system-x86_64", "exit 1")
     ended = run()
     assert ended.returncode == 1
-    assert ended.stderr.startswith("openvix: this machine lacks ")
+    assert ended.stderr.startswith("openvix: missing on this computer: ")
     assert "qemu-system-x86_64" in ended.stderr
     (line,) = [line for line in ended.stdout.splitlines() if "qemu-system-x86_64" in line]
     assert line.split(maxsplit=1)[0] == "missing"
-    assert "does not say its version" in line
+    assert "no version number found in the output of" in line
     told = json.loads(run("--json").stdout)
     assert told["fine"] is False
     assert {"purpose", "name", "fine", "said", "packages", "needed"} == set(told["findings"][0])

@@ -28,12 +28,12 @@ def understand(client, function: str, arguments: list):
         if function in host.plays.lacks:
             return Refusal(constants.VIX_E_NOT_SUPPORTED), (), machine
     if len(arguments) != len(signature):
-        raise ProtocolError(f"{function} with {len(arguments)} arguments")
+        raise ProtocolError(f"{function} takes {len(signature)} arguments, got {len(arguments)}")
     meant = None
     understood = []
     for letter, value in zip(signature, arguments, strict=True):
         if type(value) is not FORMS[letter] and not (value is None and letter in "spor"):
-            raise ProtocolError(f"{function} with an argument that is no {FORMS[letter].__name__}")
+            raise ProtocolError(f"an argument of {function} must be {FORMS[letter].__name__}, got {type(value).__name__}")
         if letter == "v":
             if value in world.deleted:
                 answer = Refusal(constants.VIX_E_VM_NOT_FOUND)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a machine lacks for OpenVIX, and how to get it."""
+"""The requirements of OpenVIX: which are missing on this computer, and how to install them."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from openvix.system import c_build
 from openvix.system.c_build import CannotBuild
 
 # What OpenVIX does for its users, in the order in which it is told.
-LIBRARY, PROGRAMS, QEMU, IMAGE = "libvix.so", "programs in simulated guests", "real guests", "the image of real guests"
+LIBRARY, PROGRAMS, QEMU, IMAGE = "libvix.so", "programs in simulated guests", "QEMU guests", "image of QEMU guests"
 # The snapshots of QEMU that keep memory are of this version.
 OLDEST_QEMU = (7, 2)
 COMPILER = ("gcc", "libc6-dev")
 
 
 class Finding(NamedTuple):
-    """One thing that OpenVIX needs: what for, whether it is there, else what is said of that and Debian's packages that have it.
+    """One requirement of OpenVIX.
 
-    One that is not needed only makes things better.
+    purpose: the part of OpenVIX that has the requirement; fine: whether it is met; said: a path if it is met, else a message; packages: Debian's packages
+    that provide it; needed: False if it is optional.
     """
 
     purpose: str
@@ -44,7 +45,7 @@ class Finding(NamedTuple):
 
 
 def look() -> Iterator[Finding]:
-    """Yield what OpenVIX needs, each found or not."""
+    """Yield all requirements."""
     yield from _libvix()
     yield _sandbox()
     yield from real_guests()
@@ -52,13 +53,13 @@ def look() -> Iterator[Finding]:
 
 
 def real_guests() -> Iterator[Finding]:
-    """Yield what it takes to run real guests, once there is an image."""
+    """Yield the requirements for running QEMU guests from an image that has been built."""
     yield _qemu()
     yield _command(QEMU, "qemu-img", "qemu-utils")
 
 
 def install(findings: list[Finding]) -> str:
-    """Return the command that installs what is missing and can be installed on Debian, "" for nothing."""
+    """Return the command that installs the missing packages on Debian, "" if there are none."""
     wanted = sorted({package for finding in findings if not finding.fine for package in finding.packages})
     return f"apt install --no-install-recommends {' '.join(wanted)}" if wanted else ""
 
@@ -67,7 +68,7 @@ def _libvix() -> Iterator[Finding]:
     try:
         yield Finding(LIBRARY, "C compiler", True, str(c_build.build()))
     except CannotBuild as error:
-        # What a compiler says of its mistakes can be long.
+        # The output of a compiler can be long.
         yield Finding(LIBRARY, "C compiler", False, str(error).splitlines()[0], COMPILER)
 
 
@@ -75,12 +76,12 @@ def _sandbox() -> Finding:
     try:
         sandbox.agent()
     except CannotBuild:
-        return Finding(PROGRAMS, "namespaces", False, "are tried with a program that is compiled", COMPILER)
-    said = "are not allowed to this user here; files and accounts of simulated guests work all the same"
+        return Finding(PROGRAMS, "namespaces", False, "cannot be tested: the test program needs a C compiler", COMPILER)
+    said = "are not permitted for this user: programs cannot run in simulated guests; their files and accounts work"
     return Finding(PROGRAMS, "namespaces", sandbox.is_allowed(), "" if sandbox.is_allowed() else said)
 
 
-def _command(purpose: str, name: str, package: str, said: str = "is not found", *, needed: bool = True) -> Finding:
+def _command(purpose: str, name: str, package: str, said: str = "not found", *, needed: bool = True) -> Finding:
     path = images.command(name)
     return Finding(purpose, name, path is not None, path or said, (package,), needed)
 
@@ -89,10 +90,10 @@ def _qemu() -> Finding:
     found = _command(QEMU, "qemu-system-x86_64", "qemu-system-x86")
     if not found.fine:
         return found
-    told = subprocess.run([found.said, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False).stdout
-    version = re.search(r"version (\d+)\.(\d+)", told)
+    output = subprocess.run([found.said, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False).stdout
+    version = re.search(r"version (\d+)\.(\d+)", output)
     if version is None:
-        return found._replace(fine=False, said=f"{found.said} does not say its version")
+        return found._replace(fine=False, said=f"no version number found in the output of {found.said} --version")
     if tuple(map(int, version.groups())) < OLDEST_QEMU:
         return found._replace(fine=False, said=f"{found.said} is older than {'.'.join(map(str, OLDEST_QEMU))}", packages=())
     return found
@@ -100,21 +101,21 @@ def _qemu() -> Finding:
 
 def _image() -> Iterator[Finding]:
     if os.uname().machine != images.MACHINE:
-        yield Finding(IMAGE, "processor", False, f"the image is built on {images.MACHINE}, and this is {os.uname().machine}")
+        yield Finding(IMAGE, "processor", False, f"the guest image can only be built on {images.MACHINE}; this computer is {os.uname().machine}")
         return
     yield from (_command(IMAGE, name, package) for name, package in images.COMMANDS.items() if name not in ("apt-get", "apt-cache", "dpkg-deb", "qemu-img"))
-    said = "is not found: guests boot and restart more slowly"
+    said = "not found: guests boot and restart more slowly"
     yield _command(IMAGE, "lz4", "lz4", said, needed=False)
     yield _static()
     yield _debian()
     found = images.find()
-    yield Finding(IMAGE, "image", found is not None, str(found.root.parent) if found else "is not built: openvix guest build", needed=False)
+    yield Finding(IMAGE, "image", found is not None, str(found.root.parent) if found else "not built; build it with: openvix guest build", needed=False)
     old = images.unused()
     if old:
-        # None is removed by itself: a machine may be made of one right now, and another OpenVIX that has this cache may need it.
-        size = sum(file.stat().st_size for folder in old for file in folder.iterdir()) / 1e6
-        names = " ".join(folder.name for folder in old)
-        said = f"{len(old)} that no machine of this OpenVIX begins with, {size:.0f} MB: cd {shlex.quote(str(old[0].parent))} && rm -rf {names}"
+        # They are not removed automatically: a VM may be created from one at this moment, and another OpenVIX version may share this cache.
+        size = sum(file.stat().st_size for directory in old for file in directory.iterdir()) / 1e6
+        names = " ".join(directory.name for directory in old)
+        said = f"{len(old)} images, which this version does not use, take {size:.0f} MB; remove them with: cd {shlex.quote(str(old[0].parent))} && rm -rf {names}"
         yield Finding(IMAGE, "old images", True, said, needed=False)
 
 
@@ -126,18 +127,18 @@ def _static() -> Finding:
 def _debian() -> Finding:
     system = _system()
     if not all(map(shutil.which, ("apt-get", "apt-cache", "dpkg-deb"))):
-        return Finding(IMAGE, "Debian's apt", False, f"the image is made of Debian's packages by its apt, and this is {system}")
+        return Finding(IMAGE, "Debian's apt", False, f"the image is built from Debian's packages with apt; this is {system}")
     with tempfile.TemporaryDirectory() as scratch:
         try:
             return Finding(IMAGE, "Debian's apt", True, packages.dependency(images.KERNEL, images.KERNELS, Path(scratch)))
         except CannotBuild:
-            why = "; 'apt-get update' (as root) fetches its lists" if system.startswith("Debian") else f": this is {system}"
-            return Finding(IMAGE, "Debian's apt", False, f"apt knows no {images.KERNEL}{why}")
+            why = "; run 'apt-get update' as root to fetch the package lists" if system.startswith("Debian") else f": this is {system}, not Debian"
+            return Finding(IMAGE, "Debian's apt", False, f"apt finds no package {images.KERNEL}{why}")
 
 
 def _system() -> str:
     try:
-        told = platform.freedesktop_os_release()
+        release = platform.freedesktop_os_release()
     except OSError:
         return "another system"
-    return told.get("NAME") or told["ID"]
+    return release.get("NAME") or release["ID"]

@@ -19,7 +19,7 @@ TAGGED_INTEGER = struct.Struct("<Bq")
 
 
 class ProtocolError(Exception):
-    """The other side does not keep to the protocol: the connection ends."""
+    """The peer violates the protocol; the connection is closed."""
 
 
 def encode(*values) -> bytes:
@@ -29,7 +29,7 @@ def encode(*values) -> bytes:
         add(pieces, value)
     size = sum(map(len, pieces))
     if size > LARGEST:
-        raise ProtocolError(f"a frame of {size} bytes")
+        raise ProtocolError(f"a frame of {size} bytes exceeds the limit of {LARGEST} bytes")
     pieces[0] = LENGTH.pack(size)
     return b"".join(pieces)
 
@@ -42,7 +42,7 @@ def add(pieces: list[bytes], value):
         # Names in a guest need not be UTF-8; the protocol's texts are.
         raw = value.encode("utf-8", "replace")
         if 0 in raw:
-            raise ProtocolError("a text with a NUL")
+            raise ProtocolError("a text contains a NUL byte")
         pieces.append(TAGGED_LENGTH.pack(TEXT, len(raw)) + raw)
     elif kind is list or kind is tuple:
         pieces.append(TAGGED_LENGTH.pack(LIST, len(value)))
@@ -53,7 +53,7 @@ def add(pieces: list[bytes], value):
     elif kind is bytes:
         pieces.append(TAGGED_LENGTH.pack(BYTES, len(value)) + value)
     else:
-        raise TypeError(f"no value of the protocol: {kind.__name__}")
+        raise TypeError(f"the protocol cannot encode a value of type {kind.__name__}")
 
 
 def decode(body: bytes) -> list:
@@ -64,7 +64,7 @@ def decode(body: bytes) -> list:
             value, at = take(body, at, DEEPEST)
             values.append(value)
     except (struct.error, IndexError):
-        raise ProtocolError("a value ends behind its frame") from None
+        raise ProtocolError("a value is longer than its frame") from None
     except UnicodeDecodeError:
         raise ProtocolError("a text is not UTF-8") from None
     return values
@@ -77,12 +77,12 @@ def take(body: bytes, at: int, depth: int):
     if tag == NOTHING:
         return None, at + 1
     if tag not in (TEXT, BYTES, LIST):
-        raise ProtocolError(f"tag {tag}")
+        raise ProtocolError(f"unknown tag {tag}")
     length = TAGGED_LENGTH.unpack_from(body, at)[1]
     at += 5
     if tag == LIST:
         if not depth:
-            raise ProtocolError("lists within lists within lists")
+            raise ProtocolError("lists are nested too deeply")
         values = []
         for _ in range(length):
             value, at = take(body, at, depth - 1)
@@ -90,12 +90,12 @@ def take(body: bytes, at: int, depth: int):
         return values, at
     end = at + length
     if end > len(body):
-        raise ProtocolError("a value ends behind its frame")
+        raise ProtocolError("a value is longer than its frame")
     raw = body[at:end]
     if tag == BYTES:
         return raw, end
     if 0 in raw:
-        raise ProtocolError("a text with a NUL")
+        raise ProtocolError("a text contains a NUL byte")
     return raw.decode("utf-8"), end
 
 
@@ -107,16 +107,16 @@ def frames(connection):
             piece = connection.recv(65536)
             if not piece:
                 if waiting:
-                    raise ProtocolError("the connection ended within a frame")
+                    raise ProtocolError("the connection was closed in the middle of a frame")
                 return
             waiting += piece
         (size,) = LENGTH.unpack_from(waiting)
         if size > LARGEST:
-            raise ProtocolError(f"a frame of {size} bytes")
+            raise ProtocolError(f"a frame of {size} bytes exceeds the limit of {LARGEST} bytes")
         while len(waiting) < size + 4:
             piece = connection.recv(max(65536, min(size + 4 - len(waiting), 1 << 20)))
             if not piece:
-                raise ProtocolError("the connection ended within a frame")
+                raise ProtocolError("the connection was closed in the middle of a frame")
             waiting += piece
         body = bytes(waiting[4 : size + 4])
         del waiting[: size + 4]

@@ -22,7 +22,7 @@ SHARED = ["-shared", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,-Bsymbolic"]
 COMPILERS = ("cc", "gcc", "clang")
 # Without these two its first run takes long and undefined behaviour traps, as in no other compiler's release build.
 ZIGLANG = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined", "-s"]
-ADVICE = "install one of them (Debian: apt install gcc libc6-dev) or 'pip install ziglang'"
+ADVICE = "install one (Debian: apt install gcc libc6-dev) or run 'pip install ziglang'"
 
 
 class CannotBuild(Exception):
@@ -54,7 +54,7 @@ def compile_static(sources: list[Path], name: str, *libraries: str) -> Path:
     except CannotBuild:
         fault = next(filter(None, map(lacks_static, libraries)), None)
         if fault:
-            raise CannotBuild(f"{name} has to be compiled: {fault}") from None
+            raise CannotBuild(f"cannot compile {name}: {fault}") from None
         raise
 
 
@@ -62,13 +62,13 @@ def lacks_static(name: str) -> str:
     """Return one sentence that says why no static program with a library of this name can be made here, "" where it can."""
     compiler = next(_compilers(), None)
     if compiler is None:
-        return f"neither cc, gcc nor clang is found; {ADVICE}"
+        return f"no C compiler (cc, gcc, clang) was found; {ADVICE}"
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch, "main.c")
         source.write_text("int main(void) { return 0; }\n", encoding="ascii")
         command = [*compiler, "-static", str(source), f"-l{name}", "-o", str(Path(scratch, "main"))]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    return "" if done.returncode == 0 else f"{compiler[0]} makes no static program with lib{name}; Debian: apt install libc6-dev lib{name}-dev"
+    return "" if done.returncode == 0 else f"{compiler[0]} cannot link a static program with lib{name}; on Debian: apt install libc6-dev lib{name}-dev"
 
 
 def compile_client(source: Path, library: Path | None = None) -> Path:
@@ -123,8 +123,8 @@ def _compiled(name: str, read: list[Path], arguments: list[str]) -> Path:
         if place.exists():
             return place
     if said:
-        raise CannotBuild(f"{name} does not compile: {said}")
-    raise CannotBuild(f"{name} has to be compiled, but neither cc, gcc nor clang is found; {ADVICE}")
+        raise CannotBuild(f"compiling {name} failed: {said}")
+    raise CannotBuild(f"cannot compile {name}: no C compiler (cc, gcc, clang) was found; {ADVICE}")
 
 
 def _compile(command: list[str], place: Path) -> str:
@@ -139,7 +139,7 @@ def _compile(command: list[str], place: Path) -> str:
         if done.returncode == 0 and part.exists():
             os.replace(part, place)
             return ""
-        return (done.stderr or done.stdout).strip()[-2000:] or f"{command[0]} ended with {done.returncode}"
+        return (done.stderr or done.stdout).strip()[-2000:] or f"{command[0]} exited with code {done.returncode}"
 
 
 def cache() -> Path:
@@ -149,6 +149,6 @@ def cache() -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.geteuid():
-        raise CannotBuild(f"{folder} belongs to another user, whose libraries are not to be trusted; set OPENVIX_CACHE to a directory of your own")
+        raise CannotBuild(f"the cache directory {folder} belongs to another user and is not trusted; set OPENVIX_CACHE to a directory that you own")
     folder.chmod(0o700)
     return folder

@@ -70,7 +70,7 @@ def read(raw: bytes) -> Settings:
     try:
         codecs.lookup(encoding)
     except LookupError:
-        raise ValueError(f"unknown encoding {encoding}") from None
+        raise ValueError(f"unknown .encoding {encoding!r}") from None
     # Only these end a line: str.splitlines also breaks at characters that a name may hold.
     lines = re.split(r"\r\n|\n|\r", raw.decode(encoding))
     return Settings(lines[:-1] if lines[-1] == "" else lines, encoding)

@@ -40,14 +40,14 @@ def test_an_accelerator_that_runs_instructions_is_fine(tmp_path):
 def test_one_that_is_refused_says_why(tmp_path):
     refusing = played(tmp_path, "echo first >&2", "echo 'qemu: failed to initialize kvm: Permission denied' >&2", "exit 1")
     assert accelerator.fault("kvm", program=refusing) == "qemu: failed to initialize kvm: Permission denied"
-    assert accelerator.fault("kvm", program=played(tmp_path, "exit 3")) == "QEMU ends with 3"
+    assert accelerator.fault("kvm", program=played(tmp_path, "exit 3")) == "QEMU exited with code 3"
     assert accelerator.fault("kvm", program=str(tmp_path / "none")) == f"{tmp_path / 'none'} is not installed"
 
 
 def test_one_that_hangs_is_given_up_and_leaves_no_process(tmp_path):
     os.mkfifo(tmp_path / "never")
     hanging = played(tmp_path, f"read line <{tmp_path}/never")
-    assert accelerator.fault("kvm", 0.5, hanging) == "a machine accelerated by kvm does nothing for 0.5 s"
+    assert accelerator.fault("kvm", 0.5, hanging) == "a test VM with this accelerator did not run within 0.5 s"
     eventually(lambda: not running(hanging))
 
 

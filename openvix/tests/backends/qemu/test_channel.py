@@ -309,10 +309,10 @@ def test_a_connection_that_ends_is_told_and_stays_closed(at):
     channel._in_step = True
     theirs.sendall(frames.encode("ok", b"x" * 100)[:at])
     theirs.shutdown(socket.SHUT_WR)
-    with pytest.raises(Broken, match="has ended"):
+    with pytest.raises(Broken, match="was closed"):
         channel.call("x", answer="b")
     assert channel.is_closed
-    with pytest.raises(Broken, match="has ended"):
+    with pytest.raises(Broken, match="was closed"):
         channel.sync()
     theirs.close()
 

@@ -110,7 +110,7 @@ def test_a_qemu_that_cannot_be_executed_is_told(folder, tmp_path, monkeypatch):
 
 def test_a_second_one_of_the_same_machine_is_refused_and_harms_nothing(folder):
     own = started(folder)
-    with pytest.raises(CannotStart, match="another QEMU runs the machine"):
+    with pytest.raises(CannotStart, match="another QEMU process already runs this VM"):
         started(folder)
     assert talk(own).ask("query-status")["running"] is True
 

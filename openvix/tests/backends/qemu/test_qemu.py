@@ -213,7 +213,7 @@ def test_a_machine_is_suspended_resumed_paused_and_reset(machine):
 def test_a_guest_that_restarts_or_stops_by_itself_is_known_to(machine):
     machine.boot()
     machine.begin("/bin/sh", "-c 'sleep 0.3; reboot -f'")
-    eventually(lambda: "starts again" in machine.log(), SECONDS)
+    eventually(lambda: "the guest restarts" in machine.log(), SECONDS)
     machine.ready()
     machine.begin("/bin/sh", "-c 'sleep 0.3; poweroff -f'")
     eventually(lambda: machine.power == OFF, SECONDS)
@@ -333,7 +333,7 @@ def test_a_machine_whose_qemu_is_killed_is_off_says_so_and_starts_again(machine,
     [pid] = machine.emulators
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: machine.power == OFF)
-    assert "QEMU has ended" in machine.log()
+    assert "QEMU exited" in machine.log()
     machine.boot()
     assert machine.run("grep -q kept /root/state") == 0
 

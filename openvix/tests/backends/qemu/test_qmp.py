@@ -80,7 +80,7 @@ def test_an_answer_that_comes_late_is_not_taken_for_that_of_the_next_command():
 
     played = Played(silent, lambda asked: [{"return": "late", "id": late["id"]}, {"return": "right", "id": asked["id"]}])
     qmp = played.talk()
-    with pytest.raises(QmpDisconnected, match=r"does not answer stop within 0\.05 s"):
+    with pytest.raises(QmpDisconnected, match=r"did not answer stop within 0\.05 s"):
         qmp.ask("stop", seconds=0.05)
     assert qmp.ask("cont") == "right"
 

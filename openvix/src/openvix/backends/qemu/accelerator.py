@@ -38,8 +38,8 @@ def fault(name: str, seconds: float = SECONDS, program: str = "qemu-system-x86_6
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(1)
             process.stderr.close()
-            return f"a machine accelerated by {name} does nothing for {seconds:g} s"
+            return f"a test VM with this accelerator did not run within {seconds:g} s"
     if process.returncode == RAN:
         return ""
     lines = said.decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"QEMU ends with {process.returncode}"
+    return lines[-1] if lines else f"QEMU exited with code {process.returncode}"

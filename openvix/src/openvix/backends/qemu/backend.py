@@ -46,7 +46,7 @@ def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, 
     found = images.find(settings["guest_image"])
     if found is None:
         command = "openvix guest build" + ("" if settings["guest_image"] == "plain" else f" --{settings['guest_image']}")
-        raise FileNotFoundError(f"there is no guest image yet; it is made by: {command}")
+        raise FileNotFoundError(f"the guest image {settings['guest_image']!r} has not been built; build it with: {command}")
     _share(found.kernel, own / KERNEL)
     own_seed = seed.archive(hostname, settings["accounts"], settings["files"], settings["processes"])
     (own / INITRD).write_bytes(found.initrd.read_bytes() + own_seed)
@@ -110,7 +110,7 @@ class Emulation(Operations):
                 with contextlib.suppress(QmpDisconnected, OSError):
                     self._watch()
                     return 0
-                self._log("the QEMU of an earlier daemon does not answer and is ended")
+                self._log("the QEMU process of an earlier daemon does not answer; it is terminated")
             self._end()
             return None
 
@@ -149,7 +149,7 @@ class Emulation(Operations):
             return self.suspend(disk)
         except (VixError, OSError) as failure:
             # Its directory may have been removed.
-            self._log(f"the machine cannot be kept as it is: {failure}")
+            self._log(f"saving the state of the VM failed, it is powered off: {failure}")
             return disk
 
     def is_lost(self, disk: int) -> bool:
@@ -274,18 +274,18 @@ class Emulation(Operations):
         try:
             self._take_in(emulated, event)
         except (VixError, OSError) as failure:
-            self._log(f"what QEMU told cannot be taken in: {failure}")
+            self._log(f"handling an event from QEMU failed: {failure}")
 
     def _take_in(self, emulated: object, event: dict | None):
         if event is None:
             with self._lock:
                 if self._emulated is not emulated:
                     return
-                self._log(f"QEMU has ended: {self._emulator.complaint() or 'it says nothing of why'}")
+                self._log(f"QEMU exited: {self._emulator.complaint() or 'no error message'}")
                 self._end()
             self._machine.ended()
         elif event["event"] == "SHUTDOWN":
-            self._log(f"the machine goes off: {event.get('data', {}).get('reason')}")
+            self._log(f"QEMU powers the VM off: {event.get('data', {}).get('reason')}")
         elif event["event"] == "RESET" and event.get("data", {}).get("guest"):
             with self._lock:
                 if self._emulated is not emulated:
@@ -295,7 +295,7 @@ class Emulation(Operations):
                     self._shares.restart()
                 self._run = object()
                 self._look_for_tools()
-                self._log("the machine starts again")
+                self._log("the guest restarts")
             self._machine.restarted()
 
     def _look_for_tools(self):
@@ -405,7 +405,7 @@ def _require(accelerated: str):
         return
     fault = accelerator.fault(accelerated)
     if fault:
-        raise CannotStart(f'the accelerator {accelerated} cannot be used: {fault}; leave it out of the world file, or say accelerator = "tcg"')
+        raise CannotStart(f'the accelerator {accelerated} cannot be used: {fault}; remove it from the world file or set accelerator = "tcg"')
     _usable.add(accelerated)
 
 

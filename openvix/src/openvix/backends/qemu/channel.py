@@ -112,7 +112,7 @@ class Channel:
                 return
             except TimeoutError:
                 if time.monotonic() >= until:
-                    raise Broken("the agent in the guest does not answer") from None
+                    raise Broken("the guest tools do not answer") from None
 
     def _send(self, frame: bytes, until: float):
         with self._told():
@@ -123,7 +123,7 @@ class Channel:
         """Return the values of the next frame."""
         (size,) = frames.LENGTH.unpack(self._whole(frames.LENGTH.size, until))
         if size > LARGEST:
-            raise Broken(f"the agent in the guest sends a frame of {size} bytes")
+            raise Broken(f"the guest tools sent a frame of {size} bytes, which exceeds the limit")
         return _values(bytes(self._whole(size, until)))
 
     def _whole(self, size: int, until: float) -> bytearray:
@@ -154,10 +154,10 @@ class Channel:
         except TimeoutError:
             if late:
                 raise
-            raise Broken("the agent in the guest does not answer in time") from None
+            raise Broken("the guest tools did not answer in time") from None
         except OSError as gone:
             self._closed = True
-            raise Broken(f"the connection to the agent in the guest has ended: {gone.strerror}") from None
+            raise Broken(f"the connection to the guest tools was closed: {gone.strerror}") from None
 
 
 def _left(until: float) -> float:
@@ -172,10 +172,10 @@ def _values(body: bytes) -> list:
         while at < len(body):
             value, at = frames.take(body, at, 0)
             if value is None:
-                raise frames.ProtocolError("nothing")
+                raise frames.ProtocolError("the answer is empty")
             values.append(value)
     except (frames.ProtocolError, struct.error, IndexError, UnicodeDecodeError) as breach:
-        raise Broken(f"the agent in the guest sends what is no answer: {breach}") from None
+        raise Broken(f"the guest tools sent an invalid answer: {breach}") from None
     return values
 
 
@@ -186,4 +186,4 @@ def _checked(values: list, answer: str, each: str) -> list | int:
         return values[1:]
     if values[:1] == ["error"] and kinds == "ib" and values[1] in ERRORS:
         return values[1]
-    raise Broken("the agent in the guest answers what was not asked")
+    raise Broken("the guest tools sent an answer of the wrong type")

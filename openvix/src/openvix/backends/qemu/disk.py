@@ -85,10 +85,10 @@ def image(*arguments: str) -> bytes:
     try:
         done = subprocess.run(["qemu-img", *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
     except FileNotFoundError:
-        raise DiskError("qemu-img is not installed; openvix doctor says how to get it") from None
+        raise DiskError("qemu-img is not installed; run 'openvix doctor' to see how to install it") from None
     except subprocess.TimeoutExpired:
-        raise DiskError(f"qemu-img {arguments[0]} does not end within {SECONDS} s") from None
+        raise DiskError(f"qemu-img {arguments[0]} did not finish within {SECONDS} s") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it failed"]
-        raise DiskError(f"qemu-img {arguments[0]}: {said[-1]}")
+        raise DiskError(f"qemu-img {arguments[0]} failed: {said[-1]}")
     return done.stdout

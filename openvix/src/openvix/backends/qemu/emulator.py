@@ -65,7 +65,7 @@ class Emulator:
             held.callback(os.close, lock)
             # Who only looks whether it is held has it for an instant.
             if not process_locks.take(lock, LOOK_SECONDS):
-                raise CannotStart("another QEMU runs the machine")
+                raise CannotStart(f"cannot start {PROGRAM}: another QEMU process already runs this VM ({self._folder})")
             complaints = held.enter_context(open(self._folder / COMPLAINTS, "wb"))
             listening = {name: held.enter_context(sockets.listen(self._folder / name, 1)).fileno() for name in SOCKETS}
             # Written first: a daemon that is killed now leaves a QEMU of which it is known what it runs on.
@@ -85,9 +85,9 @@ class Emulator:
                     cwd="/",
                 )
             except FileNotFoundError:
-                raise CannotStart(f"{PROGRAM} is not installed; openvix doctor says how to get it") from None
+                raise CannotStart(f"cannot start {PROGRAM}: it is not installed; run 'openvix doctor' to see how to install it") from None
             except OSError as error:
-                raise CannotStart(f"{PROGRAM} cannot be started: {error.strerror}") from None
+                raise CannotStart(f"cannot start {PROGRAM}: {error.strerror}") from None
 
     def hardware(self) -> Hardware:
         """Return what the one runs on that was started last."""

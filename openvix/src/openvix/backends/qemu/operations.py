@@ -73,7 +73,7 @@ class Operations:
             raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING, str(broken)) from broken
         except OSError as refused:
             if refused.errno == errno.EKEYREJECTED:
-                raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, "there is no such account any more") from refused
+                raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, "the account no longer exists in the guest") from refused
             raise
 
     # Login
@@ -156,12 +156,12 @@ class Operations:
     def kill(self, account: Account, pid: int):
         """Kill a process of the guest. Raises VixError: 20003 for no such process, 3015 for init, the agent, and another's process without administrator."""
         if pid not in PIDS:
-            raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
+            raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing process {pid}")
         with told_as_failures():
             try:
                 self._ask("kill", account.name, pid)
             except PermissionError as refused:
-                raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}") from refused
+                raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing process {pid}") from refused
         with contextlib.suppress(ProcessLookupError):
             for _ in _pauses(VANISH_SECONDS):
                 self._ask("command", pid, answer="b")

@@ -44,7 +44,7 @@ class Qmp:
         connection.settimeout(SECONDS)
         self._lines = connection.makefile("rb")
         if "QMP" not in self._line():
-            raise QmpDisconnected("what answers is no QEMU")
+            raise QmpDisconnected("the QMP socket did not send a QMP greeting")
         connection.settimeout(None)
         self._reader = threading.Thread(target=self._read, name="qmp", daemon=True)
         self._reader.start()
@@ -60,12 +60,12 @@ class Qmp:
             try:
                 self._connection.sendall(line + b"\n")
             except OSError as error:
-                raise QmpDisconnected(f"QEMU has ended: {error}") from None
+                raise QmpDisconnected(f"sending {command} to QEMU failed: {error}") from None
             with self._changed:
                 if not self._changed.wait_for(lambda: number in self._answers or self._over, seconds):
-                    raise QmpDisconnected(f"QEMU does not answer {command} within {seconds:g} s")
+                    raise QmpDisconnected(f"QEMU did not answer {command} within {seconds:g} s")
                 if number not in self._answers:
-                    raise QmpDisconnected(f"QEMU ended before it answered {command}")
+                    raise QmpDisconnected(f"QEMU exited before it answered {command}")
                 answer = self._answers.pop(number)
         if "error" in answer:
             raise QmpError(f"{command}: {answer['error'].get('desc', 'refused')}")
@@ -79,9 +79,9 @@ class Qmp:
             self.ask(command, **{"job-id": name, **arguments})
             with self._changed:
                 if not self._changed.wait_for(lambda: self._jobs[name] in ENDED or self._over, JOB_SECONDS):
-                    raise QmpDisconnected(f"QEMU does not end {command} within {JOB_SECONDS:g} s")
+                    raise QmpDisconnected(f"the QEMU job {command} did not finish within {JOB_SECONDS:g} s")
                 if self._jobs[name] not in ENDED:
-                    raise QmpDisconnected(f"QEMU ended during {command}")
+                    raise QmpDisconnected(f"QEMU exited during the job {command}")
             said = [job.get("error") for job in self.ask("query-jobs") if job.get("id") == name]
             self.ask("job-dismiss", id=name)
         finally:
@@ -129,7 +129,7 @@ class Qmp:
             line = self._lines.readline(LONGEST)
             said = json.loads(line) if line.endswith(b"\n") else None
         except (OSError, ValueError) as error:
-            raise QmpDisconnected(f"QEMU says what nobody can read: {error}") from None
+            raise QmpDisconnected(f"invalid QMP message: {error}") from None
         if not isinstance(said, dict):
-            raise QmpDisconnected("QEMU has ended")
+            raise QmpDisconnected("QEMU closed the QMP connection")
         return said

@@ -140,7 +140,7 @@ def stop(init: Init):
         if is_alive(init):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
             if not select.select([handle], [], [], DEATH_SECONDS)[0]:
-                raise OSError(errno.ETIMEDOUT, f"the sandbox of process {init.pid} does not end")
+                raise OSError(errno.ETIMEDOUT, f"the sandbox with init process {init.pid} did not exit")
             _reap(init.pid)
     finally:
         os.close(handle)
@@ -178,7 +178,7 @@ def _answer(process: subprocess.Popen, end: str = "error") -> list[str]:
 
 def _refusal(answer: list[str]) -> OSError:
     number = int(answer[1]) if len(answer) > 1 else errno.EIO
-    return OSError(number, f"{os.strerror(number)} ({' '.join(answer[2:]) or 'the agent ended'})")
+    return OSError(number, f"{os.strerror(number)} ({' '.join(answer[2:]) or 'the sandbox agent exited'})")
 
 
 def _reap(pid: int, options: int = 0):

@@ -239,9 +239,9 @@ class Guest:
         """Kill a process of the guest. Raises VixError: 20003 for no such process, 3015 for init and for another's process without administrator."""
         found = next((process for process in self.processes() if process.pid == pid), None)
         if found is None:
-            raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
+            raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing process {pid}")
         if pid == 1 or not (account.administrator or found.owner == account.name):
-            raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}")
+            raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing process {pid}")
         with told_as_failures():
             if not sandbox.is_allowed():
                 with self._lock:

@@ -100,7 +100,7 @@ def build(variant: str = "plain", say: Callable[[str], None] = print, *, fresh: 
         try:
             return _build(folder, Path(scratch), variant, say)
         except OSError as error:
-            raise CannotBuild(f"the image cannot be written: {error}") from error
+            raise CannotBuild(f"writing the guest image failed: {error}") from error
 
 
 def command(name: str) -> str | None:
@@ -119,7 +119,7 @@ def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another build to end")
+            say("waiting for another build to finish")
             fcntl.flock(lock, fcntl.LOCK_EX)
         for left in folder.glob("new-*"):
             shutil.rmtree(left)
@@ -154,20 +154,20 @@ def _read(folder: Path, recipe: str) -> Image | None:
 
 def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]) -> Image:
     if os.uname().machine != MACHINE:
-        raise CannotBuild(f"an image is built on {MACHINE}, and this machine is {os.uname().machine}")
+        raise CannotBuild(f"guest images can only be built on {MACHINE}; this computer is {os.uname().machine}")
     missing = {package for name, package in COMMANDS.items() if not command(name)}
     if missing:
-        raise CannotBuild(f"an image is made with {', '.join(COMMANDS)}, of which some are missing: apt install {' '.join(sorted(missing))}")
-    say("compiling the guest's tools")
+        raise CannotBuild(f"building a guest image requires {', '.join(COMMANDS)}; install the missing ones: apt install {' '.join(sorted(missing))}")
+    say("compiling the guest tools")
     programs = [c_build.compile_static(_sources(name), f"openvix-{name}", *libraries) for name, libraries in PROGRAMS.items()]
-    say("asking apt")
+    say("querying apt")
     names = packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
     wanted = packages.find([packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)
     recipe = _recipe(variant)
     key = hashlib.sha256(repr((recipe, wanted, [program.read_bytes() for program in programs])).encode()).hexdigest()[:16]
     there = folder / key
     if _read(there, recipe):
-        say("Debian has nothing newer")
+        say("the image is up to date with Debian's packages")
         os.utime(there / "image.json")
         return _read(there, recipe)
 
@@ -188,7 +188,7 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     if variant == "python":
         say("compiling Python's own modules")
         _compile_python(root)
-    say("making the disk")
+    say("creating the disk")
     _make_disk(root, owners, scratch / "root.raw", made / "root.qcow2")
 
     told = {
@@ -218,7 +218,7 @@ def _lay_kernel(tree: Path, made: Path) -> str:
     """Write the kernel of a package that is unpacked, as QEMU boots it soonest, and return its file's name."""
     image = next((tree / "boot").glob("vmlinuz-*"), None)
     if image is None:
-        raise CannotBuild(f"Debian's {KERNEL} has no kernel in it")
+        raise CannotBuild(f"Debian's package {KERNEL} contains no kernel")
     content = image.read_bytes()
     whole = kernel.uncompressed(content)
     name = "vmlinux" if whole else "bzImage"
@@ -233,7 +233,7 @@ def _modules(tree: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
         early = kernel.modules(folder, NEEDED, NEEDED)
         late = {name: content for name, content in kernel.modules(folder, LATER, ()).items() if name not in early}
     except LookupError as missing:
-        raise CannotBuild(f"Debian's kernel has no module {missing} that can be read") from None
+        raise CannotBuild(f"Debian's kernel contains no readable module {missing}") from None
     return _in_order("modules", early), _in_order(f"usr/lib/modules/{folder.name}", late)
 
 
@@ -304,7 +304,7 @@ def _compile_python(root: Path):
     compiling = ["-m", "compileall", "-q", "-j", "0", "-x", "/lib2to3/tests/", "--invalidation-mode", "unchecked-hash", "-s", root, "-p", "/", modules]
     done = subprocess.run([*map(str, python + compiling)], env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        raise CannotBuild(f"Python's modules do not compile: {(done.stdout + done.stderr).strip()[-200:]}")
+        raise CannotBuild(f"compiling Python's modules failed: {(done.stdout + done.stderr).strip()[-200:]}")
 
 
 def _make_disk(root: Path, owners: dict[str, tuple[int, int]], raw: Path, made: Path):
@@ -324,14 +324,14 @@ def _make_disk(root: Path, owners: dict[str, tuple[int, int]], raw: Path, made: 
     script.write_text("".join(lines), encoding="utf-8")
     said = _run("debugfs", "-w", "-f", str(script), str(raw))
     if said.count("\n") > len(lines) + 1:
-        raise CannotBuild(f"debugfs cannot give the files of the disk to their owners: {said.splitlines()[-1]}")
+        raise CannotBuild(f"debugfs cannot set the owners of the files on the disk: {said.splitlines()[-1]}")
     _run("qemu-img", "convert", "-q", "-c", "-O", "qcow2", str(raw), str(made))
 
 
 def _run(name: str, *arguments: str) -> str:
     done = subprocess.run([command(name), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        raise CannotBuild(f"{shlex.join([name, *arguments[:1]])} fails: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
+        raise CannotBuild(f"{shlex.join([name, *arguments[:1]])} failed: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
     return done.stdout + done.stderr
 
 

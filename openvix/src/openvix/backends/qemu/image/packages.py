@@ -19,7 +19,7 @@ from openvix.system.c_build import CannotBuild
 
 # A download that stands still is given up.
 PATIENCE = {"Acquire::Retries": "2", "Acquire::http::Timeout": "30", "Acquire::https::Timeout": "30"}
-ADVICE = "; 'apt-get update' (as root) fetches the lists that apt goes by, where they are missing or old"
+ADVICE = "; run 'apt-get update' as root if the package lists are missing or old"
 MERGED = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 # What a guest can do without.
 LEFT_OUT = re.compile(r"usr/(share/(doc|man|info|locale|lintian|bug|menu)|lib/[^/]+/gconv)(/|$)")
@@ -43,7 +43,7 @@ def find(names: list[str], scratch: Path) -> list[Package]:
     found = {file.partition("_")[0]: Package(*file.split("_")[:2], file, int(size), digest) for file, size, digest, *_ in fields}
     missing = [name for name in names if name not in found]
     if missing:
-        raise CannotBuild(f"apt does not say where to download {' '.join(missing)} from{ADVICE}")
+        raise CannotBuild(f"apt has no download address for {' '.join(missing)}{ADVICE}")
     return [found[name]._replace(version=found[name].version.replace("%3a", ":")) for name in names]
 
 
@@ -53,7 +53,7 @@ def dependency(name: str, pattern: str, scratch: Path) -> str:
         kind, _, package = line.strip().partition(": ")
         if kind == "Depends" and package.startswith(pattern):
             return package
-    raise CannotBuild(f"apt's {name} depends on nothing like {pattern}*{ADVICE}")
+    raise CannotBuild(f"the package {name} does not depend on any package named {pattern}*{ADVICE}")
 
 
 def closure(names: list[str], scratch: Path) -> list[str]:
@@ -77,7 +77,7 @@ def download(packages: list[Package], folder: Path, scratch: Path, say: Callable
         _apt("downloading", scratch, "apt-get", "download", "-qq", *(f"{package.name}={package.version}" for package in missing), cwd=arrived)
         for package in missing:
             if not _is_whole(arrived / package.file, package):
-                raise CannotBuild(f"{package.file} did not arrive as Debian's lists describe it{ADVICE}")
+                raise CannotBuild(f"the size or checksum of the downloaded {package.file} differs from Debian's package list{ADVICE}")
             os.replace(arrived / package.file, folder / package.file)
     kinds = {_kind(package.file) for package in packages}
     for path in folder.iterdir():
@@ -95,7 +95,7 @@ def unpack(file: Path, tree: Path, owners: dict[str, tuple[int, int]]):
                     _lay(archive, member, tree, owners)
         except (tarfile.TarError, OSError) as error:
             process.kill()
-            raise CannotBuild(f"{file.name} cannot be unpacked: {error}") from error
+            raise CannotBuild(f"unpacking {file.name} failed: {error}") from error
 
 
 def _lay(archive: tarfile.TarFile, member: tarfile.TarInfo, tree: Path, owners: dict[str, tuple[int, int]]):
@@ -150,5 +150,5 @@ def _apt(doing: str, scratch: Path, command: str, *arguments: str, cwd: Path | N
         said = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or done.stderr.splitlines() or [f"it ended with {done.returncode}"]
         # Where only the network is down, new lists are no help.
         advice = "" if "connect" in said[0] or "resolv" in said[0] else ADVICE
-        raise CannotBuild(f"{doing}, apt says: {' '.join(said[0].removeprefix('E: ').split())}{advice}")
+        raise CannotBuild(f"{doing} with apt failed: {' '.join(said[0].removeprefix('E: ').split())}{advice}")
     return done.stdout

@@ -71,7 +71,7 @@ def archive(hostname: str, accounts: list[dict], files: dict[str, str], processe
     homes = {rights.home_of(account): users[account["name"]] for account in accounts}
     for path in files:
         if any(path == each or rights.is_below(path, each) for each in MOUNTED):
-            raise ConfigError(f"a guest has no place for a file {path!r}: {', '.join(MOUNTED)} are not on its disk")
+            raise ConfigError(f"the file {path!r} cannot be created in the guest: {', '.join(MOUNTED)} are not on its disk; choose another directory")
     laid = own(hostname, users, accounts) | _started(processes, users) | _directories(files, homes)
     return cpio.archive([cpio.file("seed.tar", _tar(laid), 0o600), cpio.file("seed.sh", _script(files, homes).encode(), 0o600)])
 
@@ -108,7 +108,7 @@ def _users(accounts: list[dict], owners: list[str]) -> dict[str, User]:
     for name in owners:
         if name not in users:
             if set(":/\n") & set(name) or not name.isprintable():
-                raise ConfigError(f"{name!r} owns a process and cannot be the name of a user")
+                raise ConfigError(f"the owner {name!r} of a process is not a valid user name")
             uid = next(uid for uid in range(FIRST_OWNER, FIRST_ACCOUNT) if uid not in {user.uid for user in users.values()})
             users[name] = User(name, uid, uid, "/nonexistent", "/usr/sbin/nologin")
     return users

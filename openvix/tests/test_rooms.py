@@ -25,7 +25,7 @@ ROOMS = {
     "vmware": ("vix",),
     "guest": ("vix", "system"),
     "backends.simulated": ("vix", "system", "vmware", "guest"),
-    "backends.qemu": ("vix", "protocol", "system", "config", "vmware", "guest", "backends.simulated"),
+    "backends.qemu": ("vix", "protocol", "system", "config", "vmware", "guest"),
     "backends": ("backends.simulated", "backends.qemu"),
     "vm": ("vix", "system", "config", "vmware", "guest", "backends"),
     "calls": ("vix", "protocol", "system", "config", "vmware", "vm"),

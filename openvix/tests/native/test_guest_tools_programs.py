@@ -38,7 +38,7 @@ from guest_program_cases import (  # noqa: F401
 from waiting import eventually
 
 from openvix.backends.qemu.channel import Channel
-from openvix.backends.simulated.processes import Process
+from openvix.guest.processes import Process
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 

@@ -11,7 +11,7 @@ import stat
 
 import pytest
 
-from openvix.backends.simulated import files
+from openvix.guest.files import FileInfo
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
@@ -229,7 +229,7 @@ def test_file_info_tells_size_kind_and_time(guest, lab, disk):
     (disk / "srv/file").symlink_to("data/a")
     (disk / "srv/directory").symlink_to("data")
     (disk / "srv/dangling").symlink_to("none")
-    assert guest.file_info(lab, "/srv/data/a") == files.FileInfo("a", 2, 0, 1234567890)
+    assert guest.file_info(lab, "/srv/data/a") == FileInfo("a", 2, 0, 1234567890)
     link = guest.file_info(lab, "/srv/file")
     assert (link.size, link.flags, link.modified) == (2, constants.VIX_FILE_ATTRIBUTES_SYMLINK, 1234567890)
     for path in ("/srv/data", "/srv/directory", "/"):

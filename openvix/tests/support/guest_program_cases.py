@@ -14,7 +14,7 @@ import pytest
 from waiting import eventually
 
 from openvix.backends.simulated import sandbox
-from openvix.backends.simulated.system import LONGEST_SCRIPT
+from openvix.guest.programs import LONGEST_SCRIPT
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 

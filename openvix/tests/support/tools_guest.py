@@ -18,8 +18,7 @@ import pytest
 
 from openvix.backends.qemu.channel import Channel
 from openvix.backends.qemu.operations import Operations
-from openvix.backends.simulated import system
-from openvix.guest import disks, paths
+from openvix.guest import disks, paths, programs
 from openvix.system import c_build
 
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
@@ -92,7 +91,11 @@ def serving(disk: Path, flags: list[str] = (), shown: tuple[str, ...] = paths.SH
         with theirs:
             # Where chroot lies is not in the path of every user.
             init = subprocess.Popen(
-                [*spaces, "sh", "-c", INIT, "init", str(disk), *shown], stdin=theirs, stdout=said, stderr=said, env={**os.environ, **FOUND, "PATH": system.PATH}
+                [*spaces, "sh", "-c", INIT, "init", str(disk), *shown],
+                stdin=theirs,
+                stdout=said,
+                stderr=said,
+                env={**os.environ, **FOUND, "PATH": programs.PATH},
             )
         try:
             yield ours

@@ -21,12 +21,10 @@ from collections.abc import Iterator
 
 from openvix.backends.qemu.channel import Broken, Channel
 from openvix.backends.qemu.shares.nodes import is_name
-from openvix.backends.simulated import files
-from openvix.backends.simulated.files import FileInfo
-from openvix.backends.simulated.processes import SHORT, START_SECONDS, Process
-from openvix.backends.simulated.system import LONGEST_SCRIPT, PATH, QUOTED, SHELL, VANISH_SECONDS
-from openvix.guest import trees
+from openvix.guest import host_paths, programs, trees
 from openvix.guest.errors import error, told_as_failures
+from openvix.guest.files import FileInfo
+from openvix.guest.processes import SHORT, START_SECONDS, VANISH_SECONDS, Process
 from openvix.guest.rights import Account
 from openvix.system import fault_context
 from openvix.vix import constants
@@ -102,22 +100,19 @@ class Operations:
         was halted meanwhile.
         """
         self._must_be_executable(account, program)
-        line = f"{shlex.quote(program)} {arguments}" if arguments else shlex.quote(program)
-        # The program takes the shell's place and process id, unless the line may hold more than this one command.
-        replaced = not set(QUOTED.sub("", arguments or "")) & set(";&|\n")
-        line = f"exec {line}" if replaced else line
+        line, replaces = programs.command_line(program, arguments)
         begun = time.monotonic()
         pid = self._begin(account, line)
         if wait:
             return self._finish(pid, begun)
-        if replaced:
+        if replaces:
             self._await_program(pid, line)
         return pid, 0, 0
 
     def run_script(self, account: Account, interpreter: str | None, text: str, *, wait: bool) -> tuple[int, int, int]:
         """Run a text by an interpreter (/bin/sh when empty) from a temporary file; otherwise as run_program. Raises VixError 44 for a text that is too long."""
         interpreter, content = interpreter or "/bin/sh", text.encode("utf-8", "surrogateescape")
-        if len(interpreter.encode()) + len(content) > LONGEST_SCRIPT:
+        if len(interpreter.encode()) + len(content) > programs.LONGEST_SCRIPT:
             raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
         self._must_be_executable(account, interpreter)
         folder = f"/tmp/vmware{os.urandom(8).hex()}"
@@ -180,7 +175,7 @@ class Operations:
         """Have the guest's shell run a line; return the process id."""
         environment = [_raw(f"{name}={value}") for name, value in self.environment_of(account).items()]
         try:
-            (pid,) = self._ask("run", account.name, [b"/bin/sh", *map(_raw, (*SHELL, line))], environment, answer="i")
+            (pid,) = self._ask("run", account.name, [b"/bin/sh", *map(_raw, (*programs.SHELL, line))], environment, answer="i")
             _require(pid in PIDS, "a number that no process can have")
         except OSError as refused:
             raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
@@ -188,11 +183,11 @@ class Operations:
 
     def environment_of(self, account: Account) -> dict[str, str]:
         """Return the environment of the programs that are started for an account."""
-        return {"PATH": PATH, "HOME": account.home, "USER": account.name, "LOGNAME": account.name, **self.environment}
+        return programs.environment(account, self.environment)
 
     def _await_program(self, pid: int, line: str):
         """Wait for the shell to become the program, so that it is listed under its own name, but not for what the shell may have to do before."""
-        before = b"".join(_raw(each) + b"\0" for each in (*SHELL, line))
+        before = b"".join(_raw(each) + b"\0" for each in (*programs.SHELL, line))
         with told_as_failures(), contextlib.suppress(ProcessLookupError):
             for _ in _pauses(START_SECONDS):
                 if self._ask("command", pid, answer="b") != [before]:
@@ -227,7 +222,7 @@ class Operations:
     @told_as_failures()
     def copy_in(self, account: Account, host_path: str, guest_path: str):
         """Copy a file or directory of the host, by absolute path, into the guest. Raises VixError."""
-        source = files.on_host(host_path)
+        source = host_paths.resolved(host_path)
         if guest_path.endswith("/") and not os.path.isdir(source):
             raise error(errno.EISDIR, guest_path)
         self._send(account, None, source, guest_path, "", 0)
@@ -260,7 +255,7 @@ class Operations:
     def copy_out(self, account: Account, guest_path: str, host_path: str):
         """Copy a file or directory of the guest to an absolute path of the host. Raises VixError."""
         mode, *_ = self._stat(account, guest_path)
-        self._receive(account, guest_path, "", mode, None, files.on_host(host_path), 0, NAMES)
+        self._receive(account, guest_path, "", mode, None, host_paths.resolved(host_path), 0, NAMES)
 
     def _receive(self, account: Account, base: str, rest: str, mode: int, target: int | None, new: str, depth: int, room: int):
         """Copy what is at a path of the guest to a name in a directory of the host, as trees.copy does. The guest may lie: no link is followed there.

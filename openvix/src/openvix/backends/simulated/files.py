@@ -15,22 +15,13 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import NamedTuple
 
-from openvix.guest import paths, rights, trees
+from openvix.guest import host_paths, paths, rights, trees
 from openvix.guest.errors import error
+from openvix.guest.files import FileInfo
 from openvix.guest.rights import Account
 from openvix.vix import constants
 from openvix.vix.errors import VixError
-
-
-class FileInfo(NamedTuple):
-    """What VIX tells of a file: its name without the directory, size in bytes, VIX_FILE_ATTRIBUTES_ flags, seconds since 1970 of its last change."""
-
-    name: str
-    size: int
-    flags: int
-    modified: int
 
 
 def kind_of(disk: Path, account: Account, path: str) -> int:
@@ -162,7 +153,7 @@ def write_new(disk: Path, account: Account, path: str, content: bytes):
 def copy_in(disk: Path, account: Account, host_path: str, path: str):
     """Copy a file or directory of the host to a path of the guest."""
     with paths.find(disk, path) as place:
-        source = on_host(host_path)
+        source = host_paths.resolved(host_path)
         if path.endswith("/") and not os.path.isdir(source):
             raise error(errno.EISDIR, path)
         os.stat(source)
@@ -174,7 +165,7 @@ def copy_out(disk: Path, account: Account, path: str, host_path: str):
     """Copy a file or directory of the guest to a path of the host."""
     with paths.find(disk, path) as place:
         manner = trees.Manner(check=lambda each: rights.must_read(account, each), source_forced=_forced(account, place))
-        trees.copy(place.directory, place.name, None, on_host(host_path), "" if place.path == "/" else place.path, manner)
+        trees.copy(place.directory, place.name, None, host_paths.resolved(host_path), "" if place.path == "/" else place.path, manner)
 
 
 def make_share_points(disk: Path, names: set[str]):
@@ -197,15 +188,6 @@ def make_share_points(disk: Path, names: set[str]):
                     os.rmdir(name, dir_fd=directory)
             for name in names - there:
                 os.mkdir(name, 0o755, dir_fd=directory)
-
-
-def on_host(path: str) -> str:
-    """Return a path of the host without links: VIX follows them there, a copy does not."""
-    if not os.path.isabs(path) or "\0" in path:
-        raise error(errno.EINVAL, path)
-    if path.endswith("/") and os.path.lexists(path.rstrip("/") or "/") and not os.path.isdir(path):
-        raise error(errno.ENOTDIR, path)
-    return os.path.realpath(path)
 
 
 def _forced(account: Account, place: paths.Place) -> bool:

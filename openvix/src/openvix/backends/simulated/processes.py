@@ -14,21 +14,7 @@ from typing import NamedTuple
 
 from openvix.backends.simulated import sandbox
 from openvix.guest.errors import error
-
-# As long as the kernel keeps a process's name.
-SHORT = 15
-# How long a process may take to become another program, on a machine that has other things to do.
-START_SECONDS = 5
-
-
-class Process(NamedTuple):
-    """A process of a guest: its name, its process id there, its owner's name, its command line, and when it started in seconds since 1970."""
-
-    name: str
-    pid: int
-    owner: str
-    command: str
-    start_time: int
+from openvix.guest.processes import SHORT, START_SECONDS, Process
 
 
 class _State(NamedTuple):

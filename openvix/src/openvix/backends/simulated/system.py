@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shlex
 import signal
 import stat
@@ -22,22 +21,13 @@ from pathlib import Path
 
 from openvix.backends.simulated import files, sandbox
 from openvix.backends.simulated import processes as running
-from openvix.backends.simulated.files import FileInfo
-from openvix.backends.simulated.processes import Process
-from openvix.guest import paths, rights
+from openvix.guest import paths, programs, rights
 from openvix.guest.errors import told_as_failures
+from openvix.guest.files import FileInfo
+from openvix.guest.processes import START_SECONDS, VANISH_SECONDS, Process
 from openvix.guest.rights import Account
 from openvix.vix import constants
 from openvix.vix.errors import VixError
-
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# docs/vix-semantics.md, section 19
-LONGEST_SCRIPT = 60536
-# What a shell takes for text, whatever characters are in it.
-QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
-SHELL = ["sh", "-c"]
-# How long a killed process may take to vanish, on a machine that has other things to do.
-VANISH_SECONDS = 10
 
 
 class Guest:
@@ -109,7 +99,7 @@ class Guest:
         init = sandbox.start(self.disk, self._hostname, names, lambda init: self._write({**record, "init": [init.pid, init.start]}))
         try:
             for process in self._declared:
-                environment = {"PATH": PATH, "USER": process.get("owner") or "root"}
+                environment = {"PATH": programs.PATH, "USER": process.get("owner") or "root"}
                 # Split and joined again by one space, the command line is as it was declared.
                 sandbox.launch(init, environment, f"{sandbox.HIDDEN}/{_link(process)}", _command(process).split(" "))
             self._write({**record, "init": [init.pid, init.start], "complete": True})
@@ -181,22 +171,20 @@ class Guest:
         """
         self._must_run_programs()
         self._must_be_executable(account, program)
-        line = f"{shlex.quote(program)} {arguments}" if arguments else shlex.quote(program)
-        # The program takes the shell's place and process id, unless the line may hold more than this one command.
-        replaced = not set(QUOTED.sub("", arguments or "")) & set(";&|\n")
+        line, replaces = programs.command_line(program, arguments)
         begun = time.monotonic()
-        run = self._begin(account, f"exec {line}" if replaced else line, wait)
+        run = self._begin(account, line, wait)
         if wait:
             return self._finish(run, begun)
-        if replaced:
-            self._await_program(run, f"exec {line}")
+        if replaces:
+            self._await_program(run, line)
         return run, 0, 0
 
     def run_script(self, account: Account, interpreter: str | None, text: str, *, wait: bool) -> tuple[int, int, int]:
         """Run a text by an interpreter (/bin/sh when empty) from a temporary file; otherwise as run_program. Raises VixError 44 for a text that is too long."""
         self._must_run_programs()
         interpreter, content = interpreter or "/bin/sh", text.encode("utf-8", "surrogateescape")
-        if len(interpreter.encode()) + len(content) > LONGEST_SCRIPT:
+        if len(interpreter.encode()) + len(content) > programs.LONGEST_SCRIPT:
             raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
         self._must_be_executable(account, interpreter)
         disk, folder = self._running(), f"/tmp/vmware{os.urandom(8).hex()}"
@@ -276,19 +264,19 @@ class Guest:
         environment = self.environment_of(account)
         begin = sandbox.run if wait else sandbox.launch
         try:
-            return begin(self._sandbox(), environment, "/bin/sh", [*SHELL, line])
+            return begin(self._sandbox(), environment, "/bin/sh", [*programs.SHELL, line])
         except OSError as refused:
             raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
 
     def environment_of(self, account: Account) -> dict[str, str]:
         """Return the environment of the programs that are started for an account."""
-        return {"PATH": PATH, "HOME": account.home, "USER": account.name, "LOGNAME": account.name, **self.environment}
+        return programs.environment(account, self.environment)
 
     def _await_program(self, pid: int, line: str):
         """Wait for the shell to become the program, so that it is listed under its own name, but not for what the shell may have to do before."""
-        end = time.monotonic() + running.START_SECONDS
+        end = time.monotonic() + START_SECONDS
         init = self._sandbox()
-        while running.arguments_of(init, pid) == [*SHELL, line] and time.monotonic() < end:
+        while running.arguments_of(init, pid) == [*programs.SHELL, line] and time.monotonic() < end:
             time.sleep(0.001)
 
     def _finish(self, run: sandbox.Run, begun: float) -> tuple[int, int, int]:

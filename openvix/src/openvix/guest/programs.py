@@ -1,0 +1,35 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How Tools run a program in a Linux guest (docs/vix-semantics.md, section 19)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from openvix.guest.rights import Account
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Bytes of a script and of its interpreter's path together.
+LONGEST_SCRIPT = 60536
+# The shell that reads the arguments of a program; a command line follows.
+SHELL = ["sh", "-c"]
+# What a shell takes for text, whatever characters are in it.
+_QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
+
+
+def environment(account: Account, variables: dict[str, str]) -> dict[str, str]:
+    """Return the environment of the programs of an account, to which these variables are added."""
+    return {"PATH": PATH, "HOME": account.home, "USER": account.name, "LOGNAME": account.name, **variables}
+
+
+def command_line(program: str, arguments: str | None) -> tuple[str, bool]:
+    """Return the line by which SHELL runs a program, and whether the program takes the shell's place and process id.
+
+    It does so unless the arguments may hold more than this one command.
+    """
+    line = f"{shlex.quote(program)} {arguments}" if arguments else shlex.quote(program)
+    replaces = not set(_QUOTED.sub("", arguments or "")) & set(";&|\n")
+    return (f"exec {line}" if replaces else line), replaces

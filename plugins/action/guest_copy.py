@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings what is copied to the VM host, where the module of the same name sends it into the guest."""
+"""Transfer the source to the VM host. The module of the same name copies it into the guest."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ansible_collections.vmlab.vix.plugins.module_utils._state import sources
 from ansible_collections.vmlab.vix.plugins.plugin_utils import _delivery
 
 MODULE = "vmlab.vix.guest_copy"
-# Bytes beyond which a guest is asked whether it has them before they go over the network to the VM host, and files beyond which it is not:
-# a longer list of them costs as much as they do.
+# More than LARGE bytes are compared in the guest before they are sent over the network to the VM host. With more than MANY files this is skipped,
+# since the list of the files would be as large as their content.
 LARGE, MANY = 1 << 20, 10000
 
 
 class ActionModule(ActionBase):
-    label = None  # how messages call what is copied, where its own path says nothing
+    label = None  # name of the source in messages, if its path is not meaningful
 
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         wanted = self._task.args
         if "_source" in wanted:
-            raise AnsibleActionFail("_source is no option of a task")
+            raise AnsibleActionFail("_source cannot be used in tasks")
         src, content = wanted.get("src"), wanted.get("content")
         if content is not None:
             if src is not None:
-                raise AnsibleActionFail("parameters are mutually exclusive: src|content")  # the module is never told a content
+                raise AnsibleActionFail("parameters are mutually exclusive: src|content")  # the module does not get the content
             return self._copy_text(content, task_vars)
         if src is None or boolean(wanted.get("remote_src", False), strict=False):
             return self._execute_module(module_name=MODULE, task_vars=task_vars)
@@ -62,11 +62,11 @@ class ActionModule(ActionBase):
         return self._execute(sources.brought(source, send(self, path, decrypt)), task_vars)
 
     def _is_enough(self, source):
-        """Whether what a run would do is all that is asked for; the texts of the files of a folder are not in it."""
+        """Whether a prediction is enough: in check mode, unless the diff must contain the files of a directory."""
         return self._task.check_mode and not (source.is_folder and self._task.diff)
 
     def _execute(self, source, task_vars, **others):
-        """Run the module with what an option of its own tells of the source, and which nobody wants to read in its result."""
+        """Run the module with the description of the source, and remove the description from the result."""
         source = {**source, "label": self.label} if self.label else source
         answer = self._execute_module(module_name=MODULE, module_args={**self._task.args, **others, "_source": source}, task_vars=task_vars)
         answer.get("invocation", {}).get("module_args", {}).pop("_source", None)

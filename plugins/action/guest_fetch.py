@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings to the controller what the module of the same name has fetched from the guest to the VM host."""
+"""Transfer the files that the module of the same name has fetched to the VM host to the controller."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         wanted = self._task.args
         if "_place" in wanted:
-            raise AnsibleActionFail("_place is no option of a task")
+            raise AnsibleActionFail("_place cannot be used in tasks")
         src, dest = wanted.get("src"), wanted.get("dest")
         if src is None or dest is None or boolean(wanted.get("remote_dest", False), strict=False):
-            return self._execute_module(module_name=MODULE, task_vars=task_vars)  # which also knows what is wrong with them
+            return self._execute_module(module_name=MODULE, task_vars=task_vars)  # it also reports invalid options
         path = self._path(str(src), str(dest), task_vars or {})
         if _delivery.is_shared(self):
             return self._execute({"path": path}, task_vars)
@@ -39,20 +39,20 @@ class ActionModule(ActionBase):
         return answer
 
     def _path(self, src, dest, task_vars):
-        """Where on the controller the file or folder goes."""
+        """Return the destination of the file or directory on the controller."""
         name = guest_fetches.local_name(src)
         if boolean(self._task.args.get("flat", False), strict=False):
             own = name.rpartition("/")[2] if dest.endswith("/") else ""
         else:
             host = str(task_vars.get("inventory_hostname", self._play_context.remote_addr))
             vm = os.path.basename(str(self._task.args.get("vm", "")).rstrip("/"))
-            own = "/".join([_folder(host), _folder(vm.removesuffix(".vmx")), name])
+            own = "/".join([_directory_name(host), _directory_name(vm.removesuffix(".vmx")), name])
         return os.path.normpath(os.path.join(self._loader.path_dwim(dest), own))
 
     def _execute(self, place, task_vars):
         return self._execute_module(module_name=MODULE, module_args={**self._task.args, "_place": place}, task_vars=task_vars)
 
 
-def _folder(name):
-    """A name as that of one folder."""
+def _directory_name(name):
+    """Return a name that is valid as the name of one directory."""
     return name.replace("/", "_") if name.strip(".") else "_"

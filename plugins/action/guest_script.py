@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings a script of the controller to the VM host, where the module of the same name takes it into the guest."""
+"""Transfer a script of the controller to the VM host. The module of the same name runs it in the guest."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         wanted = self._task.args
         if "_name" in wanted:
-            raise AnsibleActionFail("_name is no option of a task")
+            raise AnsibleActionFail("_name cannot be used in tasks")
         src = wanted.get("src")
         if src is None or wanted.get("content") is not None or boolean(wanted.get("remote_src", False), strict=False):
-            return self._execute_module(module_name=MODULE, task_vars=task_vars)  # which also knows what is wrong with them
+            return self._execute_module(module_name=MODULE, task_vars=task_vars)  # it also reports invalid options
         path = _delivery.find(self, str(src))
         if os.path.isdir(path):
-            raise AnsibleActionFail(f"finding src: {path} is a folder, and no script")
+            raise AnsibleActionFail(f"finding src: {path} is a directory, not a script")
         brought = {**wanted, "src": _delivery.deliver(self, path), "_name": os.path.basename(path)}
         return self._execute_module(module_name=MODULE, module_args=brought, task_vars=task_vars)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings the picture to the controller that the module of the same name has taken, where a task asks for that."""
+"""Transfer the screenshot that the module of the same name has taken to the controller, if the task requests it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._state import screens
 from ansible_collections.vmlab.vix.plugins.plugin_utils import _collection, _delivery
 
 MODULE = "vmlab.vix.vm_screenshot"
-MODE = "0600"  # of the module's own option as well
+MODE = "0600"  # also the default of the module
 
 
 class ActionModule(ActionBase):
@@ -46,5 +46,5 @@ class ActionModule(ActionBase):
         with _collection.told(path):
             picture = _collection.content(self, place)
             if hashlib.sha256(picture).hexdigest() != checksum:
-                raise AnsibleActionFail(f"saving the screenshot as {path}: what arrived from the VM host is not the picture; run the task again")
+                raise AnsibleActionFail(f"saving the screenshot as {path}: the file was damaged during the transfer from the VM host; run the task again")
             screens.write(path, mode, picture)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What check mode, diff mode and idempotence mean here, said once; a module says how far it supports each."""
+"""Descriptions of the attributes. A module documents its support for each."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the content of files gets into a guest, said once for those that copy and those that write by a template."""
+"""Options of the modules that write files in a guest."""
 
 from __future__ import annotations
 

@@ -118,11 +118,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-# lab.vix.yml: the running VMs of this machine
+# lab.vix.yml: the running VMs of the controller
 plugin: vmlab.vix.vms
 
 ---
-# All that this machine has, in groups by guest operating system, power state and lab, where a lab is a folder of VMs
+# All VMs of the controller, in groups by guest operating system, power state and lab, where a lab is a directory of VMs
 plugin: vmlab.vix.vms
 sources: [running, library, scan]
 scan_folders: [/srv/labs]
@@ -141,7 +141,7 @@ filters:
   - exclude: vix_name is match('template')
 
 ---
-# Two hosts with shared VMs beside this machine, and the answers cached
+# The controller and two hosts with shared VMs, with a cache
 plugin: vmlab.vix.vms
 hosts:
   - name: here

@@ -48,11 +48,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-# lab.vmx.yml: the VMs in VMware's lists and in its usual folders
+# lab.vmx.yml: the VMs in VMware's lists and default directories
 plugin: vmlab.vix.vmx_files
 
 ---
-# Those in a folder of labs, by lab and guest operating system
+# The VMs in a directory of labs, in groups by lab and guest operating system
 plugin: vmlab.vix.vmx_files
 sources: [scan]
 scan_folders: [/srv/labs]

@@ -173,7 +173,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_gu
 
 
 def prepare(wanted):
-    """What is copied, looked at before a guest is."""
+    """Return the source. It is read before the guest is opened."""
     from ansible_collections.vmlab.vix.plugins.module_utils._state import sources
 
     if wanted._source:
@@ -194,9 +194,9 @@ def work(guest, wanted):
     manner["backup"] = f".{time.strftime('%Y-%m-%dT%H%M%SZ', time.gmtime())}.{os.urandom(2).hex()}~" if wanted.backup else None
     plan_of = guest_trees.plan if source.is_folder else guest_files.plan
     plan, told = plan_of(guest, source, wanted.dest, wanted.guest_family, wanted.workdir, texts, method=wanted.compare, **manner)
-    # What is only described is not here, and can only be asked about.
+    # A source that is only described is not on the VM host: the plan can be predicted, but not carried out.
     result = plan.carry_out(wanted.check_mode or source.is_elsewhere)
-    # Not "dest": Ansible would add what it finds at that path on its own machine.
+    # Not "dest": Ansible would add facts about this path on the VM host.
     return {**result, **told, "diff": [result["diff"], *texts] if texts else result["diff"]}
 
 

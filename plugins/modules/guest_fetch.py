@@ -185,7 +185,7 @@ def main():
             "flat": {"type": "bool", "default": False},
             "remote_dest": {"type": "bool", "default": False},
             "fail_on_missing": {"type": "bool", "default": True},
-            "_place": {"type": "dict"},  # from the action plugin: where things go, what is there already, and where to leave what is not
+            "_place": {"type": "dict"},  # from the action plugin: the destination, its existing files, and where to store the fetched files
         },
     )
 

@@ -226,7 +226,7 @@ def main():
             "remote_src": {"type": "bool", "default": False},
             "interpreter": {"default": "auto"},
             "arguments": {"type": "list", "elements": "str", "default": []},
-            "_name": {},  # from the action plugin: what src is called on the controller
+            "_name": {},  # from the action plugin: the name of src on the controller
         },
         sayable=("environment", "stdin"),
         mutually_exclusive=[("content", "src")],

@@ -189,7 +189,7 @@ def work(guest, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_stats
 
     found, warnings = guest_stats.look(guest, wanted.guest_family, wanted.path, wanted.details, wanted.get_checksum, wanted.workdir)
-    # Nested, not at the top: Ansible would add what it finds at that path on its own machine.
+    # Nested: Ansible would add facts about a top-level "path" on the VM host.
     return {"changed": False, "stat": found, "warnings": warnings}
 
 

@@ -39,7 +39,7 @@ library:
   returned: success
   type: str
   sample: /usr/lib/vmware-vix/libvixAllProducts.so
-places:
+searched:
   description: All paths that were searched for the VIX library, in order.
   returned: success
   type: list
@@ -49,7 +49,7 @@ places:
       description: The path that was checked.
       type: str
       sample: /usr/lib/vmware-vix/libvixAllProducts.so
-    why:
+    reason:
       description: Reason why this path was checked.
       type: str
       sample: usual place
@@ -98,7 +98,7 @@ software_version:
   returned: when connected
   type: str
   sample: VMware Workstation 17.6.0
-lacks:
+unsupported_features:
   description:
     - Features that this product does not support, according to the last VIX documentation.
     - Newer product versions can support more. Tasks that use these features are still tried.
@@ -106,7 +106,7 @@ lacks:
   type: list
   elements: str
   sample: [snapshots, clones]
-unsupported:
+unsupported_functions:
   description:
     - VIX functions that this product does not support.
   returned: when connected

@@ -24,7 +24,7 @@ options:
       - V(registered) adds the VM to the inventory of the host.
       - V(unregistered) removes the VM from the inventory of the host. The VM must be powered off.
       - VMware Workstation, Fusion and Player do not have an inventory that VIX can change. For these products,
-        V(registered) and V(unregistered) do not change anything, and RV(inventory) is V(false).
+        V(registered) and V(unregistered) do not change anything, and RV(has_inventory) is V(false).
       - V(absent) deletes the VM. A suspended VM is deleted together with its saved memory. A VM whose C(.vmx) file
         does not exist is considered absent, even if other files exist in its directory.
     type: str
@@ -89,7 +89,7 @@ vm:
   returned: success
   type: str
   sample: /vms/web1/web1.vmx
-inventory:
+has_inventory:
   description: Whether the host has an inventory. If V(false), no VIX call is made, since VIX would report success
     without changing anything.
   returned: when O(state) is V(registered) or V(unregistered)
@@ -124,7 +124,7 @@ def work(host, wanted):
     if wanted.state == "absent":
         return _delete(host, wanted)
     result = machines.registered(host, wanted.vm, wanted.vm_password, wanted.state == "registered").carry_out(wanted.check_mode)
-    return {**result, "vm": wanted.vm, "inventory": result["diff"]["after"]["inventory"]}
+    return {**result, "vm": wanted.vm, "has_inventory": result["diff"]["after"]["has_inventory"]}
 
 
 def _delete(host, wanted):

@@ -126,7 +126,7 @@ def work(host, wanted):
     with host.open_vm(wanted.vm, wanted.vm_password) as vm:
         result = clones.plan(host, vm, copy, partial(snapshots.find, vm)).carry_out(wanted.check_mode)
     after = {key: value for key, value in result["diff"]["after"].items() if key != "state"}
-    # Not "dest": Ansible would add what it finds at that path.
+    # Not "dest": Ansible would add facts about this path.
     return {**result, "vm": wanted.vm, "clone": wanted.dest, **after}
 
 

@@ -109,7 +109,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_gu
 
 
 def prepare(wanted):
-    """Where the picture goes, looked at before a guest is."""
+    """Return the destination. It is checked before the guest is opened."""
     from ansible_collections.vmlab.vix.plugins.module_utils._state import screens
 
     return screens.checked(wanted.dest, wanted.mode)
@@ -120,7 +120,7 @@ def work(guest, wanted):
 
     result = screens.plan(guest, *wanted.prepared).carry_out(wanted.check_mode)
     after = result["diff"]["after"]
-    # Not "dest", "path" or "mode": Ansible would add what it finds at that path, or take them for its own.
+    # Not "dest", "path" or "mode": Ansible would add facts about the path, or apply the mode.
     return {**result, **{name: after[name] for name in ("size", "checksum", "width", "height") if name in after}}
 
 

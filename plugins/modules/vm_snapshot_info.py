@@ -32,7 +32,7 @@ EXAMPLES = r"""
 
 - name: Show the snapshot tree
   ansible.builtin.debug:
-    var: found.picture
+    var: found.diagram
 """
 
 RETURN = r"""
@@ -82,7 +82,7 @@ tree:
       type: list
       elements: dict
       sample: []
-picture:
+diagram:
   description: Text diagram of the snapshot tree, as a list of lines.
   returned: success
   type: list

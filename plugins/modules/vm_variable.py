@@ -155,7 +155,7 @@ def work(host, wanted):
 
 
 def wishes(wanted):
-    """The value that each variable shall have, None for one that is to be read."""
+    """Return the wanted value of each variable, None for a variable to read."""
     if wanted.state == "present" and wanted.variables is not None:
         return wanted.variables
     names = wanted.names if wanted.names is not None else [wanted.name]

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def test_every_installed_folder_is_hashed():
     tasks = yaml.safe_load((ROOT / "roles/host/tasks/install.yml").read_text(encoding="utf-8"))
     (install,) = (task for task in tasks if "block" in task)
-    (argv,) = (task["ansible.builtin.command"]["argv"] for task in install["block"] if task["name"] == "Pack them")
+    (argv,) = (task["ansible.builtin.command"]["argv"] for task in install["block"] if task["name"] == "Pack the files of OpenVIX")
     packed = argv[argv.index("--create") + 2 :]
     listed = yaml.safe_load((ROOT / "roles/host/vars/main.yml").read_text(encoding="utf-8"))["host__folders"]
 

@@ -18,12 +18,12 @@ def describe(connect, chosen):
 
     connect: a callable that returns a connected host; chosen: the library that was asked for, or None.
     """
-    places = [{"path": path, "why": why, "found": found} for path, why, found in locate.places(chosen)]
+    places = [{"path": path, "reason": why, "found": found} for path, why, found in locate.places(chosen)]
     library = next((place["path"] for place in places if place["found"]), None)
     lines, problems = wrapper.read(library, VMWARE_CONFIG) if library else ([], [])
     return {
         "library": library,
-        "places": places,
+        "searched": places,
         "wrapper": {"lines": [line._asdict() for line in lines], "problems": problems + [line.problem for line in lines if line.problem]},
         **_connected(connect),
     }
@@ -35,7 +35,7 @@ def _connected(connect):
         with connect() as host:
             described = host.describe()
             provider = described["provider"]
-            lacks = {"lacks": products.lacks(provider), "unsupported": list(support.LACKS.get(provider, ()))}
-            return {"connected": True, "error": None, **described, **lacks, "running_vms": len(host.running())}
+            unsupported = {"unsupported_features": products.lacks(provider), "unsupported_functions": list(support.LACKS.get(provider, ()))}
+            return {"connected": True, "error": None, **described, **unsupported, "running_vms": len(host.running())}
     except VixError as error:
         return {"connected": False, "error": str(error)}

@@ -24,14 +24,14 @@ def registered(host, path, password, wanted):
     if places is None:
         if wanted:
             host.open_vm(path, password).release()  # one that is not there could not be registered anywhere
-        return Plan({"inventory": False}, {"inventory": False}, [], None)
+        return Plan({"has_inventory": False}, {"has_inventory": False}, [], None)
     now = _place(path) in places
     step = partial(host.register if wanted else host.unregister, path)
     return Plan(_entry(now), _entry(wanted), [] if now == wanted else [step], lambda: _entry(_place(path) in _inventory(host)))
 
 
 def _entry(is_registered):
-    return {"inventory": True, "registered": is_registered}
+    return {"has_inventory": True, "registered": is_registered}
 
 
 def _inventory(host):

@@ -27,9 +27,9 @@ def creation_times(path):
 
 
 def describe(vm):
-    """Return the snapshots flat, each before its children, nested, and as a picture for people."""
+    """Return the snapshots flat, each before its children, nested, and as a text diagram."""
     roots, created = vm.snapshot_tree(), creation_times(vm.path)
-    return {"snapshots": [_facts(node, created) for node in flat(roots)], "tree": _nested(roots, created), "picture": list(_lines(roots, ""))}
+    return {"snapshots": [_facts(node, created) for node in flat(roots)], "tree": _nested(roots, created), "diagram": list(_lines(roots, ""))}
 
 
 def _created(known, node):

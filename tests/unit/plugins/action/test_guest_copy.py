@@ -191,7 +191,7 @@ def test_what_is_wrong_with_a_task_is_told(openvix, play, task):
         "loop is a link to a folder that it is in itself": {"src": "loop"},
         "one of the following is required: src, content": {},
         "parameters are mutually exclusive: src|content": {"src": "motd", "content": "y"},
-        "_source is no option of a task": {"src": "motd", "_source": {"path": "/etc/passwd"}},
+        "_source cannot be used in tasks": {"src": "motd", "_source": {"path": "/etc/passwd"}},
         "nonsense": {"src": "motd", "nonsense": 1},
     }
 

@@ -133,7 +133,7 @@ def test_what_is_in_the_way_is_told_and_nothing_is_lost(play, task, disk, tmp_pa
         "linked/css is a link, which is not followed: remove it": {"src": "/srv/site", "dest": "linked", "flat": True},
         "taken: File exists": {"src": "/etc/motd", "dest": "taken/motd", "flat": True},
         "missing required arguments: dest": {"src": "/etc/motd"},
-        "_place is no option of a task": {"src": "/etc/motd", "dest": "x", "_place": {"path": "/x"}},
+        "_place cannot be used in tasks": {"src": "/etc/motd", "dest": "x", "_place": {"path": "/x"}},
     }
 
     results = play(*(task("guest_fetch", **options) for options in wrong.values()))

@@ -48,10 +48,10 @@ def test_what_cannot_be_is_one_sentence(local, task):
     local.write("files/folder/file", "")
     wrong = {
         "finding src: the controller has no file or folder none": {"src": "none"},
-        "is a folder, and no script": {"src": "folder"},
+        "is a directory, not a script": {"src": "folder"},
         "one of the following is required: content, src": {},
         "parameters are mutually exclusive: content|src": {"src": "x", "content": "x"},
-        "_name is no option of a task": {"content": "x", "_name": "x"},
+        "_name cannot be used in tasks": {"content": "x", "_name": "x"},
     }
 
     results = local(*(task("guest_script", **options) for options in wrong.values()))

@@ -76,9 +76,9 @@ def test_what_is_wrong_with_a_task_is_told(openvix, local, task):
     wrong = {
         "finding src: the controller has no file or folder none.j2; looked for ": {"src": "none.j2"},
         "src and dest are required": {},
-        "content is no option of guest_template": {"src": "motd", "content": "x"},
-        "remote_src is no option of guest_template": {"src": "motd", "remote_src": True},
-        "follow is no option of guest_template": {"src": "motd", "follow": True},
+        "content is not supported by guest_template": {"src": "motd", "content": "x"},
+        "remote_src is not supported by guest_template": {"src": "motd", "remote_src": True},
+        "follow is not supported by guest_template": {"src": "motd", "follow": True},
         "undefined": {"src": "wrong"},
         "newline_sequence": {"src": "motd", "newline_sequence": "x"},
     }

@@ -65,6 +65,6 @@ def test_a_picture_that_arrives_damaged_takes_no_place(elsewhere, task):
 
     (result,) = elsewhere(task("vm_screenshot", fetch=True, dest="web.png"))
 
-    assert result["msg"] == f"saving the screenshot as {path}: what arrived from the VM host is not the picture; run the task again"
+    assert result["msg"] == f"saving the screenshot as {path}: the file was damaged during the transfer from the VM host; run the task again"
     assert path.read_text() == "old"
     assert [each.name for each in elsewhere.folder.iterdir() if each.name.endswith(".part")] == []

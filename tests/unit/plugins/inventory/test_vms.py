@@ -233,7 +233,7 @@ def test_of_a_vm_of_another_host_nothing_is_told_that_is_in_files(openvix, inven
     assert [here[name] for name in names] == ["shop", {"lab": "red"}, True]
     assert [there[name] for name in names] == ["", {}, None]
     told = run_ansible("ansible-doc", "-t", "inventory", "vmlab.vix.vms").stdout
-    assert "VM of another host, that is one with a `hostname', they are" in " ".join(told.split())
+    assert "VM of a remote host (with `hostname'), they are" in " ".join(told.split())
 
 
 @pytest.mark.openvix(product="workstation_shared")

@@ -17,12 +17,12 @@ def test_a_host_that_answers_is_described(openvix, run_module):
 
     library = openvix.environment["VIX_LIBRARY"]
     assert not found["changed"]
-    assert (found["library"], found["places"]) == (library, [{"path": library, "why": "chosen", "found": True}])
+    assert (found["library"], found["searched"]) == (library, [{"path": library, "reason": "chosen", "found": True}])
     assert (found["connected"], found["error"], found["provider"], found["running_vms"]) == (True, None, "workstation", 1)
     assert found["software_version"]
     assert found["wrapper"] == {"lines": [], "problems": []}
-    assert "VixVM_CreateSnapshot" not in found["unsupported"]
-    assert found["lacks"] == ["inventory of VMs"]
+    assert "VixVM_CreateSnapshot" not in found["unsupported_functions"]
+    assert found["unsupported_features"] == ["inventory of VMs"]
 
 
 @pytest.mark.openvix(product="player")
@@ -33,8 +33,8 @@ def test_what_the_product_lacks_is_told_and_true(openvix, run_module):
     found = run_module("host_info")
 
     assert found["provider"] == "player"
-    assert {"VixVM_CreateSnapshot", "VixVM_Clone", "VixVM_Pause"} <= set(found["unsupported"])
-    assert found["lacks"] == ["snapshots", "clones", "paused VMs", "upgrades of virtual hardware", "inventory of VMs"]
+    assert {"VixVM_CreateSnapshot", "VixVM_Clone", "VixVM_Pause"} <= set(found["unsupported_functions"])
+    assert found["unsupported_features"] == ["snapshots", "clones", "paused VMs", "upgrades of virtual hardware", "inventory of VMs"]
     assert run_module("vm_power", vm=web, state="paused")["vix_code"] == 6
 
 
@@ -47,9 +47,9 @@ def test_a_library_that_is_missing_is_told_with_every_place_and_is_no_failure(op
 
     assert found["_rc"] == 0
     if found["library"] is None:  # on a machine with VMware there is one
-        assert len(found["places"]) > 5
+        assert len(found["searched"]) > 5
         assert not found["connected"]
-        assert all(place["path"] in found["error"] for place in found["places"])
+        assert all(place["path"] in found["error"] for place in found["searched"])
 
 
 @pytest.mark.parametrize("code", [22001, 22002, 22005, 32])
@@ -73,7 +73,7 @@ def test_an_installed_product_is_found_and_explained(openvix, run_module, monkey
 
     found = run_module("host_info")
 
-    assert {"path": f"{tmp_path}/libdir/libvixAllProducts.so", "why": "vix.libdir of ~/.vmware/config", "found": True} in found["places"]
+    assert {"path": f"{tmp_path}/libdir/libvixAllProducts.so", "reason": "vix.libdir of ~/.vmware/config", "found": True} in found["searched"]
     if found["library"] == f"{tmp_path}/libdir/libvixAllProducts.so":  # on a machine with VMware its own comes first
         assert (found["connected"], found["running_vms"]) == (True, 1)
         assert [(line["provider"], line["folder"], line["problem"]) for line in found["wrapper"]["lines"]] == [

@@ -195,7 +195,7 @@ def test_without_an_inventory_nothing_is_done_and_that_is_told(openvix, run_modu
 
     result = run_module("vm", vm=web, state=state, check_mode=check_mode)
 
-    assert (result["changed"], result["inventory"]) == (False, False)
+    assert (result["changed"], result["has_inventory"]) == (False, False)
     assert openvix.calls("VixHost_RegisterVM") == openvix.calls("VixHost_UnregisterVM") == []
 
 
@@ -208,9 +208,9 @@ def test_an_inventory_has_what_it_shall_have(request, product, connection, openv
     out = ladder("vm", vm=web, state="unregistered", **connection)
     back = ladder("vm", vm=web, state="registered", **connection)
 
-    assert out["diff"] == {"before": {"inventory": True, "registered": True}, "after": {"inventory": True, "registered": False}}
-    assert back["diff"] == {"before": {"inventory": True, "registered": False}, "after": {"inventory": True, "registered": True}}
-    assert out["inventory"] is True
+    assert out["diff"] == {"before": {"has_inventory": True, "registered": True}, "after": {"has_inventory": True, "registered": False}}
+    assert back["diff"] == {"before": {"has_inventory": True, "registered": False}, "after": {"has_inventory": True, "registered": True}}
+    assert out["has_inventory"] is True
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_the_tree_is_told_nested_and_as_a_picture(run_module, web):
     base, other = found["tree"]
     assert (base["name"], other["name"], other["children"]) == ("base", "other", [])
     assert [child["path"] for child in base["children"]] == ["base/patched", "base/broken"]
-    assert found["picture"] == ["├── base", "│   ├── patched", "│   │   └── clean (current)", "│   └── broken", "└── other"]
+    assert found["diagram"] == ["├── base", "│   ├── patched", "│   │   └── clean (current)", "│   └── broken", "└── other"]
 
 
 def test_power_state_and_creation_time_are_told(openvix, run_module):
@@ -68,4 +68,4 @@ def test_a_file_that_does_not_tell_leaves_the_time_open(run_module, web, content
 def test_a_vm_without_snapshots_has_none(openvix, run_module):
     found = run_module("vm_snapshot_info", vm=openvix.add_vm("web"), check_mode=True)
 
-    assert (found["snapshots"], found["tree"], found["picture"]) == ([], [], [])
+    assert (found["snapshots"], found["tree"], found["diagram"]) == ([], [], [])

@@ -12,6 +12,7 @@
 #include "handles.h"
 #include "jobs.h"
 #include "properties.h"
+#include "releases.h"
 #include "threads.h"
 
 #include <pthread.h>
@@ -67,7 +68,7 @@ static void *make_callbacks(void *nothing)
     (void)nothing;
     library_lock();
     for (;;) {
-        if (notices_waiting()) {
+        if (releases_waiting()) {
             library_leave();
             library_lock();
         } else if (events != NULL) {

@@ -18,7 +18,7 @@ struct job;
 
 /* An event for the job's callback: its completion, or progress with an item of the frame, which is taken. */
 void callbacks_add(struct job *job, VixEventType type, struct frame *frame, const struct value *item);
-/* Have the thread send the notices that wait. */
+/* Have the thread send the releases that wait. */
 void callbacks_wake(void);
 /* In a forked child: the thread is the parent's, and so are the events. */
 void callbacks_forget(void);

@@ -14,6 +14,7 @@
 #include "handles.h"
 #include "jobs.h"
 #include "ledger.h"
+#include "releases.h"
 #include "threads.h"
 
 #include <poll.h>
@@ -38,13 +39,6 @@ static bool live;
 static char *world; /* that the socket leads to */
 static int64_t last_id;
 static struct request *requests;
-
-struct notice {
-    struct message message;
-    struct notice *next;
-};
-
-static struct notice *notices;
 
 _Noreturn void obey(const char *directive)
 {
@@ -147,30 +141,14 @@ static bool take(struct frame *frame)
     return taken;
 }
 
-static struct notice *take_notices(void)
-{
-    struct notice *taken = notices;
-    notices = NULL;
-    return taken;
-}
-
-/* Free the first notice and return the next. */
-static struct notice *drop_notice(struct notice *notice)
-{
-    struct notice *next = notice->next;
-    message_wipe(&notice->message);
-    free(notice);
-    return next;
-}
-
 /* The connection is gone: everything that waits for it ends. */
 static void lose(void)
 {
     live = false;
     hosts_lose();
     ledger_retire();
-    for (struct notice *notice = take_notices(); notice != NULL;) {
-        notice = drop_notice(notice);
+    for (struct release *release = releases_take(); release != NULL;) {
+        release = release_drop(release);
     }
     while (requests != NULL) {
         struct request *request = requests;
@@ -204,7 +182,7 @@ static void *receive_all(void *nothing)
             frame = NULL;
             lose();
         }
-        if (notices_waiting()) {
+        if (releases_waiting()) {
             callbacks_wake();
         }
         library_unlock();
@@ -389,23 +367,23 @@ VixError connection_open(void)
 }
 
 /* With the sending lock: what was released before must be known to the daemon before what is asked next. */
-static void send_notices(void)
+static void send_waiting(void)
 {
     library_lock();
-    struct notice *notice = take_notices();
+    struct release *release = releases_take();
     int socket = connection;
     bool sent = live;
     library_unlock();
-    while (notice != NULL) {
-        sent = sent && message_send(&notice->message, ++last_id, socket);
-        notice = drop_notice(notice);
+    while (release != NULL) {
+        sent = sent && message_send(&release->message, ++last_id, socket);
+        release = release_drop(release);
     }
 }
 
 bool connection_send(struct message *message, struct request *request)
 {
     pthread_mutex_lock(&sending);
-    send_notices();
+    send_waiting();
     library_lock();
     bool sent = live;
     int socket = connection;
@@ -426,26 +404,14 @@ bool connection_send(struct message *message, struct request *request)
     return sent;
 }
 
-void notice_add(const char *function, const char *reference)
-{
-    struct notice **at = &notices;
-    while (*at != NULL) {
-        at = &(*at)->next;
-    }
-    *at = allocate(sizeof **at);
-    message_begin(&(*at)->message);
-    message_text(&(*at)->message, function);
-    message_text(&(*at)->message, reference);
-}
-
-bool notices_waiting(void)
-{
-    return notices != NULL;
-}
-
-void notices_send(void)
+static void send_releases(void)
 {
     pthread_mutex_lock(&sending);
-    send_notices();
+    send_waiting();
     pthread_mutex_unlock(&sending);
+}
+
+__attribute__((constructor)) static void offer_to_send(void)
+{
+    releases_sent_by(send_releases);
 }

@@ -43,9 +43,4 @@ bool connection_send(struct message *message, struct request *request);
 /* Carry out what a fault wants to happen in this thread (openvix/docs/protocol.md, "Daemon to client"). */
 _Noreturn void obey(const char *directive);
 
-/* A function that the daemon does not answer. With the library locked; sent by notices_send. */
-void notice_add(const char *function, const char *reference);
-bool notices_waiting(void);
-void notices_send(void);
-
 #endif

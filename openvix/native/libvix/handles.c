@@ -8,8 +8,8 @@
 
 #include "handles.h"
 
-#include "connection.h"
 #include "jobs.h"
+#include "releases.h"
 #include "wire.h"
 
 #include <pthread.h>
@@ -45,10 +45,10 @@ void library_unlock(void)
 
 void library_leave(void)
 {
-    bool waiting = notices_waiting();
+    bool waiting = releases_waiting();
     library_unlock();
     if (waiting) {
-        notices_send();
+        releases_send();
     }
 }
 
@@ -175,9 +175,9 @@ static void tell_daemon(const struct object *object)
         return;
     }
     if (object->type == VIX_HANDLETYPE_VM && !has_twin(object)) {
-        notice_add("OpenVIX_ReleaseVM", object->reference);
+        release_add("OpenVIX_ReleaseVM", object->reference);
     } else if (object->type == VIX_HANDLETYPE_HOST) {
-        notice_add("VixHost_Disconnect", object->reference);
+        release_add("VixHost_Disconnect", object->reference);
     }
 }
 

@@ -8,7 +8,6 @@
 
 #include "callbacks.h"
 
-#include "connection.h"
 #include "handles.h"
 #include "jobs.h"
 #include "properties.h"
@@ -95,7 +94,7 @@ void callbacks_wake(void)
     pthread_cond_signal(&changed);
 }
 
-void callbacks_add(struct job *job, VixEventType type, struct frame *frame, const struct value *item)
+static void add(struct job *job, VixEventType type, struct frame *frame, const struct value *item)
 {
     struct event **at = &events;
     while (*at != NULL) {
@@ -105,6 +104,25 @@ void callbacks_add(struct job *job, VixEventType type, struct frame *frame, cons
     **at = (struct event){.job = job, .type = type, .frame = frame, .item = item};
     object_hold(&job->object);
     callbacks_wake();
+}
+
+void callbacks_end(struct job *job, VixError error, struct frame *frame, const struct value *items)
+{
+    job_settle(job, error, frame, items);
+    if (job->callback != NULL && !job->object.closed && !job->is_pseudo) {
+        add(job, VIX_EVENTTYPE_JOB_COMPLETED, NULL, NULL);
+    } else {
+        job_finish(job);
+    }
+}
+
+void callbacks_event(struct job *job, VixEventType type, struct frame *frame, const struct value *item)
+{
+    if (job->callback != NULL) {
+        add(job, type, frame, item);
+    } else {
+        frame_free(frame);
+    }
 }
 
 void callbacks_forget(void)

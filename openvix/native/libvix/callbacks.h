@@ -16,8 +16,10 @@ struct job;
 
 /* All of these want the library locked. */
 
-/* An event for the job's callback: its completion, or progress with an item of the frame, which is taken. */
-void callbacks_add(struct job *job, VixEventType type, struct frame *frame, const struct value *item);
+/* The outcome of the job is known; the frame, which may be NULL, is taken. The job is finished once its callback has heard of it, if it has one. */
+void callbacks_end(struct job *job, VixError error, struct frame *frame, const struct value *items);
+/* Something has happened on the way: for the job's callback, if it has one. The frame, which has the item, is taken. */
+void callbacks_event(struct job *job, VixEventType type, struct frame *frame, const struct value *item);
 /* Have the thread send the releases that wait. */
 void callbacks_wake(void);
 /* In a forked child: the thread is the parent's, and so are the events. */

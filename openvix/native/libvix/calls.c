@@ -8,6 +8,7 @@
 
 #include "calls.h"
 
+#include "callbacks.h"
 #include "jobs.h"
 #include "properties.h"
 
@@ -200,14 +201,45 @@ static VixError obstacle(const struct call *call)
     return message_fits(&call->message) ? VIX_OK : VIX_E_ARGUMENT_TOO_BIG;
 }
 
+static struct job *job_of(struct request *request)
+{
+    return (struct job *)request->job;
+}
+
+static void end_job(struct request *request, VixError error, struct frame *frame, const struct value *items)
+{
+    callbacks_end(job_of(request), error, frame, items);
+}
+
+static void tell_callback(struct request *request, VixEventType type, struct frame *frame, const struct value *item)
+{
+    callbacks_event(job_of(request), type, frame, item);
+}
+
+static void forget_callback(struct request *request)
+{
+    job_of(request)->callback = NULL;
+}
+
+static void keep_answer(struct request *request, VixError error, struct frame *frame, const struct value *items)
+{
+    request->error = error;
+    request->frame = frame;
+    request->items = items;
+}
+
+static const struct receiver of_jobs = {.done = end_job, .event = tell_callback, .orphaned = forget_callback};
+static const struct receiver of_questions = {.done = keep_answer};
+
 /* Send the job's request; the function may return once the daemon has accepted it. */
 static void send_job(struct call *call, struct job *job)
 {
     struct request *request = &job->request;
+    request->receiver = &of_jobs;
     bool sent = connection_send(&call->message, request);
     library_lock();
     if (!sent) {
-        job_end(job, VIX_E_HOST_CONNECTION_LOST, NULL, NULL);
+        callbacks_end(job, VIX_E_HOST_CONNECTION_LOST, NULL, NULL);
     }
     while (sent && !request->accepted && request->directive == NULL) {
         library_wait(&request->changed);
@@ -241,7 +273,7 @@ VixHandle start(struct call *call, VixEventProc *callback, void *data)
     object_hold(&job->object);
     if (error != VIX_OK) {
         job->finished = true;
-        job_end(job, error, NULL, NULL);
+        callbacks_end(job, error, NULL, NULL);
     }
     library_leave();
     if (error == VIX_OK) {
@@ -264,6 +296,7 @@ VixError ask_daemon(struct call *call)
     if (error != VIX_OK) {
         return error;
     }
+    request->receiver = &of_questions;
     request->inside = true;
     pthread_cond_init(&request->changed, NULL);
     bool sent = connection_send(&call->message, request);

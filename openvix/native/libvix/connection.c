@@ -12,7 +12,6 @@
 #include "callbacks.h"
 #include "daemon.h"
 #include "handles.h"
-#include "jobs.h"
 #include "ledger.h"
 #include "releases.h"
 #include "threads.h"
@@ -82,7 +81,7 @@ static void forget_if_over(struct request **at)
     if (request->answered && (request->accepted || request->job == NULL)) {
         *at = request->next;
         if (request->job != NULL) {
-            object_drop(&request->job->object);
+            object_drop(request->job);
         }
     }
 }
@@ -122,18 +121,12 @@ static bool take(struct frame *frame)
         if (taken) {
             request->answered = true;
             hand_over(request, wanted);
-            if (request->job != NULL) {
-                job_end(request->job, (VixError)values[2].number, frame, &values[3]);
-            } else {
-                request->error = (VixError)values[2].number;
-                request->frame = frame;
-                request->items = &values[3];
-            }
+            request->receiver->done(request, (VixError)values[2].number, frame, &values[3]);
             frame = NULL;
             forget_if_over(at);
         }
     } else if (kind == EVENT && count == 4 && request->job != NULL && !request->answered && values[2].tag == 'i' && is_item(&values[3])) {
-        job_event(request->job, (VixEventType)values[2].number, frame, &values[3]);
+        request->receiver->event(request, (VixEventType)values[2].number, frame, &values[3]);
         frame = NULL;
         taken = true;
     }
@@ -153,17 +146,16 @@ static void lose(void)
     while (requests != NULL) {
         struct request *request = requests;
         requests = request->next;
+        struct object *job = request->job;
         bool answered = request->answered;
         request->accepted = request->answered = true;
         pthread_cond_broadcast(&request->changed);
-        if (request->job == NULL) {
-            request->error = VIX_E_HOST_CONNECTION_LOST;
-            continue;
-        }
         if (!answered) {
-            job_end(request->job, VIX_E_HOST_CONNECTION_LOST, NULL, NULL);
+            request->receiver->done(request, VIX_E_HOST_CONNECTION_LOST, NULL, NULL);
         }
-        object_drop(&request->job->object);
+        if (job != NULL) {
+            object_drop(job);
+        }
     }
 }
 
@@ -294,7 +286,7 @@ static bool hung_up(int socket)
 static bool in_use(void)
 {
     for (struct request *request = requests; request != NULL; request = request->next) {
-        if (request->job != NULL && request->job->object.host == NULL) {
+        if (request->job != NULL && request->job->host == NULL) {
             return true;
         }
     }
@@ -328,8 +320,8 @@ static void start_anew_in_child(void)
     ledger_forget_all();
     for (struct request *request = requests; request != NULL; request = request->next) {
         pthread_cond_init(&request->changed, NULL);
-        if (request->job != NULL) {
-            request->job->callback = NULL;
+        if (request->receiver->orphaned != NULL) {
+            request->receiver->orphaned(request);
         }
     }
     lose();
@@ -392,7 +384,7 @@ bool connection_send(struct message *message, struct request *request)
         request->next = requests;
         requests = request;
         if (request->job != NULL) {
-            object_hold(&request->job->object);
+            object_hold(request->job);
         }
     }
     library_unlock();

@@ -16,12 +16,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct job;
+struct object;
+struct request;
+
+/* What whoever asks does with what the daemon says: the connection knows requests only. All of these are called with the library locked. */
+struct receiver {
+    /* The request has ended; the frame, which may be NULL, is taken. */
+    void (*done)(struct request *request, VixError error, struct frame *frame, const struct value *items);
+    /* Something has happened to a job on the way; the frame is taken. */
+    void (*event)(struct request *request, VixEventType type, struct frame *frame, const struct value *item);
+    /* This is a forked child: the request is the parent's, whose callback must not be called here. NULL where nothing has to be done. */
+    void (*orphaned)(struct request *request);
+};
 
 /* What was asked of the daemon and is not over yet. */
 struct request {
     int64_t id;
-    struct job *job;       /* NULL when a synchronous function asks */
+    const struct receiver *receiver;
+    struct object *job;    /* held until the request is over; NULL when a synchronous function asks, which has no events */
     bool inside;           /* the C function that asked has not returned */
     bool accepted;
     bool answered;

@@ -8,7 +8,6 @@
 
 #include "jobs.h"
 
-#include "callbacks.h"
 #include "properties.h"
 
 #include <pthread.h>
@@ -30,7 +29,7 @@ struct job *job_new(const char *function, struct object *host, VixEventProc *cal
     job->function = function;
     job->callback = callback;
     job->data = data;
-    job->request.job = job;
+    job->request.job = &job->object;
     job->request.inside = true;
     pthread_cond_init(&job->request.changed, NULL);
     return job;
@@ -76,7 +75,7 @@ static bool is_the_wrappers(const struct job *job)
            && job->request.inside && !job->request.accepted;
 }
 
-void job_end(struct job *job, VixError error, struct frame *frame, const struct value *items)
+void job_settle(struct job *job, VixError error, struct frame *frame, const struct value *items)
 {
     job->error = error;
     job->is_pseudo = is_the_wrappers(job);
@@ -84,20 +83,6 @@ void job_end(struct job *job, VixError error, struct frame *frame, const struct 
     job->items = items;
     if (error == VIX_OK) {
         keep_result(job);
-    }
-    if (job->callback != NULL && !job->object.closed && !job->is_pseudo) {
-        callbacks_add(job, VIX_EVENTTYPE_JOB_COMPLETED, NULL, NULL);
-    } else {
-        job_finish(job);
-    }
-}
-
-void job_event(struct job *job, VixEventType type, struct frame *frame, const struct value *item)
-{
-    if (job->callback != NULL) {
-        callbacks_add(job, type, frame, item);
-    } else {
-        frame_free(frame);
     }
 }
 

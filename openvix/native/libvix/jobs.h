@@ -33,9 +33,8 @@ struct job {
 
 /* All of these want the library locked. */
 struct job *job_new(const char *function, struct object *host, VixEventProc *callback, void *data);
-/* The outcome is known; the frame, which may be NULL, is taken. */
-void job_end(struct job *job, VixError error, struct frame *frame, const struct value *items);
-void job_event(struct job *job, VixEventType type, struct frame *frame, const struct value *item);
+/* Keep the outcome; the frame, which may be NULL, is taken. The job is not finished by that. */
+void job_settle(struct job *job, VixError error, struct frame *frame, const struct value *items);
 /* Let who waits for the job know. */
 void job_finish(struct job *job);
 void job_wake(struct object *object);

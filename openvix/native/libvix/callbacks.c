@@ -85,11 +85,31 @@ static void *make_callbacks(void *nothing)
     return NULL;
 }
 
-void callbacks_wake(void)
+/* In a forked child: the thread is the parent's, and so are the events. */
+static void forget(void)
+{
+    running = false;
+    pthread_cond_init(&changed, NULL);
+    while (events != NULL) {
+        struct event *event = events;
+        events = event->next;
+        pthread_cond_init(&event->job->request.changed, NULL);
+        event->job->callback = NULL;
+        event->job->object.lent = false;
+        if (event->type == VIX_EVENTTYPE_JOB_COMPLETED) {
+            job_finish(event->job);
+        }
+        object_drop(&event->job->object);
+        frame_free(event->frame);
+        free(event);
+    }
+}
+
+static void wake(void)
 {
     if (!running) {
         running = true;
-        thread_start(make_callbacks);
+        thread_start(make_callbacks, forget);
     }
     pthread_cond_signal(&changed);
 }
@@ -103,7 +123,7 @@ static void add(struct job *job, VixEventType type, struct frame *frame, const s
     *at = allocate(sizeof **at);
     **at = (struct event){.job = job, .type = type, .frame = frame, .item = item};
     object_hold(&job->object);
-    callbacks_wake();
+    wake();
 }
 
 void callbacks_end(struct job *job, VixError error, struct frame *frame, const struct value *items)
@@ -125,21 +145,7 @@ void callbacks_event(struct job *job, VixEventType type, struct frame *frame, co
     }
 }
 
-void callbacks_forget(void)
+__attribute__((constructor)) static void offer_to_send(void)
 {
-    running = false;
-    pthread_cond_init(&changed, NULL);
-    while (events != NULL) {
-        struct event *event = events;
-        events = event->next;
-        pthread_cond_init(&event->job->request.changed, NULL);
-        event->job->callback = NULL;
-        event->job->object.lent = false;
-        if (event->type == VIX_EVENTTYPE_JOB_COMPLETED) {
-            job_finish(event->job);
-        }
-        object_drop(&event->job->object);
-        frame_free(event->frame);
-        free(event);
-    }
+    releases_sent_later_by(wake);
 }

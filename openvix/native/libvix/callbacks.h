@@ -20,9 +20,5 @@ struct job;
 void callbacks_end(struct job *job, VixError error, struct frame *frame, const struct value *items);
 /* Something has happened on the way: for the job's callback, if it has one. The frame, which has the item, is taken. */
 void callbacks_event(struct job *job, VixEventType type, struct frame *frame, const struct value *item);
-/* Have the thread send the releases that wait. */
-void callbacks_wake(void);
-/* In a forked child: the thread is the parent's, and so are the events. */
-void callbacks_forget(void);
 
 #endif

@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include "connection.h"
 
-#include "callbacks.h"
 #include "daemon.h"
 #include "handles.h"
 #include "ledger.h"
@@ -174,9 +173,7 @@ static void *receive_all(void *nothing)
             frame = NULL;
             lose();
         }
-        if (releases_waiting()) {
-            callbacks_wake();
-        }
+        releases_send_later();
         library_unlock();
     } while (frame != NULL);
 
@@ -270,7 +267,7 @@ static VixError connect_to(const char *path)
     live = true;
     free(world);
     world = strdup(path);
-    thread_start(receive_all);
+    thread_start(receive_all, NULL);
     library_unlock();
     pthread_mutex_unlock(&sending);
     return VIX_OK;
@@ -316,7 +313,7 @@ static void start_anew_in_child(void)
         close(connection);
     }
     connection = -1;
-    callbacks_forget();
+    threads_forget();
     ledger_forget_all();
     for (struct request *request = requests; request != NULL; request = request->next) {
         pthread_cond_init(&request->changed, NULL);

@@ -12,6 +12,7 @@
 
 static struct release *releases;
 static void (*sender)(void);
+static void (*waker)(void);
 
 void release_add(const char *function, const char *reference)
 {
@@ -50,7 +51,19 @@ void releases_send(void)
     sender();
 }
 
+void releases_send_later(void)
+{
+    if (releases != NULL) {
+        waker();
+    }
+}
+
 void releases_sent_by(void (*send)(void))
 {
     sender = send;
+}
+
+void releases_sent_later_by(void (*wake)(void))
+{
+    waker = wake;
 }

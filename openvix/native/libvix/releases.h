@@ -28,7 +28,10 @@ struct release *release_drop(struct release *release);
 
 /* Send them now. Not with the library locked. */
 void releases_send(void);
-/* What sends them: the file that has the socket says so when the library is loaded. */
+/* Have another thread send them where any wait: for the receiving thread, which must never wait for the daemon to read. With the library locked. */
+void releases_send_later(void);
+/* What does the one and the other: the files that have the socket and a thread say so when the library is loaded. */
 void releases_sent_by(void (*send)(void));
+void releases_sent_later_by(void (*wake)(void));
 
 #endif

@@ -13,8 +13,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void thread_start(void *(*run)(void *nothing))
+enum {
+    MOST = 2,
+};
+
+static void (*forgetting[MOST])(void);
+
+static void add_forgetting(void (*forget)(void))
 {
+    for (int i = 0; i < MOST; i++) {
+        if (forgetting[i] == NULL || forgetting[i] == forget) {
+            forgetting[i] = forget;
+            return;
+        }
+    }
+    fputs("libvix: more kinds of threads than there is room for\n", stderr);
+    abort();
+}
+
+void threads_forget(void)
+{
+    for (int i = 0; i < MOST && forgetting[i] != NULL; i++) {
+        forgetting[i]();
+    }
+}
+
+void thread_start(void *(*run)(void *nothing), void (*forget)(void))
+{
+    if (forget != NULL) {
+        add_forgetting(forget);
+    }
     /* Faults of the thread itself still reach the handlers that the program has for them. */
     static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
     sigset_t blocked;

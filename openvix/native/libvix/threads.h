@@ -9,7 +9,12 @@
 #ifndef OPENVIX_THREADS_H
 #define OPENVIX_THREADS_H
 
-/* Start a thread that no signal of the program is delivered to and that nobody has to join. */
-void thread_start(void *(*run)(void *nothing));
+/* All of these want the library locked (handles.h). */
+
+/* Start a thread that no signal of the program is delivered to and that nobody has to join.
+   A forked child does not have it: what has to be forgotten there is forgotten by the second function, NULL where that is nothing. */
+void thread_start(void *(*run)(void *nothing), void (*forget)(void));
+/* In a forked child: forget what the threads of the parent were about. */
+void threads_forget(void);
 
 #endif

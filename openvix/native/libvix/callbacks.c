@@ -129,7 +129,7 @@ static void add(struct job *job, VixEventType type, struct frame *frame, const s
 void callbacks_end(struct job *job, VixError error, struct frame *frame, const struct value *items)
 {
     job_settle(job, error, frame, items);
-    if (job->callback != NULL && !job->object.closed && !job->is_pseudo) {
+    if (job->callback != NULL && !job->object.closed && !job->object.is_pseudo) {
         add(job, VIX_EVENTTYPE_JOB_COMPLETED, NULL, NULL);
     } else {
         job_finish(job);

@@ -8,7 +8,6 @@
 
 #include "handles.h"
 
-#include "jobs.h"
 #include "releases.h"
 #include "wire.h"
 
@@ -298,7 +297,9 @@ void host_close(struct object *host)
     for (struct object *child; (child = child_of(host)) != NULL;) {
         object_hold(child);
         close_object(child);
-        job_wake(child);
+        if (child->wake != NULL) {
+            child->wake(child);
+        }
         object_drop(child);
     }
     object_drop(host);
@@ -345,10 +346,7 @@ VixHandleType Vix_GetHandleType(VixHandle handle)
 {
     library_lock();
     struct object *object = look_up(handle);
-    VixHandleType type = is_usable(object) ? object->type : VIX_HANDLETYPE_NONE;
-    if (type == VIX_HANDLETYPE_JOB && ((struct job *)object)->is_pseudo) {
-        type = VIX_HANDLETYPE_NONE;
-    }
+    VixHandleType type = is_usable(object) && !object->is_pseudo ? object->type : VIX_HANDLETYPE_NONE;
     library_leave();
     return type;
 }

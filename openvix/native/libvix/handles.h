@@ -28,7 +28,9 @@ struct object {
     struct object *host;
     char *reference; /* the daemon's name of it (openvix/docs/protocol.md) */
     struct entry entry;
+    bool is_pseudo; /* of jobs: VMware's wrapper, and no product, has answered: a handle with an error and nothing else (docs/vix-semantics.md, section 2.4) */
     void (*dispose)(struct object *object);
+    void (*wake)(struct object *object); /* once it is closed: whoever waits for it goes on; NULL for what nobody waits for */
     struct object *next;
 };
 

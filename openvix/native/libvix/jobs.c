@@ -23,6 +23,11 @@ static void dispose(struct object *object)
     pthread_cond_destroy(&job->request.changed);
 }
 
+static void wake(struct object *object)
+{
+    pthread_cond_broadcast(&((struct job *)object)->request.changed);
+}
+
 struct job *job_new(const char *function, struct object *host, VixEventProc *callback, void *data)
 {
     struct job *job = (struct job *)object_new(sizeof *job, VIX_HANDLETYPE_JOB, host, dispose);
@@ -31,6 +36,7 @@ struct job *job_new(const char *function, struct object *host, VixEventProc *cal
     job->data = data;
     job->request.job = &job->object;
     job->request.inside = true;
+    job->object.wake = wake;
     pthread_cond_init(&job->request.changed, NULL);
     return job;
 }
@@ -78,7 +84,7 @@ static bool is_the_wrappers(const struct job *job)
 void job_settle(struct job *job, VixError error, struct frame *frame, const struct value *items)
 {
     job->error = error;
-    job->is_pseudo = is_the_wrappers(job);
+    job->object.is_pseudo = is_the_wrappers(job);
     job->frame = frame;
     job->items = items;
     if (error == VIX_OK) {
@@ -89,14 +95,7 @@ void job_settle(struct job *job, VixError error, struct frame *frame, const stru
 void job_finish(struct job *job)
 {
     job->finished = true;
-    job_wake(&job->object);
-}
-
-void job_wake(struct object *object)
-{
-    if (object->type == VIX_HANDLETYPE_JOB) {
-        pthread_cond_broadcast(&((struct job *)object)->request.changed);
-    }
+    wake(&job->object);
 }
 
 bool job_finds_items(const struct job *job)

@@ -23,7 +23,6 @@ struct job {
     VixEventProc *callback;
     void *data;
     bool finished;
-    bool is_pseudo; /* VMware's wrapper, and no product, has answered: a handle with an error and nothing else (docs/vix-semantics.md, section 2.4) */
     VixError error;
     struct frame *frame;
     const struct value *items;
@@ -37,7 +36,6 @@ struct job *job_new(const char *function, struct object *host, VixEventProc *cal
 void job_settle(struct job *job, VixError error, struct frame *frame, const struct value *items);
 /* Let who waits for the job know. */
 void job_finish(struct job *job);
-void job_wake(struct object *object);
 bool job_finds_items(const struct job *job);
 uint32_t job_items(const struct job *job);
 const struct value *job_item(const struct job *job, int index);

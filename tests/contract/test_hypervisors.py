@@ -20,7 +20,7 @@ ROWS = tomllib.loads((ROOT / "tests" / "contract" / "hypervisors.toml").read_tex
 ACCOUNTS = [{"name": "lab", "password": "s3cret", "administrator": True}, {"name": "guest", "password": "s3cret"}]
 
 
-def test_a_machine_lives_as_the_table_says_of_its_kind(openvix, pytestconfig):
+def test_machine_matches_table(openvix, pytestconfig):
     processes = [{"name": "apache2", "owner": "www-data"}]
     vmx = openvix.add_vm("web", memory=128, accounts=ACCOUNTS, processes=processes)
     command = [sys.executable, "-m", "tests.contract.machine_life", vmx, "lab", "guest"]
@@ -32,7 +32,7 @@ def test_a_machine_lives_as_the_table_says_of_its_kind(openvix, pytestconfig):
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_row_tells_a_difference_and_its_reason(name):
+def test_row_has_difference_and_reason(name):
     row = ROWS[name]
     assert set(row) == {"simulated", "qemu", "why"}
     assert row["simulated"] != row["qemu"]

@@ -23,12 +23,12 @@ def documented(path):
     return {each.name: ast.get_docstring(each) or "" for each in tree.body if isinstance(each, ast.FunctionDef)}
 
 
-def test_every_lesson_has_a_row():
+def test_each_lesson_has_row():
     assert list(ROWS) == [str(number + 1) for number in range(KNOWN)]
 
 
 @pytest.mark.parametrize("number", ROWS)
-def test_a_row_names_tests_that_name_its_reports_or_says_why_there_are_none(number):
+def test_row_has_tests_or_reason(number):
     row = ROWS[number]
     assert row["lesson"]
     assert set(row) in ({"lesson", "reports", "tests"}, {"lesson", "why"})

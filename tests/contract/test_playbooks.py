@@ -28,7 +28,7 @@ def ansible(name, *arguments):
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=280, check=False)
 
 
-def test_each_vmrun_command_for_machines_and_snapshots_has_its_module(openvix, tmp_path):
+def test_vmrun_vm_commands_have_modules(openvix, tmp_path):
     vmx = openvix.add_vm("web", accounts=[{"name": "lab", "password": "s3cret-lab", "administrator": True}])
     share, variables = tmp_path / "share", tmp_path / "guest.json"
     share.mkdir()
@@ -44,7 +44,7 @@ def test_each_vmrun_command_for_machines_and_snapshots_has_its_module(openvix, t
     assert set(openvix.vms) == {vmx}
 
 
-def test_each_vmrun_command_for_guests_has_its_module(openvix, tmp_path):
+def test_vmrun_guest_commands_have_modules(openvix, tmp_path):
     """The lesson of vsphere-automation-sdk-.net issue 15: send files, run, read the output and fetch results, in one go."""
     vmx = openvix.add_vm("web", power="powered_on", accounts=[{"name": "lab", "password": "s3cret-lab", "administrator": True}])
     share, variables = tmp_path / "share", tmp_path / "guest.json"
@@ -72,7 +72,7 @@ exit 3
 """
 
 
-def test_a_sample_is_run_in_a_guest_that_is_taken_back_each_time(openvix, tmp_path):
+def test_sandbox_playbook_reverts_each_time(openvix, tmp_path):
     """The lesson of vsphere-automation-sdk-.net issue 15: restore, send, run, read, fetch and suspend, as one playbook."""
     accounts = [{"name": "lab", "password": "s3cret-lab", "administrator": True}]
     vmx = openvix.add_vm("box", accounts=accounts, snapshots=[{"name": "clean"}])
@@ -96,7 +96,7 @@ def test_a_sample_is_run_in_a_guest_that_is_taken_back_each_time(openvix, tmp_pa
 @pytest.mark.parametrize(
     ("table", "playbook", "module"), [("coming-from-vmrun", "vmrun", r"host_info|vm\w*"), ("coming-from-vmrun-guests", "vmrun_guests", r"guest_\w+")]
 )
-def test_the_table_and_the_playbook_know_the_same_modules(table, playbook, module):
+def test_table_and_playbook_list_same_modules(table, playbook, module):
     rows = re.findall(r"(?m)^\|.*", (ROOT / "docs" / f"{table}.md").read_text(encoding="utf-8"))
     shown = set(re.findall(r"(?m)^ +vmlab\.vix\.(\w+):", (ROOT / "playbooks" / f"{playbook}.yml").read_text(encoding="utf-8")))
 

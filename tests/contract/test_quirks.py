@@ -22,12 +22,12 @@ def named_in(path):
     return {each.name for each in ast.parse((ROOT / path).read_text(encoding="utf-8")).body if isinstance(each, ast.FunctionDef)}
 
 
-def test_every_known_mistake_has_a_row():
+def test_each_quirk_has_row():
     assert list(ROWS) == [str(number + 1) for number in range(KNOWN)]
 
 
 @pytest.mark.parametrize("number", ROWS)
-def test_a_row_names_tests_that_there_are_or_says_why_there_are_none(number):
+def test_row_has_tests_or_reason(number):
     row = ROWS[number]
     assert row["mistake"]
     assert set(row) in ({"mistake", "tests"}, {"mistake", "why"})

@@ -41,7 +41,7 @@ def guest_file(folder, **variables):
     return f"@{folder / 'guest.json'}"
 
 
-def test_the_running_vms_of_the_local_host_are_listed(openvix):
+def test_running_vms_listed(openvix):
     web = openvix.add_vm("web", power="powered_on")
     openvix.add_vm("db")
 
@@ -50,7 +50,7 @@ def test_the_running_vms_of_the_local_host_are_listed(openvix):
     assert (done.returncode, done.stdout) == (0, f"{web}\n"), done.stderr
 
 
-def test_apache_and_mysql_are_found_in_a_guest(openvix):
+def test_apache_and_mysql_found(openvix):
     web = openvix.add_vm("web", power="powered_on", processes=SERVICES, accounts=ACCOUNTS)
 
     done = script("guest_services", web, "lab", GUEST_PASSWORD="secret")
@@ -59,7 +59,7 @@ def test_apache_and_mysql_are_found_in_a_guest(openvix):
     assert [line.split(" ", 2)[1:] for line in done.stdout.splitlines()] == [["www-data", "/usr/sbin/apache2 -k start"], ["mysql", "/usr/sbin/mysqld"]]
 
 
-def test_a_guest_without_tools_is_a_clear_error(openvix):
+def test_guest_without_tools_clear_error(openvix):
     web = openvix.add_vm("web", power="powered_on", tools="not_installed", accounts=ACCOUNTS)
 
     done = script("guest_services", web, "lab", GUEST_PASSWORD="secret")
@@ -69,7 +69,7 @@ def test_a_guest_without_tools_is_a_clear_error(openvix):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_playbook_prints_what_the_scripts_print(openvix, tmp_path):
+def test_playbook_prints_as_scripts(openvix, tmp_path):
     web = openvix.add_vm("web", power="powered_on", processes=SERVICES, accounts=ACCOUNTS)
 
     done = ansible("ansible-playbook", "playbooks/talk.yml", "-e", guest_file(tmp_path, vmx=web))
@@ -81,7 +81,7 @@ def test_the_playbook_prints_what_the_scripts_print(openvix, tmp_path):
     assert "cron" not in done.stdout
 
 
-def test_ad_hoc_commands_do_the_same(openvix, tmp_path):
+def test_ad_hoc_commands_equal(openvix, tmp_path):
     web = openvix.add_vm("web", power="powered_on", processes=SERVICES, accounts=ACCOUNTS)
 
     listed = ansible("ansible", "localhost", "-m", "vmlab.vix.vm_info")

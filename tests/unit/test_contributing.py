@@ -45,7 +45,7 @@ def run(copy, program, *arguments):
     return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=250, check=False)
 
 
-def test_the_module_that_is_added_passes_its_tests_and_those_of_the_house(copy):
+def test_added_module_passes_tests(copy):
     assert list(FILES) == ["plugins/module_utils/_state/labels.py", "plugins/modules/vm_label.py", "tests/unit/plugins/modules/test_vm_label.py"]
     own = "tests/unit/plugins/modules/test_vm_label.py"
 
@@ -55,7 +55,7 @@ def test_the_module_that_is_added_passes_its_tests_and_those_of_the_house(copy):
     assert "6 passed" in done.stdout
 
 
-def test_the_module_that_is_added_is_documented(copy):
+def test_added_module_documented(copy):
     done = run(copy, "ansible-doc", "--json", "vmlab.vix.vm_label")
 
     assert done.returncode == 0, done.stderr
@@ -64,7 +64,7 @@ def test_the_module_that_is_added_is_documented(copy):
 
 
 @pytest.mark.skipif(not (ROOT / ".venv/bin/python").exists(), reason="there is no .venv, which make sets up")
-def test_where_qemu_is_absent_its_tests_are_skipped_and_it_is_said_what_tells_more(tmp_path):
+def test_qemu_tests_skipped_with_advice(tmp_path):
     # As make test-qemu does it, but with none of the commands of this machine.
     command = [ROOT / ".venv/bin/python", "-m", "nox", "--noxfile", ROOT / "noxfile.py", "--envdir", tmp_path, "--no-venv", "-t", "test-qemu"]
 

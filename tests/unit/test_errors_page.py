@@ -22,32 +22,32 @@ NAMES = {fact["code"]: fact["name"] for fact in FACTS["errors"]} | {code: name f
 ROWS = {int(code): rest for code, *rest in re.findall(r"(?m)^\| (\d+) \| `(\w+)` \| (.+) \| (.+) \|$", PAGE)}
 
 
-def test_each_code_that_a_user_can_meet_is_there_once():
+def test_each_code_listed_once():
     assert len(re.findall(r"(?m)^\| \d+ \|", PAGE)) == len(ROWS)
     assert set(ROWS) >= {*ADVICE, *errors.BY_CODE}
 
 
 @pytest.mark.parametrize("code", ROWS)
-def test_a_code_has_its_name_and_the_advice_that_is_given_with_it(code):
+def test_code_has_name_and_advice(code):
     name, meaning, advice = ROWS[code]
     assert name == NAMES[code]
     assert meaning.strip()
     assert advice.startswith(ADVICE.get(code, advice))
 
 
-def test_the_example_is_what_is_told():
+def test_example_is_real_message():
     error = errors.error_for(4000, "No such VM")
     error.doing = "opening /vms/nope.vmx"
     assert f"```\n{error}\n```" in PAGE
 
 
-def test_every_kind_of_failure_is_there_by_its_name():
+def test_each_error_class_listed():
     kinds = [name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.VixError)]
     listed = re.findall(r"(?m)^\| `([A-Z]\w+)` \| [^|]+ \|$", PAGE)
     assert listed == sorted([*kinds, _worker.Bug.__name__])
 
 
-def test_other_names_and_numbers_on_the_page_are_right():
+def test_other_names_and_numbers_correct():
     """Those outside the tables, in examples and commands."""
     assert set(re.findall(r"VIX_E_\w+", PAGE)) <= set(NAMES.values())
     assert {int(code) for code in re.findall(r"error=(\d+)", PAGE)} <= set(ROWS)

@@ -239,19 +239,19 @@ PLUGINS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/*/[a
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_what_a_page_shows_could_be_run(page):
+def test_page_examples_valid(page):
     assert faults_of_page((ROOT / page).read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("path", PLUGINS)
-def test_the_examples_of_a_plugin_could_be_run(path):
+def test_plugin_examples_valid(path):
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     examples = next(node.value.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "EXAMPLES")
     assert yaml.safe_load(examples.partition("\n---\n")[0]) is not None
     assert faults_of_yaml(examples) == []
 
 
-def test_every_module_and_inventory_has_examples():
+def test_each_plugin_has_examples():
     assert {pathlib.PurePath(path).stem for path in PLUGINS} >= {*MODULES, "vms", "vmx_files"}
 
 
@@ -291,7 +291,7 @@ TASK = "- vmlab.vix.vm_power:\n    vm: web\n    state: powered_on\n"
         ("hello\n", "nothing that Ansible reads"),
     ],
 )
-def test_the_check_of_yaml_sees_what_is_wrong(text, fault):
+def test_yaml_check_finds_errors(text, fault):
     found = faults_of_yaml(text)
     assert any(fault in sentence for sentence in found) if fault else found == []
 
@@ -309,6 +309,6 @@ def test_the_check_of_yaml_sees_what_is_wrong(text, fault):
         ("so `vm_powder: state=paused` it is", "is no module"),
     ],
 )
-def test_the_check_of_pages_sees_what_is_wrong(text, fault):
+def test_page_check_finds_errors(text, fault):
     found = faults_of_page(text)
     assert any(fault in sentence for sentence in found) if fault else found == []

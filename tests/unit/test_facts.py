@@ -41,17 +41,17 @@ def failure_kind(function):
     return kinds.get(function["returns"], capi.NUMBER)
 
 
-def test_generated_files_are_what_the_facts_say():
+def test_generated_files_match_facts():
     done = subprocess.run([sys.executable, ROOT / "facts" / "generate.py", "--check"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_table_of_prototypes_has_the_functions_of_the_header_in_its_order():
+def test_prototypes_in_header_order():
     assert list(capi.PROTOTYPES) == list(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_prototype_is_that_of_the_header(name):
+def test_prototype_matches_header(name):
     (restype, check), *arguments = capi.PROTOTYPES[name]
     function = FUNCTIONS[name]
     assert restype is python_type(function["returns"])
@@ -59,12 +59,12 @@ def test_a_prototype_is_that_of_the_header(name):
     assert arguments == [python_type(parameter["ctype"]) for parameter in function["params"]]
 
 
-def test_the_callback_is_that_of_the_header():
+def test_callback_matches_header():
     assert capi.EVENT_PROC._restype_ is None
     assert FACTS["types"]["VixEventProc"] == "void (VixHandle handle, VixEventType eventType, VixHandle moreEventInfo, void *clientData)"
     assert capi.EVENT_PROC._argtypes_ == tuple(map(python_type, ("VixHandle", "VixEventType", "VixHandle", "void *")))
 
 
-def test_every_module_is_served_by_module_defaults():
+def test_each_module_in_action_group():
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
     assert sorted(runtime["action_groups"]["vix"]) == sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("[a-z]*.py"))

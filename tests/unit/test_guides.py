@@ -69,7 +69,7 @@ def blocks(name):
         ("testing-playbooks", None, 0),
     ],
 )
-def test_the_commands_of_a_guide_work_and_show_what_it_says(reader, name, product, shown):
+def test_guide_commands_work_as_shown(reader, name, product, shown):
     found = blocks(name)
     commands = [text for kind, text in found if kind == "sh"]
     expected = [after[1] if after[0] == "" else None for (kind, dummy), after in zip(found, [*found[1:], ("sh", "")], strict=True) if kind == "sh"]
@@ -90,7 +90,7 @@ def test_the_commands_of_a_guide_work_and_show_what_it_says(reader, name, produc
         ("sandbox", {"sample.sh": "#!/bin/sh\necho hello\necho made > /srv/trace\n(sleep 300 &)\nexit 3\n"}, "report/report.json"),
     ],
 )
-def test_the_tasks_of_a_guide_work_one_after_the_other(reader, tmp_path, name, needed, made):
+def test_guide_tasks_work_in_order(reader, tmp_path, name, needed, made):
     """The first block is a play, and those that follow are tasks for it."""
     (play,), *more = (yaml.safe_load(text) for kind, text in blocks(name) if kind == "yaml")
     play["tasks"] += [task for tasks in more for task in tasks]

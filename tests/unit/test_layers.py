@@ -125,13 +125,13 @@ def picture():
     yield '    _vix -. "vix.h" .-> libvix["libvix, of VMware or of OpenVIX"]'
 
 
-def test_the_picture_of_the_architecture_is_that_of_the_rule():
+def test_architecture_diagram_matches_rule():
     drawn = "\n".join(["```mermaid", *picture(), "```"])
     assert drawn in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), f"docs/architecture.md has to have this picture:\n{drawn}"
 
 
 @pytest.mark.parametrize("path", sources("plugins"))
-def test_a_file_keeps_to_its_room(path):
+def test_imports_follow_rule(path):
     assert faults(path, (ROOT / path).read_text(encoding="utf-8")) == []
 
 
@@ -165,6 +165,6 @@ def test_a_file_keeps_to_its_room(path):
         ("plugins/filter/words.py", "", "in no room of the house"),
     ],
 )
-def test_the_rule_sees_what_it_forbids(path, source, fault):
+def test_rule_finds_violations(path, source, fault):
     found = faults(path, source)
     assert ([fault in sentence for sentence in found] == [True]) if fault else found == []

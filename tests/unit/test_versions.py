@@ -39,25 +39,25 @@ def number(version):
     return tuple(map(int, version.split(".")))
 
 
-def test_each_ansible_core_that_is_tested_is_in_the_table_with_its_pythons():
+def test_ansible_core_versions_in_table():
     assert ROWS.keys() == constant("CORES").keys()
     for core, pythons in constant("CORES").items():
         assert (set(ROWS[core][0]), ROWS[core][1]) == (set(pythons), [pythons[0]])
 
 
-def test_the_oldest_python_of_a_vm_host_is_the_one_that_modules_are_tested_with():
+def test_oldest_host_python_tested():
     oldest = constant("OLDEST")
     assert {core: ROWS[core][2] for core in oldest} == oldest
     assert min((row[2] for row in ROWS.values()), key=number) == min(oldest.values(), key=number)
 
 
-def test_the_ansible_core_that_runs_asks_for_what_the_table_says():
+def test_requires_ansible_matches_table():
     pythons, oldest = ROWS[RUNNING][0], ROWS[RUNNING][2]
     assert importlib.metadata.metadata("ansible-core")["Requires-Python"] == f">={min(pythons, key=number)}"
     assert text(basic._PY_MIN) == oldest
 
 
-def test_galaxy_and_the_tools_are_told_the_same():
+def test_galaxy_and_tools_match_table():
     first, last = min(ROWS, key=number), max(ROWS, key=number)
     after = text([number(last)[0], number(last)[1] + 1])
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
@@ -68,6 +68,6 @@ def test_galaxy_and_the_tools_are_told_the_same():
 
 
 @pytest.mark.parametrize("path", sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("roles/*/meta/main.yml")))
-def test_a_role_asks_for_the_oldest(path):
+def test_roles_require_oldest(path):
     role = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
     assert role["galaxy_info"]["min_ansible_version"] == min(ROWS, key=number)

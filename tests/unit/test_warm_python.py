@@ -68,17 +68,17 @@ def told(done):
         LATE,
     ],
 )
-def test_a_script_ends_as_it_would(warm, run, text):
+def test_script_exit_status_kept(warm, run, text):
     assert told(run(warm, text)) == told(run(sys.executable, text))
 
 
 @pytest.mark.parametrize("text", ["import sys; print(__name__, sys.argv, sys.path[0], sys.stdin.read())", "1 / 0", "raise SystemExit(7)"])
-def test_a_script_comes_from_standard_input_as_well(warm, text):
+def test_script_read_from_stdin(warm, text):
     done = [subprocess.run([python], input=text, capture_output=True, text=True, timeout=60, check=False) for python in (warm, sys.executable)]
     assert told(done[0]) == told(done[1])
 
 
-def test_a_script_has_all_that_it_is_given(warm, run, tmp_path):
+def test_script_environment_complete(warm, run, tmp_path):
     results = [
         (told(run(python, ALL, "a word", "", env={"WORD": "as it is"}, input="said", umask=0o027)), (tmp_path / "made").stat().st_mode)
         for python in (warm, sys.executable)
@@ -88,14 +88,14 @@ def test_a_script_has_all_that_it_is_given(warm, run, tmp_path):
     assert (results[0][0][0], results[0][1] & 0o777) == (0, 0o640)
 
 
-def test_what_is_no_file_is_run_by_python_itself(warm):
+def test_other_arguments_run_by_python(warm):
     done = subprocess.run([warm, "-c", "import sys; print('ansible.module_utils.basic' in sys.modules)"], capture_output=True, text=True, check=True)
     asked = subprocess.run([warm], input="print('by input')", capture_output=True, text=True, check=True)
 
     assert (done.stdout, asked.stdout) == ("False\n", "by input\n")
 
 
-def test_a_script_finds_what_modules_have_of_ansible_and_nothing_of_a_controller(warm, run):
+def test_script_imports_modules_not_controller(warm, run):
     known = run(warm, "import sys; print('ansible.module_utils.basic' in sys.modules); import ansible.modules.file")
     lacking = run(warm, "import ansible.constants")
 
@@ -103,7 +103,7 @@ def test_a_script_finds_what_modules_have_of_ansible_and_nothing_of_a_controller
     assert "ModuleNotFoundError: No module named 'ansible.constants'" in lacking.stderr
 
 
-def test_a_command_finds_what_it_imports_before_it_reads_settings_and_reads_them_itself(run, tmp_path):
+def test_command_imports_before_settings(run, tmp_path):
     script = "import sys; print([name in sys.modules for name in ('jinja2.nativetypes', 'ansible.module_utils.basic', 'ansible.constants')])\n"
     reading = f"{script}from ansible import constants; print(constants.DEFAULT_FORKS)"
     with warm_python.running(tmp_path, "commands") as path:
@@ -112,7 +112,7 @@ def test_a_command_finds_what_it_imports_before_it_reads_settings_and_reads_them
     assert done.stdout == "[True, True, False]\n23\n"
 
 
-def test_a_script_ends_with_whoever_asked_for_it(warm, tmp_path):
+def test_script_ends_with_requester(warm, tmp_path):
     (tmp_path / "script.py").write_text(WAITING)
     with subprocess.Popen([warm, str(tmp_path / "script.py")], stdout=subprocess.PIPE, text=True) as asking:
         script = int(asking.stdout.readline())
@@ -122,7 +122,7 @@ def test_a_script_ends_with_whoever_asked_for_it(warm, tmp_path):
     os.close(ended)
 
 
-def test_nothing_is_left_of_the_server(run, tmp_path):
+def test_server_leaves_nothing(run, tmp_path):
     with warm_python.running(tmp_path) as path:
         parent = int(run(path, "import os; print(os.getppid())").stdout)
         assert run(path, "").returncode == 0

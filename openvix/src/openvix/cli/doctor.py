@@ -115,7 +115,9 @@ def _image() -> Iterator[Finding]:
         # They are not removed automatically: a VM may be created from one at this moment, and another OpenVIX version may share this cache.
         size = sum(file.stat().st_size for directory in old for file in directory.iterdir()) / 1e6
         names = " ".join(directory.name for directory in old)
-        said = f"{len(old)} images, which this version does not use, take {size:.0f} MB; remove them with: cd {shlex.quote(str(old[0].parent))} && rm -rf {names}"
+        said = (
+            f"{len(old)} images, which this version does not use, take {size:.0f} MB; remove them with: cd {shlex.quote(str(old[0].parent))} && rm -rf {names}"
+        )
         yield Finding(IMAGE, "old images", True, said, needed=False)
 
 

@@ -16,7 +16,7 @@ def files_with(folder, text):
     return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
-def test_what_is_on_the_controller_arrives_in_the_guest(openvix, play, task, web):
+def test_controller_files_copied(openvix, play, task, web):
     """Looked for where ansible.builtin.copy looks: the task's own files folder, that of its role, beside the playbook."""
     play.write("files/motd", "of the playbook\n")
     play.write("files/site/css/site.css", "p {}\n")
@@ -50,7 +50,7 @@ def test_what_is_on_the_controller_arrives_in_the_guest(openvix, play, task, web
     assert [(disk / "srv" / name).read_text() for name in names] == ["of the role\n", "beside\n", "odd\n", '{"a": [1, null]}', "42", "Grüße\n"]
 
 
-def test_check_mode_tells_what_a_run_does(play, task):
+def test_check_mode_predicts_run(play, task):
     play.write("files/motd", "Hello\n")
     play.write("files/site/index.html", "<p>\n")
     sources = {"motd": "/srv/file/", "site/": "/srv/folder/"}
@@ -62,13 +62,13 @@ def test_check_mode_tells_what_a_run_does(play, task):
         assert (done["changed"], again["changed"], checked) == (True, False, again)
 
 
-def test_a_file_of_the_vm_host_is_read_there(play, task):
+def test_remote_src_read_on_vm_host(play, task):
     (here,) = play(task("guest_copy", src=str(play.write("elsewhere/file", "Hello\n")), remote_src=True, dest="/srv/"))
     assert (here["changed"], here["target"]) == (True, "/srv/file")
     assert 6 not in play.sent
 
 
-def test_what_is_encrypted_arrives_decrypted_and_nothing_of_that_stays(openvix, play, task, web):
+def test_vaulted_file_decrypted_without_traces(openvix, play, task, web):
     play.vault(play.write("files/key", "s3cret-key\n"))
     play.vault(play.write("files/keys/inner/key", "s3cret-key\n"))
     play.write("files/keys/plain", "plain\n")
@@ -93,7 +93,7 @@ def test_what_is_encrypted_arrives_decrypted_and_nothing_of_that_stays(openvix, 
     assert files_with(play.folder, "s3cret-key") == []
 
 
-def test_a_file_that_cannot_be_decrypted_is_told(local, task):
+def test_undecryptable_file_reported(local, task):
     local.vault(local.write("files/key", "s3cret-key\n"))
     local.write("vault", "another password")
 
@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_decrypted_is_told(local, task):
     assert "Decryption failed" in result["msg"]
 
 
-def test_content_is_in_no_output_and_no_file(play, task):
+def test_content_not_in_output_or_files(play, task):
     results = play(task("guest_copy", content="s3cret-text\n", dest="/root/key", diff=False), arguments=["-vvv"], secrets=["s3cret-lab"])
 
     assert "s3cret-text" not in str(results)
@@ -112,12 +112,12 @@ def test_content_is_in_no_output_and_no_file(play, task):
     assert [path for path in (play.folder / "local").rglob("*") if path.is_file()] == []
 
 
-def test_no_log_keeps_the_texts_out_of_the_output(local, task):
+def test_no_log_hides_diff(local, task):
     """Names the promise that a diff never shows what a task keeps secret."""
     local(task("guest_copy", content="s3cret-text\n", dest="/etc/motd", no_log=True), arguments=["-vv", "--diff"], secrets=["s3cret-text", "Welcome"])
 
 
-def test_what_is_sent_is_for_the_eyes_of_its_user_only(elsewhere, task):
+def test_transfer_private_to_user(elsewhere, task):
     elsewhere.write("files/motd", "Hello\n").chmod(0o644)
     elsewhere.write("files/site/motd", "Hello\n")
 
@@ -129,7 +129,7 @@ def test_what_is_sent_is_for_the_eyes_of_its_user_only(elsewhere, task):
     assert {stat.S_IMODE(path.parent.stat().st_mode) for path in kept} == {0o700}
 
 
-def test_mode_and_time_of_the_source_survive_the_way(openvix, play, task, web):
+def test_source_mode_and_time_kept(openvix, play, task, web):
     path = play.write("files/tool", "#!/bin/sh\n")
     path.chmod(0o751)
     os.utime(path, (1e9, 1e9))
@@ -141,7 +141,7 @@ def test_mode_and_time_of_the_source_survive_the_way(openvix, play, task, web):
     assert stat.S_IMODE((openvix.disk(web) / "srv/tool").stat().st_mode) == 0o751
 
 
-def test_a_large_file_that_is_right_already_goes_nowhere(openvix, elsewhere, task):
+def test_unchanged_large_file_not_sent(openvix, elsewhere, task):
     size = (1 << 20) + 1
     elsewhere.write("files/large", os.urandom(size))
     for number in range(4):
@@ -160,7 +160,7 @@ def test_a_large_file_that_is_right_already_goes_nowhere(openvix, elsewhere, tas
     assert len(openvix.calls("VixVM_CopyFileFromHostToGuest")) == 2
 
 
-def test_a_diff_of_a_large_folder_has_the_texts_in_check_mode_as_well(elsewhere, task):
+def test_large_diff_complete_in_check_mode(elsewhere, task):
     elsewhere.write("files/folder/large", os.urandom(1 << 21))
     elsewhere.write("files/folder/small", "Hello\n")
 
@@ -171,7 +171,7 @@ def test_a_diff_of_a_large_folder_has_the_texts_in_check_mode_as_well(elsewhere,
     assert "Hello\n" in [diff.get("after") for diff in done["diff"]]
 
 
-def test_a_folder_goes_by_one_transfer(elsewhere, task):
+def test_directory_sent_in_one_transfer(elsewhere, task):
     for number in range(50):
         elsewhere.write(f"files/folder/{number % 5}/{number}", "x")
     elsewhere(task("guest_copy", content="x", dest="/srv/x"))
@@ -181,7 +181,7 @@ def test_a_folder_goes_by_one_transfer(elsewhere, task):
     assert len(elsewhere.sent) == 2 * one
 
 
-def test_what_is_wrong_with_a_task_is_told(openvix, play, task):
+def test_invalid_options_reported(openvix, play, task):
     play.write("files/motd", "Hello\n")
     (play.folder / "files" / "loop").mkdir()
     (play.folder / "files" / "loop" / "inner").symlink_to("..")

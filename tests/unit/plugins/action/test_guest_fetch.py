@@ -51,7 +51,7 @@ def left_on_the_vm_host(play, temporary):
     return [str(path) for path in found if path.is_file() or path.name.startswith("vmlab.vix-")]
 
 
-def test_what_is_in_the_guest_arrives_on_the_controller(play, temporary, task, disk, become):
+def test_guest_files_saved_on_controller(play, temporary, task, disk, become):
     """Below the names of the VM host and the VM, since a host has many VMs; with "flat" where it is said to go."""
     fetches = [
         {**task("guest_fetch", **options), **become}
@@ -85,7 +85,7 @@ def test_what_is_in_the_guest_arrives_on_the_controller(play, temporary, task, d
     assert left_on_the_vm_host(play, temporary) == []
 
 
-def test_check_mode_tells_what_a_run_does_and_fetches_nothing(play, task, disk):
+def test_check_mode_predicts_fetches_nothing(play, task, disk):
     sources = {"/etc/motd": "logs", "/srv/site": "sites"}
     tasks = []
     for src, dest in sources.items():
@@ -102,7 +102,7 @@ def test_check_mode_tells_what_a_run_does_and_fetches_nothing(play, task, disk):
         assert again["diff"]["before"] == again["diff"]["after"] == done["diff"]["after"]
 
 
-def test_only_what_is_new_is_fetched(play, task, disk, openvix):
+def test_only_new_files_fetched(play, task, disk, openvix):
     play.write("site/empty", "")
     play.write("site/own", "own")
 
@@ -112,7 +112,7 @@ def test_only_what_is_new_is_fetched(play, task, disk, openvix):
     assert tree(play.folder / "site") == {**tree(disk / "srv/site"), "own": b"own"}
 
 
-def test_the_same_path_leads_to_a_path_of_the_vm_host(play, task, disk):
+def test_remote_dest_path_as_on_controller(play, task, disk):
     remote = str(play.folder / "host/motd")
 
     (done,) = play(task("guest_fetch", src="/etc/motd", dest=remote, remote_dest=True))
@@ -120,7 +120,7 @@ def test_the_same_path_leads_to_a_path_of_the_vm_host(play, task, disk):
     assert (done["changed"], done["saved"], (play.folder / "host/motd").read_text()) == (True, remote, "Welcome\n")
 
 
-def test_what_is_in_the_way_is_told_and_nothing_is_lost(play, task, disk, tmp_path):
+def test_conflict_reported_nothing_lost(play, task, disk, tmp_path):
     play.write("taken", "mine")
     play.write("folder/file", "mine")
     (play.folder / "linked").mkdir()
@@ -148,7 +148,7 @@ def test_what_is_in_the_way_is_told_and_nothing_is_lost(play, task, disk, tmp_pa
     assert list(play.folder.rglob("*.part")) == []
 
 
-def test_what_arrives_damaged_takes_no_place(elsewhere, temporary, task, disk):
+def test_damaged_transfer_not_saved(elsewhere, temporary, task, disk):
     """The lesson of ansible/ansible issue 40112, for the way from the VM host to the controller: at its beginning, at its end, or cut off."""
     plugin = elsewhere.folder / "connection" / "elsewhere.py"
     plugin.write_text(
@@ -178,7 +178,7 @@ def test_what_arrives_damaged_takes_no_place(elsewhere, temporary, task, disk):
 
 
 @pytest.mark.parametrize(("vm", "folder"), [("display", "The web; it's"), ("path", "web")])
-def test_a_vm_is_one_folder_of_the_destination(openvix, local, disk, task, web, vm, folder):
+def test_vm_is_one_directory_of_dest(openvix, local, disk, task, web, vm, folder):
     vmx = os.path.join(os.path.dirname(web), "web.vmx")
     with open(vmx, encoding="utf-8") as file:
         lines = [line for line in file if not line.startswith("displayName")]

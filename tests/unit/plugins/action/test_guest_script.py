@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 
-def test_a_script_of_the_controller_is_run_in_the_guest(openvix, play, task, web):
+def test_controller_script_run_in_guest(openvix, play, task, web):
     """Looked for as ansible.builtin.script does: in the files folder of the playbook, in that of its role, beside the playbook."""
     play.write("files/hello", "echo playbook $1 > /srv/$1; cat /srv/$1; echo err >&2; exit 3")
     play.write("roles/part/files/hello", "echo role")
@@ -26,7 +26,7 @@ def test_a_script_of_the_controller_is_run_in_the_guest(openvix, play, task, web
     assert beside["stdout"]
 
 
-def test_an_encrypted_script_arrives_decrypted_and_nothing_of_it_stays(openvix, play, task, web):
+def test_vaulted_script_decrypted_without_traces(openvix, play, task, web):
     play.vault(play.write("files/key", "echo s3cret-key | wc -c"))
 
     (result,) = play(task("guest_script", src="key"))
@@ -35,7 +35,7 @@ def test_an_encrypted_script_arrives_decrypted_and_nothing_of_it_stays(openvix, 
     assert [path for place in (play.folder, openvix.disk(web)) for path in place.rglob("*") if path.is_file() and b"s3cret-key" in path.read_bytes()] == []
 
 
-def test_a_text_and_a_file_of_the_vm_host_need_no_transfer(play, task):
+def test_content_and_remote_src_not_sent(play, task):
     path = play.write("elsewhere/script", "echo there")
 
     text, there = play(task("guest_script", content="echo text"), task("guest_script", src=str(path), remote_src=True))
@@ -44,7 +44,7 @@ def test_a_text_and_a_file_of_the_vm_host_need_no_transfer(play, task):
     assert len("echo there") not in play.sent
 
 
-def test_what_cannot_be_is_one_sentence(local, task):
+def test_invalid_options_one_message(local, task):
     local.write("files/folder/file", "")
     wrong = {
         "finding src: the controller has no file or folder none": {"src": "none"},
@@ -60,7 +60,7 @@ def test_what_cannot_be_is_one_sentence(local, task):
         assert words in result["msg"]
 
 
-def test_check_mode_sends_no_program_to_the_guest(openvix, local, task):
+def test_check_mode_sends_nothing(openvix, local, task):
     local.write("files/hello", "echo hello")
 
     (result,) = local(task("guest_script", src="hello", check_mode=True))
@@ -69,12 +69,12 @@ def test_check_mode_sends_no_program_to_the_guest(openvix, local, task):
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
-def test_lines_are_told_as_lines(local, task):
+def test_output_lines_returned(local, task):
     (result,) = local(task("guest_command", cmd="printf 'a\\nb\\n'"))
     assert result["stdout_lines"] == ["a", "b"]
 
 
-def test_what_no_log_hides_is_in_no_result(local, task):
+def test_no_log_hides_result(local, task):
     (result,) = local(
         task("guest_command", cmd="cat", stdin="s3cret-word", environment={"KEY": "s3cret-word"}, no_log=True), arguments=["-vvvv"], secrets=["s3cret-word"]
     )

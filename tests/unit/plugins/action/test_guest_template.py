@@ -19,7 +19,7 @@ OPTIONS = {
 }
 
 
-def test_what_is_written_is_what_ansibles_own_template_writes(openvix, play, task, web):
+def test_output_equals_builtin_template(openvix, play, task, web):
     play.write("templates/site.conf.j2", FIRST)
     play.write("inner.j2", "inner {{ who }}\n")
     play.write("templates/outer.j2", "{% include 'inner.j2' %}{# nothing #}<< who >> /* {{ template_path }} */\n")
@@ -38,7 +38,7 @@ def test_what_is_written_is_what_ansibles_own_template_writes(openvix, play, tas
     assert list((play.folder / "local").rglob("*.j2")) == []
 
 
-def test_a_template_goes_into_a_folder_under_its_own_name(openvix, local, task, web):
+def test_template_saved_in_directory_by_name(openvix, local, task, web):
     local.write("templates/motd.j2", "Hello\n")
 
     (result,) = local(task("guest_template", src="motd.j2", dest="/srv/"))
@@ -46,7 +46,7 @@ def test_a_template_goes_into_a_folder_under_its_own_name(openvix, local, task, 
     assert (result["target"], (openvix.disk(web) / "srv/motd.j2").read_text()) == ("/srv/motd.j2", "Hello\n")
 
 
-def test_it_has_what_guest_copy_has(openvix, local, task, web):
+def test_guest_copy_options_supported(openvix, local, task, web):
     """Diff, backup, validation and the rest."""
     local.write("templates/motd", "Hello {{ 1 + 1 }}\n")
     foretold, refused, done = local(
@@ -61,7 +61,7 @@ def test_it_has_what_guest_copy_has(openvix, local, task, web):
     assert (openvix.disk(web) / done["backup_file"][1:]).read_text() == "Welcome\n"
 
 
-def test_a_vaulted_template_is_decrypted_and_nothing_of_it_stays(openvix, play, task, web):
+def test_vaulted_template_decrypted_without_traces(openvix, play, task, web):
     play.vault(play.write("templates/key.j2", "s3cret-{{ 'key' }}\n"))
 
     (result,) = play(task("guest_template", src="key.j2", dest="/root/key", diff=False), arguments=["-vvv"], secrets=["s3cret-key"])
@@ -70,7 +70,7 @@ def test_a_vaulted_template_is_decrypted_and_nothing_of_it_stays(openvix, play, 
     assert [path for path in play.folder.rglob("*") if path.is_file() and b"s3cret-key" in path.read_bytes()] == []
 
 
-def test_what_is_wrong_with_a_task_is_told(openvix, local, task):
+def test_invalid_options_reported(openvix, local, task):
     local.write("templates/motd", "Hello\n")
     local.write("templates/wrong", "{{ nobody_said_this }}\n")
     wrong = {
@@ -92,7 +92,7 @@ def test_what_is_wrong_with_a_task_is_told(openvix, local, task):
     assert openvix.calls() == []
 
 
-def test_messages_name_the_template(openvix, local, task, web):
+def test_messages_name_template(openvix, local, task, web):
     local.write("templates/motd.j2", "Hello\n")
     openvix.fault(call="VixVM_CopyFileFromHostToGuest", error=8)
 

@@ -11,7 +11,7 @@ import stat
 import pytest
 
 
-def test_a_picture_comes_to_the_controller_and_leaves_nothing_behind(play, task):
+def test_fetch_saves_on_controller_without_traces(play, task):
     (play.folder / "screens").mkdir()
     options = {"dest": "screens/web.png", "fetch": True, "mode": "0640"}
 
@@ -30,7 +30,7 @@ def test_a_picture_comes_to_the_controller_and_leaves_nothing_behind(play, task)
     assert list((play.folder / "remote").rglob("fetched-*")) == []
 
 
-def test_without_being_asked_to_it_stays_on_the_vm_host(elsewhere, task, tmp_path):
+def test_without_fetch_stays_on_vm_host(elsewhere, task, tmp_path):
     (result,) = elsewhere(task("vm_screenshot", dest=str(tmp_path / "web.png")))
 
     assert result["diff"]["after"]["path"] == str(tmp_path / "web.png")
@@ -45,7 +45,7 @@ def test_without_being_asked_to_it_stays_on_the_vm_host(elsewhere, task, tmp_pat
         ({"dest": "web.png", "guest_password": "wr0ng"}, "(VIX_E_GUEST_USER_PERMISSIONS, 3015)"),
     ],
 )
-def test_what_is_wrong_with_a_task_is_told(elsewhere, task, options, words):
+def test_invalid_options_reported(elsewhere, task, options, words):
     (result,) = elsewhere(task("vm_screenshot", fetch=True, **options), secrets=["wr0ng"])
 
     assert result["failed"]
@@ -53,7 +53,7 @@ def test_what_is_wrong_with_a_task_is_told(elsewhere, task, options, words):
     assert list(elsewhere.folder.rglob("*.png")) == []
 
 
-def test_a_picture_that_arrives_damaged_takes_no_place(elsewhere, task):
+def test_damaged_transfer_not_saved(elsewhere, task):
     plugin = elsewhere.folder / "connection" / "elsewhere.py"
     damage = """
     def fetch_file(self, in_path, out_path):

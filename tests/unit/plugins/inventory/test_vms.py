@@ -27,7 +27,7 @@ def graph(run_ansible, write_inventory):
     return run
 
 
-def test_the_running_vms_are_hosts_with_their_properties(openvix, inventory):
+def test_running_vms_are_hosts_with_variables(openvix, inventory):
     web = openvix.add_vm("web", power="powered_on", memory=2048)
     openvix.add_vm("db")
 
@@ -44,7 +44,7 @@ def test_the_running_vms_are_hosts_with_their_properties(openvix, inventory):
     }
 
 
-def test_ansibles_commands_know_the_vms(openvix, run_ansible, write_inventory):
+def test_ansible_commands_use_inventory(openvix, run_ansible, write_inventory):
     openvix.add_vm("web", power="powered_on")
     path = write_inventory("keyed_groups: [{key: vix_power, separator: ''}]\n")
 
@@ -60,7 +60,7 @@ def test_ansibles_commands_know_the_vms(openvix, run_ansible, write_inventory):
     assert hosts.split() == ["hosts", "(1):", "web"]
 
 
-def test_what_a_vm_says_of_itself_is_not_templated(openvix, inventory):
+def test_vm_values_not_templated(openvix, inventory):
     openvix.add_vm("web", power="powered_on", guest_os="{{ 6 * 7 }}")
 
     variables = inventory("compose: {shown: vix_guest_os ~ '!'}\n").hosts["web"]
@@ -68,13 +68,13 @@ def test_what_a_vm_says_of_itself_is_not_templated(openvix, inventory):
     assert (variables["vix_guest_os"], variables["shown"]) == ("{{ 6 * 7 }}", "{{ 6 * 7 }}!")
 
 
-def test_the_address_that_tools_report_is_where_the_vm_can_be_reached(openvix, inventory):
+def test_tools_address_is_ansible_host(openvix, inventory):
     openvix.add_vm("web", power="powered_on", ip="192.0.2.9")
 
     assert inventory("set_ansible_host: true\n").hosts["web"]["ansible_host"] == "192.0.2.9"
 
 
-def test_all_sources_are_put_together_each_vm_once(openvix, inventory, place_vm, in_library, tmp_path):
+def test_sources_merged_each_vm_once(openvix, inventory, place_vm, in_library, tmp_path):
     web, db, mail = openvix.add_vm("web", power="powered_on"), openvix.add_vm("db", power="suspended"), openvix.add_vm("mail", power="powered_on")
     os.symlink(pathlib.Path(web).parents[1], tmp_path / "link")
     in_library((f"{tmp_path}/link/web/web.vmx", "web"), (db, "db"), ("/nowhere/gone.vmx", "gone"))
@@ -92,7 +92,7 @@ def test_all_sources_are_put_together_each_vm_once(openvix, inventory, place_vm,
     }
 
 
-def test_a_source_that_the_product_does_not_have_is_told_to_who_asks(openvix, inventory):
+def test_unsupported_source_reported(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
 
     found = inventory("sources: [running, registered]\n", verbosity=3)
@@ -102,7 +102,7 @@ def test_a_source_that_the_product_does_not_have_is_told_to_who_asks(openvix, in
     assert "WARNING" not in found.told
 
 
-def test_files_alone_need_no_library(inventory, place_vm, in_library, monkeypatch):
+def test_file_sources_need_no_library(inventory, place_vm, in_library, monkeypatch):
     monkeypatch.setenv("VIX_LIBRARY", "/nowhere.so")
     in_library((place_vm("vms/web/web.vmx"), "web"))
     place_vm("home/vmware/db/db.vmx")
@@ -112,7 +112,7 @@ def test_files_alone_need_no_library(inventory, place_vm, in_library, monkeypatc
     assert {name: variables["vix_host"] for name, variables in found.hosts.items()} == {"web": "laptop", "db": "laptop"}
 
 
-def test_without_a_library_the_files_are_listed_all_the_same(inventory, place_vm, in_library, monkeypatch):
+def test_missing_library_files_listed(inventory, place_vm, in_library, monkeypatch):
     monkeypatch.setenv("VIX_LIBRARY", "/nowhere.so")
     in_library((place_vm("vms/web/web.vmx"), "web"))
 
@@ -125,7 +125,7 @@ def test_without_a_library_the_files_are_listed_all_the_same(inventory, place_vm
 # -- what dies and what hangs
 
 
-def test_one_that_is_listed_and_dead_is_stale_and_a_warning(openvix, inventory):
+def test_dead_listed_vm_stale_with_warning(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
     dead = openvix.add_vm("dead", power="powered_on")
     openvix.fault(call="VixHost_OpenVM", vm="dead", error=4000)
@@ -140,7 +140,7 @@ def test_one_that_is_listed_and_dead_is_stale_and_a_warning(openvix, inventory):
     assert list(inventory("filters: [{exclude: vix_stale}]\n").hosts) == ["web"]
 
 
-def test_an_encrypted_vm_is_listed_without_its_password(openvix, inventory):
+def test_encrypted_vm_listed_without_password(openvix, inventory):
     openvix.add_vm("secret", power="powered_on", password="s3cret-vm")
 
     variables = inventory().hosts["secret"]
@@ -149,7 +149,7 @@ def test_an_encrypted_vm_is_listed_without_its_password(openvix, inventory):
 
 
 @pytest.mark.parametrize(("fault", "words"), [({"crash": True}, "crashed in VixHost_FindItems (SIGSEGV)"), ({"hang": True}, "hangs in VixHost_FindItems")])
-def test_a_loss_of_the_library_is_one_sentence_and_not_the_end_of_ansible(openvix, graph, fault, words):
+def test_library_loss_one_message(openvix, graph, fault, words):
     openvix.fault(call="VixHost_FindItems", **fault)
     openvix.forgive_leaks("the process of the library died")
 
@@ -161,7 +161,7 @@ def test_a_loss_of_the_library_is_one_sentence_and_not_the_end_of_ansible(openvi
     assert "Traceback" not in told
 
 
-def test_a_vm_about_which_the_library_hangs_is_stale_and_costs_no_other(openvix, inventory):
+def test_library_hang_makes_one_vm_stale(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
     openvix.add_vm("stuck", power="powered_on")
     openvix.fault(call="VixHost_OpenVM", vm="stuck", hang=True)
@@ -172,7 +172,7 @@ def test_a_vm_about_which_the_library_hangs_is_stale_and_costs_no_other(openvix,
     assert {name: variables["vix_stale"] for name, variables in found.hosts.items()} == {"web": False, "stuck": True}
 
 
-def test_files_are_listed_although_the_library_dies(openvix, graph, place_vm, in_library):
+def test_library_crash_files_listed(openvix, graph, place_vm, in_library):
     openvix.fault(call="VixHost_FindItems", crash=True)
     openvix.forgive_leaks("the process of the library died")
     in_library((place_vm("vms/web/web.vmx"), "web"))
@@ -187,7 +187,7 @@ def test_files_are_listed_although_the_library_dies(openvix, graph, place_vm, in
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_each_host_is_asked_with_its_own_name_and_credentials(openvix, inventory, monkeypatch):
+def test_hosts_use_own_names_and_credentials(openvix, inventory, monkeypatch):
     openvix.add_vm("web", power="powered_on")
     openvix.add_vm("db")
     monkeypatch.setenv("LAB_PASSWORD", "s3cret-lab")
@@ -211,7 +211,7 @@ def test_each_host_is_asked_with_its_own_name_and_credentials(openvix, inventory
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_a_vm_of_two_hosts_is_two_vms(openvix, inventory):
+def test_vm_of_two_hosts_listed_twice(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
 
     found = inventory(f"hosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
@@ -221,7 +221,7 @@ def test_a_vm_of_two_hosts_is_two_vms(openvix, inventory):
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_of_a_vm_of_another_host_nothing_is_told_that_is_in_files(openvix, inventory, run_ansible):
+def test_remote_vm_has_no_file_values(openvix, inventory, run_ansible):
     vm = openvix.add_vm("web", power="powered_on")
     with open(vm, "a", encoding="utf-8") as vmx:
         vmx.write('annotation = "shop"\nguestinfo.lab = "red"\n')
@@ -237,7 +237,7 @@ def test_of_a_vm_of_another_host_nothing_is_told_that_is_in_files(openvix, inven
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_a_password_may_be_in_a_vault(openvix, run_ansible, write_inventory, tmp_path):
+def test_vaulted_password_accepted(openvix, run_ansible, write_inventory, tmp_path):
     openvix.add_vm("web", power="powered_on")
     (tmp_path / "vault").write_text("open sesame\n")
     made = run_ansible("ansible-vault", "encrypt_string", "--vault-password-file", str(tmp_path / "vault"), "s3cret-lab")
@@ -252,7 +252,7 @@ def test_a_password_may_be_in_a_vault(openvix, run_ansible, write_inventory, tmp
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_options_and_the_environment_name_a_single_host(openvix, inventory, monkeypatch):
+def test_options_and_environment_set_host(openvix, inventory, monkeypatch):
     openvix.add_vm("web", power="powered_on")
     for name, value in {"HOSTNAME": "https://upstairs.example.com/sdk", "PROVIDER": "workstation_shared", "USERNAME": "lab", "PASSWORD": "lab"}.items():
         monkeypatch.setenv(f"VIX_{name}", value)
@@ -270,7 +270,7 @@ def test_options_and_the_environment_name_a_single_host(openvix, inventory, monk
     ],
     ids=["hang", "crash", "error"],
 )
-def test_a_host_that_does_not_answer_is_a_warning_and_the_rest_is_listed(openvix, graph, fault, words):
+def test_unreachable_host_warned(openvix, graph, fault, words):
     openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixHost_Connect", times=1, **fault)  # whichever comes first
     openvix.forgive_leaks("the process of the library died")
@@ -284,7 +284,7 @@ def test_a_host_that_does_not_answer_is_a_warning_and_the_rest_is_listed(openvix
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_a_host_that_does_not_answer_is_an_error_where_that_is_wanted(openvix, inventory):
+def test_unreachable_host_fails_on_request(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixHost_Connect", times=1, error=18000)
 
@@ -295,7 +295,7 @@ def test_a_host_that_does_not_answer_is_an_error_where_that_is_wanted(openvix, i
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_when_no_host_answers_there_is_no_inventory(openvix, inventory):
+def test_no_reachable_host_fails(openvix, inventory):
     openvix.fault(call="VixHost_Connect", error=18000)
 
     found = inventory(f"hosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
@@ -306,7 +306,7 @@ def test_when_no_host_answers_there_is_no_inventory(openvix, inventory):
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_all_hosts_are_asked_at_the_same_time(openvix, inventory):
+def test_hosts_queried_in_parallel(openvix, inventory):
     """Two that take longer than half of the time each: one after the other they would not be done."""
     openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixHost_Connect", hang=True, where="job", times=2)
@@ -320,7 +320,7 @@ def test_all_hosts_are_asked_at_the_same_time(openvix, inventory):
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_each_host_has_its_own_time(openvix, inventory):
+def test_each_host_has_own_timeout(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixHost_Connect", hang=True, where="job", times=1)
     openvix.forgive_leaks("the connection is given up")
@@ -342,14 +342,14 @@ def test_each_host_has_its_own_time(openvix, inventory):
         ("[{}, {}]", "two of the hosts are called localhost"),
     ],
 )
-def test_an_entry_that_is_wrong_is_told(openvix, inventory, hosts, words):
+def test_invalid_host_entry_reported(openvix, inventory, hosts, words):
     found = inventory(f"hosts: {hosts}\n")
 
     assert words in found.told
     assert openvix.calls("VixHost_Connect") == []
 
 
-def test_two_ways_to_this_machine_list_each_vm_once(openvix, inventory):
+def test_same_host_twice_lists_vms_once(openvix, inventory):
     openvix.add_vm("web", power="powered_on")
 
     found = inventory("hosts: [{name: one}, {name: two, provider: workstation}]\n")
@@ -358,7 +358,7 @@ def test_two_ways_to_this_machine_list_each_vm_once(openvix, inventory):
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_this_machine_takes_no_credentials_of_others(openvix, inventory):
+def test_controller_ignores_credentials(openvix, inventory):
     found = inventory("username: lab\npassword: s3cret-lab\nhostname: 'https://upstairs.example.com/sdk'\nhosts: [{name: here}]\n")
 
     assert "connecting to this machine: " in found.told
@@ -371,7 +371,7 @@ def cached(tmp_path, text=""):
     return f"cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: '{tmp_path / 'cache'}'\n{text}"
 
 
-def test_the_cache_spares_the_library(openvix, inventory, tmp_path):
+def test_cache_saves_library_calls(openvix, inventory, tmp_path):
     openvix.add_vm("web", power="powered_on")
 
     first, again = inventory(cached(tmp_path)), inventory(cached(tmp_path))
@@ -380,7 +380,7 @@ def test_the_cache_spares_the_library(openvix, inventory, tmp_path):
     assert len(openvix.calls("VixHost_FindItems")) == 1
 
 
-def test_the_cache_is_as_good_for_ansibles_commands_and_renewed_when_asked(openvix, run_ansible, write_inventory, tmp_path):
+def test_cache_used_by_commands_and_flushed(openvix, run_ansible, write_inventory, tmp_path):
     openvix.add_vm("web", power="powered_on")
     path = write_inventory(cached(tmp_path))
 
@@ -394,7 +394,7 @@ def test_the_cache_is_as_good_for_ansibles_commands_and_renewed_when_asked(openv
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_what_is_not_whole_is_not_cached(openvix, inventory, tmp_path):
+def test_incomplete_result_not_cached(openvix, inventory, tmp_path):
     openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixHost_Connect", times=1, error=18000)
     text = cached(tmp_path, f"hosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
@@ -405,7 +405,7 @@ def test_what_is_not_whole_is_not_cached(openvix, inventory, tmp_path):
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_another_password_finds_the_same_cache_and_another_host_does_not(openvix, inventory, tmp_path):
+def test_cache_key_ignores_password_not_host(openvix, inventory, tmp_path):
     openvix.add_vm("web", power="powered_on")
 
     for entry in (UPSTAIRS, UPSTAIRS.replace("s3cret-lab", "other"), CELLAR):
@@ -417,14 +417,14 @@ def test_another_password_finds_the_same_cache_and_another_host_does_not(openvix
 # -- files of another kind
 
 
-def test_a_file_of_another_name_is_not_for_this_plugin(openvix, run_ansible, tmp_path):
+def test_other_file_name_rejected(openvix, run_ansible, tmp_path):
     openvix.add_vm("web", power="powered_on")
     (tmp_path / "lab.yml").write_text("plugin: vmlab.vix.vms\n")
 
     assert "web" not in run_ansible("ansible-inventory", "-i", str(tmp_path / "lab.yml"), "--graph").stdout
 
 
-def test_options_come_from_the_environment(openvix, inventory, monkeypatch):
+def test_options_from_environment(openvix, inventory, monkeypatch):
     monkeypatch.setenv("VIX_LIBRARY", "/nowhere.so")
 
     assert "/nowhere.so (chosen)" in inventory().told

@@ -19,7 +19,7 @@ def _no_library(monkeypatch):
     monkeypatch.setenv("VIX_LIBRARY", "/nowhere.so")
 
 
-def test_vmwares_list_and_its_usual_folders_are_read_with_nothing_said(inventory, place_vm, in_library):
+def test_vmware_list_and_directories_read(inventory, place_vm, in_library):
     listed, scanned = place_vm("vms/web/web.vmx", memsize=2048), place_vm("home/vmware/db/db.vmx")
     in_library((listed, "web"), ("/nowhere/gone.vmx", "gone"))
 
@@ -34,7 +34,7 @@ def test_vmwares_list_and_its_usual_folders_are_read_with_nothing_said(inventory
     assert "WARNING" not in found.told
 
 
-def test_every_variable_is_there_for_every_vm(inventory, place_vm, in_library):
+def test_each_vm_has_each_variable(inventory, place_vm, in_library):
     web = place_vm("vms/web/web.vmx", memsize=2048, numvcpus=2, annotation="by hand", **{"guestinfo.role": "front"})
     in_library((web, "web"), ("/nowhere/gone.vmx", "gone"))
 
@@ -65,7 +65,7 @@ def test_every_variable_is_there_for_every_vm(inventory, place_vm, in_library):
     assert set(hosts["gone"]) == set(hosts["web"])
 
 
-def test_ansibles_commands_know_the_vms(place_vm, in_library, run_ansible, write_inventory):
+def test_ansible_commands_use_inventory(place_vm, in_library, run_ansible, write_inventory):
     in_library((place_vm("vms/web/web.vmx"), "web"), (place_vm("vms/db/db.vmx", guestOS="windows11-64"), "db"))
     path = write_inventory("keyed_groups: [{key: vix_guest_os, prefix: os}]\n", "vmx_files")
 
@@ -83,7 +83,7 @@ def test_ansibles_commands_know_the_vms(place_vm, in_library, run_ansible, write
     assert "web.vmx: in, as web; listed by library on localhost" in " ".join((at_length.stdout + at_length.stderr).split())
 
 
-def test_a_broken_file_is_one_warning_that_names_it_and_hides_no_other(inventory, place_vm, home):
+def test_broken_file_one_warning_hides_none(inventory, place_vm, home):
     (home / "vmware").mkdir()
     broken = {"truncated": b'displayName = "we', "binary": b"\x7fELF\0", "huge": b"#" * ((4 << 20) + 1), "empty": b""}
     for name, raw in broken.items():
@@ -103,7 +103,7 @@ def test_a_broken_file_is_one_warning_that_names_it_and_hides_no_other(inventory
     assert "Traceback" not in found.told
 
 
-def test_a_name_of_a_file_that_is_no_text_does_no_harm(inventory, home, run_ansible, write_inventory):
+def test_undecodable_file_name_accepted(inventory, home, run_ansible, write_inventory):
     folder = os.fsencode(home / "vmware")
     os.mkdir(folder)
     with open(os.path.join(folder, b"we\xffb.vmx"), "wb") as file:
@@ -116,7 +116,7 @@ def test_a_name_of_a_file_that_is_no_text_does_no_harm(inventory, home, run_ansi
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
 
 
-def test_files_that_take_too_long_end_with_a_sentence(inventory, home):
+def test_file_timeout_one_message(inventory, home):
     os.mkdir(home / "vmware")
     os.mkfifo(home / "vmware" / "web.vmx")  # which is no file, and is not waited for
 
@@ -126,14 +126,14 @@ def test_files_that_take_too_long_end_with_a_sentence(inventory, home):
 
 
 @pytest.mark.parametrize("folder", ["vms", "./home/../vms", "~/../vms", "$HOME/../vms"])
-def test_a_folder_may_be_named_from_the_inventory_file_or_the_home_on(inventory, place_vm, monkeypatch, folder):
+def test_relative_and_home_directories_accepted(inventory, place_vm, monkeypatch, folder):
     web = place_vm("vms/web/web.vmx")
     monkeypatch.chdir("/")
 
     assert inventory(f"sources: [scan]\nscan_folders: ['{folder}']\n", plugin="vmx_files").hosts["web"]["vix_path"] == web
 
 
-def test_without_a_single_vm_there_is_an_inventory_all_the_same(inventory, home):
+def test_no_vms_empty_inventory(inventory, home):
     found = inventory(plugin="vmx_files", verbosity=3)
 
     assert found.hosts == {}

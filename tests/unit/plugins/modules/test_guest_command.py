@@ -52,7 +52,7 @@ def running(run_module, web):
     return find
 
 
-def test_output_and_return_code_are_told(openvix, command, web, left):
+def test_output_and_return_code_returned(openvix, command, web, left):
     """The lesson of community.vmware issues 1925 and 896 and ansible/ansible issue 47745: what a command wrote is what its users ask for most."""
     result = command("sh", "-c", "echo out; echo 'two lines'; echo err >&2; exit 3")
 
@@ -64,14 +64,14 @@ def test_output_and_return_code_are_told(openvix, command, web, left):
     assert left() == []
 
 
-def test_a_command_that_ends_well_changes_something(command):
+def test_successful_command_changed(command):
     result = command("true")
 
     assert (result["_rc"], result["rc"], result["changed"], result["stdout"], result["stderr"]) == (0, 0, True, "", "")
     assert "msg" not in result
 
 
-def test_its_times_are_of_the_clock_of_the_guest(command):
+def test_times_use_guest_clock(command):
     result = command("sleep", "0.3")
 
     start, end = (datetime.datetime.strptime(result[name], "%Y-%m-%d %H:%M:%S.%f") for name in ("start", "end"))
@@ -80,7 +80,7 @@ def test_its_times_are_of_the_clock_of_the_guest(command):
     assert abs(datetime.datetime.now() - start) < datetime.timedelta(hours=24)
 
 
-def test_it_costs_three_calls_in_the_guest_beside_the_login(openvix, command):
+def test_command_needs_three_guest_calls(openvix, command):
     command("true")
 
     calls = [each["call"] for each in openvix.calls() if each["call"].endswith(("InGuest", "FromGuestToHost", "FromHostToGuest"))]
@@ -93,26 +93,26 @@ def test_it_costs_three_calls_in_the_guest_beside_the_login(openvix, command):
     ]
 
 
-def test_a_line_is_split_as_a_shell_splits_it_and_read_by_none(command):
+def test_cmd_split_like_shell_without_shell(command):
     result = command(cmd=r"""printf '%s|' $HOME "a  b" 'it'"'"'s' c\ d '*' '>' ';'""")
 
     assert result["cmd"] == ["printf", "%s|", "$HOME", "a  b", "it's", "c d", "*", ">", ";"]
     assert result["stdout"] == "$HOME|a  b|it's|c d|*|>|;|"
 
 
-def test_a_line_that_is_none_is_told_so(openvix, command):
+def test_invalid_cmd_refused(openvix, command):
     assert command(cmd="echo 'open")["msg"] == "preparing to run a program: cmd cannot be split into words: No closing quotation"
     for empty in ({"cmd": " "}, {"argv": []}, {"argv": [""]}):
         assert command(**empty)["msg"].endswith("the name of the program is empty")
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
-def test_exactly_one_of_argv_and_cmd_is_needed(command):
+def test_argv_and_cmd_exactly_one_required(command):
     assert command()["_rc"] == 1
     assert command("true", cmd="true")["_rc"] == 1
 
 
-def test_what_is_asked_for_beside_it_is_there(command):
+def test_environment_and_chdir_applied(command):
     code = 'pwd; echo "$WORD"; echo "$NUMBER"; cat; umask'
     result = command("sh", "-c", code, chdir="/srv/site", environment={"WORD": 'it\'s $HOME\n"x"', "NUMBER": 7}, stdin="given")
 
@@ -122,23 +122,23 @@ def test_what_is_asked_for_beside_it_is_there(command):
 @pytest.mark.parametrize(
     ("options", "count"), [({}, 6), ({"stdin_add_newline": False}, 5), ({"stdin": "hello\n"}, 6), ({"stdin": ""}, 0), ({"stdin": None}, 0)]
 )
-def test_standard_input_ends_as_asked_for(command, options, count):
+def test_stdin_newline_as_requested(command, options, count):
     options = {"stdin": "hello", **options}
     if not options["stdin"]:
         options["stdin_add_newline"] = False
     assert command("wc", "-c", **options)["stdout"] == str(count)
 
 
-def test_ends_of_lines_at_the_end_are_left_out_unless_wanted(command):
+def test_trailing_newlines_stripped_unless_kept(command):
     assert command("printf", "a\n\n\n")["stdout"] == "a"
     assert command("printf", "a\n\n\n", strip_empty_ends=False)["stdout"] == "a\n\n\n"
 
 
-def test_without_a_folder_it_runs_at_home(command):
+def test_chdir_default_is_home(command):
     assert command("pwd")["stdout"] == "/home/lab"
 
 
-def test_a_program_is_looked_for_in_the_path_that_it_is_given(openvix, command, web):
+def test_program_found_in_given_path(openvix, command, web):
     tool = openvix.disk(web) / "opt" / "tool"
     tool.parent.mkdir(exist_ok=True)
     tool.write_text("#!/bin/sh\necho tool\n")
@@ -166,7 +166,7 @@ INSTALL = "install it there, or give the path that it has"
     ],
 )
 @pytest.mark.parametrize("no_wait", [False, True])
-def test_what_cannot_be_run_is_one_sentence(command, left, web, argv, options, error, words, no_wait):
+def test_program_not_runnable_one_message(command, left, web, argv, options, error, words, no_wait):
     result = command(*argv, no_wait=no_wait, **options)
 
     assert (result["error"], result["_rc"], "rc" in result) == (error, 1, False)
@@ -175,7 +175,7 @@ def test_what_cannot_be_run_is_one_sentence(command, left, web, argv, options, e
 
 
 @pytest.mark.parametrize("there", ["/etc/motd", "/srv/site"])
-def test_what_was_done_already_is_not_run(openvix, command, there):
+def test_creates_existing_not_run(openvix, command, there):
     result = command("touch", "/srv/ran", creates=there)
 
     assert (result["changed"], result["rc"], result["stdout"]) == (False, 0, f"skipped, since {there} exists")
@@ -185,12 +185,12 @@ def test_what_was_done_already_is_not_run(openvix, command, there):
     assert len(openvix.calls("VixVM_GetFileInfoInGuest")) == 2
 
 
-def test_what_was_not_done_is_run(command):
+def test_creates_missing_run(command):
     assert command("touch", "/srv/ran", creates="/srv/ran", removes="/etc/motd")["changed"]
     assert not command("touch", "/srv/ran", creates="/srv/ran")["changed"]
 
 
-def test_check_mode_runs_nothing(openvix, command, web):
+def test_check_mode_not_run(openvix, command, web):
     skipped = command("touch", "/srv/ran", check_mode=True)
     wouldrun = command("touch", "/srv/ran", creates="/srv/ran", check_mode=True)
     wouldnot = command("touch", "/srv/ran", creates="/etc/motd", check_mode=True)
@@ -202,7 +202,7 @@ def test_check_mode_runs_nothing(openvix, command, web):
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
-def test_a_program_that_does_not_end_is_ended_with_its_children(command, left, running):
+def test_timeout_kills_program_and_children(command, left, running):
     """The lesson of adobe/aquarium-fish issue 22 and dshikashio/vixpy issue 1: nothing runs without a deadline, and here the guest keeps it."""
     code = """
     trap '' TERM
@@ -221,13 +221,13 @@ def test_a_program_that_does_not_end_is_ended_with_its_children(command, left, r
     assert left() == []
 
 
-def test_a_program_that_ends_when_asked_is_not_killed(command):
+def test_timeout_soft_stop_not_killed(command):
     result = command("sh", "-c", "trap 'echo asked; exit 7' TERM; while :; do sleep 0.1; done", program_timeout=4)
 
     assert (result["rc"], result["stdout"], result["timed_out"]) == (7, "asked", True)
 
 
-def test_without_a_time_of_its_own_it_ends_before_the_task_does(command, running):
+def test_default_timeout_before_task_deadline(command, running):
     """The lesson of dblock/vmwaretasks issue 20: an upper bound, and the reason."""
     result = command("sleep", "4711", timeout=4, passed=lambda: 0)  # by the guest's clock it has 3 s
 
@@ -235,24 +235,24 @@ def test_without_a_time_of_its_own_it_ends_before_the_task_does(command, running
     assert running("sleep") == []
 
 
-def test_what_it_leaves_in_the_background_is_not_waited_for(command, running):
+def test_background_process_not_waited_for(command, running):
     result = command("sh", "-c", "sleep 4711 & echo done")
 
     assert (result["rc"], result["stdout"]) == (0, "done")
     until(lambda: running("sleep") == ["sleep 4711"])
 
 
-def test_nothing_of_ours_is_left_running(command, running):
+def test_no_own_process_left_running(command, running):
     command("true")
     until(lambda: running("sh") == running("sleep") == [])
 
 
-def test_signals_reach_it_as_usual(command):
+def test_signals_have_default_handling(command):
     """A shell lets what it starts in the background ignore an interrupt."""
     assert command("sh", "-c", "trap 'echo interrupted; exit 4' INT; kill -INT $$; echo ignored")["stdout"] == "interrupted"
 
 
-def test_who_does_not_wait_gets_the_process_id(command, run_module, web, left):
+def test_no_wait_returns_pid(command, run_module, web, left):
     result = command("sleep", "4711", no_wait=True)
 
     def commands():
@@ -265,17 +265,17 @@ def test_who_does_not_wait_gets_the_process_id(command, run_module, web, left):
 
 
 @pytest.mark.parametrize("options", [{"stdin": "x"}, {"program_timeout": 5}, {"stdout_dest": "/tmp/x"}, {"stderr_dest": "/tmp/x"}])
-def test_who_does_not_wait_has_neither_input_nor_output(openvix, command, options):
+def test_no_wait_without_stdin_and_stdout(openvix, command, options):
     assert "cannot be had with it" in command("true", no_wait=True, **options)["msg"]
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
 @pytest.mark.parametrize("options", [{"program_timeout": 0}, {"max_output": -1}, {"max_output": (1 << 22) + 1}])
-def test_numbers_that_cannot_be_are_refused(command, options):
+def test_invalid_numbers_refused(command, options):
     assert command("true", **options)["error"] == "Refused"
 
 
-def test_a_large_output_is_cut_and_its_size_told(command):
+def test_large_output_truncated_with_size(command):
     result = command("sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; printf 'zwölf' >&2", max_output=4)
 
     assert (result["stdout"], result["stdout_size"], result["stdout_truncated"]) == ("xxxx", 3000000, True)
@@ -284,11 +284,11 @@ def test_a_large_output_is_cut_and_its_size_told(command):
     assert command("echo", "x", max_output=0)["stdout_truncated"]
 
 
-def test_output_that_is_no_text_is_text_in_the_result(command):
+def test_binary_output_returned_as_text(command):
     assert command("printf", r"a\377b")["stdout"] == "a\ufffdb"
 
 
-def test_all_of_a_large_output_is_fetched_when_asked_for(command, tmp_path, left):
+def test_full_output_saved_on_request(command, tmp_path, left):
     """The lesson of community.proxmox issue 416: a file that is copied is quicker than output that is brought in pieces."""
     out, err = tmp_path / "out", tmp_path / "err"
     out.write_text("old")
@@ -301,13 +301,13 @@ def test_all_of_a_large_output_is_fetched_when_asked_for(command, tmp_path, left
     assert left() == []
 
 
-def test_a_place_for_the_output_is_looked_at_before_anything_is_run(openvix, command, tmp_path):
+def test_output_dest_checked_before_run(openvix, command, tmp_path):
     assert "is a folder" in command("true", stdout_dest=str(tmp_path))["msg"]
     assert "to which this user may write stderr_dest" in command("true", stderr_dest=str(tmp_path / "none" / "file"))["msg"]
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
-def test_an_output_that_cannot_be_fetched_leaves_no_half_file(openvix, command, tmp_path, left):
+def test_failed_output_fetch_leaves_no_part(openvix, command, tmp_path, left):
     openvix.fault(call="VixVM_CopyFileFromGuestToHost", from_=2, error=7)
     (tmp_path / "out").write_text("old")
 
@@ -320,7 +320,7 @@ def test_an_output_that_cannot_be_fetched_leaves_no_half_file(openvix, command, 
 
 @pytest.mark.parametrize("options", [{}, {"stdin": "x" * 100000 + "s3cret-stdin"}])
 @pytest.mark.parametrize("end", ["", "; exit 3", "; sleep 4711"])
-def test_secrets_are_on_no_command_line_and_in_no_file_afterwards(openvix, run_module, web, tmp_path_factory, options, end):
+def test_secrets_not_in_argv_or_files(openvix, run_module, web, tmp_path_factory, options, end):
     options = {"environment": {"KEY": "s3cret-environment"}, "stdin": "s3cret-stdin", **options}
     code = f"cat > /dev/null; touch /srv/begun; while [ ! -e /srv/go ]; do sleep 0.05; done{end}"
     secrets, results, seen = ["s3cret-environment", "s3cret-stdin", PASSWORD], [], 0
@@ -351,7 +351,7 @@ def files_with(texts, places):
     return [path for path in files if any(text.encode() in path.read_bytes() for text in texts)]
 
 
-def test_what_a_program_says_is_not_masked_though_it_was_told_it_in_secret(command):
+def test_output_equal_to_secret_not_masked(command):
     # From ansible-core 2.21 on a result has its options only where they are asked for, with what an older one does not know.
     asked = {"_ansible_inject_invocation": True} if "inject_invocation" in PASS_VARS else {}
     result = command("sh", "-c", "echo $LEVEL; cat", environment={"LEVEL": "1"}, stdin="word", **asked)
@@ -361,11 +361,11 @@ def test_what_a_program_says_is_not_masked_though_it_was_told_it_in_secret(comma
     assert (arguments["stdin"], arguments["environment"]) == ("VALUE_SPECIFIED_IN_NO_LOG_PARAMETER",) * 2
 
 
-def test_a_password_that_a_program_says_is_masked(command):
+def test_password_in_output_masked(command):
     assert PASSWORD not in str(command("echo", PASSWORD, environment={"KEY": PASSWORD}))
 
 
-def test_an_output_that_arrives_in_part_is_not_taken_for_whole(openvix, command, tmp_path):
+def test_partial_output_detected(openvix, command, tmp_path):
     """The lesson of ansible/ansible issue 40112: a copy that was cut is told as one."""
     openvix.fault(call="VixVM_CopyFileFromGuestToHost", from_=2, cut=3)
 
@@ -375,7 +375,7 @@ def test_an_output_that_arrives_in_part_is_not_taken_for_whole(openvix, command,
     assert os.listdir(tmp_path) == []
 
 
-def test_a_guest_that_goes_down_in_the_middle_is_told_and_the_program_not_run_again(openvix, run_module, command, web):
+def test_guest_down_reported_not_run_again(openvix, run_module, command, web):
     """The lesson of ansible/ansible pull 60473: Tools are said to run while the guest restarts."""
     results = []
 
@@ -395,13 +395,13 @@ def test_a_guest_that_goes_down_in_the_middle_is_told_and_the_program_not_run_ag
     assert (openvix.disk(web) / "srv/runs").read_text() == "x\n"
 
 
-def test_what_is_gone_after_a_restart_is_told_so(openvix, command):
+def test_program_lost_by_restart_reported(openvix, command):
     openvix.fault(call="VixVM_CopyFileFromGuestToHost", error=4)
 
     assert "what it left is gone: the guest went down or was restarted in the middle" in command("true")["msg"]
 
 
-def test_a_program_whose_task_dies_is_ended_all_the_same_and_its_folder_later(openvix, run_module, command, web, left, running):
+def test_killed_task_program_ended_directory_removed(openvix, run_module, command, web, left, running):
     """The lesson of adobe/aquarium-fish issue 62: what a crash left over is cleared at the next start."""
     openvix.forgive_leaks("the process of the library was killed")
     results = []
@@ -428,7 +428,7 @@ def test_a_program_whose_task_dies_is_ended_all_the_same_and_its_folder_later(op
     assert left() == []
 
 
-def test_what_only_looks_like_a_folder_of_ours_is_left_alone(openvix, command, web, left):
+def test_foreign_directory_not_removed(openvix, command, web, left):
     names = ["vmlab.vix-notes", "vmlab.vix-1", "vmlab.vix--x", "vmlab.vix-a-b", "vmlab.vix-1 2-x"]
     long_ago = time.time() - 1000 * 60
     for name in names:
@@ -444,7 +444,7 @@ def test_what_only_looks_like_a_folder_of_ours_is_left_alone(openvix, command, w
     assert (openvix.disk(web) / "srv/site/index.html").exists()
 
 
-def test_a_guest_without_scripts_is_given_a_file(openvix, command, left):
+def test_guest_without_scripts_uses_file(openvix, command, left):
     openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
 
     result = command("sh", "-c", "cat; echo $A", stdin="given", environment={"A": "b"})
@@ -453,7 +453,7 @@ def test_a_guest_without_scripts_is_given_a_file(openvix, command, left):
     assert left() == []
 
 
-def test_a_guest_without_programs_is_told_with_vix_own_words(openvix, command, left):
+def test_guest_without_programs_vix_error(openvix, command, left):
     openvix.fault(call="VixVM_RunScriptInGuest", error=3003)
     openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
 
@@ -461,7 +461,7 @@ def test_a_guest_without_programs_is_told_with_vix_own_words(openvix, command, l
     assert left() == []
 
 
-def test_a_guest_without_a_shell_is_told(openvix, command, web):
+def test_guest_without_shell_reported(openvix, command, web):
     openvix.fault(call="VixVM_RunScriptInGuest", error=4)
 
     result = command("true")
@@ -471,35 +471,35 @@ def test_a_guest_without_a_shell_is_told(openvix, command, web):
     assert result["msg"] == f"running true in the guest of {web} as lab: {words}"
 
 
-def test_a_script_of_ours_that_is_killed_is_told(command):
+def test_killed_wrapper_script_reported(command):
     """It is the parent of the program's shell."""
     result = command("sh", "-c", "kill -9 $PPID; sleep 0.2")
 
     assert "the script that runs it was ended with 137 before it could tell what became of it" in result["msg"]
 
 
-def test_a_result_that_somebody_wrote_is_not_believed(command):
+def test_forged_result_not_believed(command):
     """What the guest tells is foreign."""
     result = command("sh", "-c", 'cd "$(dirname "$(readlink /proc/$$/fd/1)")" && mkdir result; sleep 0.1')
 
     assert "its output could not be kept" in result["msg"]
 
 
-def test_a_user_without_rights_runs_what_he_may(command, left):
+def test_unprivileged_user_runs_allowed_program(command, left):
     visitor = {"guest_username": "visitor", "guest_password": "s3cret-visitor"}
     assert command("sh", "-c", "echo $USER", **visitor)["stdout"] == "visitor"
     assert command("wc", "-c", stdin="x" * 100000, **visitor)["stdout"] == "100001"
     assert left() == []
 
 
-def test_many_arguments_go_by_a_file(command, left):
+def test_many_arguments_passed_in_file(command, left):
     words = [f"word {number} it's" for number in range(5000)]
 
     assert command("sh", "-c", "echo $#", "sh", *words)["stdout"] == "5000"
     assert left() == []
 
 
-def test_a_windows_guest_is_told_what_it_understands(openvix, command):
+def test_windows_guest_command_line(openvix, command):
     """The simulated guest is none: it has no such paths."""
     assert command("ipconfig", guest_family="windows")["vix_code"] == 3
     assert [each["call"] for each in openvix.calls() if "Script" in each["call"] or "Program" in each["call"]] == []

@@ -80,7 +80,7 @@ def leftovers(openvix, vm):
 
 @pytest.mark.parametrize("dest", NAMES)
 @pytest.mark.parametrize("content", CONTENTS)
-def test_a_file_arrives_as_it_is(openvix, ladder, web, tmp_path, dest, content):
+def test_file_copied_byte_by_byte(openvix, ladder, web, tmp_path, dest, content):
     source = tmp_path / "source"
     source.write_bytes(CONTENTS[content])
     target = openvix.disk(web) / dest[1:]
@@ -96,14 +96,14 @@ def test_a_file_arrives_as_it_is(openvix, ladder, web, tmp_path, dest, content):
 
 
 @pytest.mark.parametrize("content", ["Goodbye\n", "Another length\n"])
-def test_a_file_of_another_content_is_replaced(openvix, ladder, web, motd, content):
+def test_different_content_replaced(openvix, ladder, web, motd, content):
     ladder("guest_copy", motd.read_text, vm=web, content=content, dest="/etc/motd", **LOGIN)
 
     assert motd.read_text() == content
     assert leftovers(openvix, web) == []
 
 
-def test_a_file_that_is_right_is_neither_sent_nor_fetched(openvix, copy):
+def test_unchanged_file_not_transferred(openvix, copy):
     """One login, one look and one checksum: more is not needed to find nothing to do."""
     assert not copy(content="Welcome\n")["changed"]
 
@@ -111,7 +111,7 @@ def test_a_file_that_is_right_is_neither_sent_nor_fetched(openvix, copy):
     assert calls == ["VixVM_WaitForToolsInGuest", "VixVM_LoginInGuest", "VixVM_GetFileInfoInGuest", "VixVM_RunProgramInGuest", "VixVM_LogoutFromGuest"]
 
 
-def test_with_a_mode_it_takes_no_more_than_that(openvix, copy, motd):
+def test_mode_adds_no_calls(openvix, copy, motd):
     motd.chmod(0o640)
     assert not copy(content="Welcome\n", mode="0640", owner="0")["changed"]
 
@@ -119,7 +119,7 @@ def test_with_a_mode_it_takes_no_more_than_that(openvix, copy, motd):
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
-def test_a_file_is_replaced_by_few_calls(openvix, copy):
+def test_replace_needs_few_calls(openvix, copy):
     """Look, compare, make a folder, send, put in place, look again."""
     assert copy(content="Goodbye\n", diff=False)["changed"]
 
@@ -129,7 +129,7 @@ def test_a_file_is_replaced_by_few_calls(openvix, copy):
 
 @pytest.mark.usefixtures("no_shell")
 @pytest.mark.parametrize("content", ["Goodbye\n", "Another length\n"])
-def test_where_no_program_can_compare_the_file_is_fetched(openvix, ladder, web, motd, content):
+def test_no_compare_program_file_fetched(openvix, ladder, web, motd, content):
     ladder("guest_copy", motd.read_text, vm=web, content=content, dest="/etc/motd", **LOGIN)
 
     assert motd.read_text() == content
@@ -150,7 +150,7 @@ def no_checksums(openvix, run_module, web):
 
 
 @pytest.mark.usefixtures("no_checksums")
-def test_where_no_program_knows_checksums_the_file_is_fetched(openvix, ladder, copy, web, motd):
+def test_no_checksum_program_file_fetched(openvix, ladder, copy, web, motd):
     ladder("guest_copy", motd.read_text, vm=web, content="Goodbye\n", dest="/etc/motd", mode="0600", **LOGIN)
 
     assert (motd.read_text(), mode_of(motd)) == ("Goodbye\n", 0o600)
@@ -162,7 +162,7 @@ def test_where_no_program_knows_checksums_the_file_is_fetched(openvix, ladder, c
 @pytest.mark.openvix(clock="stepped")
 @pytest.mark.parametrize("shell", ["shell", "no checksums", "no shell"])
 @pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 100), lambda path: path.write_bytes(b"x" * path.stat().st_size)])
-def test_a_copy_that_arrives_damaged_replaces_nothing(request, openvix, copy, web, motd, tmp_path, shell, damage):
+def test_damaged_copy_replaces_nothing(request, openvix, copy, web, motd, tmp_path, shell, damage):
     """The lesson of ansible/ansible issues 40112, 40377 and 44264: partial copies were reported as fine."""
     source = tmp_path / "source"
     source.write_bytes(os.urandom(100000))
@@ -208,7 +208,7 @@ def test_a_copy_that_arrives_damaged_replaces_nothing(request, openvix, copy, we
         ("VixVM_RenameFileInGuest", False),
     ],
 )
-def test_what_fails_in_the_middle_replaces_nothing(openvix, copy, web, motd, call, shell):
+def test_failed_step_replaces_nothing(openvix, copy, web, motd, call, shell):
     if not shell:
         openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
         openvix.fault(call="VixVM_RunScriptInGuest", error=3003)
@@ -223,7 +223,7 @@ def test_what_fails_in_the_middle_replaces_nothing(openvix, copy, web, motd, cal
 
 
 @pytest.mark.parametrize("call", ["VixVM_CopyFileFromHostToGuest", "VixVM_RunScriptInGuest"])
-def test_a_guest_that_goes_down_in_the_middle_leaves_no_half_file_and_the_next_copy_tidies_up(openvix, copy, web, motd, call):
+def test_guest_down_no_part_next_copy_cleans_up(openvix, copy, web, motd, call):
     openvix.fault(call=call, error=3016)
     openvix.fault(call="VixVM_DeleteDirectoryInGuest", error=3016)
 
@@ -240,7 +240,7 @@ def test_a_guest_that_goes_down_in_the_middle_leaves_no_half_file_and_the_next_c
     assert leftovers(openvix, web) == []
 
 
-def test_a_copy_that_takes_its_time_has_all_the_time_of_the_task(openvix, copy, motd):
+def test_slow_copy_gets_whole_task_timeout(openvix, copy, motd):
     """The lesson of ansible-collections/community.vmware pull request 1513: a short time limit of its own cut copies off."""
     openvix.fault(call="VixVM_CopyFileFromHostToGuest", delay=2)
 
@@ -248,7 +248,7 @@ def test_a_copy_that_takes_its_time_has_all_the_time_of_the_task(openvix, copy, 
     assert motd.read_text() == "Goodbye\n"
 
 
-def test_a_copy_that_takes_longer_than_the_task_leaves_no_half_file(openvix, copy, web, motd):
+def test_timeout_leaves_no_part(openvix, copy, web, motd):
     openvix.fault(call="VixVM_CopyFileFromHostToGuest", hang=True, where="job")
 
     result = copy(content="Goodbye\n", timeout=1, passed=lambda: bool(openvix.calls("VixVM_CopyFileFromHostToGuest")))
@@ -260,7 +260,7 @@ def test_a_copy_that_takes_longer_than_the_task_leaves_no_half_file(openvix, cop
     assert (motd.read_text(), leftovers(openvix, web)) == ("Goodbye\n", [])
 
 
-def test_nobody_else_can_see_a_file_before_it_is_there(openvix, copy, web, motd):
+def test_file_private_until_in_place(openvix, copy, web, motd):
     motd.chmod(0o600)
     openvix.fault(call="VixVM_RunScriptInGuest", error=7)
     openvix.fault(call="VixVM_DeleteDirectoryInGuest", error=7)
@@ -278,13 +278,13 @@ def test_nobody_else_can_see_a_file_before_it_is_there(openvix, copy, web, motd)
 
 
 @pytest.mark.parametrize("dest", ["/etc", "/etc/"])
-def test_a_text_needs_the_name_of_a_file(copy, web, dest):
+def test_content_needs_file_name(copy, web, dest):
     msg = copy(content="Something\n", dest=dest)["msg"]
     assert msg == f"finding {dest} in the guest of {web} as lab: it is a directory: give the full name of the file"
 
 
 @pytest.mark.parametrize("dest", ["/etc", "/etc/", "/etc//", "/etc/."])
-def test_a_file_goes_into_a_folder(openvix, ladder, web, tmp_path, dest):
+def test_file_copied_into_directory(openvix, ladder, web, tmp_path, dest):
     """The lesson of ansible/ansible issue 40377: a folder as the destination was mishandled."""
     (tmp_path / "issue").write_text("Hello\n")
 
@@ -295,7 +295,7 @@ def test_a_file_goes_into_a_folder(openvix, ladder, web, tmp_path, dest):
 
 
 @pytest.mark.parametrize("shell", [True, False])
-def test_a_folder_that_is_asked_for_by_a_slash_is_made(openvix, ladder, web, tmp_path, shell):
+def test_dest_with_slash_creates_directory(openvix, ladder, web, tmp_path, shell):
     if not shell:
         openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
         openvix.fault(call="VixVM_RunScriptInGuest", error=3003)
@@ -310,7 +310,7 @@ def test_a_folder_that_is_asked_for_by_a_slash_is_made(openvix, ladder, web, tmp
         assert (mode_of(folder.parent), mode_of(folder), mode_of(folder / "issue")) == (0o755, 0o755, 0o644)
 
 
-def test_a_copy_that_fails_makes_no_folder(openvix, copy, web, tmp_path):
+def test_failed_copy_creates_no_directory(openvix, copy, web, tmp_path):
     (tmp_path / "issue").write_text("Hello\n")
     openvix.fault(call="VixVM_CopyFileFromHostToGuest", error=8)
 
@@ -318,7 +318,7 @@ def test_a_copy_that_fails_makes_no_folder(openvix, copy, web, tmp_path):
     assert list((openvix.disk(web) / "srv").iterdir()) == []
 
 
-def test_a_folder_that_is_made_has_the_mode_that_is_asked_for(openvix, copy, web, tmp_path):
+def test_created_directory_has_requested_mode(openvix, copy, web, tmp_path):
     (tmp_path / "issue").write_text("Hello\n")
     copy(src=str(tmp_path / "issue"), dest="/srv/a/b/", directory_mode="0750", mode="u=r,go=")
 
@@ -327,7 +327,7 @@ def test_a_folder_that_is_made_has_the_mode_that_is_asked_for(openvix, copy, web
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_folder_that_is_missing_is_told(openvix, copy, web, check_mode):
+def test_missing_directory_reported(openvix, copy, web, check_mode):
     result = copy(content="Something\n", dest="/srv/none/file", check_mode=check_mode)
 
     assert result["msg"].startswith(
@@ -336,7 +336,7 @@ def test_a_folder_that_is_missing_is_told(openvix, copy, web, check_mode):
     assert result["vix_code"] == 4
 
 
-def test_a_folder_is_not_replaced_by_a_file(openvix, copy, web, tmp_path):
+def test_directory_not_replaced_by_file(openvix, copy, web, tmp_path):
     (openvix.disk(web) / "srv" / "name").mkdir()
     (tmp_path / "name").write_text("x")
 
@@ -346,12 +346,12 @@ def test_a_folder_is_not_replaced_by_a_file(openvix, copy, web, tmp_path):
 
 
 @pytest.mark.parametrize("dest", ["motd", "C:\\motd", "~/motd"])
-def test_a_path_that_is_not_absolute_is_refused(openvix, copy, dest):
+def test_relative_path_refused(openvix, copy, dest):
     assert f"{dest} is no absolute path of a Linux guest" in copy(content="Something\n", dest=dest)["msg"]
 
 
 @pytest.mark.parametrize("there", ["/etc/motd", "/nowhere"])
-def test_a_link_is_replaced_by_the_file(openvix, ladder, web, motd, there):
+def test_link_replaced_by_file(openvix, ladder, web, motd, there):
     link = openvix.disk(web) / "etc" / "issue"
     link.symlink_to(there)
 
@@ -360,7 +360,7 @@ def test_a_link_is_replaced_by_the_file(openvix, ladder, web, motd, there):
     assert (link.is_symlink(), link.read_text(), motd.read_text()) == (False, "Welcome\n", "Welcome\n")
 
 
-def test_a_source_that_is_a_link_is_followed(openvix, copy, motd, tmp_path):
+def test_source_link_followed(openvix, copy, motd, tmp_path):
     (tmp_path / "there").write_text("Hello\n")
     (tmp_path / "link").symlink_to("there")
 
@@ -372,7 +372,7 @@ def test_a_source_that_is_a_link_is_followed(openvix, copy, motd, tmp_path):
 # What is compared
 
 
-def test_a_source_that_is_not_there_is_told_before_the_guest_is_touched(openvix, copy, tmp_path):
+def test_missing_source_reported_before_login(openvix, copy, tmp_path):
     result = copy(src=str(tmp_path / "none"))
 
     assert result["msg"] == f"reading src: {tmp_path / 'none'} is not a file of the machine that runs VMware"
@@ -380,12 +380,12 @@ def test_a_source_that_is_not_there_is_told_before_the_guest_is_touched(openvix,
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
-def test_a_source_that_cannot_be_read_is_told(copy, tmp_path):
+def test_unreadable_source_reported(copy, tmp_path):
     (tmp_path / "closed").touch(mode=0)
     assert copy(src=str(tmp_path / "closed"))["msg"] == f"reading src: {tmp_path}/closed: Permission denied"
 
 
-def test_size_and_time_need_no_checksum_anywhere(openvix, ladder, web, motd, tmp_path):
+def test_size_and_time_needs_no_checksum(openvix, ladder, web, motd, tmp_path):
     source = tmp_path / "source"
     source.write_text("Goodbye\n")
     os.utime(source, (1e9, 1e9))
@@ -400,24 +400,24 @@ def test_size_and_time_need_no_checksum_anywhere(openvix, ladder, web, motd, tmp
     assert ladder("guest_copy", motd.read_text, vm=web, src=str(source), dest="/etc/motd", compare="size_and_time", **LOGIN)["size"] == 14
 
 
-def test_a_text_has_no_time_that_could_be_compared(openvix, copy):
+def test_content_with_size_and_time_refused(openvix, copy):
     assert copy(content="Something\n", compare="size_and_time")["msg"] == "reading compare: a text is of no time: compare it by its checksum"
     assert openvix.calls() == []
 
 
-def test_existence_is_enough_where_it_is_asked_for(ladder, copy, web, motd):
+def test_existence_enough_if_requested(ladder, copy, web, motd):
     assert not copy(content="Goodbye\n", compare="existence")["changed"]
     motd.unlink()
     ladder("guest_copy", motd.exists, vm=web, content="Goodbye\n", dest="/etc/motd", compare="existence", **LOGIN)
     assert motd.read_text() == "Goodbye\n"
 
 
-def test_existence_still_minds_the_mode(ladder, web, motd):
+def test_existence_still_applies_mode(ladder, web, motd):
     ladder("guest_copy", lambda: mode_of(motd), vm=web, content="Goodbye\n", dest="/etc/motd", compare="existence", mode="0600", **LOGIN)
     assert (motd.read_text(), mode_of(motd)) == ("Welcome\n", 0o600)
 
 
-def test_without_force_a_file_that_is_there_stays_as_it_is(openvix, ladder, copy, web, motd):
+def test_force_false_keeps_existing_file(openvix, ladder, copy, web, motd):
     result = copy(content="Goodbye\n", mode="0600", force=False)
     assert (result["changed"], result["size"], motd.read_text(), mode_of(motd)) == (False, 8, "Welcome\n", 0o644)
 
@@ -425,7 +425,7 @@ def test_without_force_a_file_that_is_there_stays_as_it_is(openvix, ladder, copy
 
 
 @pytest.mark.parametrize("compare", ["size_and_time", "existence"])
-def test_a_file_beyond_4_gib_is_told_by_its_size(openvix, copy, motd, tmp_path, compare):
+def test_file_over_4_gib_compared_by_size(openvix, copy, motd, tmp_path, compare):
     for path in (tmp_path / "large", motd):
         with path.open("wb") as file:
             file.truncate((1 << 32) + 8)
@@ -444,7 +444,7 @@ def test_a_file_beyond_4_gib_is_told_by_its_size(openvix, copy, motd, tmp_path, 
 
 @pytest.mark.parametrize(("mode", "bits"), [("0600", 0o600), ("644", 0o644), (0o755, 0o755), ("u=rw,g=r,o=", 0o640), ("2755", 0o2755), ("u+x", 0o744)])
 @pytest.mark.parametrize("content", ["Welcome\n", "Goodbye\n"])
-def test_a_mode_is_set_and_minded(openvix, ladder, run_module, web, motd, mode, bits, content):
+def test_mode_applied_and_compared(openvix, ladder, run_module, web, motd, mode, bits, content):
     motd.chmod(0o644)
     options = {"vm": web, "content": content, "dest": "/etc/motd", "mode": mode, **LOGIN}
     if (bits, content) == (0o644, "Welcome\n"):
@@ -455,7 +455,7 @@ def test_a_mode_is_set_and_minded(openvix, ladder, run_module, web, motd, mode, 
     assert leftovers(openvix, web) == []
 
 
-def test_a_diff_tells_the_mode_that_was(copy, motd):
+def test_diff_contains_old_mode(copy, motd):
     motd.chmod(0o604)
     result = copy(content="Welcome\n", mode="0600", owner="0")
 
@@ -463,7 +463,7 @@ def test_a_diff_tells_the_mode_that_was(copy, motd):
     assert texts(result) == []
 
 
-def test_a_new_file_has_the_mode_that_is_usual_and_a_replaced_one_leaves_it_its_own(openvix, copy, web, motd, tmp_path):
+def test_default_mode_of_new_and_replaced_file(openvix, copy, web, motd, tmp_path):
     (tmp_path / "source").touch(mode=0o600)
     copy(src=str(tmp_path / "source"), dest="/etc/new")
     assert mode_of(openvix.disk(web) / "etc/new") == 0o644
@@ -474,13 +474,13 @@ def test_a_new_file_has_the_mode_that_is_usual_and_a_replaced_one_leaves_it_its_
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_replaced_file_leaves_its_owner(copy, motd):
+def test_replaced_file_keeps_owner(copy, motd):
     os.chown(motd, 0, 0)
     copy(content="Goodbye\n")
     assert (motd.stat().st_uid, motd.stat().st_gid) == (0, 0)
 
 
-def test_the_mode_of_the_source_is_kept_where_it_is_asked_for(openvix, ladder, web, tmp_path):
+def test_mode_preserve_copies_source_mode(openvix, ladder, web, tmp_path):
     source = tmp_path / "tool"
     source.write_text("#!/bin/sh\n")
     source.chmod(0o751)
@@ -490,14 +490,14 @@ def test_the_mode_of_the_source_is_kept_where_it_is_asked_for(openvix, ladder, w
     assert mode_of(openvix.disk(web) / "srv/bin/tool") == 0o751
 
 
-def test_a_text_has_no_mode_to_keep(copy):
+def test_mode_preserve_with_content_refused(copy):
     msg = copy(content="Something\n", mode="preserve")["msg"]
     assert msg == "reading mode: a text has no mode that could be kept: give the mode itself instead of preserve"
 
 
 @pytest.mark.parametrize(("wrong", "words"), [({"owner": "no-such-user"}, "no-such-user"), ({"group": "no-such-group"}, "no-such-group")])
 @pytest.mark.parametrize("content", ["Welcome\n", "Goodbye\n"])
-def test_an_owner_that_the_guest_does_not_know_is_told_and_nothing_is_replaced(openvix, copy, web, motd, content, wrong, words):
+def test_unknown_owner_replaces_nothing(openvix, copy, web, motd, content, wrong, words):
     result = copy(content=content, **wrong)
 
     assert result["failed"]
@@ -507,7 +507,7 @@ def test_an_owner_that_the_guest_does_not_know_is_told_and_nothing_is_replaced(o
 
 
 @pytest.mark.parametrize("option", ["mode", "directory_mode"])
-def test_what_is_no_mode_is_refused(openvix, copy, tmp_path, option):
+def test_invalid_mode_refused(openvix, copy, tmp_path, option):
     (tmp_path / "source").touch()
     assert "rwx is no mode: give an octal number" in copy(src=str(tmp_path / "source"), dest="/srv/new/", **{option: "rwx"})["msg"]
 
@@ -515,7 +515,7 @@ def test_what_is_no_mode_is_refused(openvix, copy, tmp_path, option):
 @pytest.mark.usefixtures("no_shell")
 @pytest.mark.parametrize("option", [{"mode": "0600"}, {"owner": "lab"}, {"group": "lab"}])
 @pytest.mark.parametrize("content", ["Welcome\n", "Goodbye\n"])
-def test_without_a_shell_there_is_no_mode_and_no_owner(openvix, copy, web, motd, option, content):
+def test_mode_and_owner_without_shell_refused(openvix, copy, web, motd, option, content):
     result = copy(content=content, **option)
 
     assert result["error"] == "NotSupported"
@@ -524,7 +524,7 @@ def test_without_a_shell_there_is_no_mode_and_no_owner(openvix, copy, web, motd,
 
 
 @pytest.mark.parametrize("option", [{"mode": "0600"}, {"owner": "lab"}, {"group": "lab"}])
-def test_files_of_windows_have_no_mode_and_no_owner(openvix, copy, option):
+def test_mode_and_owner_on_windows_refused(openvix, copy, option):
     result = copy(content="Something\n", dest=r"C:\motd", guest_family="windows", **option)
 
     assert "files of a Windows guest have no mode, owner or group" in result["msg"]
@@ -535,7 +535,7 @@ def test_files_of_windows_have_no_mode_and_no_owner(openvix, copy, option):
 
 
 @pytest.mark.parametrize("shell", [True, False])
-def test_a_file_that_is_replaced_is_kept_where_that_is_asked_for(openvix, ladder, web, motd, shell):
+def test_backup_keeps_replaced_file(openvix, ladder, web, motd, shell):
     if not shell:
         openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
         openvix.fault(call="VixVM_RunScriptInGuest", error=3003)
@@ -550,12 +550,12 @@ def test_a_file_that_is_replaced_is_kept_where_that_is_asked_for(openvix, ladder
 
 
 @pytest.mark.parametrize("options", [{"content": "Goodbye\n", "dest": "/etc/issue"}, {"content": "Welcome\n"}, {"content": "Welcome\n", "mode": "0600"}])
-def test_what_replaces_nothing_needs_no_backup(openvix, copy, web, options):
+def test_no_backup_without_replacement(openvix, copy, web, options):
     assert "backup_file" not in copy(backup=True, **options)
     assert [path.name for path in (openvix.disk(web) / "etc").iterdir() if path.name.endswith("~")] == []
 
 
-def test_a_backup_that_cannot_be_made_stops_it(openvix, copy, web, motd):
+def test_failed_backup_stops_copy(openvix, copy, web, motd):
     folder = openvix.disk(web) / "srv" / ("n" * 250)
     folder.write_text("Welcome\n")
 
@@ -566,13 +566,13 @@ def test_a_backup_that_cannot_be_made_stops_it(openvix, copy, web, motd):
     assert leftovers(openvix, web) == []
 
 
-def test_a_file_that_is_valid_gets_its_place(openvix, ladder, web, motd):
+def test_valid_file_moved_to_dest(openvix, ladder, web, motd):
     ladder("guest_copy", motd.read_text, vm=web, content="Goodbye\n", dest="/etc/motd.conf", validate="/bin/sh -c 'grep -q Good \"$1\"' 'sh me' %s", **LOGIN)
 
     assert (openvix.disk(web) / "etc/motd.conf").read_text() == "Goodbye\n"
 
 
-def test_a_file_that_is_not_valid_replaces_nothing(openvix, copy, web, motd):
+def test_invalid_file_replaces_nothing(openvix, copy, web, motd):
     result = copy(content="Goodbye\n", validate="grep -l Welcome nothing %s")
 
     assert result["msg"].startswith(f"validating what is to be /etc/motd in the guest of {web} as lab: grep -l Welcome nothing %s ended with 2")
@@ -581,13 +581,13 @@ def test_a_file_that_is_not_valid_replaces_nothing(openvix, copy, web, motd):
     assert leftovers(openvix, web) == []
 
 
-def test_a_validation_sees_the_file_under_a_name_of_its_kind(openvix, copy, web):
+def test_validate_gets_name_with_same_suffix(openvix, copy, web):
     result = copy(content="Goodbye\n", dest="/etc/site.conf", validate="/bin/sh -c 'echo $0; exit 1' %s")
 
     assert result["msg"].strip().endswith(".conf")
 
 
-def test_a_validation_of_no_file_is_refused(openvix, copy):
+def test_validate_without_placeholder_refused(openvix, copy):
     assert copy(content="Goodbye\n", validate="visudo -cf")["msg"] == "reading validate: it must have %s in it, which stands for the file"
     assert "No closing quotation" in copy(content="Goodbye\n", validate="visudo -cf '%s")["msg"]
 
@@ -596,7 +596,7 @@ def test_a_validation_of_no_file_is_refused(openvix, copy):
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_diff_shows_both_texts(copy, tmp_path, check_mode):
+def test_diff_contains_both_contents(copy, tmp_path, check_mode):
     (tmp_path / "source").write_text("Grüße\n")
 
     result = copy(src=str(tmp_path / "source"), check_mode=check_mode)
@@ -604,14 +604,14 @@ def test_a_diff_shows_both_texts(copy, tmp_path, check_mode):
     assert texts(result) == [{"before_header": "/etc/motd", "before": "Welcome\n", "after_header": "/etc/motd", "after": "Grüße\n"}]
 
 
-def test_where_nobody_looks_at_a_diff_nothing_is_fetched_for_it(openvix, copy, tmp_path):
+def test_no_diff_nothing_fetched(openvix, copy, tmp_path):
     (tmp_path / "source").write_text("Goodbye\n")
 
     assert texts(copy(src=str(tmp_path / "source"), mode="0600", diff=False)) == []
     assert openvix.calls("VixVM_CopyFileFromGuestToHost") == []
 
 
-def test_a_task_whose_output_is_secret_has_no_texts(openvix, copy, tmp_path):
+def test_no_log_diff_has_no_content(openvix, copy, tmp_path):
     (tmp_path / "source").write_text("s3cret-content\n")
 
     copy(src=str(tmp_path / "source"), _ansible_no_log=True, secrets=["s3cret-content", "Welcome"])
@@ -630,7 +630,7 @@ def test_a_task_whose_output_is_secret_has_no_texts(openvix, copy, tmp_path):
         (None, b"text\n", {"before": "", "after": "text\n"}),
     ],
 )
-def test_a_diff_says_what_it_does_not_show(openvix, copy, motd, tmp_path, old, new, told):
+def test_diff_names_omitted_content(openvix, copy, motd, tmp_path, old, new, told):
     motd.unlink() if old is None else motd.write_bytes(old)
     (tmp_path / "source").write_bytes(new)
 
@@ -643,7 +643,7 @@ def test_a_diff_says_what_it_does_not_show(openvix, copy, motd, tmp_path, old, n
 # Secrets and rights
 
 
-def test_a_user_without_rights_is_told_so(copy):
+def test_missing_permission_reported(copy):
     result = copy(content="Something\n", dest="/etc/shadow2", guest_username="visitor", guest_password="s3cret-visitor")
 
     assert result["vix_code"] == 13
@@ -651,7 +651,7 @@ def test_a_user_without_rights_is_told_so(copy):
     assert "as visitor" in result["msg"]
 
 
-def test_content_is_told_nowhere_and_in_no_file_of_this_machine_afterwards(copy, tmp_path_factory):
+def test_content_secret_not_in_output_or_files(copy, tmp_path_factory):
     begin = time.time() - 1
     copy(content="s3cret-content", dest="/root/key", secrets=["s3cret-content"])
 
@@ -660,6 +660,6 @@ def test_content_is_told_nowhere_and_in_no_file_of_this_machine_afterwards(copy,
     assert [path for folder in folders for path in folder.rglob("*") if path.is_file() and b"s3cret-content" in path.read_bytes()] == []
 
 
-def test_a_dictionary_is_written_as_json(copy, motd):
+def test_dictionary_written_as_json(copy, motd):
     copy(content={"a": [1, "ü"]})
     assert motd.read_text() == '{"a": [1, "\\u00fc"]}'

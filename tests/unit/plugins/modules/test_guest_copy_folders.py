@@ -74,7 +74,7 @@ def leftovers(openvix, vm):
 
 
 @pytest.mark.parametrize(("slash", "root"), [("", "www/site"), ("/", "www")])
-def test_a_folder_arrives_with_all_that_is_in_it(openvix, ladder, web, srv, site, shell, slash, root):
+def test_directory_copied_with_contents(openvix, ladder, web, srv, site, shell, slash, root):
     """The slash at the end of src means what it means for ansible.builtin.copy."""
     done = ladder("guest_copy", lambda: tree(srv), vm=web, src=f"{site}{slash}", dest="/srv/www", **LOGIN)
 
@@ -88,7 +88,7 @@ def test_a_folder_arrives_with_all_that_is_in_it(openvix, ladder, web, srv, site
         assert {mode_of(path) for path in srv.rglob("*") if path.is_file()} == {0o644}
 
 
-def test_only_what_differs_is_sent_and_what_else_is_there_stays(openvix, ladder, copy, web, srv, site, shell):
+def test_only_differences_sent_others_kept(openvix, ladder, copy, web, srv, site, shell):
     copy()
     (srv / "www" / "index.html").write_text("<p>Hello!")
     (srv / "www" / "css" / "site.css").unlink()
@@ -105,13 +105,13 @@ def test_only_what_differs_is_sent_and_what_else_is_there_stays(openvix, ladder,
     assert leftovers(openvix, web) == []
 
 
-def test_a_file_of_equal_length_that_differs_is_seen(ladder, copy, web, srv, site, shell):
+def test_same_size_difference_detected(ladder, copy, web, srv, site, shell):
     copy()
     (srv / "www" / "-n").write_text("b dash")
     assert ladder("guest_copy", lambda: tree(srv), vm=web, src=f"{site}/", dest="/srv/www", **LOGIN)["copied"] == ["-n"]
 
 
-def test_the_number_of_calls_does_not_grow_with_that_of_files(openvix, copy, srv, site, tmp_path):
+def test_calls_independent_of_file_count(openvix, copy, srv, site, tmp_path):
     """The lesson of community.proxmox pull request 188, slow transfers: a call for each file is what takes the time."""
     counts = []
     for number in (5, 700):
@@ -132,7 +132,7 @@ def test_the_number_of_calls_does_not_grow_with_that_of_files(openvix, copy, srv
 
 
 @pytest.mark.parametrize("mode", ["0640", "u=rw,g=r,o=", "u+x"])
-def test_modes_are_set_and_minded_of_each_file(openvix, ladder, copy, web, srv, site, mode):
+def test_mode_applied_to_each_file(openvix, ladder, copy, web, srv, site, mode):
     copy(directory_mode="0700")
     done = ladder("guest_copy", lambda: mode_of(srv / "www/empty"), vm=web, src=f"{site}/", dest="/srv/www", mode=mode, owner="0", **LOGIN)
 
@@ -142,7 +142,7 @@ def test_modes_are_set_and_minded_of_each_file(openvix, ladder, copy, web, srv, 
     assert leftovers(openvix, web) == []
 
 
-def test_each_file_keeps_the_mode_of_its_source_where_that_is_asked_for(ladder, copy, web, srv, site):
+def test_mode_preserve_for_each_file(ladder, copy, web, srv, site):
     for number, name in enumerate(FILES):
         (site / name).chmod(0o600 + number * 8)
     ladder("guest_copy", vm=web, src=f"{site}/", dest="/srv/www", mode="preserve", **LOGIN)
@@ -153,7 +153,7 @@ def test_each_file_keeps_the_mode_of_its_source_where_that_is_asked_for(ladder, 
     assert facts(done)["before"]["attributes"] == ["empty"]
 
 
-def test_a_replaced_file_leaves_its_mode(copy, srv):
+def test_replaced_file_keeps_mode(copy, srv):
     copy()
     (srv / "www" / "index.html").write_text("<p>")
     (srv / "www" / "index.html").chmod(0o604)
@@ -161,7 +161,7 @@ def test_a_replaced_file_leaves_its_mode(copy, srv):
     assert mode_of(srv / "www" / "index.html") == 0o604
 
 
-def test_folders_that_are_there_keep_their_modes(copy, srv):
+def test_existing_directory_keeps_mode(copy, srv):
     (srv / "www" / "css").mkdir(parents=True)
     (srv / "www" / "css").chmod(0o711)
     copy(directory_mode="0750")
@@ -169,7 +169,7 @@ def test_folders_that_are_there_keep_their_modes(copy, srv):
 
 
 @pytest.mark.parametrize("compare", ["size_and_time", "existence"])
-def test_other_ways_of_comparing(ladder, copy, web, srv, site, shell, compare):
+def test_other_compare_methods(ladder, copy, web, srv, site, shell, compare):
     copy()
     for name in FILES:
         os.utime(site / name, (1e9, 1e9))
@@ -183,7 +183,7 @@ def test_other_ways_of_comparing(ladder, copy, web, srv, site, shell, compare):
     assert done["copied"] == (["css/site.css", "empty", "index.html"] if compare == "size_and_time" else ["empty"])
 
 
-def test_without_force_only_what_is_missing_is_copied(ladder, copy, web, srv, site, shell):
+def test_force_false_copies_missing_only(ladder, copy, web, srv, site, shell):
     copy()
     (srv / "www" / "index.html").write_text("<p>")
     (srv / "www" / "empty").unlink()
@@ -193,7 +193,7 @@ def test_without_force_only_what_is_missing_is_copied(ladder, copy, web, srv, si
     assert (done["copied"], (srv / "www" / "index.html").read_text()) == (["empty"], "<p>")
 
 
-def test_files_that_are_replaced_are_kept_where_that_is_asked_for(ladder, copy, web, srv, site, shell):
+def test_backup_keeps_replaced_files(ladder, copy, web, srv, site, shell):
     copy()
     (srv / "www" / "index.html").write_text("<p>")
     (srv / "www" / "empty").unlink()
@@ -205,7 +205,7 @@ def test_files_that_are_replaced_are_kept_where_that_is_asked_for(ladder, copy, 
     assert (srv / kept[len("/srv/") :]).read_text() == "<p>"
 
 
-def test_a_file_that_is_not_valid_lets_none_be_replaced(openvix, copy, web, srv):
+def test_one_invalid_file_replaces_none(openvix, copy, web, srv):
     copy()
     before = tree(srv)
     (srv / "www" / "index.html").unlink()
@@ -218,7 +218,7 @@ def test_a_file_that_is_not_valid_lets_none_be_replaced(openvix, copy, web, srv)
     assert leftovers(openvix, web) == []
 
 
-def test_a_link_in_the_guest_is_replaced_where_a_file_should_be(ladder, copy, web, srv, site, shell):
+def test_guest_link_replaced_by_file(ladder, copy, web, srv, site, shell):
     copy()
     (srv / "www" / "index.html").rename(srv / "elsewhere")
     (srv / "www" / "index.html").symlink_to("../elsewhere")
@@ -227,7 +227,7 @@ def test_a_link_in_the_guest_is_replaced_where_a_file_should_be(ladder, copy, we
     assert not (srv / "www" / "index.html").is_symlink()
 
 
-def test_a_link_to_a_folder_serves_as_the_folder(copy, srv, shell):
+def test_guest_link_to_directory_used(copy, srv, shell):
     (srv / "styles").mkdir()
     (srv / "www").mkdir()
     (srv / "www" / "css").symlink_to("../styles")
@@ -247,7 +247,7 @@ def test_a_link_to_a_folder_serves_as_the_folder(copy, srv, shell):
     ],
 )
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_what_is_in_the_way_is_told(openvix, copy, web, srv, site, shell, make, words, check_mode):
+def test_blocking_path_reported(openvix, copy, web, srv, site, shell, make, words, check_mode):
     make(srv)
     before = tree(srv)
 
@@ -258,7 +258,7 @@ def test_what_is_in_the_way_is_told(openvix, copy, web, srv, site, shell, make, 
 
 
 @pytest.mark.parametrize("call", ["VixVM_CreateDirectoryInGuest", "VixVM_CopyFileFromHostToGuest", "VixVM_CopyFileFromGuestToHost"])
-def test_what_fails_in_the_middle_replaces_nothing(openvix, copy, web, srv, call):
+def test_failed_step_replaces_nothing(openvix, copy, web, srv, call):
     openvix.fault(call=call, error=7)
 
     result = copy()
@@ -267,7 +267,7 @@ def test_what_fails_in_the_middle_replaces_nothing(openvix, copy, web, srv, call
     assert (list(srv.iterdir()), leftovers(openvix, web)) == ([], [])
 
 
-def test_a_guest_that_goes_down_in_the_middle_is_told_and_the_next_copy_tidies_up(openvix, copy, web, srv, site):
+def test_guest_down_reported_next_copy_cleans_up(openvix, copy, web, srv, site):
     openvix.fault(call="VixVM_CopyFileFromHostToGuest", error=3016)
     openvix.fault(call="VixVM_DeleteDirectoryInGuest", error=3016)
 
@@ -279,14 +279,14 @@ def test_a_guest_that_goes_down_in_the_middle_is_told_and_the_next_copy_tidies_u
     assert (tree(srv / "www"), leftovers(openvix, web)) == (tree(site), [])
 
 
-def test_a_place_that_the_user_may_not_write_to_is_told(copy):
+def test_unwritable_dest_reported(copy):
     result = copy(dest="/opt/www", guest_username="visitor", guest_password="s3cret-visitor")
 
     assert result["vix_code"] == 13
     assert "as visitor" in result["msg"]
 
 
-def test_a_folder_of_no_files_is_made(ladder, web, srv, tmp_path, shell):
+def test_empty_directory_created(ladder, web, srv, tmp_path, shell):
     (tmp_path / "bare" / "inner").mkdir(parents=True)
     ladder("guest_copy", lambda: tree(srv), vm=web, src=str(tmp_path / "bare"), dest="/srv", **LOGIN)
     assert tree(srv) == {"bare": None, "bare/inner": None}
@@ -295,7 +295,7 @@ def test_a_folder_of_no_files_is_made(ladder, web, srv, tmp_path, shell):
 # The source
 
 
-def test_links_of_the_source_are_followed(copy, srv, site, tmp_path):
+def test_source_links_followed(copy, srv, site, tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_text("linked")
     (site / "folder").symlink_to("../there")
@@ -316,7 +316,7 @@ def test_links_of_the_source_are_followed(copy, srv, site, tmp_path):
         (lambda site: open(os.fsencode(site) + b"/\xff", "w").close(), "the name '\\udcff' is no UTF-8, which VIX speaks"),
     ],
 )
-def test_what_cannot_be_copied_is_told_before_the_guest_is_touched(openvix, copy, site, make, words):
+def test_invalid_source_reported_before_login(openvix, copy, site, make, words):
     make(site)
 
     msg = copy()["msg"]
@@ -326,7 +326,7 @@ def test_what_cannot_be_copied_is_told_before_the_guest_is_touched(openvix, copy
     assert openvix.calls() == []
 
 
-def test_a_name_that_windows_does_not_know_is_refused(openvix, copy):
+def test_invalid_windows_name_refused(openvix, copy):
     assert copy(dest="C:\\www", guest_family="windows")["msg"].endswith('no file of a Windows guest can be called css/deep er/it\'s "odd"\nü*')
     assert openvix.calls("VixVM_CopyFileFromHostToGuest") == []
 
@@ -334,7 +334,7 @@ def test_a_name_that_windows_does_not_know_is_refused(openvix, copy):
 # Diffs
 
 
-def test_a_diff_shows_the_texts_of_each_file(copy, srv, shell):
+def test_diff_contains_each_file(copy, srv, shell):
     copy()
     (srv / "www" / "index.html").write_text("<p>")
     (srv / "www" / "empty").unlink()
@@ -347,7 +347,7 @@ def test_a_diff_shows_the_texts_of_each_file(copy, srv, shell):
     ]
 
 
-def test_a_diff_of_many_files_has_an_end(copy, site):
+def test_diff_of_many_files_limited(copy, site):
     for number in range(30):
         (site / f"file{number}").write_text("x")
 
@@ -356,7 +356,7 @@ def test_a_diff_of_many_files_has_an_end(copy, site):
     assert (len(diff), diff[-1]) == (1 + 20 + 1, {"prepared": "15 more files are copied, of which no text is shown\n"})
 
 
-def test_names_that_windows_takes_for_one_are_refused(openvix, copy, tmp_path):
+def test_names_equal_on_windows_refused(openvix, copy, tmp_path):
     (tmp_path / "other").mkdir()
     for name in ("README", "Readme", "straße", "strasse"):
         (tmp_path / "other" / name).write_text(name)

@@ -60,7 +60,7 @@ def after_login(openvix):
 @pytest.mark.parametrize("programs", [True, False])
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("name", ["file", *AWKWARD])
-def test_a_file_arrives_as_it_is(openvix, ladder, web, srv, fetched, name, content, programs):
+def test_file_fetched_byte_by_byte(openvix, ladder, web, srv, fetched, name, content, programs):
     (srv / name).write_bytes(CONTENTS[content])
     for rule in () if programs else NO_PROGRAMS:
         openvix.fault(**rule)
@@ -78,7 +78,7 @@ def test_a_file_arrives_as_it_is(openvix, ladder, web, srv, fetched, name, conte
 
 
 @pytest.mark.parametrize("programs", [True, False])
-def test_a_file_of_another_content_is_replaced_whole(openvix, ladder, web, srv, fetched, programs):
+def test_different_content_replaced_atomically(openvix, ladder, web, srv, fetched, programs):
     """The lesson of ansible/ansible issue 40112: a copy of which a part arrived is no copy."""
     (srv / "log").write_bytes(b"new")
     (fetched / "log").write_bytes(b"older")
@@ -91,7 +91,7 @@ def test_a_file_of_another_content_is_replaced_whole(openvix, ladder, web, srv, 
     assert done["diff"]["before"] == {"path": f"{fetched}/log", "state": "file", "checksum": sum_of(b"older"), "size": 5}
 
 
-def test_a_file_that_is_right_is_asked_about_by_one_program_and_not_fetched(openvix, run_module, web, fetched):
+def test_unchanged_file_checked_by_one_program(openvix, run_module, web, fetched):
     (fetched / "motd").write_text("Welcome\n")
 
     result = run_module("guest_fetch", vm=web, src="/etc/motd", dest=f"{fetched}/", remote_dest=True, **LOGIN)
@@ -100,7 +100,7 @@ def test_a_file_that_is_right_is_asked_about_by_one_program_and_not_fetched(open
     assert after_login(openvix) == [INFO, RUN]
 
 
-def test_a_file_is_fetched_in_few_calls(openvix, run_module, web, fetched):
+def test_fetch_needs_few_calls(openvix, run_module, web, fetched):
     run_module("guest_fetch", vm=web, src="/etc/motd", dest=f"{fetched}/", remote_dest=True, **LOGIN)
 
     assert after_login(openvix) == [INFO, SCRIPT, OUT, DELETE, OUT]  # the checksum, and the file
@@ -115,7 +115,7 @@ def plant(folder):
 
 @pytest.mark.parametrize("programs", [True, False])
 @pytest.mark.parametrize("dest", ["", "new/"])
-def test_a_folder_arrives_with_all_that_is_in_it(openvix, ladder, web, srv, fetched, dest, programs):
+def test_directory_fetched_with_contents(openvix, ladder, web, srv, fetched, dest, programs):
     (srv / "site").mkdir()
     plant(srv / "site")
     for rule in () if programs else NO_PROGRAMS:
@@ -136,7 +136,7 @@ def test_a_folder_arrives_with_all_that_is_in_it(openvix, ladder, web, srv, fetc
     assert "checksum" not in done
 
 
-def test_a_folder_that_is_right_costs_one_program(openvix, run_module, web, srv, fetched):
+def test_unchanged_directory_needs_one_program(openvix, run_module, web, srv, fetched):
     (srv / "site").mkdir()
     plant(srv / "site")
     options = {"vm": web, "src": "/srv/site", "dest": f"{fetched}/", "remote_dest": True, **LOGIN}
@@ -148,7 +148,7 @@ def test_a_folder_that_is_right_costs_one_program(openvix, run_module, web, srv,
 
 
 @pytest.mark.parametrize("programs", [True, False])
-def test_links_and_devices_in_a_folder_are_left_out_and_told(openvix, run_module, web, srv, fetched, programs):
+def test_links_and_devices_skipped_and_reported(openvix, run_module, web, srv, fetched, programs):
     site = srv / "site"
     site.mkdir()
     (site / "page").write_text("x")
@@ -171,7 +171,7 @@ def test_links_and_devices_in_a_folder_are_left_out_and_told(openvix, run_module
 
 
 @pytest.mark.parametrize("programs", [True, False])
-def test_names_that_a_terminal_would_obey_are_left_out_with_all_below_them(openvix, run_module, web, srv, fetched, programs):
+def test_control_characters_skipped_with_contents(openvix, run_module, web, srv, fetched, programs):
     site = srv / "site"
     (site / "fold\x1b[2Jer").mkdir(parents=True)
     (site / "fold\x1b[2Jer" / "x").write_text("x")
@@ -186,7 +186,7 @@ def test_names_that_a_terminal_would_obey_are_left_out_with_all_below_them(openv
     assert below(fetched) == {"site": None, "site/good": b"x"}
 
 
-def test_a_link_at_the_destination_does_not_lead_out_of_it(run_module, web, srv, fetched, tmp_path):
+def test_dest_link_does_not_lead_outside(run_module, web, srv, fetched, tmp_path):
     (srv / "site" / "sub").mkdir(parents=True)
     (srv / "site" / "sub" / "page").write_text("x")
     (fetched / "site").mkdir()
@@ -198,7 +198,7 @@ def test_a_link_at_the_destination_does_not_lead_out_of_it(run_module, web, srv,
     assert not (tmp_path / "page").exists()
 
 
-def test_a_link_in_the_place_of_a_file_is_replaced_and_what_it_leads_to_is_not(run_module, web, srv, fetched, tmp_path):
+def test_dest_link_replaced_target_kept(run_module, web, srv, fetched, tmp_path):
     (srv / "site").mkdir()
     (srv / "site" / "page").write_text("new")
     (fetched / "site").mkdir()
@@ -225,7 +225,7 @@ def test_a_link_in_the_place_of_a_file_is_replaced_and_what_it_leads_to_is_not(r
         ("etc/motd", "motd", "etc/motd is no absolute path of a Linux guest, as /home/lab is"),
     ],
 )
-def test_what_does_not_fit_is_told_and_leaves_all_as_it_is(run_module, web, srv, fetched, src, dest, words, check_mode):
+def test_conflict_reported_nothing_changed(run_module, web, srv, fetched, src, dest, words, check_mode):
     """The lesson of ansible/ansible issue 40377: a folder as the destination was mishandled."""
     (srv / "site" / "sub").mkdir(parents=True)
     os.mkfifo(srv / "pipe")
@@ -242,13 +242,13 @@ def test_what_does_not_fit_is_told_and_leaves_all_as_it_is(run_module, web, srv,
 
 
 @pytest.mark.parametrize("dest", ["relative/", "relative"])
-def test_a_destination_on_the_host_is_a_full_name(run_module, web, dest):
+def test_relative_dest_on_vm_host_refused(run_module, web, dest):
     assert run_module("guest_fetch", vm=web, src="/etc/motd", dest=dest, remote_dest=True, **LOGIN)["msg"] == (
         f"fetching /etc/motd: {dest} is no full name on the machine that runs VMware"
     )
 
 
-def test_what_is_missing_may_be_missing(run_module, web, fetched):
+def test_fail_on_missing_false_succeeds(run_module, web, fetched):
     for check_mode in (True, False):
         options = {"src": "/none", "dest": f"{fetched}/", "remote_dest": True, "fail_on_missing": False, "check_mode": check_mode}
         result = run_module("guest_fetch", vm=web, **options, **LOGIN)
@@ -258,7 +258,7 @@ def test_what_is_missing_may_be_missing(run_module, web, fetched):
     assert below(fetched) == {}
 
 
-def test_a_file_has_the_permissions_that_the_user_wants_of_new_ones(run_module, web, srv, fetched):
+def test_new_file_permissions_follow_umask(run_module, web, srv, fetched):
     """What a guest says of modes, set-user-id among them, is nothing to this machine."""
     (srv / "tool").write_text("x")
     (srv / "tool").chmod(0o6777)
@@ -272,7 +272,7 @@ def test_a_file_has_the_permissions_that_the_user_wants_of_new_ones(run_module, 
 
 @pytest.mark.openvix(clock="stepped")
 @pytest.mark.parametrize("src", ["/srv/log", "/srv"])
-def test_a_file_that_changes_while_it_is_fetched_is_not_taken_for_right(openvix, run_module, web, srv, fetched, src):
+def test_file_changed_during_fetch_detected(openvix, run_module, web, srv, fetched, src):
     """The lesson of ansible/ansible issue 40112: what was transferred is verified."""
     (srv / "log").write_bytes(b"one")
     (fetched / "srv").mkdir()
@@ -297,7 +297,7 @@ def test_a_file_that_changes_while_it_is_fetched_is_not_taken_for_right(openvix,
 
 
 @pytest.mark.parametrize("programs", [True, False])
-def test_a_fault_in_the_middle_leaves_no_half_file(openvix, run_module, web, srv, fetched, programs):
+def test_fault_leaves_no_part(openvix, run_module, web, srv, fetched, programs):
     (srv / "one").write_bytes(b"one")
     (srv / "two").write_bytes(b"two")
     (fetched / "srv").mkdir()
@@ -313,7 +313,7 @@ def test_a_fault_in_the_middle_leaves_no_half_file(openvix, run_module, web, srv
     assert below(fetched) == {"srv": None, "srv/one": b"one" if programs else b"old", "srv/two": b"old"}
 
 
-def test_a_deadline_that_passes_leaves_no_half_file(openvix, run_module, web, fetched, tmp_path_factory):
+def test_timeout_leaves_no_part(openvix, run_module, web, fetched, tmp_path_factory):
     openvix.fault(call=OUT, from_=2, hang=True)
     openvix.forgive_leaks("the process of the library is killed")
 
@@ -327,7 +327,7 @@ def test_a_deadline_that_passes_leaves_no_half_file(openvix, run_module, web, fe
     assert [path for folder in tmp_path_factory.getbasetemp().glob("task*") for path in folder.rglob("fetched-*")] == []
 
 
-def test_a_file_that_the_user_may_not_read_fails_the_task(run_module, web, fetched):
+def test_unreadable_file_fails_task(run_module, web, fetched):
     result = run_module(
         "guest_fetch", vm=web, src="/etc/shadow", dest=f"{fetched}/", remote_dest=True, guest_username="visitor", guest_password="s3cret-visitor"
     )
@@ -336,20 +336,20 @@ def test_a_file_that_the_user_may_not_read_fails_the_task(run_module, web, fetch
     assert result["msg"].endswith("; the guest user may not do this: log in as another guest_username")
 
 
-def test_where_it_cannot_be_written_is_told(run_module, web):
+def test_unwritable_dest_reported(run_module, web):
     result = run_module("guest_fetch", vm=web, src="/etc/motd", dest="/proc/none/motd", remote_dest=True, **LOGIN)
 
     assert result["msg"].startswith("fetching to /proc/none/motd: ")
     assert "exception" not in result
 
 
-def test_nothing_is_written_in_the_place_of_a_device(run_module, web):
+def test_device_at_dest_not_written(run_module, web):
     result = run_module("guest_fetch", vm=web, src="/etc/motd", dest="/dev/null", remote_dest=True, **LOGIN)
 
     assert result["msg"] == "fetching to /dev/null: it is a device, a socket or a pipe"
 
 
-def test_another_machine_gets_what_it_does_not_have_in_one_file(run_module, web, srv, tmp_path):
+def test_controller_gets_missing_files_as_bundle(run_module, web, srv, tmp_path):
     (srv / "site").mkdir()
     plant(srv / "site")
     known = {"": None, "sub": None, ".hidden": [sum_of(b"h"), 1], "own": [sum_of(b""), 0]}
@@ -370,7 +370,7 @@ def test_another_machine_gets_what_it_does_not_have_in_one_file(run_module, web,
     assert done["saved"] == "/home/me/site"
 
 
-def test_names_with_the_password_in_them_reach_another_machine_as_they_are(run_module, web, srv, tmp_path):
+def test_password_in_names_not_masked(run_module, web, srv, tmp_path):
     (srv / "site").mkdir()
     (srv / "site" / "my s3cret-lab file").write_bytes(b"x")
     place = {"path": "/home/me/site", "known": {}, "bundle": str(tmp_path / "bundle")}

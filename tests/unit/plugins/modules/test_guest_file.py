@@ -46,7 +46,7 @@ def after_login(openvix):
 
 
 @pytest.mark.parametrize("path", ["/srv/new", "/srv/some/more/new", *AWKWARD])
-def test_a_folder_is_made_with_those_above_it(openvix, ladder, web, srv, path):
+def test_directory_created_with_parents(openvix, ladder, web, srv, path):
     done = ladder("guest_file", lambda: below(srv), vm=web, path=path, state="directory", **LOGIN)
 
     assert (openvix.disk(web) / path[1:]).is_dir()
@@ -55,7 +55,7 @@ def test_a_folder_is_made_with_those_above_it(openvix, ladder, web, srv, path):
 
 
 @pytest.mark.parametrize("path", ["/srv/file", "/srv/folder", "/srv/folder/", *AWKWARD])
-def test_what_is_deleted_is_gone_and_nothing_else(openvix, ladder, web, srv, path):
+def test_absent_deletes_only_path(openvix, ladder, web, srv, path):
     place = openvix.disk(web) / path[1:]
     if path in AWKWARD:
         place.mkdir()
@@ -70,7 +70,7 @@ def test_what_is_deleted_is_gone_and_nothing_else(openvix, ladder, web, srv, pat
 
 
 @pytest.mark.parametrize("target", ["file", "folder", "nowhere", ".."])
-def test_a_link_is_deleted_without_what_it_leads_to(openvix, ladder, web, srv, target):
+def test_absent_link_keeps_target(openvix, ladder, web, srv, target):
     before = below(srv)
     (srv / "link").symlink_to(target)
 
@@ -81,7 +81,7 @@ def test_a_link_is_deleted_without_what_it_leads_to(openvix, ladder, web, srv, t
     assert openvix.calls("VixVM_DeleteDirectoryInGuest") == []
 
 
-def test_a_pipe_is_deleted_too(ladder, web, srv):
+def test_absent_deletes_pipe(ladder, web, srv):
     os.mkfifo(srv / "pipe")
 
     ladder("guest_file", lambda: below(srv), vm=web, path="/srv/pipe", state="absent", **LOGIN)
@@ -91,7 +91,7 @@ def test_a_pipe_is_deleted_too(ladder, web, srv):
     "path", ["/", "//", "/.", "/srv/..", "/etc", "/etc/", "/etc/.", "/srv/../etc", "/usr/lib/../bin", "/tmp", "/home/lab", "/root", "/var/tmp/"]
 )
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_what_a_system_cannot_be_without_is_not_deleted(openvix, run_module, web, path, check_mode):
+def test_absent_critical_path_refused(openvix, run_module, web, path, check_mode):
     result = run_module("guest_file", vm=web, path=path, state="absent", check_mode=check_mode, **LOGIN)
 
     assert result["error"] == "Refused"
@@ -102,13 +102,13 @@ def test_what_a_system_cannot_be_without_is_not_deleted(openvix, run_module, web
 
 @pytest.mark.parametrize("state", ["absent", "file", "directory", "touch"])
 @pytest.mark.parametrize("path", ["srv", "./srv", "../srv", "", "C:\\srv"])
-def test_a_path_that_is_not_absolute_is_refused(openvix, run_module, web, path, state):
+def test_relative_path_refused(openvix, run_module, web, path, state):
     result = run_module("guest_file", vm=web, path=path, state=state, **LOGIN)
 
     assert result["msg"] == f"looking at {path} in the guest of {web}: {path} is no absolute path of a Linux guest, as /home/lab is"
 
 
-def test_a_nul_in_a_path_does_not_cut_it(run_module, web, srv):
+def test_nul_in_path_refused(run_module, web, srv):
     # Newer Pythons do not let Ansible log it, and then Ansible fails before our code is asked.
     result = run_module("guest_file", vm=web, path="/srv/folder\0/b", state="absent", _ansible_no_log=True, **LOGIN)
 
@@ -117,7 +117,7 @@ def test_a_nul_in_a_path_does_not_cut_it(run_module, web, srv):
 
 
 @pytest.mark.parametrize("path", ["/srv/new", *AWKWARD])
-def test_an_empty_file_is_made_by_a_touch(openvix, ladder, web, srv, path):
+def test_touch_creates_empty_file(openvix, ladder, web, srv, path):
     times = {"access_time": "preserve", "modification_time": "preserve"}
     done = ladder("guest_file", lambda: below(srv), vm=web, path=path, state="touch", **times, **LOGIN)
 
@@ -127,7 +127,7 @@ def test_an_empty_file_is_made_by_a_touch(openvix, ladder, web, srv, path):
 
 @pytest.mark.parametrize("name", ["file", "folder"])
 @pytest.mark.parametrize(("access", "modification"), [("now", "now"), ("now", "preserve"), ("preserve", "now")])
-def test_a_touch_sets_the_times_that_it_is_asked_for_each_time(run_module, web, srv, name, access, modification):
+def test_touch_sets_requested_times_each_time(run_module, web, srv, name, access, modification):
     place, times = srv / name, {"access_time": access, "modification_time": modification}
     content = below(srv)
     os.utime(place, (OLD, OLD))
@@ -147,7 +147,7 @@ def test_a_touch_sets_the_times_that_it_is_asked_for_each_time(run_module, web, 
 
 
 @pytest.mark.parametrize("name", ["file", "folder"])
-def test_a_file_gets_another_name(ladder, web, srv, name):
+def test_file_renamed(ladder, web, srv, name):
     content = [each[1] for each in below(srv / name)] if name == "folder" else (srv / name).read_text()
 
     done = ladder("guest_file", lambda: below(srv), vm=web, src=f"/srv/{name}", path="/srv/two\nlines", state="renamed", **LOGIN)
@@ -159,7 +159,7 @@ def test_a_file_gets_another_name(ladder, web, srv, name):
     assert done["diff"]["after"] == {"path": "/srv/two\nlines", "src": "absent", "state": kind}
 
 
-def test_a_file_is_replaced_by_a_renamed_one_only_by_force(openvix, ladder, run_module, web, srv):
+def test_rename_replaces_file_only_with_force(openvix, ladder, run_module, web, srv):
     (srv / "new").write_text("new")
 
     refused = run_module("guest_file", vm=web, src="/srv/new", path="/srv/file", state="renamed", **LOGIN)
@@ -182,7 +182,7 @@ def test_a_file_is_replaced_by_a_renamed_one_only_by_force(openvix, ladder, run_
     ],
 )
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_what_cannot_be_renamed_is_told_and_stays(run_module, web, srv, src, path, words, check_mode):
+def test_failed_rename_reported_nothing_changed(run_module, web, srv, src, path, words, check_mode):
     before = below(srv)
 
     result = run_module("guest_file", vm=web, src=src, path=path, state="renamed", force=True, check_mode=check_mode, **LOGIN)
@@ -192,7 +192,7 @@ def test_what_cannot_be_renamed_is_told_and_stays(run_module, web, srv, src, pat
     assert below(srv) == before
 
 
-def test_a_rename_that_vix_makes_nothing_of_is_told(run_module, web, srv, openvix):
+def test_rename_ignored_by_vix_reported(run_module, web, srv, openvix):
     os.link(srv / "file", srv / "same")
 
     result = run_module("guest_file", vm=web, src="/srv/same", path="/srv/file", state="renamed", force=True, **LOGIN)
@@ -202,7 +202,7 @@ def test_a_rename_that_vix_makes_nothing_of_is_told(run_module, web, srv, openvi
 
 @pytest.mark.parametrize(("name", "state"), [("file", "file"), ("folder", "directory")])
 @pytest.mark.parametrize("mode", ["0640", 0o700, "u+s,o=", "g=u", "2750"])
-def test_a_mode_is_set_once(ladder, web, srv, name, state, mode):
+def test_mode_set_once(ladder, web, srv, name, state, mode):
     (srv / name).chmod(0o755)
 
     done = ladder("guest_file", lambda: below(srv), vm=web, path=f"/srv/{name}", state=state, mode=mode, **LOGIN)
@@ -213,7 +213,7 @@ def test_a_mode_is_set_once(ladder, web, srv, name, state, mode):
     assert done["diff"]["after"] == {"path": f"/srv/{name}", "state": state, "mode": f"{mode:04o}" if isinstance(mode, int) else mode}
 
 
-def test_what_is_made_has_its_mode_and_so_has_what_is_made_on_the_way(ladder, web, srv):
+def test_mode_applies_to_created_parents(ladder, web, srv):
     ladder("guest_file", lambda: below(srv), vm=web, path="/srv/some/more", state="directory", mode="0751", owner="root", group="0", **LOGIN)
     times = {"access_time": "preserve", "modification_time": "preserve"}
     ladder("guest_file", lambda: below(srv), vm=web, path="/srv/some/file", state="touch", mode="0604", **times, **LOGIN)
@@ -222,7 +222,7 @@ def test_what_is_made_has_its_mode_and_so_has_what_is_made_on_the_way(ladder, we
     assert bits(srv / "folder") != 0o751
 
 
-def test_what_is_renamed_and_replaced_has_its_mode(ladder, web, srv):
+def test_mode_applies_to_renamed_file(ladder, web, srv):
     ladder("guest_file", lambda: below(srv), vm=web, src="/srv/file", path="/srv/new", state="renamed", mode="0604", **LOGIN)
 
     assert bits(srv / "new") == 0o604
@@ -233,13 +233,13 @@ def test_what_is_renamed_and_replaced_has_its_mode(ladder, web, srv):
     [({"owner": "nobody-here"}, "the guest has no user nobody-here"), ({"group": "nogroup-here"}, "the guest has no group nogroup-here")],
 )
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_an_account_that_the_guest_does_not_have_is_told(run_module, web, options, words, check_mode):
+def test_unknown_account_reported(run_module, web, options, words, check_mode):
     result = run_module("guest_file", vm=web, path="/srv/file", check_mode=check_mode, **options, **LOGIN)
 
     assert result["msg"] == f"looking at mode and owner of /srv/file in the guest of {web} as lab: {words}"
 
 
-def test_an_owner_that_cannot_be_set_is_told(openvix, run_module, web):
+def test_owner_not_permitted_reported(openvix, run_module, web):
     # A simulated guest has a single user: all others are nobody's.
     result = run_module("guest_file", vm=web, path="/srv/file", owner="4711", **LOGIN)
 
@@ -247,7 +247,7 @@ def test_an_owner_that_cannot_be_set_is_told(openvix, run_module, web):
 
 
 @pytest.mark.parametrize("options", [{"mode": "0644"}, {"owner": "lab"}, {"group": "lab"}])
-def test_windows_has_no_modes(openvix, run_module, options):
+def test_mode_on_windows_refused(openvix, run_module, options):
     vm = openvix.add_vm("win", power="powered_on", guest_os="windows11-64", accounts=ACCOUNTS)
 
     result = run_module("guest_file", vm=vm, path="C:\\data", **options, **LOGIN)
@@ -258,11 +258,11 @@ def test_windows_has_no_modes(openvix, run_module, options):
 
 
 @pytest.mark.parametrize("mode", ["rwx", "0999", "preserve", -1])
-def test_what_is_no_mode_is_told(run_module, web, mode):
+def test_invalid_mode_reported(run_module, web, mode):
     assert f"{mode} is no mode: give an octal number" in run_module("guest_file", vm=web, path="/srv/file", mode=mode, **LOGIN)["msg"]
 
 
-def test_a_mode_is_of_no_use_to_what_is_absent(run_module, web, srv):
+def test_mode_with_absent_refused(run_module, web, srv):
     assert "are of no use to what shall be absent" in run_module("guest_file", vm=web, path="/srv/file", state="absent", mode="0644", **LOGIN)["msg"]
     assert (srv / "file").exists()
 
@@ -279,7 +279,7 @@ def test_a_mode_is_of_no_use_to_what_is_absent(run_module, web, srv):
     ],
 )
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_what_is_in_the_way_is_told(run_module, web, srv, path, state, words, check_mode):
+def test_blocking_path_reported(run_module, web, srv, path, state, words, check_mode):
     before = below(srv)
 
     result = run_module("guest_file", vm=web, path=path, state=state, check_mode=check_mode, **LOGIN)
@@ -290,7 +290,7 @@ def test_what_is_in_the_way_is_told(run_module, web, srv, path, state, words, ch
 
 
 @pytest.mark.parametrize(("path", "state"), [("/srv/file", "absent"), ("/srv/folder", "absent"), ("/srv/new", "directory")])
-def test_a_user_without_rights_is_told_so(run_module, web, srv, path, state):
+def test_missing_permission_reported(run_module, web, srv, path, state):
     before = below(srv)
 
     result = run_module("guest_file", vm=web, path=path, state=state, **VISITOR)
@@ -315,7 +315,7 @@ INFO, LIST, RUN = "VixVM_GetFileInfoInGuest", "VixVM_ListDirectoryInGuest", "Vix
         ({"path": "/srv/file", "src": "/srv/none", "state": "renamed"}, [INFO, INFO]),
     ],
 )
-def test_a_task_that_finds_nothing_to_do_asks_little(openvix, run_module, web, srv, options, asked):
+def test_unchanged_task_needs_few_calls(openvix, run_module, web, srv, options, asked):
     (srv / "file").chmod(0o600)
 
     assert not run_module("guest_file", vm=web, **options, **LOGIN)["changed"]
@@ -324,7 +324,7 @@ def test_a_task_that_finds_nothing_to_do_asks_little(openvix, run_module, web, s
 
 
 @pytest.mark.openvix(clock="stepped")
-def test_a_folder_that_somebody_else_makes_meanwhile_is_as_good(openvix, run_module, web, srv):
+def test_directory_created_meanwhile_accepted(openvix, run_module, web, srv):
     openvix.fault(call="VixVM_CreateDirectoryInGuest", delay=2)
     results = []
     task = threading.Thread(target=lambda: results.append(run_module("guest_file", vm=web, path="/srv/new", state="directory", **LOGIN)))
@@ -346,7 +346,7 @@ def test_a_folder_that_somebody_else_makes_meanwhile_is_as_good(openvix, run_mod
         ("VixVM_RenameFileInGuest", {"path": "/srv/new", "src": "/srv/file", "state": "renamed"}),
     ],
 )
-def test_a_fault_is_told_with_its_code(openvix, run_module, web, srv, call, options):
+def test_fault_reported_with_code(openvix, run_module, web, srv, call, options):
     openvix.fault(call=call, error=7)
 
     result = run_module("guest_file", vm=web, secrets=["s3cret-lab"], **options, **LOGIN)
@@ -356,7 +356,7 @@ def test_a_fault_is_told_with_its_code(openvix, run_module, web, srv, call, opti
     assert (srv / "file").exists()
 
 
-def test_a_deadline_that_passes_in_the_guest_is_told(openvix, run_module, web):
+def test_timeout_in_guest_reported(openvix, run_module, web):
     openvix.fault(call=INFO, delay=60)
 
     result = run_module("guest_file", vm=web, path="/srv/file", timeout=1, passed=lambda: bool(openvix.calls(INFO)), secrets=["s3cret-lab"], **LOGIN)

@@ -90,7 +90,7 @@ DEEP = ["sub/d.log", 'sub/two\nlines "it\'s".log']
         ({"limit": 1}, ["a.log"]),
     ],
 )
-def test_what_is_found_is_what_is_asked_for(find, options, names):
+def test_filters_select_files(find, options, names):
     assert find(**options) == names
 
 
@@ -98,14 +98,14 @@ def test_what_is_found_is_what_is_asked_for(find, options, names):
     ("age", "names"),
     [("1h", ["a.log", "b.LOG"]), ("-1h", ["c.txt", "zwölf 日.log"]), ("3d", ["b.LOG"]), ("+72H", ["b.LOG"]), ("-100", ["c.txt", "zwölf 日.log"])],
 )
-def test_age_is_the_time_since_the_last_change(find, data, age, names):
+def test_age_counts_from_last_change(find, data, age, names):
     for name, seconds in (("a.log", 7200), ("b.LOG", 4 * 86400)):
         os.utime(data / name, (time.time() - seconds,) * 2)
 
     assert find(age=age) == names
 
 
-def test_it_is_said_by_which_clock_the_age_was_measured(openvix, run_module, web, data):
+def test_clock_of_age_returned(openvix, run_module, web, data):
     options = {"vm": web, "paths": ["/data"], "age": "1s", **LOGIN}
     assert run_module("guest_find", **options)["clock"] == "guest"
     openvix.fault(**NO_PROGRAMS)
@@ -113,7 +113,7 @@ def test_it_is_said_by_which_clock_the_age_was_measured(openvix, run_module, web
     assert "clock" not in run_module("guest_find", vm=web, paths=["/data"], **LOGIN)
 
 
-def test_a_file_is_described_in_the_words_of_ansible_builtin_find(openvix, run_module, web, data):
+def test_facts_named_as_in_builtin_find(openvix, run_module, web, data):
     os.utime(data / "a.log", (5, 1_700_000_000))
     (data / "link").symlink_to("a.log")
 
@@ -129,7 +129,7 @@ def test_a_file_is_described_in_the_words_of_ansible_builtin_find(openvix, run_m
 
 
 @pytest.mark.parametrize(("file_type", "names"), [("link", ["link"]), ("file", ["a.log", "b.LOG", "c.txt", "zwölf 日.log"]), ("directory", ["sub"])])
-def test_links_and_pipes_are_no_files(find, data, file_type, names):
+def test_links_and_pipes_not_files(find, data, file_type, names):
     (data / "link").symlink_to("a.log")
     os.mkfifo(data / "pipe")
 
@@ -137,7 +137,7 @@ def test_links_and_pipes_are_no_files(find, data, file_type, names):
     assert "pipe" in find(file_type="any")
 
 
-def test_a_link_to_a_folder_is_not_followed(openvix, run_module, web, data):
+def test_link_to_directory_not_followed(openvix, run_module, web, data):
     (data / "loop").symlink_to(".")
     (data / "sub" / "up").symlink_to("..")
 
@@ -148,7 +148,7 @@ def test_a_link_to_a_folder_is_not_followed(openvix, run_module, web, data):
     assert result["skipped_paths"] == {}
 
 
-def test_a_link_in_a_circle_ends_where_only_vix_can_tell(openvix, run_module, web, data):
+def test_link_loop_ends_without_program(openvix, run_module, web, data):
     (data / "loop").symlink_to(".")
     (data / "sub" / "up").symlink_to("..")
     openvix.fault(**NO_PROGRAMS)
@@ -159,7 +159,7 @@ def test_a_link_in_a_circle_ends_where_only_vix_can_tell(openvix, run_module, we
     assert result["skipped_paths"]["/data/loop"] == "it lists as /data does, and is taken for a link back there"
 
 
-def test_what_cannot_be_looked_in_is_told_and_fails_nothing(openvix, run_module, web, data):
+def test_unreadable_path_skipped_not_failed(openvix, run_module, web, data):
     result = run_module("guest_find", vm=web, paths=["/none", "/root", "/data/a.log", "/data"], guest_username="visitor", guest_password="s3cret-visitor")
 
     assert [file["path"] for file in result["files"]] == ["/data/a.log", "/data/b.LOG", "/data/c.txt", "/data/zwölf 日.log"]
@@ -173,7 +173,7 @@ def test_what_cannot_be_looked_in_is_told_and_fails_nothing(openvix, run_module,
         assert f"{path} of the guest of {web} could not be looked in as visitor: {reason}" in str(result["warnings"])
 
 
-def test_an_unreadable_folder_in_a_folder_is_told(openvix, run_module, web, data):
+def test_unreadable_subdirectory_reported(openvix, run_module, web, data):
     (openvix.disk(web) / "home" / "lab").mkdir(parents=True, exist_ok=True)
     openvix.fault(**NO_PROGRAMS)
 
@@ -195,19 +195,19 @@ def test_an_unreadable_folder_in_a_folder_is_told(openvix, run_module, web, data
         ({"age": "1d", "patterns": ["*.log"]}, [LIST, SCRIPT, OUT, DELETE]),
     ],
 )
-def test_a_program_is_run_only_where_vix_cannot_tell_or_takes_longer(openvix, run_module, web, data, options, asked):
+def test_program_run_only_if_needed(openvix, run_module, web, data, options, asked):
     run_module("guest_find", vm=web, paths=["/data"], **options, **LOGIN)
 
     assert after_login(openvix) == asked
 
 
-def test_folders_of_a_flat_tree_take_one_call(openvix, run_module, web, data):
+def test_flat_tree_needs_one_call(openvix, run_module, web, data):
     run_module("guest_find", vm=web, paths=["/data/sub/.deep"], recurse=True, **LOGIN)
 
     assert after_login(openvix) == [LIST]
 
 
-def test_what_is_enough_ends_the_search(openvix, run_module, web, data):
+def test_limit_ends_search(openvix, run_module, web, data):
     openvix.fault(**NO_PROGRAMS)
 
     result = run_module("guest_find", vm=web, paths=["/data", "/etc"], recurse=True, limit=1, **LOGIN)
@@ -229,14 +229,14 @@ def test_what_is_enough_ends_the_search(openvix, run_module, web, data):
         ({"paths": ["/da\0ta"]}, "a path cannot contain a NUL character"),
     ],
 )
-def test_what_cannot_be_asked_is_told(run_module, web, options, words):
+def test_invalid_options_reported(run_module, web, options, words):
     result = run_module("guest_find", vm=web, **{"paths": ["/data"], **options}, **LOGIN)
 
     assert result["error"] == "Refused"
     assert result["msg"].startswith(f"looking for files: {words}")
 
 
-def test_a_fault_of_the_guest_is_no_skipped_folder(openvix, run_module, web, data):
+def test_guest_fault_not_a_skipped_path(openvix, run_module, web, data):
     openvix.fault(**NO_PROGRAMS)
     openvix.fault(call=LIST, from_=2, error=3016)
 
@@ -245,7 +245,7 @@ def test_a_fault_of_the_guest_is_no_skipped_folder(openvix, run_module, web, dat
     assert (result["error"], result["vix_code"]) == ("NoToolsInGuest", 3016)
 
 
-def test_nothing_of_it_is_left_in_the_guest_or_here(openvix, run_module, web, data, tmp_path_factory):
+def test_no_files_left_behind(openvix, run_module, web, data, tmp_path_factory):
     run_module("guest_find", vm=web, paths=["/data"], recurse=True, secrets=["s3cret-lab"], **LOGIN)
 
     assert os.listdir(openvix.disk(web) / "tmp") == []

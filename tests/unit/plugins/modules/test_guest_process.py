@@ -49,7 +49,7 @@ CHOICES = [
 
 @pytest.mark.parametrize("stop", ["soft", "hard", "soft_then_hard"])
 @pytest.mark.parametrize(("choice", "left"), CHOICES)
-def test_processes_are_ended(ladder, names, web, choice, left, stop):
+def test_matching_processes_terminated(ladder, names, web, choice, left, stop):
     done = ladder("guest_process", lambda: names(web), ["stopped"], vm=web, state="absent", stop=stop, **choice, **LOGIN)
 
     assert names(web) == left
@@ -58,7 +58,7 @@ def test_processes_are_ended(ladder, names, web, choice, left, stop):
     assert (done["processes"], done["fulfilled"], done["stopped"]) == ([], True, "hard" if stop == "hard" else "soft")
 
 
-def test_a_process_is_ended_by_its_id(ladder, run_module, names, web):
+def test_process_terminated_by_pid(ladder, run_module, names, web):
     second = run_module("guest_process_info", vm=web, name="apache2", **LOGIN)["processes"][1]
 
     done = ladder("guest_process", lambda: names(web), ["stopped"], vm=web, state="absent", pid=second["pid"], **LOGIN)
@@ -67,7 +67,7 @@ def test_a_process_is_ended_by_its_id(ladder, run_module, names, web):
     assert names(web) == ["apache2", "cron", "init", "mysqld"]
 
 
-def test_nothing_to_end_costs_one_call(openvix, run_module, web):
+def test_no_match_needs_one_call(openvix, run_module, web):
     run_module("guest_process", vm=web, name="nginx", state="absent", **LOGIN)
 
     calls = [call["call"] for call in openvix.calls() if call["call"].endswith("InGuest")]
@@ -88,7 +88,7 @@ def test_nothing_to_end_costs_one_call(openvix, run_module, web):
         ("vmware-vmblock-fuse", {"pattern": "^vmware"}),
     ],
 )
-def test_what_the_guest_or_its_tools_cannot_do_without_is_not_ended(openvix, run_module, names, vital, choice, check_mode):
+def test_critical_process_refused(openvix, run_module, names, vital, choice, check_mode):
     web = vm(openvix, *([{"name": vital, "command": f"/usr/bin/{vital} -n vmusr", "owner": "lab"}] if vital else []))
 
     result = run_module("guest_process", vm=web, state="absent", check_mode=check_mode, stop="hard", **choice, **LOGIN)
@@ -100,7 +100,7 @@ def test_what_the_guest_or_its_tools_cannot_do_without_is_not_ended(openvix, run
 
 
 @pytest.mark.parametrize("vital", ["lsass.exe", "CSRSS.EXE", "vmtoolsd.exe", "VGAuthService.exe", "System"])
-def test_what_windows_cannot_do_without_is_not_ended(openvix, run_module, vital):
+def test_critical_windows_process_refused(openvix, run_module, vital):
     windows = vm(openvix, {"name": vital, "command": vital, "owner": "SYSTEM"}, guest_os="windows11-64")
 
     result = run_module("guest_process", vm=windows, state="absent", name=vital, **LOGIN)
@@ -108,14 +108,14 @@ def test_what_windows_cannot_do_without_is_not_ended(openvix, run_module, vital)
     assert f"({vital} of SYSTEM) would be ended too" in result["msg"]
 
 
-def test_in_linux_a_process_may_be_called_like_one_of_windows(openvix, ladder):
+def test_linux_process_with_windows_name_allowed(openvix, ladder):
     web = vm(openvix, {"name": "services", "command": "/opt/services", "owner": "lab"})
 
     ladder("guest_process", lambda: None, ["stopped"], vm=web, state="absent", name="services", **LOGIN)
 
 
 @pytest.mark.parametrize("options", [{}, {"name": ""}, {"pattern": "", "command": ""}])
-def test_an_empty_choice_is_refused(openvix, run_module, names, web, options):
+def test_empty_selection_refused(openvix, run_module, names, web, options):
     result = run_module("guest_process", vm=web, state="absent", **options, **LOGIN)
 
     assert "name, pattern, owner, pid, command" in result["msg"] or "an empty choice means all of them" in result["msg"]
@@ -123,13 +123,13 @@ def test_an_empty_choice_is_refused(openvix, run_module, names, web, options):
 
 
 @pytest.mark.parametrize("options", [{"pattern": "(a"}, {"command": "(a"}])
-def test_what_is_no_expression_is_told_so(run_module, web, options):
+def test_invalid_regex_reported(run_module, web, options):
     result = run_module("guest_process", vm=web, state="absent", **options, **LOGIN)
 
     assert result["msg"].startswith("choosing processes: (a is not a regular expression: ")
 
 
-def test_windows_cannot_be_asked(openvix, run_module, names):
+def test_soft_stop_on_windows_refused(openvix, run_module, names):
     windows = vm(openvix, guest_os="windows11-64")
 
     result = run_module("guest_process", vm=windows, state="absent", name="cron", stop="soft", **LOGIN)
@@ -140,7 +140,7 @@ def test_windows_cannot_be_asked(openvix, run_module, names):
     assert names(windows) == NAMES
 
 
-def test_a_process_of_another_user_is_named(openvix, run_module, names, web):
+def test_process_of_other_user_named(openvix, run_module, names, web):
     result = run_module("guest_process", vm=web, state="absent", name="mysqld", stop="hard", secrets=["s3cret-ann"], **ANN)
 
     assert result["vix_code"] == 3015
@@ -148,13 +148,13 @@ def test_a_process_of_another_user_is_named(openvix, run_module, names, web):
     assert names(web) == NAMES
 
 
-def test_a_fault_of_vix_is_told(openvix, run_module, names, web):
+def test_vix_fault_reported(openvix, run_module, names, web):
     openvix.fault(call="VixVM_ListProcessesInGuest", error=3016)
 
     assert run_module("guest_process", vm=web, name="cron", **LOGIN)["error"] == "NoToolsInGuest"
 
 
-def test_a_deadline_that_passes_is_told(openvix, run_module, web):
+def test_timeout_reported(openvix, run_module, web):
     openvix.fault(call="VixVM_KillProcessInGuest", delay=60)
 
     def passed():
@@ -177,7 +177,7 @@ def test_a_deadline_that_passes_is_told(openvix, run_module, web):
         ({"name": "nginx", "max_count": 1}, 0),
     ],
 )
-def test_as_many_processes_as_there_shall_be_are_no_change(run_module, web, options, count):
+def test_requested_count_unchanged(run_module, web, options, count):
     result = run_module("guest_process", vm=web, **options, **LOGIN)
 
     assert (result["changed"], result["fulfilled"], len(result["processes"])) == (False, True, count)
@@ -194,7 +194,7 @@ def test_as_many_processes_as_there_shall_be_are_no_change(run_module, web, opti
         ({"name": "apache2", "max_count": 1}, "there are 2 after 1 s, and there shall be at most 1"),
     ],
 )
-def test_other_numbers_of_processes_fail_and_check_mode_tells_what_it_sees(openvix, run_module, names, web, options, words):
+def test_other_count_fails_check_mode_reports(openvix, run_module, names, web, options, words):
     seen = run_module("guest_process", vm=web, check_mode=True, **options, **LOGIN)
     assert (seen["_rc"], seen["changed"], seen["fulfilled"]) == (0, False, False)
     assert len(openvix.calls("VixVM_ListProcessesInGuest")) == 1, "check mode does not wait"
@@ -207,14 +207,14 @@ def test_other_numbers_of_processes_fail_and_check_mode_tells_what_it_sees(openv
 
 
 @pytest.mark.parametrize("options", [{"count": 1, "min_count": 1}, {"count": 1, "max_count": 1}])
-def test_a_number_is_exact_or_a_range(run_module, web, options):
+def test_count_and_range_exclusive(run_module, web, options):
     assert "mutually exclusive" in run_module("guest_process", vm=web, name="cron", **options, **LOGIN)["msg"]
 
 
 MANY = [{"name": f"worker{number}", "command": f"/usr/bin/worker{number} {'x' * 300}"} for number in range(200)]
 
 
-def test_a_process_that_vix_has_no_room_for_is_ended_too(openvix, ladder):
+def test_process_missing_in_vix_list_terminated(openvix, ladder):
     """The lesson of open-vm-tools, whose list of processes ends without a word where its message is full."""
     web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, processes=MANY)
 
@@ -223,7 +223,7 @@ def test_a_process_that_vix_has_no_room_for_is_ended_too(openvix, ladder):
     assert [process["name"] for process in done["found"]] == ["worker199"]
 
 
-def test_a_list_that_is_cut_is_warned_of(openvix, run_module):
+def test_truncated_list_warned(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, processes=MANY)
     openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
 

@@ -21,7 +21,7 @@ def web(openvix):
     return openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, processes=SERVICES)
 
 
-def test_processes_are_told_with_owner_and_command(run_module, web):
+def test_owner_and_command_returned(run_module, web):
     result = run_module("guest_process_info", vm=web, **LOGIN)
 
     found = {process["name"]: process for process in result["processes"]}
@@ -33,7 +33,7 @@ def test_processes_are_told_with_owner_and_command(run_module, web):
     assert [process["pid"] for process in result["processes"]] == sorted(process["pid"] for process in result["processes"])
 
 
-def test_a_pattern_is_found_in_the_name_and_not_in_the_command(run_module, web):
+def test_pattern_matches_name_not_command(run_module, web):
     assert {process["name"] for process in run_module("guest_process_info", vm=web, pattern="apache|mysql", **LOGIN)["processes"]} == {"apache2", "mysqld"}
     assert run_module("guest_process_info", vm=web, pattern="sbin", **LOGIN)["processes"] == []
 
@@ -50,29 +50,29 @@ def test_a_pattern_is_found_in_the_name_and_not_in_the_command(run_module, web):
         ({"name": "cron", "owner": "mysql"}, []),
     ],
 )
-def test_a_process_has_to_fit_all_that_is_given(run_module, web, choice, names):
+def test_process_must_match_all_options(run_module, web, choice, names):
     assert [process["name"] for process in run_module("guest_process_info", vm=web, **choice, **LOGIN)["processes"]] == names
 
 
-def test_check_mode_reads_all_the_same(run_module, web):
+def test_check_mode_reads_too(run_module, web):
     assert run_module("guest_process_info", vm=web, check_mode=True, **LOGIN) == run_module("guest_process_info", vm=web, **LOGIN)
 
 
 @pytest.mark.parametrize("option", ["pattern", "command"])
-def test_what_is_no_pattern_is_told_so(run_module, web, option):
+def test_invalid_pattern_reported(run_module, web, option):
     result = run_module("guest_process_info", vm=web, **{option: "(apache"}, **LOGIN)
 
     assert result["msg"].startswith("choosing processes: (apache is not a regular expression: ")
 
 
-def test_it_takes_one_call_beside_the_login(openvix, run_module, web):
+def test_list_needs_one_call(openvix, run_module, web):
     run_module("guest_process_info", vm=web, **LOGIN)
 
     calls = [call["call"] for call in openvix.calls() if call["call"].endswith("InGuest")]
     assert calls == ["VixVM_WaitForToolsInGuest", "VixVM_LoginInGuest", "VixVM_ListProcessesInGuest"]
 
 
-def test_what_has_no_room_in_a_message_of_vix_is_told_all_the_same(openvix, run_module):
+def test_long_list_complete(openvix, run_module):
     """The lesson of open-vm-tools, whose list of processes ends without a word where its message is full."""
     web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, processes=MANY)
 
@@ -82,7 +82,7 @@ def test_what_has_no_room_in_a_message_of_vix_is_told_all_the_same(openvix, run_
     assert (result["truncated"], "warnings" in result) == (False, False)
 
 
-def test_a_list_that_is_cut_is_warned_of(openvix, run_module):
+def test_truncated_list_warned(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, processes=MANY)
     openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
 
@@ -96,7 +96,7 @@ def test_a_list_that_is_cut_is_warned_of(openvix, run_module):
     assert "deprecations" not in result
 
 
-def test_a_process_without_a_command_line_is_told_by_its_name(openvix, run_module):
+def test_process_without_command_has_name(openvix, run_module):
     """As old VMware Tools tell it, which the whole list must not fail for."""
     web = openvix.add_vm("old", power="powered_on", accounts=ACCOUNTS, processes=[{"name": "cron", "command": "/usr/sbin/cron -f"}], process_commands=False)
 

@@ -31,7 +31,7 @@ def left(openvix, web):
     return lambda: sorted(os.listdir(openvix.disk(web) / "tmp"))
 
 
-def test_a_text_is_run_by_the_shell(script, web, left):
+def test_content_run_by_shell(script, web, left):
     """The lesson of vmware-archive/vsphere-automation-sdk-.net issue 15: send, run, read the output, in one step."""
     result = script('echo "$#: $2"; cat; echo err >&2; exit 3', arguments=["a b", "it's $HOME", ""], stdin="given")
 
@@ -41,14 +41,14 @@ def test_a_text_is_run_by_the_shell(script, web, left):
     assert left() == []
 
 
-def test_it_costs_as_many_calls_as_a_command(openvix, script):
+def test_script_needs_calls_of_command(openvix, script):
     script("true")
 
     calls = [each["call"] for each in openvix.calls() if each["call"].endswith(("InGuest", "FromGuestToHost", "FromHostToGuest"))]
     assert calls[2:] == ["VixVM_RunScriptInGuest", "VixVM_CopyFileFromGuestToHost", "VixVM_DeleteDirectoryInGuest"]
 
 
-def test_a_file_of_the_vm_host_is_run(script, web, tmp_path):
+def test_remote_src_run(script, web, tmp_path):
     (tmp_path / "count.sh").write_text("echo $1; exit 4")
 
     result = script(src=str(tmp_path / "count.sh"), remote_src=True, arguments=["x"])
@@ -57,12 +57,12 @@ def test_a_file_of_the_vm_host_is_run(script, web, tmp_path):
     assert result["msg"] == f"running script count.sh in the guest of {web} as lab: non-zero return code 4"
 
 
-def test_a_file_that_is_not_there_is_told(openvix, script, tmp_path):
+def test_missing_src_reported(openvix, script, tmp_path):
     assert script(src=str(tmp_path / "none"))["msg"].startswith(f"reading src: {tmp_path}/none cannot be read on the machine that runs VMware: No such file")
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
-def test_exactly_one_of_content_and_src_is_needed(script):
+def test_content_and_src_exactly_one_required(script):
     assert script()["_rc"] == 1
     assert script("true", src="/etc/hosts")["_rc"] == 1
 
@@ -81,20 +81,20 @@ def test_exactly_one_of_content_and_src_is_needed(script):
         ("", {}, ""),
     ],
 )
-def test_it_is_run_by_what_is_asked_for_or_named_in_it(script, content, options, stdout):
+def test_interpreter_chosen_or_from_shebang(script, content, options, stdout):
     result = script(content, **options)
 
     assert (result["rc"], result["stdout"]) == (0, stdout), result
 
 
 @pytest.mark.parametrize("interpreter", ["cmd", "perl", "bin/sh"])
-def test_an_interpreter_that_cannot_be_there_is_refused(script, interpreter):
+def test_impossible_interpreter_refused(script, interpreter):
     words = "is none for a linux guest: give one of auto, sh, bash, python, powershell, or an absolute path of the guest"
     assert script("x", interpreter=interpreter)["msg"] == f"choosing an interpreter: {interpreter} {words}"
 
 
 @pytest.mark.parametrize(("interpreter", "name"), [("powershell", "pwsh"), ("/opt/none", "/opt/none")])
-def test_an_interpreter_that_is_not_there_is_told(script, interpreter, name, left):
+def test_missing_interpreter_reported(script, interpreter, name, left):
     result = script("x", interpreter=interpreter)
 
     assert (result["error"], result["msg"].split(": ", 1)[1]) == (
@@ -105,7 +105,7 @@ def test_an_interpreter_that_is_not_there_is_told(script, interpreter, name, lef
 
 
 @pytest.mark.parametrize("size", [50_000, 59_000, 61_000, 300_000])
-def test_a_script_may_be_larger_than_vix_takes(script, size, left):
+def test_script_larger_than_vix_limit_run(script, size, left):
     """VIX takes 60536 bytes."""
     result = script(f"cat > /dev/null << 'END'\n{'x' * 99 + chr(10):s}" + ("y" * 99 + "\n") * (size // 100) + "END\nwc -c < $0")
 
@@ -113,7 +113,7 @@ def test_a_script_may_be_larger_than_vix_takes(script, size, left):
     assert left() == []
 
 
-def test_a_large_file_goes_as_it_is(script, tmp_path, left):
+def test_large_file_sent_unchanged(script, tmp_path, left):
     (tmp_path / "large").write_bytes(b"exit 5\n" + b"\0" * 20_000_000)
 
     assert script(src=str(tmp_path / "large"))["rc"] == 5
@@ -121,24 +121,24 @@ def test_a_large_file_goes_as_it_is(script, tmp_path, left):
 
 
 @pytest.mark.parametrize("text", [b"printf '\xff\xfe' | wc -c", b"echo 2 # \xff\xfe", b"echo 2; exit\n\0\0\0"])
-def test_a_file_need_not_be_text(script, tmp_path, text):
+def test_binary_script_accepted(script, tmp_path, text):
     (tmp_path / "script").write_bytes(text)
 
     assert script(src=str(tmp_path / "script"))["stdout"] == "2"
 
 
-def test_it_arrives_byte_by_byte(script):
+def test_script_arrives_byte_by_byte(script):
     content = "cat $0\n\n# zwölf\t$HOME `x` \\ 'q' \"d\"\r\n# no end of line"
 
     assert script(content, strip_empty_ends=False)["stdout"] == content
 
 
-def test_only_its_user_can_read_it_while_it_runs(script):
+def test_script_readable_by_user_only(script):
     assert script('stat -c "%a %U" $0 "$(dirname $0)"')["stdout"] == "600 root\n700 root", "users of a simulated guest are one for its kernel"
 
 
 @pytest.mark.parametrize("comment", ["", "\n#" * 40000])
-def test_a_script_that_nobody_waits_for_is_there_until_it_has_ended(openvix, script, web, comment, left):
+def test_no_wait_script_kept_until_end(openvix, script, web, comment, left):
     result = script("until [ -e /srv/go ]; do sleep 0.1; done; touch /srv/done" + comment, no_wait=True)
 
     assert result["pid"] > 1
@@ -152,14 +152,14 @@ def test_a_script_that_nobody_waits_for_is_there_until_it_has_ended(openvix, scr
     assert (openvix.disk(web) / "srv/done").exists()
 
 
-def test_a_script_that_does_not_end_is_ended(script, left):
+def test_timeout_kills_script(script, left):
     result = script("echo begun; sleep 4711; echo never", program_timeout=4)
 
     assert (result["timed_out"], result["stdout"]) == (True, "begun")
     assert left() == []
 
 
-def test_check_mode_runs_nothing(openvix, script):
+def test_check_mode_not_run(openvix, script):
     assert script("touch /srv/x", check_mode=True)["skipped"]
     assert script("touch /srv/x", creates="/srv/x", check_mode=True)["changed"]
     assert openvix.calls("VixVM_RunScriptInGuest") == []
@@ -167,7 +167,7 @@ def test_check_mode_runs_nothing(openvix, script):
     assert not script("touch /srv/x", creates="/srv/x")["changed"]
 
 
-def test_a_windows_guest_reads_a_file_by_its_name(script, tmp_path):
+def test_windows_script_run_by_file_name(script, tmp_path):
     """The simulated guest is none, so it is refused before it is asked."""
     (tmp_path / "x.bat").write_bytes(b"x" * (1 << 24) + b"x")
 

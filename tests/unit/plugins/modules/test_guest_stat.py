@@ -67,7 +67,7 @@ def kinds(kind):
         ("/data/pipe", {**kinds("other"), "size": 0}),
     ],
 )
-def test_what_vix_knows_is_told(stat, data, path, told):
+def test_facts_known_to_vix_returned(stat, data, path, told):
     (data / "link").symlink_to("motd")
     os.mkfifo(data / "pipe")
     for name in ("motd", "empty", "pipe", ""):
@@ -79,12 +79,12 @@ def test_what_vix_knows_is_told(stat, data, path, told):
 
 @pytest.mark.parametrize("path", ["/none", "/data/motd/none", "/none/none"])
 @pytest.mark.parametrize("details", [True, False])
-def test_what_is_not_there_is_told(stat, path, details):
+def test_missing_path_not_exists(stat, path, details):
     assert stat(path, details=details, get_checksum=True) == {"exists": False}
 
 
 @pytest.mark.parametrize("name", ["motd", *AWKWARD])
-def test_a_program_tells_the_rest(stat, data, name):
+def test_details_add_facts(stat, data, name):
     (data / name).write_text("Welcome\n")
     (data / name).chmod(0o4751)
     os.utime(data / name, (1_600_000_000, 1_700_000_000))
@@ -110,7 +110,7 @@ def test_a_program_tells_the_rest(stat, data, name):
 
 
 @pytest.mark.parametrize("target", ["motd", "..", "nowhere", "two\nlines", "end\n", "\nend\n", "x//\nend"])
-def test_a_program_tells_the_truth_about_links(stat, data, target):
+def test_details_describe_links(stat, data, target):
     (data / "link").symlink_to(target)
 
     found = stat("/data/link", details=True, get_checksum=True)
@@ -120,7 +120,7 @@ def test_a_program_tells_the_truth_about_links(stat, data, target):
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/dev/null", "character_device"), ("/data/pipe", "fifo"), ("/data", "directory")])
-def test_a_program_tells_kinds_apart(stat, data, path, kind):
+def test_details_distinguish_types(stat, data, path, kind):
     os.mkfifo(data / "pipe")
 
     found = stat(path, details=True, get_checksum=True)
@@ -129,7 +129,7 @@ def test_a_program_tells_kinds_apart(stat, data, path, kind):
     assert "checksum" not in found
 
 
-def test_an_account_without_a_name_has_none(stat, data):
+def test_unnamed_account_is_null(stat, data):
     (data.parent / "etc/passwd").write_text("")
     (data.parent / "etc/group").write_text("")
 
@@ -141,7 +141,7 @@ def test_an_account_without_a_name_has_none(stat, data):
 @pytest.mark.parametrize("details", [True, False])
 @pytest.mark.parametrize("programs", [True, False])
 @pytest.mark.parametrize("content", ["Welcome\n", ""])
-def test_a_checksum_is_told_on_request(openvix, stat, data, details, programs, content):
+def test_checksum_returned_on_request(openvix, stat, data, details, programs, content):
     (data / "motd").write_text(content)
     if not programs:
         openvix.fault(**NO_PROGRAMS)
@@ -151,7 +151,7 @@ def test_a_checksum_is_told_on_request(openvix, stat, data, details, programs, c
     assert "checksum" not in stat("/data", details=details, get_checksum=True)
 
 
-def test_where_no_program_can_tell_more_it_is_said(openvix, run_module, web):
+def test_details_without_program_reported(openvix, run_module, web):
     openvix.fault(**NO_PROGRAMS)
 
     result = run_module("guest_stat", vm=web, path="/data/motd", details=True, **LOGIN)
@@ -171,14 +171,14 @@ def test_where_no_program_can_tell_more_it_is_said(openvix, run_module, web):
         ({"path": "/data/motd", "get_checksum": True}, [SCRIPT, OUT, DELETE, INFO]),
     ],
 )
-def test_little_is_asked(openvix, stat, options, asked):
+def test_stat_needs_few_calls(openvix, stat, options, asked):
     stat(**options)
 
     assert after_login(openvix) == asked
 
 
 @pytest.mark.parametrize("path", ["data", "", "C:\\data", "/da\0ta"])
-def test_what_is_no_path_is_told(run_module, web, path):
+def test_invalid_path_reported(run_module, web, path):
     # Newer Pythons do not let Ansible log a NUL, and then Ansible fails before our code is asked.
     result = run_module("guest_stat", vm=web, path=path, _ansible_no_log="\0" in path, **LOGIN)
 
@@ -186,14 +186,14 @@ def test_what_is_no_path_is_told(run_module, web, path):
     assert result["msg"].startswith(f"looking at {path} in the guest of {web}: ")
 
 
-def test_a_path_of_windows_is_looked_at_as_it_is(openvix, run_module):
+def test_windows_path_used_unchanged(openvix, run_module):
     vm = openvix.add_vm("win", power="powered_on", guest_os="windows11-64", accounts=ACCOUNTS)
     openvix.fault(call=INFO, error=4)
 
     assert run_module("guest_stat", vm=vm, path="C:\\data\\..\\data", **LOGIN)["stat"] == {"exists": False}
 
 
-def test_a_user_without_rights_is_told_so(run_module, web):
+def test_missing_permission_reported(run_module, web):
     result = run_module("guest_stat", vm=web, path="/root/key", guest_username="visitor", guest_password="s3cret-visitor")
 
     assert result["vix_code"] == 13

@@ -10,7 +10,7 @@ from openvix.cli import install
 from openvix.system import c_build
 
 
-def test_a_host_that_answers_is_described(openvix, run_module):
+def test_connected_host_described(openvix, run_module):
     openvix.add_vm("web", power="powered_on")
 
     found = run_module("host_info")
@@ -26,7 +26,7 @@ def test_a_host_that_answers_is_described(openvix, run_module):
 
 
 @pytest.mark.openvix(product="player")
-def test_what_the_product_lacks_is_told_and_true(openvix, run_module):
+def test_unsupported_features_true(openvix, run_module):
     """The lesson of Orange-Cyberdefense/GOAD issue 108: the product is asked what it is, and its limits are known."""
     web = openvix.add_vm("web", power="powered_on")
 
@@ -38,7 +38,7 @@ def test_what_the_product_lacks_is_told_and_true(openvix, run_module):
     assert run_module("vm_power", vm=web, state="paused")["vix_code"] == 6
 
 
-def test_a_library_that_is_missing_is_told_with_every_place_and_is_no_failure(openvix, run_module, monkeypatch, tmp_path):
+def test_missing_library_lists_paths_not_failed(openvix, run_module, monkeypatch, tmp_path):
     """The lesson of GNS3/gns3-gui issue 2866: a decade of users whose library was not found, and who were not told where it was looked for."""
     monkeypatch.delenv("VIX_LIBRARY")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -53,7 +53,7 @@ def test_a_library_that_is_missing_is_told_with_every_place_and_is_no_failure(op
 
 
 @pytest.mark.parametrize("code", [22001, 22002, 22005, 32])
-def test_a_host_that_refuses_is_told_with_what_to_do_next(openvix, run_module, code):
+def test_refused_connection_has_advice(openvix, run_module, code):
     openvix.fault(call="VixHost_Connect", error=code)
 
     found = run_module("host_info")
@@ -62,7 +62,7 @@ def test_a_host_that_refuses_is_told_with_what_to_do_next(openvix, run_module, c
     assert f", {code}); " in found["error"]
 
 
-def test_an_installed_product_is_found_and_explained(openvix, run_module, monkeypatch, tmp_path):
+def test_installed_product_explained(openvix, run_module, monkeypatch, tmp_path):
     """As VMware's own, OpenVIX is named by vix.libdir, with lines for the wrapper beside it."""
     openvix.add_vm("web", power="powered_on")
     install.install(c_build.build(), tmp_path / "libdir")

@@ -14,7 +14,7 @@ LOGIN = {"guest_username": "lab", "guest_password": "s3cret-lab"}
 ACCOUNTS = [{"name": "lab", "password": "s3cret-lab", "administrator": True}]
 
 
-def test_more_than_ten_vms_at_once_keep_their_connection(openvix, run_module):
+def test_more_than_ten_vms_keep_connection(openvix, run_module):
     """The lesson of a user with more than ten VMs, whose connection to VIX was lost again and again."""
     vms = [openvix.add_vm(f"vm{number}") for number in range(14)]
 
@@ -23,7 +23,7 @@ def test_more_than_ten_vms_at_once_keep_their_connection(openvix, run_module):
     assert [each["power"] for each in result["results"]] == ["powered_on"] * 14
 
 
-def test_a_window_is_opened_only_when_asked_for(openvix, run_module):
+def test_gui_opened_only_on_request(openvix, run_module):
     """The lesson of apcera/libretto issue 20: both ways of starting are needed, and the one that cannot work is told."""
     web = openvix.add_vm("web")
 
@@ -33,7 +33,7 @@ def test_a_window_is_opened_only_when_asked_for(openvix, run_module):
     assert run_module("vm_power", vm=web, state="powered_on")["power"] == "powered_on"
 
 
-def test_a_question_that_waits_is_told_where_tools_are_waited_for(openvix, run_module):
+def test_pending_question_reported_by_tools_wait(openvix, run_module):
     """The lesson of hashicorp/vagrant issue 9902 and xlang-ai/OSWorld issue 39: behind a time-out at boot stands a dialog that nobody sees."""
     web = openvix.add_vm("web", power="powered_on", question="Did you move or copy this VM?", accounts=ACCOUNTS)
 
@@ -44,14 +44,14 @@ def test_a_question_that_waits_is_told_where_tools_are_waited_for(openvix, run_m
     assert vm["question_pending"]
 
 
-def test_a_start_that_asks_a_question_is_told_what_to_do(openvix, run_module):
+def test_question_at_power_on_has_advice(openvix, run_module):
     """The lesson of xlang-ai/OSWorld issue 39: without a window nobody can answer."""
     web = openvix.add_vm("web", question="Did you move or copy this VM?")
 
     assert ", 3028); the VM waits for an answer: open it in VMware and answer it" in run_module("vm_power", vm=web, state="powered_on")["msg"]
 
 
-def test_an_operation_that_was_cancelled_is_explained(openvix, run_module):
+def test_cancelled_operation_explained(openvix, run_module):
     """The lesson of OS-Copilot/ScienceBoard issue 4: 'operation was canceled' says nothing."""
     web = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", error=10)
@@ -60,7 +60,7 @@ def test_an_operation_that_was_cancelled_is_explained(openvix, run_module):
 
 
 @pytest.mark.parametrize(("password", "words"), [(None, ", 30); the VM is encrypted: give its password as vm_password"), ("wr0ng", "; check vm_password")])
-def test_an_encrypted_vm_takes_its_password_and_nothing_else(openvix, run_module, password, words):
+def test_encrypted_vm_needs_only_password(openvix, run_module, password, words):
     """The lesson of hashicorp/vagrant-vmware-desktop issue 101 and vmware/packer-plugin-vmware issue 244: encrypted VMs, and no secret on a command line."""
     web = openvix.add_vm("web", password="s3cret-vm")
     given = {} if password is None else {"vm_password": password}
@@ -71,7 +71,7 @@ def test_an_encrypted_vm_takes_its_password_and_nothing_else(openvix, run_module
     assert vm["encrypted"]
 
 
-def test_two_tasks_that_meet_at_one_vm_both_find_it_as_wanted(openvix, run_module):
+def test_concurrent_tasks_on_one_vm_succeed(openvix, run_module):
     """The lesson of xlang-ai/OSWorld issue 332: parallel runs collide; here the later one waits its turn and finds the work done."""
     web = openvix.add_vm("web", operation_seconds=1.0)
     results = []
@@ -86,7 +86,7 @@ def test_two_tasks_that_meet_at_one_vm_both_find_it_as_wanted(openvix, run_modul
 
 
 @pytest.mark.parametrize("code", [5, 15, 16, 31, 3008])
-def test_what_is_in_the_way_for_a_moment_is_waited_for(openvix, run_module, code):
+def test_short_lock_retried(openvix, run_module, code):
     web = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", error=code, times=2)
 
@@ -94,7 +94,7 @@ def test_what_is_in_the_way_for_a_moment_is_waited_for(openvix, run_module, code
     assert len(openvix.calls("VixVM_PowerOn")) == 3
 
 
-def test_what_stays_in_the_way_is_told_with_its_own_code_and_not_as_a_deadline(openvix, run_module):
+def test_long_lock_keeps_code_not_timeout(openvix, run_module):
     web = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", error=5)
 
@@ -105,7 +105,7 @@ def test_what_stays_in_the_way_is_told_with_its_own_code_and_not_as_a_deadline(o
 
 
 @pytest.mark.parametrize("code", [30, 35, 3015])
-def test_what_could_lock_an_account_is_not_tried_again(openvix, run_module, code):
+def test_failed_login_not_retried(openvix, run_module, code):
     web = openvix.add_vm("web")
     openvix.fault(call="VixHost_OpenVM", error=code)
 
@@ -118,7 +118,7 @@ def test_what_could_lock_an_account_is_not_tried_again(openvix, run_module, code
     ("module", "options", "lack"),
     [("vm_snapshot", {"name": "clean"}, "snapshots"), ("vm_snapshot_info", {}, "snapshots"), ("vm_power", {"state": "paused"}, "paused VMs")],
 )
-def test_what_player_cannot_do_is_one_sentence(openvix, run_module, module, options, lack):
+def test_player_unsupported_one_message(openvix, run_module, module, options, lack):
     """The lesson of hashicorp/vagrant-vmware-desktop issue 91: snapshots refused, and nobody told that it was Player."""
     web = openvix.add_vm("web", power="powered_on")
 
@@ -130,7 +130,7 @@ def test_what_player_cannot_do_is_one_sentence(openvix, run_module, module, opti
 
 
 @pytest.mark.openvix(product="player")
-def test_each_of_several_vms_is_told_what_its_product_cannot_do(openvix, run_module):
+def test_vms_unsupported_message_each(openvix, run_module):
     vms = [openvix.add_vm(name, power="powered_on") for name in ("web", "db")]
 
     result = run_module("vm_snapshot", vms=vms, name="clean")
@@ -138,7 +138,7 @@ def test_each_of_several_vms_is_told_what_its_product_cannot_do(openvix, run_mod
     assert result["msg"].count("; VMware Player has no snapshots, as VMware Workstation has") == 2
 
 
-def test_what_is_refused_for_another_reason_than_the_manual_s_does_not_speak_of_it(openvix, run_module):
+def test_other_refusal_not_blamed_on_product(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixVM_Pause", error=6)
 

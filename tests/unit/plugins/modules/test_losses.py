@@ -62,14 +62,14 @@ def the_sentence(result):
     return result["msg"]
 
 
-def test_the_table_has_every_module():
+def test_table_has_every_module():
     modules = pathlib.Path(__file__).resolve().parents[4] / "plugins" / "modules"
     # host_info has no VM, and tells of a library that is missing instead of failing; guest_template is guest_copy once the controller has filled it in.
     assert {path.stem for path in modules.glob("*.py")} == {*OPTIONS, "host_info", "guest_template"}
 
 
 @every_module
-def test_a_missing_vm(openvix, run_module, name):
+def test_missing_vm(openvix, run_module, name):
     """The lesson of GNS3/gns3-server issue 1064: VMs of another user are not there for this one, and the sentence says so."""
     path = f"{openvix.directory}/vms/none/none.vmx"
 
@@ -82,7 +82,7 @@ def test_a_missing_vm(openvix, run_module, name):
 
 
 @every_module
-def test_a_missing_library(web, run_module, monkeypatch, name):
+def test_missing_library(web, run_module, monkeypatch, name):
     monkeypatch.delenv("VIX_LIBRARY")
 
     sentence = the_sentence(run_module(name, vm=web, library="/nowhere/libvix.so", secrets=[SECRET], **OPTIONS[name]))
@@ -91,7 +91,7 @@ def test_a_missing_library(web, run_module, monkeypatch, name):
 
 
 @every_module
-def test_a_library_that_is_none(web, run_module, tmp_path, name):
+def test_invalid_library(web, run_module, tmp_path, name):
     (tmp_path / "libvix.so").write_text("no library")
 
     result = run_module(name, vm=web, library=str(tmp_path / "libvix.so"), secrets=[SECRET], **OPTIONS[name])
@@ -111,7 +111,7 @@ def test_wrong_credentials(web, run_module, name, wrong):
 
 
 @every_guest_module
-def test_no_tools(openvix, run_module, name):
+def test_no_guest_tools(openvix, run_module, name):
     vm = openvix.add_vm("bare", power="powered_on", tools="not_installed", accounts=ACCOUNTS)
 
     result = run_module(name, vm=vm, tools_timeout=1, secrets=[SECRET], **OPTIONS[name])
@@ -122,7 +122,7 @@ def test_no_tools(openvix, run_module, name):
 
 @every_guest_module
 @pytest.mark.parametrize("power", ["powered_off", "suspended", "paused"])
-def test_a_guest_that_does_not_run_is_not_waited_for(openvix, run_module, name, power):
+def test_powered_off_guest_not_waited_for(openvix, run_module, name, power):
     vm = openvix.add_vm("bare", power=power, accounts=ACCOUNTS)
 
     assert (
@@ -133,7 +133,7 @@ def test_a_guest_that_does_not_run_is_not_waited_for(openvix, run_module, name, 
 
 
 @every_module
-def test_a_deadline_that_passes(openvix, web, run_module, name):
+def test_deadline_passed(openvix, web, run_module, name):
     openvix.fault(call="VixHost_OpenVM", delay=60)
 
     result = run_module(name, vm=web, timeout=1, passed=lambda: bool(openvix.calls("VixHost_OpenVM")), secrets=[SECRET], seconds=50, **OPTIONS[name])
@@ -143,7 +143,7 @@ def test_a_deadline_that_passes(openvix, web, run_module, name):
 
 
 @every_module
-def test_a_hang_of_the_library(openvix, web, run_module, name):
+def test_library_hang(openvix, web, run_module, name):
     openvix.fault(call="VixHost_OpenVM", hang=True)
     openvix.forgive_leaks("the process of the library is killed")
 
@@ -162,7 +162,7 @@ def test_a_hang_of_the_library(openvix, web, run_module, name):
         ({"exit": True}, "ended its process in VixHost_OpenVM (exit code 3)"),
     ],
 )
-def test_a_crash_of_the_library(openvix, web, run_module, name, death, words):
+def test_library_crash(openvix, web, run_module, name, death, words):
     """The lesson of hooklift/govix issue 22 and hashicorp/vagrant issue 9224: the engine dies, and the caller must not."""
     openvix.fault(call="VixHost_OpenVM", **death)
     openvix.forgive_leaks("the process of the library died")
@@ -174,7 +174,7 @@ def test_a_crash_of_the_library(openvix, web, run_module, name, death, words):
 
 
 @pytest.mark.parametrize("name", ["vm_power", "vm_snapshot"])
-def test_a_crash_of_the_library_while_a_job_runs(openvix, web, run_module, name):
+def test_library_crash_during_job(openvix, web, run_module, name):
     openvix.fault(call="VixHost_OpenVM", crash=True, where="job")
     openvix.forgive_leaks("the process of the library died")
 
@@ -185,7 +185,7 @@ def test_a_crash_of_the_library_while_a_job_runs(openvix, web, run_module, name)
 
 
 @every_module
-def test_a_job_that_never_ends(openvix, web, run_module, name):
+def test_endless_job(openvix, web, run_module, name):
     """The lesson of dshikashio/vixpy issue 1: stuck for ever in the wait for a job."""
     openvix.fault(call="VixHost_OpenVM", hang=True, where="job")
 
@@ -195,7 +195,7 @@ def test_a_job_that_never_ends(openvix, web, run_module, name):
 
 
 @every_module
-def test_a_host_that_is_not_there(openvix, web, run_module, monkeypatch, tmp_path, name):
+def test_unreachable_host(openvix, web, run_module, monkeypatch, tmp_path, name):
     monkeypatch.setenv("OPENVIX_WORLD", str(tmp_path / "none"))
 
     result = run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name])
@@ -205,21 +205,21 @@ def test_a_host_that_is_not_there(openvix, web, run_module, monkeypatch, tmp_pat
 
 
 @every_module
-def test_a_world_whose_daemon_was_killed_is_served_again(openvix, web, run_module, name):
+def test_killed_daemon_restarted(openvix, web, run_module, name):
     openvix.kill_daemon()
 
     assert run_module(name, vm=web, **OPTIONS[name])["_rc"] == 0
 
 
 @pytest.mark.parametrize("name", ["vm_power", "vm_info"])
-def test_bits_above_the_code_do_not_hide_it(openvix, web, run_module, name):
+def test_high_code_bits_ignored(openvix, web, run_module, name):
     openvix.fault(call="VixHost_OpenVM", error=4000, junk=0x7FFF12345678)
 
     assert run_module(name, vm=web, **OPTIONS[name])["vix_code"] == 4000
 
 
 @every_guest_module
-def test_a_password_is_in_no_argument_and_no_environment_while_the_task_runs(openvix, web, run_module, name):
+def test_password_not_in_argv_or_environment(openvix, web, run_module, name):
     openvix.fault(call="VixVM_LoginInGuest", hang=True)
     openvix.forgive_leaks("the process of the library is killed")
     results, looked = [], threading.Event()
@@ -263,7 +263,7 @@ def read(process, name):
 
 
 @every_guest_module
-def test_a_password_is_in_no_file_afterwards(openvix, web, run_module, tmp_path_factory, name):
+def test_password_not_in_files(openvix, web, run_module, tmp_path_factory, name):
     base = tmp_path_factory.getbasetemp()
     before = set(base.iterdir())
     run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name])
@@ -276,7 +276,7 @@ def test_a_password_is_in_no_file_afterwards(openvix, web, run_module, tmp_path_
 
 
 @pytest.mark.parametrize("name", ["vm_power", "vm_info"])
-def test_a_password_of_an_encrypted_vm_is_not_told(openvix, web, run_module, name):
+def test_vm_password_not_in_output(openvix, web, run_module, name):
     openvix.fault(call="VixHost_OpenVM", error=17005)
 
     sentence = the_sentence(run_module(name, vm=web, vm_password="s3cret-of-vm", secrets=["s3cret-of-vm"], **OPTIONS[name]))
@@ -284,21 +284,21 @@ def test_a_password_of_an_encrypted_vm_is_not_told(openvix, web, run_module, nam
     assert sentence.endswith("; check vm_password")
 
 
-def test_fusion_is_asked_again_with_the_option_it_wants(openvix, run_module, web):
+def test_fusion_connect_retried_with_option(openvix, run_module, web):
     openvix.fault(call="VixHost_Connect", times=1, error=32)
 
     assert run_module("vm_info", vm=web)["vms"][0]["path"] == web
     assert len(openvix.calls("VixHost_Connect")) == 2
 
 
-def test_a_licence_that_is_refused_for_good_is_told(openvix, run_module, web):
+def test_refused_licence_reported(openvix, run_module, web):
     openvix.fault(call="VixHost_Connect", error=32)
 
     assert "(VIX_E_LICENSE, 32); check the licence" in the_sentence(run_module("vm_info", vm=web))
 
 
 @pytest.mark.parametrize("variable", ["VIX_LIBRARY", "VIX_PROVIDER"])
-def test_the_environment_stands_in_for_options(run_module, web, monkeypatch, variable):
+def test_environment_replaces_options(run_module, web, monkeypatch, variable):
     assert run_module("vm_info", vm=web)["_rc"] == 0
     monkeypatch.setenv(variable, "nonsense")
     assert run_module("vm_info", vm=web)["_rc"] == 1

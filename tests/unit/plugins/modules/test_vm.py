@@ -23,7 +23,7 @@ def copy(openvix):
 
 
 @pytest.mark.parametrize("power", ["powered_off", "suspended"])
-def test_a_vm_is_deleted_and_its_disks_are_kept(openvix, ladder, power):
+def test_absent_keeps_disks(openvix, ladder, power):
     web = openvix.add_vm("web", power=power)
     folder = pathlib.Path(web).parent
 
@@ -36,7 +36,7 @@ def test_a_vm_is_deleted_and_its_disks_are_kept(openvix, ladder, power):
     assert web not in openvix.vms
 
 
-def test_disks_go_when_it_is_said(openvix, ladder):
+def test_delete_disks_removes_disks(openvix, ladder):
     web = openvix.add_vm("web")
     pathlib.Path(web).with_name("notes.txt").touch()
 
@@ -45,7 +45,7 @@ def test_disks_go_when_it_is_said(openvix, ladder):
     assert done["remaining"] == ["notes.txt"], "what the user put there stays"
 
 
-def test_the_folder_goes_with_all_that_was_in_it(openvix, run_module):
+def test_absent_removes_whole_directory(openvix, run_module):
     web = openvix.add_vm("web", snapshots=[{"name": "base"}])
 
     assert run_module("vm", vm=web, state="absent", delete_disks=True)["remaining"] == []
@@ -54,7 +54,7 @@ def test_the_folder_goes_with_all_that_was_in_it(openvix, run_module):
 
 @pytest.mark.parametrize("power", ["powered_on", "paused"])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_vm_that_runs_is_not_deleted(openvix, run_module, power, check_mode):
+def test_running_vm_not_deleted(openvix, run_module, power, check_mode):
     web = openvix.add_vm("web", power=power)
 
     result = run_module("vm", vm=web, state="absent", check_mode=check_mode)
@@ -65,7 +65,7 @@ def test_a_vm_that_runs_is_not_deleted(openvix, run_module, power, check_mode):
 
 @pytest.mark.parametrize("power", ["powered_on", "paused"])
 @pytest.mark.parametrize(("stop", "stopped"), [("soft_then_hard", "soft"), ("hard", "hard")])
-def test_a_vm_that_runs_is_powered_off_first_when_told_to(openvix, ladder, power, stop, stopped):
+def test_power_off_then_deleted(openvix, ladder, power, stop, stopped):
     web = openvix.add_vm("web", power=power)
 
     done = ladder("vm", lambda: openvix.vms, ["remaining", "stopped"], vm=web, state="absent", power_off=True, stop=stop)
@@ -74,7 +74,7 @@ def test_a_vm_that_runs_is_powered_off_first_when_told_to(openvix, ladder, power
     assert web not in openvix.vms
 
 
-def test_a_guest_that_does_not_obey_keeps_its_vm_when_only_soft_is_allowed(openvix, run_module):
+def test_soft_stop_ignored_vm_kept(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", soft_stop="ignored")
 
     result = run_module("vm", vm=web, state="absent", power_off=True, stop="soft", soft_timeout=1)
@@ -83,13 +83,13 @@ def test_a_guest_that_does_not_obey_keeps_its_vm_when_only_soft_is_allowed(openv
     assert openvix.vms[web] == "powered_on"
 
 
-def test_a_vm_that_is_not_there_is_absent_already(openvix, run_module):
+def test_missing_vm_is_absent(openvix, run_module):
     result = run_module("vm", vm=f"{openvix.directory}/vms/none/none.vmx", state="absent", delete_disks=True)
 
     assert (result["changed"], result["diff"]) == (False, {"before": {"state": "absent"}, "after": {"state": "absent"}})
 
 
-def test_a_file_that_vix_does_not_take_for_a_vm_is_not_absent(openvix, run_module, tmp_path):
+def test_invalid_vmx_is_not_absent(openvix, run_module, tmp_path):
     (tmp_path / "web.vmx").write_text('config.version = "8"\n')
 
     result = run_module("vm", vm=str(tmp_path / "web.vmx"), state="absent")
@@ -98,7 +98,7 @@ def test_a_file_that_vix_does_not_take_for_a_vm_is_not_absent(openvix, run_modul
     assert (tmp_path / "web.vmx").exists()
 
 
-def test_a_vm_that_is_open_in_a_window_is_told_to_be(openvix, run_module):
+def test_vm_open_in_window_reported(openvix, run_module):
     """The lesson of bottkars/vmxtoolkit issue 1: a VM that is open in VMware's window cannot be removed, and nobody says why."""
     web = openvix.add_vm("web")
     lock = pathlib.Path(f"{web}.lck")
@@ -114,7 +114,7 @@ def test_a_vm_that_is_open_in_a_window_is_told_to_be(openvix, run_module):
 
 @pytest.mark.parametrize("delete_disks", [True, False])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_linked_clones_are_named_before_a_vm_dies(openvix, run_module, copy, delete_disks, check_mode):
+def test_linked_clones_refuse_delete(openvix, run_module, copy, delete_disks, check_mode):
     web = openvix.add_vm("web", snapshots=[{"name": "base"}])
     clone(run_module, web, copy)
 
@@ -124,7 +124,7 @@ def test_linked_clones_are_named_before_a_vm_dies(openvix, run_module, copy, del
     assert web in openvix.vms
 
 
-def test_linked_clones_are_lost_when_that_is_forced_and_told(openvix, ladder, run_module, copy):
+def test_force_deletes_and_lists_clones(openvix, ladder, run_module, copy):
     web = openvix.add_vm("web", snapshots=[{"name": "base"}])
     clone(run_module, web, copy)
 
@@ -136,7 +136,7 @@ def test_linked_clones_are_lost_when_that_is_forced_and_told(openvix, ladder, ru
     assert web not in openvix.vms
 
 
-def test_a_linked_clone_that_went_first_is_no_hindrance(openvix, run_module, copy):
+def test_deleted_clone_not_counted(openvix, run_module, copy):
     web = openvix.add_vm("web", snapshots=[{"name": "base"}])
     clone(run_module, web, copy)
 
@@ -144,7 +144,7 @@ def test_a_linked_clone_that_went_first_is_no_hindrance(openvix, run_module, cop
     assert run_module("vm", vm=web, state="absent", delete_disks=True)["linked_clones"] == []
 
 
-def test_a_linked_clone_that_only_the_clone_knows_of_is_found(openvix, run_module, copy):
+def test_clone_known_only_by_itself_found(openvix, run_module, copy):
     web = openvix.add_vm("web", snapshots=[{"name": "base"}])
     clone(run_module, web, copy)
     vmsd = pathlib.Path(web).with_suffix(".vmsd")
@@ -153,7 +153,7 @@ def test_a_linked_clone_that_only_the_clone_knows_of_is_found(openvix, run_modul
     assert copy in run_module("vm", vm=web, state="absent")["msg"]
 
 
-def test_a_full_clone_is_no_hindrance(openvix, run_module, copy):
+def test_full_clone_not_counted(openvix, run_module, copy):
     web = openvix.add_vm("web")
     run_module("vm_clone", vm=web, dest=copy)
 
@@ -161,7 +161,7 @@ def test_a_full_clone_is_no_hindrance(openvix, run_module, copy):
     assert run_module("vm_power", vm=copy, state="powered_on")["changed"]
 
 
-def test_what_clones_there_are_is_not_guessed(openvix, run_module):
+def test_unreadable_vmsd_refuses_delete(openvix, run_module):
     web = openvix.add_vm("web")
     pathlib.Path(web).with_suffix(".vmsd").write_bytes(b"\0")
 
@@ -171,7 +171,7 @@ def test_what_clones_there_are_is_not_guessed(openvix, run_module):
     assert "it is not a text file): set force to delete it all the same" in result["msg"]
 
 
-def test_a_delete_that_did_not_happen_is_not_told_as_one(openvix, run_module):
+def test_failed_delete_not_reported_as_change(openvix, run_module):
     """The lesson of ansible/ansible issue 28498: success is told only of what was read back."""
     web = openvix.add_vm("web")
     openvix.fault(call="VixVM_Delete", error=36)
@@ -182,7 +182,7 @@ def test_a_delete_that_did_not_happen_is_not_told_as_one(openvix, run_module):
     assert web in openvix.vms
 
 
-def test_an_encrypted_vm_is_deleted_with_its_password(openvix, ladder):
+def test_encrypted_vm_deleted_with_password(openvix, ladder):
     web = openvix.add_vm("web", password="s3cret-of-vm")
 
     assert ladder("vm", lambda: openvix.vms, ["remaining"], vm=web, state="absent", vm_password="s3cret-of-vm", secrets=["s3cret-of-vm"])["changed"]
@@ -190,7 +190,7 @@ def test_an_encrypted_vm_is_deleted_with_its_password(openvix, ladder):
 
 @pytest.mark.parametrize("state", ["registered", "unregistered"])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_without_an_inventory_nothing_is_done_and_that_is_told(openvix, run_module, state, check_mode):
+def test_no_inventory_unchanged_and_reported(openvix, run_module, state, check_mode):
     web = openvix.add_vm("web")
 
     result = run_module("vm", vm=web, state=state, check_mode=check_mode)
@@ -200,7 +200,7 @@ def test_without_an_inventory_nothing_is_done_and_that_is_told(openvix, run_modu
 
 
 @pytest.mark.parametrize(("product", "connection"), [("vi_server", VI_SERVER), ("workstation_shared", SHARED)])
-def test_an_inventory_has_what_it_shall_have(request, product, connection, openvix_of, ladder):
+def test_inventory_registers_and_unregisters(request, product, connection, openvix_of, ladder):
     openvix = openvix_of(product)
     openvix.add_vm("web")
     web = "[standard] web/web.vmx"
@@ -223,7 +223,7 @@ def openvix_of(request):
 
 
 @pytest.mark.openvix(product="vi_server")
-def test_a_vm_that_runs_is_not_unregistered(openvix, run_module):
+def test_running_vm_not_unregistered(openvix, run_module):
     openvix.add_vm("web", power="powered_on")
 
     result = run_module("vm", vm="[standard] web/web.vmx", state="unregistered", **VI_SERVER)
@@ -233,7 +233,7 @@ def test_a_vm_that_runs_is_not_unregistered(openvix, run_module):
 
 
 @pytest.mark.openvix(product="vi_server")
-def test_a_vi_server_deletes_no_vm_without_its_disks(openvix, run_module):
+def test_vi_server_needs_delete_disks(openvix, run_module):
     openvix.add_vm("web")
     web = "[standard] web/web.vmx"
 

@@ -30,7 +30,7 @@ def names(vm):
     return [line.split('"')[1] for line in lines if ".displayName" in line]
 
 
-def test_a_full_clone_of_the_vm_as_it_is(openvix, ladder, web, dest):
+def test_full_clone_of_current_state(openvix, ladder, web, dest):
     openvix.disk(web).joinpath("etc/motd").write_text("of web")
 
     done = ladder("vm_clone", lambda: openvix.vms, vm=web, dest=dest)
@@ -45,7 +45,7 @@ def test_a_full_clone_of_the_vm_as_it_is(openvix, ladder, web, dest):
 
 @pytest.mark.parametrize(("snapshot", "path"), [("patched", "base/patched"), ("/other", "other"), ("base", "base")])
 @pytest.mark.parametrize("linked", [True, False])
-def test_a_clone_of_a_snapshot_by_name_and_by_path(openvix, ladder, web, dest, snapshot, path, linked):
+def test_snapshot_by_name_and_path(openvix, ladder, web, dest, snapshot, path, linked):
     done = ladder("vm_clone", lambda: openvix.vms, vm=web, dest=dest, linked=linked, snapshot=snapshot, name="A name of its own: ä")
 
     assert (done["snapshot"], done["linked"], done["name"]) == (path, linked, "A name of its own: ä")
@@ -56,13 +56,13 @@ def display_name(vm):
     return next(line.split('"')[1] for line in pathlib.Path(vm).read_text(encoding="utf-8").splitlines() if line.startswith("displayName"))
 
 
-def test_a_linked_clone_hangs_on_the_current_snapshot(run_module, ladder, openvix, web, dest):
+def test_linked_clone_of_current_snapshot(run_module, ladder, openvix, web, dest):
     run_module("vm_snapshot", vm=web, name="base", state="reverted")
 
     assert ladder("vm_clone", vm=web, dest=dest, linked=True)["snapshot"] == "base"
 
 
-def test_no_stray_snapshot_is_left(openvix, run_module, web):
+def test_no_stray_snapshot_left(openvix, run_module, web):
     """The lesson of hashicorp/vagrant-vmware-desktop issues 43 and 61: snapshots named "Clone" pile up until a name is no longer unique."""
     before = names(web)
 
@@ -72,7 +72,7 @@ def test_no_stray_snapshot_is_left(openvix, run_module, web):
     assert names(web) == before
 
 
-def test_a_linked_clone_of_a_vm_without_snapshots_is_refused_and_takes_none(openvix, run_module, dest):
+def test_linked_clone_without_snapshot_refused(openvix, run_module, dest):
     bare = openvix.add_vm("bare")
 
     for check_mode in (True, False):
@@ -84,7 +84,7 @@ def test_a_linked_clone_of_a_vm_without_snapshots_is_refused_and_takes_none(open
     assert names(bare) == []
 
 
-def test_a_running_vm_has_linked_clones_and_no_full_ones(openvix, run_module, dest):
+def test_running_vm_linked_clone_only(openvix, run_module, dest):
     web = openvix.add_vm("web", power="powered_on", snapshots=SNAPSHOTS)
 
     for check_mode in (True, False):
@@ -98,7 +98,7 @@ def test_a_running_vm_has_linked_clones_and_no_full_ones(openvix, run_module, de
     assert openvix.vms[web] == "powered_on"
 
 
-def test_a_suspended_vm_has_full_clones_and_no_linked_ones(openvix, run_module, dest):
+def test_suspended_vm_full_clone_only(openvix, run_module, dest):
     web = openvix.add_vm("web", power="suspended", snapshots=SNAPSHOTS)
 
     assert "no linked clone can be made of a suspended VM" in run_module("vm_clone", vm=web, dest=dest, linked=True)["msg"]
@@ -107,7 +107,7 @@ def test_a_suspended_vm_has_full_clones_and_no_linked_ones(openvix, run_module, 
     assert (openvix.vms[web], openvix.vms[dest]) == ("suspended", "powered_off")
 
 
-def test_a_snapshot_of_a_running_vm_is_not_cloned(openvix, run_module, dest):
+def test_snapshot_of_running_vm_refused(openvix, run_module, dest):
     web = openvix.add_vm("web", power="powered_on")
     run_module("vm_snapshot", vm=web, name="live")
 
@@ -116,13 +116,13 @@ def test_a_snapshot_of_a_running_vm_is_not_cloned(openvix, run_module, dest):
         assert result["msg"].endswith("snapshot live was taken of the VM when it was powered_on, and only those taken when it was off can be cloned")
 
 
-def test_no_such_snapshot_lists_those_there_are(run_module, web, dest):
+def test_missing_snapshot_lists_existing(run_module, web, dest):
     result = run_module("vm_clone", vm=web, dest=dest, linked=True, snapshot="nope")
 
     assert f"cloning to {dest} from {web}: there is no snapshot nope; there are: base, base/patched, other (VIX_E_SNAPSHOT_NOTFOUND, 13003)" in result["msg"]
 
 
-def test_of_a_clone_that_is_there_only_the_name_is_looked_at(openvix, run_module, web, dest):
+def test_existing_clone_only_name_compared(openvix, run_module, web, dest):
     run_module("vm_clone", vm=web, dest=dest, snapshot="other")
     run_module("vm_snapshot", vm=web, name="other", state="absent")
     run_module("vm_power", vm=web, state="powered_on")
@@ -133,7 +133,7 @@ def test_of_a_clone_that_is_there_only_the_name_is_looked_at(openvix, run_module
     assert (again["changed"], again["snapshot"]) == (False, "other")
 
 
-def test_a_clone_gets_another_name_and_keeps_the_rest(openvix, ladder, run_module, web, dest):
+def test_clone_renamed_rest_kept(openvix, ladder, run_module, web, dest):
     run_module("vm_clone", vm=web, dest=dest, linked=True, snapshot="base")
 
     done = ladder("vm_clone", lambda: pathlib.Path(dest).read_bytes(), vm=web, dest=dest, linked=True, name="web 1")
@@ -144,7 +144,7 @@ def test_a_clone_gets_another_name_and_keeps_the_rest(openvix, ladder, run_modul
     assert run_module("vm_power", vm=dest, state="powered_on")["changed"]
 
 
-def test_a_clone_that_runs_does_not_get_another_name(run_module, web, dest):
+def test_running_clone_not_renamed(run_module, web, dest):
     run_module("vm_clone", vm=web, dest=dest)
     run_module("vm_power", vm=dest, state="powered_on")
 
@@ -153,7 +153,7 @@ def test_a_clone_that_runs_does_not_get_another_name(run_module, web, dest):
         assert result["msg"].endswith("the clone is called copy, and can be called other only when it is off and closed everywhere; it is powered_on")
 
 
-def test_a_clone_that_another_program_holds_does_not_get_another_name(run_module, web, dest):
+def test_locked_clone_not_renamed(run_module, web, dest):
     run_module("vm_clone", vm=web, dest=dest)
     pathlib.Path(f"{dest}.lck").mkdir()
 
@@ -161,7 +161,7 @@ def test_a_clone_that_another_program_holds_does_not_get_another_name(run_module
     assert display_name(dest) == "copy"
 
 
-def test_a_foreign_vm_at_the_path_is_an_error(openvix, run_module, web):
+def test_other_vm_at_dest_refused(openvix, run_module, web):
     other = openvix.add_vm("other")
 
     result = run_module("vm_clone", vm=web, dest=other)
@@ -170,18 +170,18 @@ def test_a_foreign_vm_at_the_path_is_an_error(openvix, run_module, web):
     assert openvix.calls("VixVM_Clone") == []
 
 
-def test_the_vm_itself_is_no_clone_of_itself(run_module, web):
+def test_vm_itself_at_dest_refused(run_module, web):
     assert "there is a VM at that path, and nothing tells that it is a clone" in run_module("vm_clone", vm=web, dest=web)["msg"]
 
 
-def test_a_clone_of_another_vm_at_the_path_is_an_error(openvix, run_module, web, dest):
+def test_clone_of_other_vm_at_dest_refused(openvix, run_module, web, dest):
     other = openvix.add_vm("other")
     run_module("vm_clone", vm=other, dest=dest)
 
     assert f"there is a clone of another VM at that path, of {other}; choose another path" in run_module("vm_clone", vm=web, dest=dest)["msg"]
 
 
-def test_a_clone_of_a_clone_is_no_clone_of_its_grandparent(openvix, run_module, web, dest):
+def test_clone_of_clone_not_of_grandparent(openvix, run_module, web, dest):
     second = f"{openvix.directory}/vms/second/second.vmx"
     run_module("vm_clone", vm=web, dest=dest)
     assert run_module("vm_clone", vm=dest, dest=second)["changed"]
@@ -190,7 +190,7 @@ def test_a_clone_of_a_clone_is_no_clone_of_its_grandparent(openvix, run_module, 
     assert not run_module("vm_clone", vm=dest, dest=second)["changed"]
 
 
-def test_a_clone_is_not_turned_into_the_other_kind(run_module, web, dest):
+def test_clone_kind_not_changed(run_module, web, dest):
     run_module("vm_clone", vm=web, dest=dest)
 
     result = run_module("vm_clone", vm=web, dest=dest, linked=True)
@@ -198,7 +198,7 @@ def test_a_clone_is_not_turned_into_the_other_kind(run_module, web, dest):
     assert "the clone that is there is a full one, and VIX cannot make it a linked one; choose another path, or delete that VM" in result["msg"]
 
 
-def test_a_linked_clone_that_was_made_by_hand_is_recognised(on_vm, run_module, web, dest):
+def test_manual_linked_clone_recognized(on_vm, run_module, web, dest):
     on_vm(web, lambda vm: vm.clone(dest, vm.snapshot_tree()[0], linked=True))
 
     result = run_module("vm_clone", vm=web, dest=dest, linked=True, name="copy")
@@ -223,7 +223,7 @@ def on_vm(openvix):
     return do
 
 
-def test_what_a_clone_that_broke_off_has_left_is_named(openvix, run_module, web, dest):
+def test_interrupted_clone_remains_named(openvix, run_module, web, dest):
     """The lesson of adobe/aquarium-fish issue 62: what a crash left behind is told, and not stumbled over."""
     folder = pathlib.Path(dest).parent
     folder.mkdir()
@@ -238,14 +238,14 @@ def test_what_a_clone_that_broke_off_has_left_is_named(openvix, run_module, web,
         )
 
 
-def test_an_empty_folder_is_no_hindrance(run_module, web, dest):
+def test_empty_directory_accepted(run_module, web, dest):
     pathlib.Path(dest).parent.mkdir()
 
     assert run_module("vm_clone", vm=web, dest=dest)["changed"]
 
 
 @pytest.mark.parametrize(("content", "reason"), [(b"\0\1", "it is not a text file"), (None, "it is not a file")])
-def test_what_is_no_vm_at_the_path_is_told(run_module, web, dest, content, reason):
+def test_invalid_vmx_at_dest_reported(run_module, web, dest, content, reason):
     path = pathlib.Path(dest)
     path.parent.mkdir()
     path.write_bytes(content) if content else path.mkdir()
@@ -257,7 +257,7 @@ def test_what_is_no_vm_at_the_path_is_told(run_module, web, dest, content, reaso
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_name_that_the_vmx_cannot_hold_is_refused_before_anything_is_done(openvix, run_module, web, dest, check_mode):
+def test_unencodable_name_refused_before_clone(openvix, run_module, web, dest, check_mode):
     path = pathlib.Path(web)
     path.write_text(path.read_text().replace('.encoding = "UTF-8"', '.encoding = "windows-1252"'))
 
@@ -269,13 +269,13 @@ def test_a_name_that_the_vmx_cannot_hold_is_refused_before_anything_is_done(open
 
 
 @pytest.mark.parametrize("wrong", ["copy/copy.vmx", "/vms/copy"])
-def test_a_path_that_cannot_be_one_is_refused(openvix, run_module, web, wrong):
+def test_invalid_dest_refused(openvix, run_module, web, wrong):
     assert run_module("vm_clone", vm=web, dest=wrong)["msg"].endswith("the new path must be the absolute one of a .vmx file")
     assert openvix.calls("VixVM_Clone") == []
 
 
 @stepped
-def test_a_deadline_that_passes_tells_what_may_come_to_be_and_where(openvix, run_module, dest):
+def test_timeout_names_possible_clone(openvix, run_module, dest):
     web = openvix.add_vm("web", operation_seconds=3.0)
 
     result = run_module("vm_clone", vm=web, dest=dest, timeout=1, passed=lambda: bool(openvix.calls("VixVM_Clone")))
@@ -294,7 +294,7 @@ def test_a_deadline_that_passes_tells_what_may_come_to_be_and_where(openvix, run
 
 
 @stepped
-def test_what_a_failure_leaves_is_told(openvix, run_module, web, dest):
+def test_failure_names_remains(openvix, run_module, web, dest):
     openvix.fault(call="VixVM_Clone", delay=1.0, error=8)
     results = []
     task = threading.Thread(target=lambda: results.append(run_module("vm_clone", vm=web, dest=dest)))
@@ -312,13 +312,13 @@ def test_what_a_failure_leaves_is_told(openvix, run_module, web, dest):
     assert results[0]["vix_code"] == 8
 
 
-def test_a_failure_that_leaves_nothing_says_nothing_of_it(openvix, run_module, web, dest):
+def test_failure_without_remains_silent(openvix, run_module, web, dest):
     openvix.fault(call="VixVM_Clone", error=8)
 
     assert "lies in" not in run_module("vm_clone", vm=web, dest=dest)["msg"]
 
 
-def test_a_crash_of_the_library_names_both_vms(openvix, run_module, web, dest):
+def test_library_crash_names_both_vms(openvix, run_module, web, dest):
     openvix.fault(call="VixVM_Clone", crash=True, where="job")
     openvix.forgive_leaks("the process of the library died")
 
@@ -329,7 +329,7 @@ def test_a_crash_of_the_library_names_both_vms(openvix, run_module, web, dest):
 
 @pytest.mark.openvix(product="player")
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_player_cannot_clone_and_says_so(openvix, run_module, dest, check_mode):
+def test_player_unsupported(openvix, run_module, dest, check_mode):
     web = openvix.add_vm("web")
 
     result = run_module("vm_clone", vm=web, dest=dest, check_mode=check_mode)
@@ -339,7 +339,7 @@ def test_player_cannot_clone_and_says_so(openvix, run_module, dest, check_mode):
 
 
 @pytest.mark.openvix(product="fusion")
-def test_fusion_is_asked_and_says_no(openvix, run_module, dest):
+def test_fusion_unsupported(openvix, run_module, dest):
     web = openvix.add_vm("web")
 
     result = run_module("vm_clone", vm=web, dest=dest)
@@ -347,7 +347,7 @@ def test_fusion_is_asked_and_says_no(openvix, run_module, dest):
     assert (result["error"], result["vix_code"]) == ("NotSupported", 6)
 
 
-def test_an_encrypted_vm_has_encrypted_clones(openvix, ladder, dest):
+def test_encrypted_vm_encrypted_clone(openvix, ladder, dest):
     web = openvix.add_vm("web", password="s3cret-of-vm")
 
     done = ladder("vm_clone", vm=web, dest=dest, vm_password="s3cret-of-vm", name="copy of web", secrets=["s3cret-of-vm"])

@@ -11,7 +11,7 @@ import pytest
 UPGRADE = "VixVM_UpgradeVirtualHardware"
 
 
-def test_old_hardware_is_upgraded(openvix, ladder):
+def test_old_hardware_upgraded(openvix, ladder):
     web = openvix.add_vm("web", hardware=19)
 
     done = ladder("vm_hardware", lambda: pathlib.Path(web).read_bytes(), vm=web)
@@ -23,7 +23,7 @@ def test_old_hardware_is_upgraded(openvix, ladder):
 
 @pytest.mark.parametrize("power", ["powered_off", "powered_on", "suspended", "paused"])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_the_newest_hardware_is_left_alone_whatever_the_power_state(openvix, run_module, power, check_mode):
+def test_newest_hardware_unchanged_any_power(openvix, run_module, power, check_mode):
     web = openvix.add_vm("web", power=power)
 
     result = run_module("vm_hardware", vm=web, power_off=True, check_mode=check_mode)
@@ -37,7 +37,7 @@ def test_the_newest_hardware_is_left_alone_whatever_the_power_state(openvix, run
     ("power", "words"), [("powered_on", "set power_off"), ("paused", "set power_off"), ("suspended", "its hardware cannot change below its memory")]
 )
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_vm_that_is_not_off_is_refused(openvix, run_module, power, words, check_mode):
+def test_running_vm_refused(openvix, run_module, power, words, check_mode):
     web = openvix.add_vm("web", hardware=19, power=power)
 
     result = run_module("vm_hardware", vm=web, check_mode=check_mode)
@@ -48,7 +48,7 @@ def test_a_vm_that_is_not_off_is_refused(openvix, run_module, power, words, chec
 
 
 @pytest.mark.parametrize("power", ["powered_on", "paused"])
-def test_a_vm_that_runs_is_powered_off_when_told_to_and_stays_off(openvix, ladder, power):
+def test_power_off_upgrades_and_stays_off(openvix, ladder, power):
     web = openvix.add_vm("web", hardware=19, power=power)
 
     done = ladder("vm_hardware", lambda: openvix.vms, ["stopped"], vm=web, power_off=True)
@@ -56,7 +56,7 @@ def test_a_vm_that_runs_is_powered_off_when_told_to_and_stays_off(openvix, ladde
     assert (done["stopped"], done["power"], openvix.vms[web]) == ("soft", "powered_off", "powered_off")
 
 
-def test_a_suspended_vm_is_not_woken(openvix, run_module):
+def test_suspended_vm_not_resumed(openvix, run_module):
     web = openvix.add_vm("web", hardware=19, power="suspended")
 
     assert run_module("vm_hardware", vm=web, power_off=True)["error"] == "Refused"
@@ -64,7 +64,7 @@ def test_a_suspended_vm_is_not_woken(openvix, run_module):
 
 
 @pytest.mark.openvix(version="99.1")
-def test_a_product_that_is_not_known_is_tried_once(openvix, run_module):
+def test_unknown_product_tried_once(openvix, run_module):
     web = openvix.add_vm("web")
 
     first = run_module("vm_hardware", vm=web)
@@ -77,7 +77,7 @@ def test_a_product_that_is_not_known_is_tried_once(openvix, run_module):
 
 
 @pytest.mark.openvix(version="99.1")
-def test_old_hardware_of_a_product_that_is_not_known_is_upgraded_once(openvix, ladder):
+def test_unknown_product_upgraded_once(openvix, ladder):
     web = openvix.add_vm("web", hardware=10)
 
     done = ladder("vm_hardware", lambda: pathlib.Path(web).read_bytes(), ["version"], vm=web)
@@ -87,7 +87,7 @@ def test_old_hardware_of_a_product_that_is_not_known_is_upgraded_once(openvix, l
 
 
 @pytest.mark.openvix(version="99.1")
-def test_what_was_noted_of_another_version_is_no_longer_believed(openvix, run_module):
+def test_record_of_other_version_ignored(openvix, run_module):
     web = openvix.add_vm("web")
     run_module("vm_hardware", vm=web)
     path = pathlib.Path(web)
@@ -99,7 +99,7 @@ def test_what_was_noted_of_another_version_is_no_longer_believed(openvix, run_mo
 
 
 @pytest.mark.openvix(version="99.1")
-def test_a_vm_that_was_powered_off_in_vain_has_changed(openvix, run_module):
+def test_power_off_without_upgrade_changed(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on")
 
     result = run_module("vm_hardware", vm=web, power_off=True)
@@ -108,7 +108,7 @@ def test_a_vm_that_was_powered_off_in_vain_has_changed(openvix, run_module):
     assert result["changed"]
 
 
-def test_an_older_product_that_says_already_current_is_understood(openvix, run_module):
+def test_already_current_of_old_product_unchanged(openvix, run_module):
     web = openvix.add_vm("web", hardware=19)
     openvix.fault(call=UPGRADE, error=4006)
 
@@ -117,7 +117,7 @@ def test_an_older_product_that_says_already_current_is_understood(openvix, run_m
 
 
 @pytest.mark.parametrize(("error", "name"), [(15, "VIX_E_FILE_ALREADY_LOCKED"), (3007, "VIX_E_VM_IS_RUNNING")])
-def test_a_failure_is_told(openvix, run_module, error, name):
+def test_failure_reported(openvix, run_module, error, name):
     web = openvix.add_vm("web", hardware=19)
     openvix.fault(call=UPGRADE, error=error)
 
@@ -129,7 +129,7 @@ def test_a_failure_is_told(openvix, run_module, error, name):
 
 @pytest.mark.openvix(product="player")
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_player_cannot_upgrade_and_says_so(openvix, run_module, check_mode):
+def test_player_unsupported(openvix, run_module, check_mode):
     web = openvix.add_vm("web", hardware=10)
 
     result = run_module("vm_hardware", vm=web, check_mode=check_mode)
@@ -148,7 +148,7 @@ def test_player_cannot_upgrade_and_says_so(openvix, run_module, check_mode):
         ({"product": "fusion", "version": "13.0.2"}, 20),
     ],
 )
-def test_the_newest_version_is_known_of_products(openvix_of, ladder, settings, newest):
+def test_newest_versions_known(openvix_of, ladder, settings, newest):
     openvix = openvix_of(settings)
     web = openvix.add_vm("web", hardware=10)
 

@@ -11,7 +11,7 @@ import pytest
 
 
 @pytest.mark.parametrize("power", ["powered_on", "powered_off", "suspended", "paused"])
-def test_one_vm_is_told_of_whatever_its_state(openvix, run_module, power):
+def test_vm_described_in_each_state(openvix, run_module, power):
     web = openvix.add_vm("web", power=power, memory=2048, cpus=2, guest_os="debian12-64")
 
     result = run_module("vm_info", vm=web, gather=[])
@@ -35,14 +35,14 @@ def test_one_vm_is_told_of_whatever_its_state(openvix, run_module, power):
     }
 
 
-def test_several_are_told_of_in_the_order_asked_for(openvix, run_module):
+def test_vms_returned_in_requested_order(openvix, run_module):
     web, db = openvix.add_vm("web"), openvix.add_vm("db")
 
     assert [vm["path"] for vm in run_module("vm_info", vms=[web, db])["vms"]] == [web, db]
     assert [vm["path"] for vm in run_module("vm_info", vms=[db, web])["vms"]] == [db, web]
 
 
-def test_without_a_name_the_running_ones_are_told_of(openvix, run_module):
+def test_default_returns_running_vms(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on")
     openvix.add_vm("db")
     paused = openvix.add_vm("paused", power="paused")
@@ -50,7 +50,7 @@ def test_without_a_name_the_running_ones_are_told_of(openvix, run_module):
     assert {vm["path"] for vm in run_module("vm_info")["vms"]} == {web, paused}
 
 
-def test_one_that_is_listed_and_dead_does_not_hide_the_others(openvix, run_module):
+def test_dead_listed_vm_does_not_hide_others(openvix, run_module):
     """The lesson of xlang-ai/OSWorld issue 42: dead VMs stay in the list of the running ones."""
     web, dead = openvix.add_vm("web", power="powered_on"), openvix.add_vm("dead", power="powered_on")
     openvix.fault(call="VixHost_OpenVM", vm="dead", error=4000)
@@ -62,7 +62,7 @@ def test_one_that_is_listed_and_dead_does_not_hide_the_others(openvix, run_modul
     assert vms[dead] == {"path": dead, "name": "dead", "encrypted": False}
 
 
-def test_a_running_one_that_is_encrypted_is_told_as_such_and_with_its_password_in_full(openvix, run_module):
+def test_encrypted_running_vm_described(openvix, run_module):
     """The lesson of hashicorp/vagrant-vmware-desktop issue 101: encrypted VMs are VMs like others."""
     web = openvix.add_vm("web", power="powered_on")
     desk = openvix.add_vm("desk", power="powered_on", password="s3cret-vm")
@@ -75,14 +75,14 @@ def test_a_running_one_that_is_encrypted_is_told_as_such_and_with_its_password_i
     assert (known[desk]["power"], known[desk]["encrypted"], known[web]["encrypted"]) == ("powered_on", True, False)
 
 
-def test_tools_are_told_of_when_they_run(openvix, run_module):
+def test_tools_running_reported(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on")
     without = openvix.add_vm("without", power="powered_on", tools="not_installed")
 
     assert [vm["tools"] for vm in run_module("vm_info", vms=[web, without])["vms"]] == ["running", "not_installed"]
 
 
-def test_what_is_gathered_is_told_of(openvix, run_module):
+def test_gather_subsets_returned(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", snapshots=[{"name": "base", "children": [{"name": "clean"}]}])
 
     (vm,) = run_module("vm_info", vm=web)["vms"]
@@ -94,7 +94,7 @@ def test_what_is_gathered_is_told_of(openvix, run_module):
     assert "multiple_snapshots" in vm["features"]
 
 
-def test_what_a_vm_that_is_off_cannot_tell_is_left_open(openvix, run_module):
+def test_powered_off_vm_values_null(openvix, run_module):
     web = openvix.add_vm("web")
 
     (vm,) = run_module("vm_info", vm=web)["vms"]
@@ -102,7 +102,7 @@ def test_what_a_vm_that_is_off_cannot_tell_is_left_open(openvix, run_module):
     assert (vm["shared_folders"], vm["addresses"], vm["locked"]) == (None, [], False)
 
 
-def test_an_address_in_the_vmx_is_told_with_its_source(openvix, run_module):
+def test_vmx_address_with_source(openvix, run_module):
     """The lesson of vmware/open-vm-tools issue 93: every candidate is told with its source, so that the right one can be chosen."""
     web = openvix.add_vm("web")
     with open(web, "a") as file:
@@ -111,7 +111,7 @@ def test_an_address_in_the_vmx_is_told_with_its_source(openvix, run_module):
     assert run_module("vm_info", vm=web)["vms"][0]["addresses"] == [{"address": "192.0.2.7", "source": "vmx"}]
 
 
-def test_without_snapshots_in_the_product_the_rest_is_told(openvix, run_module):
+def test_no_snapshot_support_rest_returned(openvix, run_module):
     """The lesson of hashicorp/vagrant-vmware-desktop issue 91: Player has no snapshots, and is no error for that."""
     web = openvix.add_vm("web")
     openvix.fault(call="VixVM_GetCurrentSnapshot", error=6)
@@ -133,7 +133,7 @@ def listed(monkeypatch, tmp_path):
     return write
 
 
-def test_the_known_ones_are_those_that_run_and_those_in_vmwares_lists(openvix, run_module, listed):
+def test_known_adds_vmware_lists(openvix, run_module, listed):
     """The lesson of msteinhoff/vmfusion-python issue 9: VMs that are off are wanted too."""
     web, db, gone = openvix.add_vm("web", power="powered_on"), openvix.add_vm("db"), "/nowhere/gone.vmx"
     listed((db, "db"), (gone, "gone"))
@@ -145,7 +145,7 @@ def test_the_known_ones_are_those_that_run_and_those_in_vmwares_lists(openvix, r
     assert vms[gone]["error"].startswith(f"opening {gone}: ")
 
 
-def test_a_vm_can_be_called_by_its_display_name(openvix, run_module, listed):
+def test_vm_found_by_display_name(openvix, run_module, listed):
     web, db = openvix.add_vm("web", power="powered_on"), openvix.add_vm("db")
     listed((db, "db"))
 
@@ -154,7 +154,7 @@ def test_a_vm_can_be_called_by_its_display_name(openvix, run_module, listed):
     assert [vm["path"] for vm in run_module("vm_info", vms=["db", "web"])["vms"]] == [db, web]
 
 
-def test_a_name_that_nobody_bears_is_told_with_those_there_are(openvix, run_module, listed):
+def test_unknown_name_lists_names(openvix, run_module, listed):
     openvix.add_vm("web", power="powered_on")
 
     result = run_module("vm_info", vm="wab")
@@ -163,7 +163,7 @@ def test_a_name_that_nobody_bears_is_told_with_those_there_are(openvix, run_modu
     assert result["error"] == "VMNotFound"
 
 
-def test_a_list_of_vmwares_that_is_broken_is_told(openvix, run_module, listed, tmp_path):
+def test_broken_vmware_list_reported(openvix, run_module, listed, tmp_path):
     listed(("/vms/web.vmx", "web"))
     (tmp_path / ".vmware" / "inventory.vmls").write_text("no list\n")
 
@@ -173,7 +173,7 @@ def test_a_list_of_vmwares_that_is_broken_is_told(openvix, run_module, listed, t
     assert "exception" not in result
 
 
-def test_a_deadline_that_passes_is_no_mere_remark_on_each_vm(openvix, run_module):
+def test_deadline_not_reported_per_vm(openvix, run_module):
     for number in range(3):
         openvix.add_vm(f"vm{number}", power="powered_on")
     openvix.fault(call="VixHost_OpenVM", delay=60)
@@ -181,7 +181,7 @@ def test_a_deadline_that_passes_is_no_mere_remark_on_each_vm(openvix, run_module
     assert run_module("vm_info", timeout=1, passed=lambda: bool(openvix.calls("VixHost_OpenVM")))["error"] == "TimedOut"
 
 
-def test_an_address_that_comes_late_is_waited_for_within_a_bound(openvix, run_module):
+def test_late_address_waited_for(openvix, run_module):
     """The lesson of vmware/open-vm-tools issue 718: one question for the address is not trusted."""
     web = openvix.add_vm("web", power="powered_on")
     results = []

@@ -15,7 +15,7 @@ STATES = ("powered_on", "powered_off", "suspended", "paused")
 
 
 @pytest.mark.parametrize(("now", "wanted"), [*itertools.permutations(STATES, 2)])
-def test_every_state_is_reached_from_every_other(openvix, ladder, now, wanted):
+def test_each_state_reached_from_each(openvix, ladder, now, wanted):
     web = openvix.add_vm("web", power=now)
 
     done = ladder("vm_power", lambda: openvix.vms, ["stopped"], vm=web, state=wanted, wake_suspended=True)
@@ -37,7 +37,7 @@ def test_every_state_is_reached_from_every_other(openvix, ladder, now, wanted):
         ("powered_on", "powered_on", "soft", ["powered_on"]),
     ],
 )
-def test_the_way_that_it_took_is_told(openvix, run_module, now, wanted, stop, way):
+def test_transitions_returned(openvix, run_module, now, wanted, stop, way):
     web = openvix.add_vm("web", power=now)
 
     assert run_module("vm_power", vm=web, state=wanted, stop=stop, wake_suspended=True)["way"] == way
@@ -46,7 +46,7 @@ def test_the_way_that_it_took_is_told(openvix, run_module, now, wanted, stop, wa
 
 @pytest.mark.parametrize("wanted", ["powered_off", "paused"])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_suspended_vm_is_not_woken_by_surprise(openvix, run_module, wanted, check_mode):
+def test_suspended_vm_not_resumed_by_default(openvix, run_module, wanted, check_mode):
     web = openvix.add_vm("web", power="suspended")
 
     result = run_module("vm_power", vm=web, state=wanted, check_mode=check_mode)
@@ -55,7 +55,7 @@ def test_a_suspended_vm_is_not_woken_by_surprise(openvix, run_module, wanted, ch
     assert openvix.vms[web] == "suspended"
 
 
-def test_a_guest_that_obeys_is_shut_down_and_not_cut_off(openvix, run_module):
+def test_soft_stop_obeyed_not_hard(openvix, run_module):
     """The lesson of ansible/ansible issue 28498 and vmware.vmware issue 224: a shutdown was told as done while the guest was still at it."""
     web = openvix.add_vm("web", power="powered_on", stop_seconds=1.0)
 
@@ -66,7 +66,7 @@ def test_a_guest_that_obeys_is_shut_down_and_not_cut_off(openvix, run_module):
     assert len(openvix.calls("VixVM_PowerOff")) == 1
 
 
-def test_a_guest_that_ignores_the_soft_stop_is_cut_off_in_time(openvix, run_module):
+def test_soft_stop_ignored_hard_in_time(openvix, run_module):
     """The lesson of snobear/ezmomi issue 32: softly, and hard by itself when that does not help."""
     web = openvix.add_vm("web", power="powered_on", soft_stop="ignored")
 
@@ -77,7 +77,7 @@ def test_a_guest_that_ignores_the_soft_stop_is_cut_off_in_time(openvix, run_modu
     assert len(openvix.calls("VixVM_PowerOff")) == 2
 
 
-def test_a_guest_that_ignores_the_soft_stop_is_an_error_when_only_soft_is_allowed(openvix, run_module):
+def test_soft_stop_ignored_error_if_soft(openvix, run_module):
     """The lesson of adobe/aquarium-fish issue 22: a stop that never returns."""
     web = openvix.add_vm("web", power="powered_on", soft_stop="ignored")
 
@@ -89,7 +89,7 @@ def test_a_guest_that_ignores_the_soft_stop_is_an_error_when_only_soft_is_allowe
 
 
 @pytest.mark.openvix(clock="stepped")
-def test_a_guest_whose_tools_have_just_started_is_asked_again(openvix, run_module):
+def test_starting_tools_asked_again(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", scripts_seconds=1.0)
     results = []
     task = threading.Thread(target=lambda: results.append(run_module("vm_power", vm=web, state="powered_off", stop="soft", soft_timeout=50)))
@@ -104,7 +104,7 @@ def test_a_guest_whose_tools_have_just_started_is_asked_again(openvix, run_modul
     assert len(openvix.calls("VixVM_PowerOff")) > 1
 
 
-def test_a_guest_without_tools_cannot_be_stopped_softly(openvix, run_module):
+def test_soft_stop_without_tools_refused(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="not_installed")
 
     result = run_module("vm_power", vm=web, state="powered_off", stop="soft")
@@ -114,20 +114,20 @@ def test_a_guest_without_tools_cannot_be_stopped_softly(openvix, run_module):
     assert openvix.vms[web] == "powered_on"
 
 
-def test_a_guest_without_tools_is_cut_off_when_hard_is_allowed(openvix, run_module):
+def test_without_tools_hard_if_allowed(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="not_installed")
 
     assert run_module("vm_power", vm=web, state="powered_off")["power"] == "powered_off"
 
 
-def test_hard_does_not_ask_the_guest(openvix, run_module):
+def test_hard_does_not_ask_guest(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", soft_stop="ignored")
 
     assert run_module("vm_power", vm=web, state="powered_off", stop="hard")["power"] == "powered_off"
     assert len(openvix.calls("VixVM_PowerOff")) == 1
 
 
-def test_a_vm_that_went_off_by_itself_meanwhile_is_off(openvix, run_module):
+def test_result_is_read_back(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixVM_PowerOff", times=1, error=3006)
 
@@ -136,7 +136,7 @@ def test_a_vm_that_went_off_by_itself_meanwhile_is_off(openvix, run_module):
     assert (result["power"], result["diff"]["after"]) == ("powered_on", {"power": "powered_on"}), "what is told was read back"
 
 
-def test_off_means_that_nobody_holds_the_files_any_more(openvix, run_module):
+def test_powered_off_waits_for_lock_release(openvix, run_module):
     """The lesson of hashicorp/packer issues 57 and 2125: locks that are still there break what comes next."""
     web = openvix.add_vm("web", power="powered_on")
     lock = pathlib.Path(f"{web}.lck")
@@ -154,7 +154,7 @@ def test_off_means_that_nobody_holds_the_files_any_more(openvix, run_module):
 
 
 @pytest.mark.parametrize("power", ["powered_on", "powered_off"])
-def test_tools_are_waited_for_when_asked(openvix, run_module, power):
+def test_tools_waited_for_on_request(openvix, run_module, power):
     web = openvix.add_vm("web", power=power, boot_seconds=1.5)
 
     assert run_module("vm_power", vm=web, state="powered_on", tools_timeout=50)["changed"] == (power == "powered_off")
@@ -162,7 +162,7 @@ def test_tools_are_waited_for_when_asked(openvix, run_module, power):
     assert run_module("vm_info", vm=web)["vms"][0]["tools"] == "running"
 
 
-def test_tools_that_do_not_come_are_an_error_and_the_vm_stays_on(openvix, run_module):
+def test_missing_tools_error_vm_stays_on(openvix, run_module):
     web = openvix.add_vm("web", tools="not_installed")
 
     result = run_module("vm_power", vm=web, state="powered_on", tools_timeout=1)
@@ -171,7 +171,7 @@ def test_tools_that_do_not_come_are_an_error_and_the_vm_stays_on(openvix, run_mo
     assert openvix.vms[web] == "powered_on"
 
 
-def test_a_vm_that_is_off_is_started_paused(openvix, run_module):
+def test_powered_off_vm_started_paused(openvix, run_module):
     web = openvix.add_vm("web")
 
     run_module("vm_power", vm=web, state="paused")
@@ -179,7 +179,7 @@ def test_a_vm_that_is_off_is_started_paused(openvix, run_module):
     assert [call["call"] for call in openvix.calls() if call["call"] in ("VixVM_PowerOn", "VixVM_Pause")] == ["VixVM_PowerOn"]
 
 
-def test_several_are_worked_on_at_once(openvix, ladder):
+def test_vms_processed_in_parallel(openvix, ladder):
     vms = [openvix.add_vm(f"vm{number}", operation_seconds=1.0) for number in range(4)]
 
     done = ladder("vm_power", lambda: openvix.vms, vms=vms, state="powered_on")
@@ -190,7 +190,7 @@ def test_several_are_worked_on_at_once(openvix, ladder):
     assert set(openvix.vms.values()) == {"powered_on"}
 
 
-def test_no_more_are_worked_on_at_once_than_allowed(openvix, run_module):
+def test_concurrency_limits_vms(openvix, run_module):
     vms = [openvix.add_vm(f"vm{number}", operation_seconds=0.3) for number in range(4)]
 
     run_module("vm_power", vms=vms, state="powered_on", concurrency=1)
@@ -207,7 +207,7 @@ def test_no_more_are_worked_on_at_once_than_allowed(openvix, run_module):
         ({"hang": True, "where": "job"}, 1, "not done after 1 s; VIX cannot cancel it"),
     ],
 )
-def test_one_that_fails_does_not_hide_the_others(openvix, run_module, fault, seconds, words):
+def test_failed_vm_does_not_hide_others(openvix, run_module, fault, seconds, words):
     vms = [openvix.add_vm(name) for name in ("one", "two", "three")]
     openvix.fault(call="VixVM_PowerOn", vm="two", **fault)
     openvix.forgive_leaks("where the library hangs its process is killed")
@@ -231,7 +231,7 @@ def test_one_that_fails_does_not_hide_the_others(openvix, run_module, fault, sec
     assert result["failed"]
 
 
-def test_a_vm_named_twice_is_worked_on_once(openvix, run_module):
+def test_duplicate_vm_processed_once(openvix, run_module):
     web = openvix.add_vm("web")
 
     assert len(run_module("vm_power", vms=[web, web], state="powered_on")["results"]) == 1

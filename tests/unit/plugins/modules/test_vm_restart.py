@@ -16,7 +16,7 @@ def add_vm(openvix, **settings):
 
 
 @pytest.mark.parametrize(("stop", "soft_stop", "stopped"), [("soft", "obeyed", "soft"), ("hard", "obeyed", "hard"), ("soft_then_hard", "ignored", "hard")])
-def test_the_guest_that_is_up_afterwards_is_not_the_old_one(openvix, run_module, stop, soft_stop, stopped):
+def test_restarted_guest_is_new(openvix, run_module, stop, soft_stop, stopped):
     """The lesson of ansible/ansible pull request 60473: Tools of the guest that still shuts down pass for those of the new one."""
     web = add_vm(openvix, soft_stop=soft_stop, boot_seconds=1.0)
     (before,) = run_module("guest_process_info", vm=web, pattern="cron", **LOGIN)["processes"]
@@ -34,7 +34,7 @@ def test_the_guest_that_is_up_afterwards_is_not_the_old_one(openvix, run_module,
     assert after["start_time"] > before["start_time"]
 
 
-def test_check_mode_restarts_nothing(openvix, run_module):
+def test_check_mode_does_not_restart(openvix, run_module):
     web = add_vm(openvix)
 
     assert run_module("vm_restart", vm=web, check_mode=True)["changed"]
@@ -42,7 +42,7 @@ def test_check_mode_restarts_nothing(openvix, run_module):
     assert openvix.calls("VixVM_PowerOff") == openvix.calls("VixVM_PowerOn") == []
 
 
-def test_a_paused_guest_is_restarted_too(openvix, run_module):
+def test_paused_guest_restarted(openvix, run_module):
     web = add_vm(openvix, power="paused")
 
     assert run_module("vm_restart", vm=web)["power"] == "powered_on"
@@ -50,14 +50,14 @@ def test_a_paused_guest_is_restarted_too(openvix, run_module):
 
 
 @pytest.mark.parametrize("power", ["powered_off", "suspended"])
-def test_a_vm_without_a_running_guest_is_not_restarted(openvix, run_module, power):
+def test_stopped_guest_refused(openvix, run_module, power):
     web = add_vm(openvix, power=power)
 
     assert run_module("vm_restart", vm=web)["msg"] == f"restarting {web}: a VM that is {power} has no running guest: use vm_power"
     assert openvix.vms[web] == power
 
 
-def test_a_guest_that_does_not_come_back_is_told(openvix, run_module):
+def test_guest_not_coming_back_reported(openvix, run_module):
     web = add_vm(openvix, boot_seconds=60.0)
 
     result = run_module("vm_restart", vm=web, tools_timeout=1, stop="hard")

@@ -23,7 +23,7 @@ def web(openvix):
 
 
 @pytest.mark.parametrize("old", [None, b"old"])
-def test_a_picture_is_saved_each_time_and_check_mode_saves_none(openvix, run_module, web, tmp_path, old):
+def test_saved_each_time_not_in_check_mode(openvix, run_module, web, tmp_path, old):
     dest = tmp_path / "web.png"
     if old:
         dest.write_bytes(old)
@@ -49,21 +49,21 @@ def test_a_picture_is_saved_each_time_and_check_mode_saves_none(openvix, run_mod
     assert os.listdir(tmp_path) == ["web.png"]
 
 
-def test_no_file_facts_of_the_picture_are_added(run_module, web, tmp_path):
+def test_no_file_facts_added(run_module, web, tmp_path):
     result = run_module("vm_screenshot", vm=web, dest=str(tmp_path / "web.png"), **LOGIN)
 
     assert {"dest", "path", "mode", "owner", "state"} & set(result) == set()
 
 
 @pytest.mark.parametrize(("mode", "bits"), [("0640", 0o640), ("644", 0o644), (0o604, 0o604)])
-def test_the_mode_is_the_one_asked_for(run_module, web, tmp_path, mode, bits):
+def test_mode_applied(run_module, web, tmp_path, mode, bits):
     run_module("vm_screenshot", vm=web, dest=str(tmp_path / "web.png"), mode=mode, **LOGIN)
 
     assert stat.S_IMODE((tmp_path / "web.png").stat().st_mode) == bits
 
 
 @pytest.mark.parametrize("mode", ["u=rw", "999", "7777", -1, True, []])
-def test_what_is_no_mode_is_told(openvix, run_module, web, tmp_path, mode):
+def test_invalid_mode_reported(openvix, run_module, web, tmp_path, mode):
     result = run_module("vm_screenshot", vm=web, dest=str(tmp_path / "web.png"), mode=mode, **LOGIN)
 
     assert result["msg"].startswith(f"saving the screenshot as {tmp_path}/web.png: {mode} is no mode of a file")
@@ -79,7 +79,7 @@ def test_what_is_no_mode_is_told(openvix, run_module, web, tmp_path, mode):
         ("pipe", "it is a folder or a device: give the full name of a file"),
     ],
 )
-def test_where_no_file_can_be_is_told_before_the_guest_is_touched(openvix, run_module, web, tmp_path, dest, words, check_mode):
+def test_invalid_dest_reported_before_login(openvix, run_module, web, tmp_path, dest, words, check_mode):
     os.mkfifo(tmp_path / "pipe")
     path = os.path.join(str(tmp_path), dest).rstrip("/")
 
@@ -90,7 +90,7 @@ def test_where_no_file_can_be_is_told_before_the_guest_is_touched(openvix, run_m
 
 
 @pytest.mark.parametrize("code", [19000, 19003])
-def test_a_picture_that_cannot_be_taken_leaves_the_old_one(openvix, run_module, web, tmp_path, code):
+def test_failed_screenshot_keeps_old_file(openvix, run_module, web, tmp_path, code):
     (tmp_path / "web.png").write_bytes(b"old")
     openvix.fault(call="VixVM_CaptureScreenImage", error=code)
 
@@ -103,14 +103,14 @@ def test_a_picture_that_cannot_be_taken_leaves_the_old_one(openvix, run_module, 
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_name_that_no_file_can_have_is_told(run_module, web, tmp_path, check_mode):
+def test_invalid_file_name_reported(run_module, web, tmp_path, check_mode):
     dest = f"{tmp_path}/{'x' * 300}"
 
     assert run_module("vm_screenshot", vm=web, dest=dest, check_mode=check_mode, **LOGIN)["msg"] == f"saving the screenshot as {dest}: File name too long"
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_takes_no_files_is_told(run_module, web):
+def test_unwritable_directory_reported(run_module, web):
     result = run_module("vm_screenshot", vm=web, dest="/proc/web.png", **LOGIN)
 
     assert result["msg"].startswith("saving the screenshot as /proc/web.png: ")
@@ -118,7 +118,7 @@ def test_a_folder_that_takes_no_files_is_told(run_module, web):
 
 
 @pytest.mark.openvix(clock="stepped")
-def test_what_cannot_be_put_in_place_is_not_left_beside_it(openvix, run_module, web, tmp_path):
+def test_failed_move_leaves_no_temporary_file(openvix, run_module, web, tmp_path):
     openvix.fault(call="VixVM_CaptureScreenImage", delay=2.0)
     dest, results = tmp_path / "web.png", []
     task = threading.Thread(target=lambda: results.append(run_module("vm_screenshot", vm=web, dest=str(dest), **LOGIN)))

@@ -62,7 +62,7 @@ def names(result):
 
 
 @pytest.mark.parametrize("writable", [False, True])
-def test_a_folder_is_shared_and_shared_no_longer(openvix, ladder, web, site, writable):
+def test_folder_added_and_removed(openvix, ladder, web, site, writable):
     def untouched():
         return pathlib.Path(web).read_text()
 
@@ -80,7 +80,7 @@ def test_a_folder_is_shared_and_shared_no_longer(openvix, ladder, web, site, wri
 
 
 @pytest.mark.parametrize("change", [{"writable": True}, {"path": "elsewhere"}])
-def test_a_folder_that_is_shared_otherwise_is_corrected(openvix, ladder, run_module, web, site, tmp_path, change):
+def test_different_folder_updated(openvix, ladder, run_module, web, site, tmp_path, change):
     run_module("vm_shared_folder", vm=web, name="site", path=site)
     wanted = {"name": "site", "path": site, "writable": False, **change}
     if wanted["path"] != site:
@@ -93,7 +93,7 @@ def test_a_folder_that_is_shared_otherwise_is_corrected(openvix, ladder, run_mod
     assert len(openvix.calls("VixVM_AddSharedFolder")) == 1
 
 
-def test_the_others_stay_unless_told_otherwise(ladder, run_module, web, site):
+def test_others_kept_unless_exclusive(ladder, run_module, web, site):
     for name in ("zeta", "alpha", "middle"):
         run_module("vm_shared_folder", vm=web, name=name, path=site)
 
@@ -104,7 +104,7 @@ def test_the_others_stay_unless_told_otherwise(ladder, run_module, web, site):
     assert names(ladder("vm_shared_folder", vm=web, folders=[], exclusive=True)) == []
 
 
-def test_several_are_shared_no_longer_though_their_numbers_move(ladder, run_module, web, site):
+def test_several_removed_despite_renumbering(ladder, run_module, web, site):
     folders = [{"name": name, "path": site} for name in ("one", "two", "three", "four")]
     run_module("vm_shared_folder", vm=web, folders=folders)
 
@@ -113,13 +113,13 @@ def test_several_are_shared_no_longer_though_their_numbers_move(ladder, run_modu
     assert names(done) == ["four", "two"]
 
 
-def test_a_slash_at_the_end_of_the_path_makes_no_difference(run_module, web, site):
+def test_trailing_slash_ignored(run_module, web, site):
     run_module("vm_shared_folder", vm=web, name="site", path=site)
 
     assert not run_module("vm_shared_folder", vm=web, name="site", path=f"{site}/")["changed"]
 
 
-def test_it_is_switched_on_with_what_is_shared_and_else_left_alone(openvix, run_module, web, site):
+def test_enabled_only_with_new_folder(openvix, run_module, web, site):
     run_module("vm_shared_folder", vm=web, name="site", path=site)
     run_module("vm_shared_folder", vm=web, name="site", path=site)
     run_module("vm_shared_folder", vm=web, name="site", state="absent")
@@ -127,7 +127,7 @@ def test_it_is_switched_on_with_what_is_shared_and_else_left_alone(openvix, run_
     assert len(openvix.calls("VixVM_EnableSharedFolders")) == 1
 
 
-def test_what_was_switched_off_is_switched_on_again(ladder, run_module, web, site):
+def test_disabled_sharing_enabled(ladder, run_module, web, site):
     run_module("vm_shared_folder", vm=web, name="site", path=site)
     reconfigure(run_module, web, f"^{re.escape(SWITCH)} = .*$", f'{SWITCH} = "TRUE"')
 
@@ -136,7 +136,7 @@ def test_what_was_switched_off_is_switched_on_again(ladder, run_module, web, sit
     assert (done["diff"]["before"]["enabled"], done["enabled"]) == (False, True)
 
 
-def test_the_task_ends_when_the_guest_sees_the_folder(openvix, run_module, web, site):
+def test_waits_until_guest_sees_folder(openvix, run_module, web, site):
     run_module("vm_shared_folder", vm=web, name="site", path=site, secrets=["s3cret-lab"], **LOGIN)
 
     assert len(openvix.calls("VixVM_DirectoryExistsInGuest")) >= 1
@@ -145,13 +145,13 @@ def test_the_task_ends_when_the_guest_sees_the_folder(openvix, run_module, web, 
 
 
 @pytest.mark.parametrize("options", [{}, {**LOGIN, "guest_timeout": 0}, {**LOGIN, "check_mode": True}])
-def test_without_a_login_or_with_no_time_to_wait_or_in_check_mode_the_guest_is_not_asked(openvix, run_module, web, site, options):
+def test_guest_not_asked_without_login_or_time(openvix, run_module, web, site, options):
     assert run_module("vm_shared_folder", vm=web, name="site", path=site, **options)["changed"]
 
     assert openvix.calls("VixVM_LoginInGuest") == []
 
 
-def test_a_guest_that_does_not_see_the_folder_is_an_error(run_module, web, site):
+def test_folder_not_visible_is_error(run_module, web, site):
     run_module("vm_shared_folder", vm=web, name="site", path=site)
     reconfigure(run_module, web, f"^{re.escape(SWITCH)} = .*\n", "")
 
@@ -166,7 +166,7 @@ def test_a_guest_that_does_not_see_the_folder_is_an_error(run_module, web, site)
 
 @stepped
 @pytest.mark.parametrize("same", [True, False])
-def test_one_that_somebody_else_shares_meanwhile_is_taken_over(openvix, run_module, web, site, tmp_path, same):
+def test_folder_added_meanwhile_updated(openvix, run_module, web, site, tmp_path, same):
     openvix.fault(call="VixVM_AddSharedFolder", times=1, error=23, delay=1)
 
     result = meanwhile(
@@ -181,7 +181,7 @@ def test_one_that_somebody_else_shares_meanwhile_is_taken_over(openvix, run_modu
 
 
 @stepped
-def test_one_that_somebody_else_removes_meanwhile_is_gone(openvix, run_module, web, site):
+def test_folder_removed_meanwhile_accepted(openvix, run_module, web, site):
     run_module("vm_shared_folder", vm=web, name="site", path=site)
     openvix.fault(call="VixVM_RemoveSharedFolder", times=1, error=2000, delay=1)
 
@@ -192,7 +192,7 @@ def test_one_that_somebody_else_removes_meanwhile_is_gone(openvix, run_module, w
 
 
 @stepped
-def test_one_that_somebody_else_removes_while_it_is_corrected_is_shared_again(openvix, run_module, web, site):
+def test_folder_removed_during_update_added(openvix, run_module, web, site):
     run_module("vm_shared_folder", vm=web, name="site", path=site)
     openvix.fault(call="VixVM_SetSharedFolderState", times=1, error=2000, delay=1)
 
@@ -206,14 +206,14 @@ def test_one_that_somebody_else_removes_while_it_is_corrected_is_shared_again(op
     assert result["folders"] == [{"name": "site", "path": site, "writable": True}]
 
 
-def test_one_that_is_not_found_and_listed_all_the_same_is_not_called_gone(openvix, run_module, web, site):
+def test_not_found_but_listed_is_error(openvix, run_module, web, site):
     run_module("vm_shared_folder", vm=web, name="site", path=site)
     openvix.fault(call="VixVM_RemoveSharedFolder", error=2000)
 
     assert run_module("vm_shared_folder", vm=web, name="site", state="absent")["vix_code"] == 2000
 
 
-def test_a_folder_that_is_not_there_is_told_before_vix_is_asked(openvix, run_module, web, tmp_path):
+def test_missing_directory_reported_before_vix(openvix, run_module, web, tmp_path):
     (tmp_path / "file").touch()
     for path in (tmp_path / "none", tmp_path / "file"):
         result = run_module("vm_shared_folder", vm=web, name="site", path=str(path))
@@ -235,14 +235,14 @@ def test_a_folder_that_is_not_there_is_told_before_vix_is_asked(openvix, run_mod
         ),
     ],
 )
-def test_what_cannot_be_meant_is_told(openvix, run_module, web, options, sentence):
+def test_invalid_options_reported(openvix, run_module, web, options, sentence):
     assert run_module("vm_shared_folder", vm=web, **options)["msg"] == sentence
     assert openvix.calls("VixHost_OpenVM") == []
 
 
 @pytest.mark.parametrize("power", ["powered_off", "suspended", "paused"])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_vm_that_does_not_run_has_no_shared_folders(openvix, run_module, power, check_mode):
+def test_powered_off_vm_refused(openvix, run_module, power, check_mode):
     vm = openvix.add_vm("db", power=power)
 
     assert (
@@ -251,7 +251,7 @@ def test_a_vm_that_does_not_run_has_no_shared_folders(openvix, run_module, power
     )
 
 
-def test_a_product_without_shared_folders_is_told_as_such(openvix, run_module, web):
+def test_unsupported_product_reported(openvix, run_module, web):
     openvix.fault(call="VixVM_GetNumSharedFolders", error=6)
 
     result = run_module("vm_shared_folder", vm=web, name="tmp", path="/tmp")

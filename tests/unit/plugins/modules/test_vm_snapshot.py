@@ -23,7 +23,7 @@ def paths(run_module, vm):
     return run_module("vm_snapshot", vm=vm, name="no such", state="absent")["snapshots"]
 
 
-def test_the_first_snapshot_is_taken_and_current(openvix, ladder):
+def test_first_snapshot_created_and_current(openvix, ladder):
     web = openvix.add_vm("web", power="powered_on")
 
     done = ladder("vm_snapshot", vm=web, name="clean", description="As installed")
@@ -32,7 +32,7 @@ def test_the_first_snapshot_is_taken_and_current(openvix, ladder):
     assert len(openvix.calls("VixVM_CreateSnapshot")) == 1
 
 
-def test_a_new_snapshot_goes_below_the_current_one(ladder, web):
+def test_new_snapshot_below_current(ladder, web):
     done = ladder("vm_snapshot", vm=web, name="next")
 
     above = done["diff"]["before"]["current"]
@@ -41,7 +41,7 @@ def test_a_new_snapshot_goes_below_the_current_one(ladder, web):
     assert done["snapshots"] == sorted([*ALL, f"{above}/next"])
 
 
-def test_a_new_snapshot_elsewhere_is_refused_with_the_way_to_get_there(run_module, web):
+def test_new_snapshot_elsewhere_refused(run_module, web):
     run_module("vm_snapshot", vm=web, name="broken", state="reverted")
 
     result = run_module("vm_snapshot", vm=web, name="base/patched/next")
@@ -52,13 +52,13 @@ def test_a_new_snapshot_elsewhere_is_refused_with_the_way_to_get_there(run_modul
     assert paths(run_module, web) == ALL
 
 
-def test_a_removed_snapshot_hands_its_children_up(ladder, web):
+def test_removed_snapshot_children_move_up(ladder, web):
     done = ladder("vm_snapshot", vm=web, name="base/patched", state="absent")
 
     assert done["snapshots"] == ["base", "base/broken", "base/clean"]
 
 
-def test_a_removed_snapshot_takes_its_children_along_when_told_to(ladder, web):
+def test_children_removed_on_request(ladder, web):
     done = ladder("vm_snapshot", vm=web, name="patched", state="absent", children=True)
 
     assert done["snapshots"] == ["base", "base/broken"]
@@ -67,18 +67,18 @@ def test_a_removed_snapshot_takes_its_children_along_when_told_to(ladder, web):
 @pytest.mark.parametrize(
     ("gone", "children", "current"), [("clean", False, "base/patched"), ("patched", True, "base"), ("base", True, ""), ("patched", False, "base/clean")]
 )
-def test_what_is_current_after_a_removal_is_foretold(run_module, ladder, web, gone, children, current):
+def test_current_after_removal_predicted(run_module, ladder, web, gone, children, current):
     run_module("vm_snapshot", vm=web, name="clean", state="reverted")
 
     assert ladder("vm_snapshot", vm=web, name=gone, state="absent", children=children)["current"] == current
 
 
-def test_a_root_that_is_removed_leaves_roots(ladder, web):
+def test_removed_root_leaves_roots(ladder, web):
     assert ladder("vm_snapshot", vm=web, name="base", state="absent")["snapshots"] == ["broken", "patched", "patched/clean"]
 
 
 @pytest.mark.parametrize("name", ["clean", "base/patched/clean", "/base/patched/clean"])
-def test_reverting_is_an_action_and_makes_the_snapshot_current(openvix, run_module, web, name):
+def test_reverted_changed_and_current(openvix, run_module, web, name):
     run_module("vm_snapshot", vm=web, name="broken", state="reverted")
 
     foretold = run_module("vm_snapshot", vm=web, name=name, state="reverted", check_mode=True)
@@ -91,7 +91,7 @@ def test_reverting_is_an_action_and_makes_the_snapshot_current(openvix, run_modu
     assert run_module("vm_snapshot", vm=web, name=name, state="reverted")["changed"]
 
 
-def test_reverting_brings_files_and_power_state_back(openvix, run_module):
+def test_reverted_restores_files_and_power(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", files={"/etc/motd": "before"})
     run_module("vm_snapshot", vm=web, name="clean")
     (openvix.disk(web) / "etc/motd").write_text("after")
@@ -103,7 +103,7 @@ def test_reverting_brings_files_and_power_state_back(openvix, run_module):
     assert openvix.vms[web] == "powered_on"
 
 
-def test_without_memory_a_running_vm_reverts_to_powered_off(openvix, run_module):
+def test_reverted_without_memory_powered_off(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on")
     run_module("vm_snapshot", vm=web, name="clean", memory=False)
 
@@ -113,7 +113,7 @@ def test_without_memory_a_running_vm_reverts_to_powered_off(openvix, run_module)
 
 
 @pytest.mark.parametrize("state", ["present", "absent", "reverted"])
-def test_a_name_that_several_bear_is_refused_with_all_of_them(openvix, run_module, state):
+def test_ambiguous_name_refused_with_paths(openvix, run_module, state):
     """The lesson of ansible/ansible issue 24511 and community.vmware issue 1844: snapshots of one name pile up."""
     web = openvix.add_vm("web", snapshots=[{"name": "base", "children": [{"name": "clean"}]}, {"name": "other", "children": [{"name": "clean"}]}])
 
@@ -126,19 +126,19 @@ def test_a_name_that_several_bear_is_refused_with_all_of_them(openvix, run_modul
     assert run_module("vm_snapshot", vm=web, name="other/clean", state="absent")["snapshots"] == ["base", "base/clean", "other"]
 
 
-def test_of_two_with_one_name_a_leading_slash_means_the_root(openvix, run_module):
+def test_leading_slash_selects_root(openvix, run_module):
     web = openvix.add_vm("web", snapshots=[{"name": "clean", "children": [{"name": "clean"}]}])
 
     assert run_module("vm_snapshot", vm=web, name="/clean", state="absent", children=True)["snapshots"] == []
 
 
-def test_a_name_with_a_slash_in_it_is_found(openvix, run_module):
+def test_name_with_slash_found(openvix, run_module):
     web = openvix.add_vm("web", snapshots=[{"name": "2026/11"}])
 
     assert run_module("vm_snapshot", vm=web, name="2026/11", state="absent")["snapshots"] == []
 
 
-def test_the_current_one_is_told_right_among_equal_paths(openvix, run_module):
+def test_current_correct_among_equal_paths(openvix, run_module):
     web = openvix.add_vm("web", snapshots=[{"name": "a", "children": [{"name": "b"}]}, {"name": "a/b"}])
 
     result = run_module("vm_snapshot", vm=web, name="a/b", state="absent")
@@ -146,7 +146,7 @@ def test_the_current_one_is_told_right_among_equal_paths(openvix, run_module):
     assert "2 snapshots are called so: /a/b, /a/b" in result["msg"]
 
 
-def test_reverting_to_no_such_snapshot_lists_those_there_are(run_module, web):
+def test_missing_snapshot_lists_existing(run_module, web):
     result = run_module("vm_snapshot", vm=web, name="cleam", state="reverted")
 
     assert result["msg"].startswith(
@@ -165,7 +165,7 @@ def test_reverting_to_no_such_snapshot_lists_those_there_are(run_module, web):
         ("powered_off", True, "powered_off", "powered_off"),
     ],
 )
-def test_after_a_revert_the_power_state_is_as_saved_or_as_told(openvix, run_module, saved, memory, wanted, power):
+def test_power_after_revert(openvix, run_module, saved, memory, wanted, power):
     web = openvix.add_vm("web", power=saved)
     run_module("vm_snapshot", vm=web, name="clean", memory=memory)
 
@@ -174,7 +174,7 @@ def test_after_a_revert_the_power_state_is_as_saved_or_as_told(openvix, run_modu
     assert result["power"] == openvix.vms[web] == power
 
 
-def test_after_a_revert_tools_are_waited_for_when_asked(openvix, run_module):
+def test_tools_waited_for_after_revert(openvix, run_module):
     """The lesson of cuckoosandbox/cuckoo issues 1191 and 1872: a fixed sleep after a revert is a race."""
     web = openvix.add_vm("web", boot_seconds=1.5)
     run_module("vm_snapshot", vm=web, name="clean")
@@ -224,12 +224,12 @@ def nightly(openvix):
         ({"keep": 0, "name": "n*"}, ["other"]),
     ],
 )
-def test_old_snapshots_are_pruned(ladder, nightly, options, left):
+def test_old_snapshots_pruned(ladder, nightly, options, left):
     """The lesson of ansible/ansible issue 41500 and saltstack/salt issue 37127: keep the newest, remove what is older."""
     assert ladder("vm_snapshot", vm=nightly, state="pruned", **options)["snapshots"] == left
 
 
-def test_a_snapshot_whose_age_nobody_knows_is_not_pruned(run_module, nightly):
+def test_unknown_age_not_pruned(run_module, nightly):
     path = pathlib.Path(nightly).with_suffix(".vmsd")
     path.write_text(re.sub(r"snapshot2\.createTime.*\n", "", path.read_text()))
 
@@ -239,17 +239,17 @@ def test_a_snapshot_whose_age_nobody_knows_is_not_pruned(run_module, nightly):
 
 
 @pytest.mark.parametrize("text", ["7", "d", "7y", "-1d", "1.5h", ""])
-def test_what_is_no_duration_is_told_so(run_module, nightly, text):
+def test_invalid_duration_reported(run_module, nightly, text):
     result = run_module("vm_snapshot", vm=nightly, state="pruned", older_than=text)
 
     assert result["msg"].startswith(f"reading older_than: {text} is no duration: write a number and one of s, m, h, d, w, as in 7d")
 
 
-def test_pruning_without_a_measure_is_refused(run_module, nightly):
+def test_pruned_without_limits_refused(run_module, nightly):
     assert "keep, older_than" in run_module("vm_snapshot", vm=nightly, state="pruned")["msg"]
 
 
-def test_several_vms_get_a_snapshot_at_once(openvix, ladder):
+def test_vms_processed_in_parallel(openvix, ladder):
     """The lesson of Tanzu-Solutions-Engineering/cPodFactory issue 14: snapshot sets of a whole lab."""
     vms = [openvix.add_vm(f"vm{number}") for number in range(3)]
 
@@ -258,7 +258,7 @@ def test_several_vms_get_a_snapshot_at_once(openvix, ladder):
     assert [result["snapshots"] for result in done["results"]] == [["clean"]] * 3
 
 
-def test_a_name_is_matched_whole(openvix, run_module):
+def test_name_matched_as_whole(openvix, run_module):
     """The lesson of rapid7/vm-automation issue 4: a part of a name chose the wrong snapshot."""
     web = openvix.add_vm("web", snapshots=[{"name": "clean-2"}])
 
@@ -266,7 +266,7 @@ def test_a_name_is_matched_whole(openvix, run_module):
     assert run_module("vm_snapshot", vm=web, name="clean", state="reverted")["_rc"] == 1
 
 
-def test_a_deep_and_branching_tree_is_walked_right(openvix, ladder, run_module):
+def test_deep_tree_walked(openvix, ladder, run_module):
     """The lesson of ansible-collections/vmware.vmware issue 330: reverts pick wrongly in trees that are not trivial."""
     tree = [{"name": "leaf"}]
     for level in range(30):

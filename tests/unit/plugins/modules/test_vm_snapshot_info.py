@@ -22,7 +22,7 @@ def web(openvix, run_module):
     return vm
 
 
-def test_each_snapshot_is_told_with_its_path(run_module, web):
+def test_snapshots_returned_with_paths(run_module, web):
     """The lesson of hashicorp/vagrant issue 13694: flat names and paths confuse, so both are told."""
     found = run_module("vm_snapshot_info", vm=web)
 
@@ -33,7 +33,7 @@ def test_each_snapshot_is_told_with_its_path(run_module, web):
     assert not found["changed"]
 
 
-def test_the_tree_is_told_nested_and_as_a_picture(run_module, web):
+def test_tree_and_diagram_returned(run_module, web):
     found = run_module("vm_snapshot_info", vm=web)
 
     base, other = found["tree"]
@@ -42,7 +42,7 @@ def test_the_tree_is_told_nested_and_as_a_picture(run_module, web):
     assert found["diagram"] == ["├── base", "│   ├── patched", "│   │   └── clean (current)", "│   └── broken", "└── other"]
 
 
-def test_power_state_and_creation_time_are_told(openvix, run_module):
+def test_power_and_creation_time_returned(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on")
     run_module("vm_snapshot", vm=web, name="running")
     run_module("vm_power", vm=web, state="powered_off", stop="hard")
@@ -56,7 +56,7 @@ def test_power_state_and_creation_time_are_told(openvix, run_module):
 
 
 @pytest.mark.parametrize("content", [None, "no dictionary\n\0", 'snapshot0.uid = "1"\nsnapshot0.parent = "1"\n'])
-def test_a_file_that_does_not_tell_leaves_the_time_open(run_module, web, content):
+def test_missing_creation_time_null(run_module, web, content):
     path = pathlib.Path(web).with_suffix(".vmsd")
     path.unlink()
     if content is not None:
@@ -65,7 +65,7 @@ def test_a_file_that_does_not_tell_leaves_the_time_open(run_module, web, content
     assert {snapshot["created"] for snapshot in run_module("vm_snapshot_info", vm=web)["snapshots"]} == {None}
 
 
-def test_a_vm_without_snapshots_has_none(openvix, run_module):
+def test_vm_without_snapshots_empty(openvix, run_module):
     found = run_module("vm_snapshot_info", vm=openvix.add_vm("web"), check_mode=True)
 
     assert (found["snapshots"], found["tree"], found["diagram"]) == ([], [], [])

@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_tools_that_run_are_found(openvix, run_module, check_mode):
+def test_running_tools_found(openvix, run_module, check_mode):
     web = openvix.add_vm("web", power="powered_on")
 
     result = run_module("vm_tools", vm=web, check_mode=check_mode)
@@ -16,7 +16,7 @@ def test_tools_that_run_are_found(openvix, run_module, check_mode):
     assert (result["changed"], result["vm"], result["tools"]) == (False, web, "running")
 
 
-def test_tools_that_come_are_waited_for(openvix, run_module):
+def test_starting_tools_waited_for(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", boot_seconds=1.5)
 
     result = run_module("vm_tools", vm=web, tools_timeout=50)
@@ -25,7 +25,7 @@ def test_tools_that_come_are_waited_for(openvix, run_module):
     assert run_module("vm_info", vm=web)["vms"][0]["tools"] == "running"
 
 
-def test_check_mode_waits_for_nothing(openvix, run_module):
+def test_check_mode_does_not_wait(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", boot_seconds=60.0)
 
     assert run_module("vm_tools", vm=web, check_mode=True, seconds=20)["tools"] == "running"
@@ -38,7 +38,7 @@ def test_check_mode_waits_for_nothing(openvix, run_module):
     ("state", "doing"),
     [("running", "waiting for VMware Tools in"), ("mounted", "mounting the VMware Tools installer in"), ("upgraded", "upgrading VMware Tools in")],
 )
-def test_a_vm_that_does_not_run_is_not_waited_for(openvix, run_module, power, check_mode, state, doing):
+def test_powered_off_vm_not_waited_for(openvix, run_module, power, check_mode, state, doing):
     web = openvix.add_vm("web", power=power)
 
     result = run_module("vm_tools", vm=web, state=state, check_mode=check_mode)
@@ -56,7 +56,7 @@ def test_a_vm_that_does_not_run_is_not_waited_for(openvix, run_module, power, ch
         ({"boot_seconds": 60.0}, "the VM is powered on, and its guest may still boot", "raise tools_timeout, or look at the VM's screen"),
     ],
 )
-def test_the_error_says_why_tools_do_not_come_and_what_helps_against_that(openvix, run_module, settings, reason, advice):
+def test_error_has_reason_and_advice(openvix, run_module, settings, reason, advice):
     """The lesson of dblock/vmwaretasks issue 20: a wait for Tools needs an upper bound and a reason."""
     web = openvix.add_vm("web", power="powered_on", **settings)
 
@@ -65,7 +65,7 @@ def test_the_error_says_why_tools_do_not_come_and_what_helps_against_that(openvi
     assert result["msg"] == (f"waiting for VMware Tools in {web}: they did not come up within 1 s; {reason} (VIX_E_TIMEOUT_WAITING_FOR_TOOLS, 3000); {advice}")
 
 
-def test_the_installer_is_mounted_each_time_and_not_waited_for(openvix, run_module):
+def test_installer_mounted_each_time(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="not_installed")
 
     foretold = run_module("vm_tools", vm=web, state="mounted", check_mode=True)
@@ -77,7 +77,7 @@ def test_the_installer_is_mounted_each_time_and_not_waited_for(openvix, run_modu
     assert done["diff"] == {"before": {"tools": "not_installed", "installer": "unknown"}, "after": {"tools": "not_installed", "installer": "mounted"}}
 
 
-def test_an_installation_that_is_under_way_is_told(openvix, run_module):
+def test_running_installation_reported(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="not_installed")
     run_module("vm_tools", vm=web, state="mounted")
 
@@ -87,7 +87,7 @@ def test_an_installation_that_is_under_way_is_told(openvix, run_module):
     assert result["msg"].endswith("; wait until that installation has ended, or cancel it in VMware")
 
 
-def test_an_image_that_is_missing_is_told(openvix, run_module):
+def test_missing_image_reported(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="not_installed", tools_image=False)
 
     result = run_module("vm_tools", vm=web, state="mounted")
@@ -96,7 +96,7 @@ def test_an_image_that_is_missing_is_told(openvix, run_module):
     assert "(VIX_E_TOOLS_INSTALL_NO_IMAGE, 21000); VMware has no image of VMware Tools for this guest" in result["msg"]
 
 
-def test_old_tools_are_upgraded_and_run_again_afterwards(openvix, run_module):
+def test_old_tools_upgraded_and_running(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="outdated", boot_seconds=1.0)
 
     foretold = run_module("vm_tools", vm=web, state="upgraded", check_mode=True)
@@ -115,7 +115,7 @@ def test_old_tools_are_upgraded_and_run_again_afterwards(openvix, run_module):
     assert run_module("vm_info", vm=web)["vms"][0]["tools"] == "running"
 
 
-def test_tools_that_are_current_are_no_change_where_vix_says_so(openvix, run_module):
+def test_current_tools_unchanged_if_vix_reports(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixVM_InstallTools", error=21010)
 
@@ -125,7 +125,7 @@ def test_tools_that_are_current_are_no_change_where_vix_says_so(openvix, run_mod
     assert result["diff"]["before"] == result["diff"]["after"]
 
 
-def test_tools_that_are_not_there_cannot_be_upgraded(openvix, run_module):
+def test_missing_tools_not_upgraded(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="not_installed")
 
     result = run_module("vm_tools", vm=web, state="upgraded", tools_timeout=1)
@@ -134,7 +134,7 @@ def test_tools_that_are_not_there_cannot_be_upgraded(openvix, run_module):
     assert openvix.calls("VixVM_InstallTools") == []
 
 
-def test_an_upgrade_that_never_ends_is_given_up_in_time(openvix, run_module):
+def test_endless_upgrade_times_out(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="outdated")
     openvix.fault(call="VixVM_InstallTools", hang=True, where="job")
 
@@ -143,7 +143,7 @@ def test_an_upgrade_that_never_ends_is_given_up_in_time(openvix, run_module):
     assert result["msg"] == f"upgrading VMware Tools in {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
 
 
-def test_several_are_waited_for_at_once_and_one_that_fails_does_not_hide_the_others(openvix, run_module):
+def test_failed_vm_does_not_hide_others(openvix, run_module):
     vms = [openvix.add_vm("one", power="powered_on", boot_seconds=1.0), openvix.add_vm("two"), openvix.add_vm("three", power="powered_on")]
 
     result = run_module("vm_tools", vms=vms, tools_timeout=50)

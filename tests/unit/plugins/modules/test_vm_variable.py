@@ -22,7 +22,7 @@ VALUES = ["webserver", "", 'zwölf = 12, "quoted" /path\nline', "0"]
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("value", VALUES[::2])
-def test_a_variable_is_set_changed_and_unset(openvix, ladder, run_module, web, kind, value):
+def test_variable_set_changed_and_cleared(openvix, ladder, run_module, web, kind, value):
     def untouched():
         return run_module("vm_variable", vm=web, name="role", state="read", **KINDS[kind])["value"]
 
@@ -37,12 +37,12 @@ def test_a_variable_is_set_changed_and_unset(openvix, ladder, run_module, web, k
     assert gone["diff"] == {"before": {"variables": {"role": "other"}}, "after": {"variables": {"role": ""}}}
 
 
-def test_an_empty_value_is_as_good_as_none(run_module, web):
+def test_empty_value_equals_unset(run_module, web):
     assert not run_module("vm_variable", vm=web, name="role", value="")["changed"]
     assert not run_module("vm_variable", vm=web, name="role", state="absent")["changed"]
 
 
-def test_several_are_set_at_once_and_only_those_that_differ(openvix, ladder, run_module, web):
+def test_only_different_variables_set(openvix, ladder, run_module, web):
     run_module("vm_variable", vm=web, name="role", value="webserver")
     before = len(openvix.calls("VixVM_WriteVariable"))
 
@@ -55,21 +55,21 @@ def test_several_are_set_at_once_and_only_those_that_differ(openvix, ladder, run
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_reading_changes_nothing(openvix, run_module, web, check_mode):
+def test_read_changes_nothing(openvix, run_module, web, check_mode):
     result = run_module("vm_variable", vm=web, names=["ip", "none"], state="read", check_mode=check_mode)
 
     assert (result["changed"], result["variables"]) == (False, {"ip": "192.0.2.7", "none": ""})
     assert openvix.calls("VixVM_WriteVariable") == []
 
 
-def test_an_entry_of_the_configuration_is_read(run_module, web):
+def test_config_entry_read(run_module, web):
     result = run_module("vm_variable", vm=web, kind="runtime_config", name="displayName", state="read")
 
     assert (result["changed"], result["value"]) == (False, "web")
 
 
 @pytest.mark.parametrize("options", [{"value": "other"}, {"value": "web"}, {"state": "absent"}])
-def test_an_entry_of_the_configuration_is_set_each_time_since_nobody_sees_the_one_that_runs(openvix, run_module, web, options):
+def test_config_entry_set_each_time(openvix, run_module, web, options):
     wanted = {"vm": web, "kind": "runtime_config", "name": "displayName", **options}
 
     foretold, done, again = run_module("vm_variable", check_mode=True, **wanted), run_module("vm_variable", **wanted), run_module("vm_variable", **wanted)
@@ -80,7 +80,7 @@ def test_an_entry_of_the_configuration_is_set_each_time_since_nobody_sees_the_on
     assert len(openvix.calls("VixVM_WriteVariable")) == 2
 
 
-def test_the_environment_needs_a_login_and_nothing_else_does(openvix, run_module, web):
+def test_only_environment_needs_login(openvix, run_module, web):
     assert run_module("vm_variable", vm=web, kind="guest_environment", name="HOME", state="read")["msg"] == (
         "kind is guest_environment but all of the following are missing: guest_username, guest_password"
     )
@@ -88,7 +88,7 @@ def test_the_environment_needs_a_login_and_nothing_else_does(openvix, run_module
     assert openvix.calls("VixVM_LoginInGuest") == []
 
 
-def test_the_environment_is_set_by_an_administrator_only(run_module, web):
+def test_environment_needs_administrator(run_module, web):
     result = run_module("vm_variable", vm=web, kind="guest_environment", name="ROLE", value="x", secrets=["s3cret-visitor"], **VISITOR)
 
     assert result["vix_code"] == 3015
@@ -108,17 +108,17 @@ def test_the_environment_is_set_by_an_administrator_only(run_module, web):
         ({"variables": {"a": "b"}, "state": "read"}, "state is read but any of the following are missing: name, names"),
     ],
 )
-def test_what_vix_would_not_take_is_told_before_it_is_asked(openvix, run_module, web, options, sentence):
+def test_invalid_name_reported_before_vix(openvix, run_module, web, options, sentence):
     assert run_module("vm_variable", vm=web, **options)["msg"] == sentence
     assert openvix.calls("VixHost_OpenVM") == []
 
 
-def test_a_slash_is_allowed_where_vix_allows_it(run_module, web):
+def test_slash_accepted_if_vix_accepts(run_module, web):
     assert run_module("vm_variable", vm=web, kind="runtime_config", name="a/b", state="read")["value"] == ""
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_vm_that_is_off_has_no_variables(openvix, run_module, check_mode):
+def test_powered_off_vm_refused(openvix, run_module, check_mode):
     vm = openvix.add_vm("db")
 
     result = run_module("vm_variable", vm=vm, name="role", value="x", check_mode=check_mode)
@@ -128,7 +128,7 @@ def test_a_vm_that_is_off_has_no_variables(openvix, run_module, check_mode):
     assert result["msg"].endswith("the VM must be powered on for this")
 
 
-def test_a_fault_in_the_middle_is_told(openvix, run_module, web):
+def test_fault_between_variables_reported(openvix, run_module, web):
     openvix.fault(call="VixVM_WriteVariable", from_=2, error=5)
 
     result = run_module("vm_variable", vm=web, variables={"one": "1", "two": "2"})

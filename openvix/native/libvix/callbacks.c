@@ -10,7 +10,7 @@
 
 #include "handles.h"
 #include "jobs.h"
-#include "properties.h"
+#include "property_lists.h"
 #include "releases.h"
 #include "threads.h"
 

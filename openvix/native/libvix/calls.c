@@ -9,8 +9,9 @@
 #include "calls.h"
 
 #include "callbacks.h"
+#include "cells.h"
 #include "jobs.h"
-#include "properties.h"
+#include "property_lists.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 
 #include "jobs.h"
 
-#include "properties.h"
+#include "cells.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -16,8 +16,8 @@
 static void dispose(struct object *object)
 {
     struct job *job = (struct job *)object;
-    if (job->result != NULL) {
-        object_drop(job->result);
+    if (job->outcome.result != NULL) {
+        object_drop(job->outcome.result);
     }
     frame_free(job->frame);
     pthread_cond_destroy(&job->request.changed);
@@ -69,21 +69,21 @@ static void keep_result(struct job *job)
     if (reference == NULL || reference->tag != 's' || type == VIX_HANDLETYPE_NONE || job->object.closed) {
         return;
     }
-    job->result = object_named(type, job->object.host, reference->bytes, reference->count);
-    object_hold(job->result);
+    job->outcome.result = object_named(type, job->object.host, reference->bytes, reference->count);
+    object_hold(job->outcome.result);
 }
 
 /* Before it has loaded a product the wrapper answers by itself, inside the call. */
 static bool is_the_wrappers(const struct job *job)
 {
-    VixError code = VIX_ERROR_CODE(job->error);
+    VixError code = VIX_ERROR_CODE(job->outcome.error);
     return strcmp(job->function, "VixHost_Connect") == 0 && code >= VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED && code <= VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED
            && job->request.inside && !job->request.accepted;
 }
 
 void job_settle(struct job *job, VixError error, struct frame *frame, const struct value *items)
 {
-    job->error = error;
+    job->outcome.error = error;
     job->object.is_pseudo = is_the_wrappers(job);
     job->frame = frame;
     job->items = items;
@@ -105,7 +105,7 @@ bool job_finds_items(const struct job *job)
 
 uint32_t job_items(const struct job *job)
 {
-    return job->error == VIX_OK && job->items != NULL ? job->items->count : 0;
+    return job->outcome.error == VIX_OK && job->items != NULL ? job->items->count : 0;
 }
 
 const struct value *job_item(const struct job *job, int index)
@@ -139,9 +139,9 @@ VixError VixJob_WaitVargs(VixHandle jobHandle, VixPropertyID firstPropertyID, va
         while (!job->finished && !job->object.closed) {
             library_wait(&job->request.changed);
         }
-        error = job->object.closed ? VIX_E_INVALID_HANDLE : job->error;
+        error = job->object.closed ? VIX_E_INVALID_HANDLE : job->outcome.error;
         if (error == VIX_OK) {
-            error = cells_fill(&cells, job_item(job, 0), job);
+            error = cells_fill(&cells, job_item(job, 0), &job->outcome);
         }
         object_drop(&job->object);
     }
@@ -177,7 +177,7 @@ VixError VixJob_GetError(VixHandle jobHandle)
     library_lock();
     struct job *job = find_finished(jobHandle, &error);
     if (job != NULL) {
-        error = job->error;
+        error = job->outcome.error;
     }
     library_leave();
     return error;
@@ -209,7 +209,7 @@ VixError VixJob_GetNthPropertiesVargs(VixHandle jobHandle, int index, int proper
     if (job != NULL && job_item(job, index) == NULL) {
         error = VIX_E_BAD_VM_INDEX;
     } else if (job != NULL) {
-        error = cells_fill(&cells, job_item(job, index), job);
+        error = cells_fill(&cells, job_item(job, index), &job->outcome);
     }
     library_leave();
     return cells_done(&cells, error);

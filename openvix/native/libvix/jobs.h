@@ -9,6 +9,7 @@
 #ifndef OPENVIX_JOBS_H
 #define OPENVIX_JOBS_H
 
+#include "cells.h"
 #include "connection.h"
 #include "handles.h"
 #include "vix.h"
@@ -23,10 +24,9 @@ struct job {
     VixEventProc *callback;
     void *data;
     bool finished;
-    VixError error;
+    struct outcome outcome;
     struct frame *frame;
     const struct value *items;
-    struct object *result; /* what VIX_PROPERTY_JOB_RESULT_HANDLE yields */
     struct request request;
 };
 

@@ -7,7 +7,9 @@
  */
 
 #define _GNU_SOURCE
-#include "tools.h"
+#include "accounts.h"
+
+#include "values.h"
 
 #include <crypt.h>
 #include <errno.h>
@@ -134,6 +136,8 @@ static int groups_of(const struct account *account, gid_t *groups)
         fclose(file);
     return count;
 }
+
+bool forks = true;
 
 /* Be this user from now on, for good, out of reach of the other processes of the user. 0, or an errno. */
 int become(const struct account *account)

@@ -8,7 +8,10 @@
  */
 
 #define _GNU_SOURCE
-#include "tools.h"
+#include "files.h"
+
+#include "processes.h"
+#include "values.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -7,7 +7,10 @@
  */
 
 #define _GNU_SOURCE
-#include "tools.h"
+#include "machine.h"
+
+#include "processes.h"
+#include "values.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

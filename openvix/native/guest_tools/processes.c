@@ -7,7 +7,10 @@
  */
 
 #define _GNU_SOURCE
-#include "tools.h"
+#include "processes.h"
+
+#include "accounts.h"
+#include "values.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -7,7 +7,13 @@
  */
 
 #define _GNU_SOURCE
-#include "tools.h"
+#include "requests.h"
+
+#include "accounts.h"
+#include "files.h"
+#include "machine.h"
+#include "processes.h"
+#include "values.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -40,7 +46,6 @@ struct order {
     struct value values[3];
 };
 
-bool forks = true;
 static unsigned long long uses;
 
 static int do_sync(struct value *values)

@@ -11,7 +11,10 @@
  */
 
 #define _GNU_SOURCE
-#include "tools.h"
+#include "machine.h"
+#include "processes.h"
+#include "requests.h"
+#include "values.h"
 
 #include <errno.h>
 #include <fcntl.h>

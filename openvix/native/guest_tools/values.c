@@ -7,7 +7,7 @@
  */
 
 #define _GNU_SOURCE
-#include "tools.h"
+#include "values.h"
 
 #include <errno.h>
 #include <string.h>

@@ -60,7 +60,7 @@ def build(flags: list[str] = ()) -> Path:
     """Return the path of the agent, compiled with these flags besides."""
     folder = c_build.source_folder("guest_tools")
     sources = sorted(folder.glob("*.c"))
-    return c_build._compiled("openvix-tools", [*sources, folder / "tools.h"], [*c_build.FLAGS, *flags, *map(str, sources), "-lcrypt"])
+    return c_build._compiled("openvix-tools", sorted(folder.glob("*.[ch]")), [*c_build.FLAGS, *flags, *map(str, sources), "-lcrypt"])
 
 
 def make_disk(place: Path, accounts: list[dict], files: dict[str, str]):

@@ -8,7 +8,9 @@
  */
 
 #define _GNU_SOURCE
-#include "../../../native/guest_tools/tools.h"
+#include "../../../native/guest_tools/accounts.h"
+#include "../../../native/guest_tools/requests.h"
+#include "../../../native/guest_tools/values.h"
 
 #include <stdio.h>
 #include <stdlib.h>

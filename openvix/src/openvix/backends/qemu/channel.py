@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from openvix.protocol import frames
 
-# As in tools.h: the largest frame, either way.
+# As in guest_tools/values.h: the largest frame, either way.
 LARGEST = (4 << 20) + (64 << 10)
 SECONDS = 60
 # An agent that was in the middle of a frame finds that no more of it comes within a second, and only then hears what follows.

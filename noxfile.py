@@ -379,7 +379,8 @@ def lint(session):
     """Look at everything without running it, to the end, whatever fails on the way."""
     session.install("ansible-core>=2.19,<2.22", *LINTERS, *compiler_package())
     found = {"ANSIBLE_COLLECTIONS_PATH": str(tree(session).parents[2])}
-    scripts = [path for path in sorted([*glob.glob(".ci/*"), *glob.glob("findings/*"), *glob.glob("openvix/native/guest_rootfs/*")]) if pathlib.Path(path).read_bytes().startswith(b"#!")]
+    places = (".ci/*", "findings/*", "openvix/native/guest_rootfs/*")
+    scripts = [path for place in places for path in sorted(glob.glob(place)) if pathlib.Path(path).read_bytes().startswith(b"#!")]
     flags = session.run("python", "-c", "from openvix.system import c_build; print(*c_build.FLAGS)", env={"PYTHONPATH": "openvix/src"}, silent=True).split()
     c = [*compiler(), *flags, "-Wall", "-Wextra", "-Werror", "-c", "-o", os.devnull]
     commands = [

@@ -234,7 +234,11 @@ def faults_of_page(text):
     return list(itertools.chain(*found))
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for folder in ("docs/*.md", "docs/site/*.md", "roles/*/README.md") for path in ROOT.glob(folder))]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(str(path.relative_to(ROOT)) for folder in ("docs/*.md", "docs/site/*.md", "roles/*/README.md") for path in ROOT.glob(folder)),
+]
 PLUGINS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/*/[a-z]*.py") if "\nEXAMPLES = " in path.read_text(encoding="utf-8"))
 
 

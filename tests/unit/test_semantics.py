@@ -13,8 +13,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "vix-semantics.md"
-FOLDERS = ("docs", "facts", "openvix", "plugins", "roles", "tests")
-KINDS = (".c", ".h", ".inc", ".md", ".py", ".toml", ".yml")
+FOLDERS = ("docs", "facts", "findings", "openvix", "playbooks", "plugins", "roles", "tests")
+KINDS = (".c", ".h", ".inc", ".md", ".py", ".sh", ".toml", ".yml")
 
 NUMBER = r"\d+(?:\.\d+)?"
 # A citation may be wrapped, and then the second line begins as lines of a comment do.

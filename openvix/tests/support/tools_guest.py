@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from openvix.backends.qemu.channel import Channel
-from openvix.backends.qemu.operations import Operations
+from openvix.backends.qemu.tools import AgentTools
 from openvix.guest import disks, paths, programs
+from openvix.guest.link import Link
 from openvix.system import c_build
 
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
@@ -106,12 +107,12 @@ def serving(disk: Path, flags: list[str] = (), shown: tuple[str, ...] = paths.SH
             assert said.read() == b""
 
 
-class Told(Operations):
-    """The operations over one channel."""
+class Told(AgentTools):
+    """The Tools over one channel, which stays."""
 
     def __init__(self, channel: Channel):
-        self.environment: dict[str, str] = {}
+        super().__init__(Link(dial=lambda: None, runs=lambda: True, settle=lambda: None, changed=lambda: None))
         self._channel = channel
 
-    def channel(self) -> Channel:
-        return self._channel
+    def lost(self, channel: Channel):
+        pass

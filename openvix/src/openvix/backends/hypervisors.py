@@ -7,25 +7,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from openvix.backends.simulated import backend as simulated
+from openvix.backends.simulated.system import System
+from openvix.backends.simulated.tools import SimulatedTools
+from openvix.guest.machine_backend import MachineBackend
+from openvix.guest.owner import Owner
 
 # How the .vmx of a VM says it, where it is not simulated.
 KEY = "openvix.hypervisor"
 
 
 class Hypervisor(NamedTuple):
-    """How the guest of a VM comes to be (new), and its disks (make): see simulated/backend.py, which says what each takes and returns."""
+    """How the machine of a VM comes to be, and before that its disks.
 
-    new: Callable
-    make: Callable
+    new: from the directory that it keeps its own in, the guest's host name, the settings of the VM as worldfile.vm() returns them, and the VM.
+    make: from an empty directory, the host name, the settings, and whether snapshots exist from the start; returns the number of the disk that the VM begins
+    with, and of what its snapshots keep. Raises VixError, OSError.
+    """
+
+    new: Callable[[Path, str, dict[str, Any], Owner], MachineBackend]
+    make: Callable[[Path, str, dict[str, Any], bool], tuple[int, int]]
 
 
-def of(settings: dict) -> Hypervisor:
-    """Return what a VM with these settings, as worldfile.vm() returns them, runs on."""
+def of(settings: dict[str, Any]) -> Hypervisor:
+    """Return what a VM with these settings runs on. Each kind of machine is given its kind of Tools here, and can be given another."""
     if settings["hypervisor"] == "qemu":
-        from openvix.backends.qemu import backend  # only a world with real machines waits for it
+        from openvix.backends.qemu import backend, tools  # only a world with real machines waits for it
 
-        return Hypervisor(backend.Emulation, backend.make)
-    from openvix.backends.simulated import backend
+        return Hypervisor(lambda own, hostname, settings, owner: backend.QemuMachine(own, owner, tools.AgentTools), backend.make)
+    return Hypervisor(_simulated, simulated.make)
 
-    return Hypervisor(backend.Simulation, backend.make)
+
+def _simulated(own: Path, hostname: str, settings: dict[str, Any], owner: Owner) -> MachineBackend:
+    def tools(system: System) -> SimulatedTools:
+        return SimulatedTools(system, settings["accounts"], lambda: str(owner.settings["ip"]))
+
+    return simulated.SimulatedMachine(own, hostname, settings["processes"], owner, tools)

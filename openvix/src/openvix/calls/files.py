@@ -16,7 +16,7 @@ def copy_file_from_host_to_guest(call, machine, host_path, guest_path, options, 
     require_path(host_path, guest_path)
     require(not options and not properties)
     with fault_context.paced(machine.pace()):
-        machine.guest.copy_in(account_of(call, machine), host_path, guest_path)
+        machine.tools.copy_in(account_of(call, machine), host_path, guest_path)
     return []
 
 
@@ -25,20 +25,20 @@ def copy_file_from_guest_to_host(call, machine, guest_path, host_path, options, 
     require_path(guest_path, host_path)
     require(not options and not properties)
     with fault_context.paced(machine.pace()):
-        machine.guest.copy_out(account_of(call, machine), guest_path, host_path)
+        machine.tools.copy_out(account_of(call, machine), guest_path, host_path)
     return []
 
 
 @answers("VixVM_FileExistsInGuest")
 def file_exists_in_guest(call, machine, path):
     require_path(path)
-    return [[constants.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.guest.file_exists(account_of(call, machine), path))]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.tools.file_exists(account_of(call, machine), path))]]
 
 
 @answers("VixVM_DirectoryExistsInGuest")
 def directory_exists_in_guest(call, machine, path):
     require_path(path)
-    return [[constants.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.guest.directory_exists(account_of(call, machine), path))]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS, int(machine.tools.directory_exists(account_of(call, machine), path))]]
 
 
 def file_properties(info):
@@ -55,14 +55,14 @@ def file_properties(info):
 @answers("VixVM_GetFileInfoInGuest")
 def get_file_info_in_guest(call, machine, path):
     require_path(path)
-    return [file_properties(machine.guest.file_info(account_of(call, machine), path))]
+    return [file_properties(machine.tools.file_info(account_of(call, machine), path))]
 
 
 @answers("VixVM_ListDirectoryInGuest")
 def list_directory_in_guest(call, machine, path, options):
     require_path(path)
     require(not options)
-    found = machine.guest.list_directory(account_of(call, machine), path)
+    found = machine.tools.list_directory(account_of(call, machine), path)
     return [[constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, info.name, *file_properties(info)] for info in found]
 
 
@@ -70,7 +70,7 @@ def list_directory_in_guest(call, machine, path, options):
 def create_directory_in_guest(call, machine, path, properties):
     require_path(path)
     require(not properties)
-    machine.guest.create_directory(account_of(call, machine), path)
+    machine.tools.create_directory(account_of(call, machine), path)
     return []
 
 
@@ -78,14 +78,14 @@ def create_directory_in_guest(call, machine, path, properties):
 def delete_directory_in_guest(call, machine, path, options):
     require_path(path)
     require(not options)
-    machine.guest.delete_directory(account_of(call, machine), path)
+    machine.tools.delete_directory(account_of(call, machine), path)
     return []
 
 
 @answers("VixVM_DeleteFileInGuest")
 def delete_file_in_guest(call, machine, path):
     require_path(path)
-    machine.guest.delete_file(account_of(call, machine), path)
+    machine.tools.delete_file(account_of(call, machine), path)
     return []
 
 
@@ -93,11 +93,11 @@ def delete_file_in_guest(call, machine, path):
 def rename_file_in_guest(call, machine, old, new, options, properties):
     require_path(old, new)
     require(not options and not properties)
-    machine.guest.rename(account_of(call, machine), old, new)
+    machine.tools.rename(account_of(call, machine), old, new)
     return []
 
 
 @answers("VixVM_CreateTempFileInGuest")
 def create_temp_file_in_guest(call, machine, options, properties):
     require(not options and not properties)
-    return [[constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, machine.guest.create_temp_file(account_of(call, machine))]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, machine.tools.create_temp_file(account_of(call, machine))]]

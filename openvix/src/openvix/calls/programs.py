@@ -20,7 +20,7 @@ def run_program_in_guest(call, machine, program, arguments, options, properties)
     require_bits(options, constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | constants.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
     require(program and not properties)
     wait = not options & constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
-    return ran(machine, wait, machine.guest.run_program, account_of(call, machine), program, arguments)
+    return ran(machine, wait, machine.tools.run_program, account_of(call, machine), program, arguments)
 
 
 @answers("VixVM_RunScriptInGuest")
@@ -30,7 +30,7 @@ def run_script_in_guest(call, machine, interpreter, text, options, properties):
     if len((interpreter or "").encode()) + len(text.encode()) > LARGEST_SCRIPT:
         raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
     wait = not options & constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
-    return ran(machine, wait, machine.guest.run_script, account_of(call, machine), interpreter or None, text)
+    return ran(machine, wait, machine.tools.run_script, account_of(call, machine), interpreter or None, text)
 
 
 def ran(machine, wait, run, *arguments):
@@ -56,7 +56,7 @@ def list_processes_in_guest(call, machine, options):
     require(not options)
     account_of(call, machine)
     items, room, has_commands = [], MESSAGE, machine.settings["process_commands"]
-    for process in machine.guest.processes():
+    for process in machine.tools.processes():
         room -= PROCESS + sum(len(text.encode("utf-8", "replace")) for text in (process.name, process.owner, process.command))
         if room < 0:
             # The list is cut where the message is full, and nobody is told.
@@ -82,5 +82,5 @@ def list_processes_in_guest(call, machine, options):
 @answers("VixVM_KillProcessInGuest")
 def kill_process_in_guest(call, machine, pid, options):
     require(not options and pid > 0)
-    machine.guest.kill(account_of(call, machine), pid)
+    machine.tools.kill(account_of(call, machine), pid)
     return []

@@ -24,7 +24,7 @@ def login_in_guest(call, machine, user_name, password, options):
     require(user_name)
     machine.require_guest()
     session = machine.session
-    account = machine.guest.login(user_name, password or "")
+    account = machine.tools.login(user_name, password or "")
     if options:
         # Nobody sits at the console of a simulated guest.
         raise VixError(constants.VIX_E_INTERACTIVE_SESSION_NOT_PRESENT)
@@ -55,5 +55,5 @@ def capture_screen_image(call, machine, form, properties):
     if form != constants.VIX_CAPTURESCREENFORMAT_PNG:
         raise VixError(constants.VIX_E_SCREEN_CAPTURE_BAD_FORMAT)
     account_of(call, machine)
-    image = machine.guest.screen(machine.config())
+    image = machine.backend.screen(machine.config())
     return [[constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, image, constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_SIZE, len(image)]]

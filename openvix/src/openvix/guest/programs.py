@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import NamedTuple
 
 from openvix.guest.rights import Account
 
@@ -18,6 +19,14 @@ LONGEST_SCRIPT = 60536
 SHELL = ["sh", "-c"]
 # What a shell takes for text, whatever characters are in it.
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
+
+
+class Ran(NamedTuple):
+    """What VIX reports of a program that Tools ran: process id, elapsed seconds, exit code. The last two are 0 until it has ended."""
+
+    pid: int
+    seconds: int = 0
+    code: int = 0
 
 
 def environment(account: Account, variables: dict[str, str]) -> dict[str, str]:

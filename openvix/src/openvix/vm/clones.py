@@ -112,7 +112,7 @@ def take_back(path: Path, made: list[str]):
 def fill(vm: Machine, path: Path, disk: int, base: int | None):
     """Write the files of a clone beside its place: of this disk of the VM, linked to this snapshot of it (None: to none)."""
     stage, name = beside(path), path.stem
-    number = vm.guest.clone(disk, stage / "openvix")
+    number = vm.backend.clone(disk, stage / "openvix")
     config = vmx.read(Path(vm.path).read_bytes())
     keys = config.keys()
     for key in keys:

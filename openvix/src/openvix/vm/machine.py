@@ -19,6 +19,7 @@ from openvix.backends import hypervisors
 from openvix.config import worldfile
 from openvix.config.hosts import Host
 from openvix.guest import disks, trees
+from openvix.guest.guest_tools import GuestTools
 from openvix.system import atomic_files, fault_context
 from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
@@ -62,8 +63,8 @@ class Machine:
         self.stopping = self.is_deleted = self._is_brief = False
         self._config, self._config_stamp = None, None
         self._files_lock = threading.RLock()
-        self.guest = hypervisors.of(self._settings).new(self.own, hostname(self.name), self._settings, self)
-        self.guest.environment = self.variables("environment")
+        self.backend = hypervisors.of(self._settings).new(self.own, hostname(self.name), self._settings, self)
+        self.tools.environment = self.variables("environment")
 
     # What it is
 
@@ -72,6 +73,10 @@ class Machine:
         """What the world file says of it, as the call that asks is to see it."""
         sees = fault_context.seen()
         return {**self._settings, **sees} if sees else self._settings
+
+    @property
+    def tools(self) -> GuestTools:
+        return self.backend.tools
 
     @property
     def power(self) -> str:
@@ -105,7 +110,7 @@ class Machine:
         state, settings = self.state, self.settings
         if state["power"] != ON or settings["tools"] in ("not_installed", "never") or settings["question"]:
             return None
-        at = self.guest.tools_at(state["booted"], settings)
+        at = self.tools.ready_at(state["booted"], settings["boot_seconds"] + settings["tools_seconds"])
         return None if at is None else at - self.clock.now()
 
     def tools_run(self) -> bool:
@@ -235,7 +240,7 @@ class Machine:
         with self._guest_lock:
             if self.closing.is_set():
                 raise VixError(constants.VIX_E_HOST_NOT_CONNECTED)
-            return self.guest.start(self.state["disk"], self.config(), resumed=resumed, paused=paused)
+            return self.backend.start(self.state["disk"], self.config(), resumed=resumed, paused=paused)
 
     def boot_or_off(self, resumed: bool = False):
         """Run the guest of a VM that is on; a VM whose guest cannot run is off."""
@@ -261,13 +266,13 @@ class Machine:
     def ended(self):
         """Have a VM off whose guest ended by itself, as nobody else has ended it meanwhile."""
         with self.held():
-            if self.is_on and not self.guest.runs():
+            if self.is_on and not self.backend.runs():
                 self.turn_off()
 
     def restarted(self):
         """Know that the guest restarted by itself; what waited for the end of this run learns of it."""
         with self.held():
-            if self.is_on and self.guest.runs():
+            if self.is_on and self.backend.runs():
                 self.save({**self.state, "booted": self.clock.now(), "ran": 0.0}, lost=("environment",))
         with self.changed:
             self.run = object()
@@ -276,27 +281,27 @@ class Machine:
     def let_run(self):
         """Have a guest that is there run, or stand still, as the state says; one that has ended meanwhile has been told of elsewhere."""
         with contextlib.suppress(VixError):
-            self.guest.freeze() if self.power == PAUSED else self.guest.thaw()
+            self.backend.freeze() if self.power == PAUSED else self.backend.thaw()
 
     def show_folders(self):
         """Show the guest the folders that are shared with it now."""
-        self.guest.share(shared_folders.visible(self.config()))
+        self.backend.share(shared_folders.visible(self.config()))
 
     def halt(self):
         """End the guest's processes; what waited for this run of the VM learns of it."""
         with self._guest_lock:
-            self.guest.halt()
+            self.backend.halt()
         with self.changed:
             self.run = object()
             self.changed.notify_all()
 
     def keep(self, memory: bool) -> int:
         """Keep the guest as it is; return the number of what keeps it."""
-        return self.guest.keep(self.state["disk"], runs=self.power == ON, memory=memory)
+        return self.backend.keep(self.state["disk"], runs=self.power == ON, memory=memory)
 
     def drop_disks(self):
         """Remove every disk that neither the VM nor a snapshot uses."""
-        self.guest.drop({self.state["disk"], *(kept["disk"] for kept in self.state["snapshots"].values())})
+        self.backend.drop({self.state["disk"], *(kept["disk"] for kept in self.state["snapshots"].values())})
 
     # Its files
 
@@ -317,7 +322,7 @@ class Machine:
         with self.changed:
             self.times_off += state["power"] in (OFF, SUSPENDED)
             self.state, self.tree = state, self.tree if tree is None else tree
-            self.guest.environment = self.variables("environment")
+            self.tools.environment = self.variables("environment")
             self.changed.notify_all()
 
     def variables(self, kind: str) -> dict[str, str]:
@@ -330,7 +335,7 @@ class Machine:
             state = {**self.state, kind: {**self.variables(kind), name: value}}
             atomic_files.replace(self.own / "state.json", json.dumps(state).encode())
             self.state = state
-            self.guest.environment = self.variables("environment")
+            self.tools.environment = self.variables("environment")
 
     def mark_lock(self):
         """Have our lock beside the .vmx as long as the VM is on."""
@@ -352,14 +357,14 @@ class Machine:
     def settle(self):
         """Bring the guest to what the state says, whatever the last daemon left behind, and clear away what it left half done."""
         try:
-            disk = self.guest.take_over(self.state["disk"])
+            disk = self.backend.take_over(self.state["disk"])
             if disk is not None and not self.is_on:
-                self.guest.halt()
+                self.backend.halt()
             elif disk is not None:
                 self.runs_from(disk)
                 self.show_folders()
                 self.let_run()
-            elif self.is_on and self.guest.is_lost(self.state["disk"]):
+            elif self.is_on and self.backend.is_lost(self.state["disk"]):
                 self.turn_off()
             elif self.is_on:
                 self.save({**self.state, "booted": self.clock.now(), "ran": 0.0})
@@ -378,9 +383,9 @@ class Machine:
         with self._guest_lock:
             try:
                 if held and self.is_on:
-                    self.runs_from(self.guest.leave(self.state["disk"]))
+                    self.runs_from(self.backend.leave(self.state["disk"]))
             finally:
-                self.guest.halt()
+                self.backend.halt()
         if held:
             self.busy.release()
 

@@ -50,7 +50,7 @@ def suspend(vm: Machine, call):
         vm.require_on()
         vm.linger(call, constants.VIX_POWERSTATE_SUSPENDING)
         try:
-            disk = vm.guest.suspend(vm.state["disk"])
+            disk = vm.backend.suspend(vm.state["disk"])
             vm.save({**vm.state, "power": SUSPENDED, "ran": vm.ran(), "captured": False, "disk": disk})
         except (VixError, OSError):
             vm.let_run()
@@ -64,7 +64,7 @@ def pause(vm: Machine, call):
         if vm.power != ON:
             raise VixError(constants.VIX_E_VM_NOT_RUNNING)
         vm.linger(call)
-        vm.guest.freeze()
+        vm.backend.freeze()
         vm.save({**vm.state, "power": PAUSED, "ran": vm.ran()})
 
 
@@ -74,7 +74,7 @@ def unpause(vm: Machine, call):
         if vm.power == ON:
             raise VixError(constants.VIX_E_VM_IS_RUNNING)
         vm.linger(call)
-        vm.guest.thaw()
+        vm.backend.thaw()
         vm.save({**vm.state, "power": ON, "booted": vm.clock.now() - vm.state["ran"]})
 
 
@@ -92,7 +92,7 @@ def stop_softly(vm: Machine, call, reset: bool):
     try:
         # Whoever hears of it finds the VM as it is for as long as that takes.
         call.progress()
-        itself = obeyed and vm.guest.stop(reset)
+        itself = obeyed and vm.backend.stop(reset)
         end = stopped if obeyed and not itself else None
         with vm.changed:
             # A request that is ignored lasts as long as this run of the VM, or the client that waits for it.

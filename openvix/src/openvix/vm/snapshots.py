@@ -113,7 +113,7 @@ def revert(vm: Machine, call, uid: int, stay_off: bool):
         kept = vm.state["snapshots"][str(uid)]
         power = OFF if stay_off and kept["power"] in (ON, PAUSED) else kept["power"]
         ran = 0.0 if power == OFF else kept["ran"]
-        disk = vm.guest.restored(kept["disk"])
+        disk = vm.backend.restored(kept["disk"])
         vm.forget_logins()
         booted = vm.clock.now() - ran if power in (ON, PAUSED) else None
         state = {**vm.state, "power": power, "booted": booted, "ran": ran, "disk": disk, "captured": power == SUSPENDED}

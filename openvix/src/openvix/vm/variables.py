@@ -21,7 +21,7 @@ def read_guest(vm, name: str) -> str:
         raise VixError(constants.VIX_E_INVALID_ARG)
     vm.require_on()
     if name == "ip":
-        return vm.guest.address() if vm.tools_run() else ""
+        return vm.tools.address() if vm.tools_run() else ""
     return vm.variables(RUNTIME).get((GUEST + name).lower(), vm.config().get(GUEST + name, ""))
 
 
@@ -44,7 +44,7 @@ def write_config(vm, name: str, value: str):
 
 
 def read_environment(vm, account: Account, name: str) -> str:
-    return vm.guest.environment_of(account).get(name, "")
+    return vm.tools.environment_of(account).get(name, "")
 
 
 def write_environment(vm, account: Account, name: str, value: str):

@@ -404,7 +404,7 @@ def test_a_directory_without_an_end_is_refused_before_it_takes_much_memory(said)
 
 
 def test_directories_in_one_another_are_refused_when_their_names_together_take_too_much(tmp_path, monkeypatch):
-    monkeypatch.setattr("openvix.backends.qemu.operations.NAMES", 5_000_000)
+    monkeypatch.setattr("openvix.backends.qemu.tools.NAMES", 5_000_000)
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=lambda account, base, rest, cookie: [0, *named(0, b"%05d", DIRECTORY)]) as channel:
         assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
     assert (tmp_path / "tree/00000/00000/00000").is_dir()
@@ -423,8 +423,8 @@ def test_as_many_files_as_a_disk_has_room_for_are_listed():
 
 
 def test_a_file_is_never_longer_than_was_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr("openvix.backends.qemu.operations.SIZELESS", 1 << 20)
-    monkeypatch.setattr("openvix.backends.qemu.operations.PIECE", 1 << 18)
+    monkeypatch.setattr("openvix.backends.qemu.tools.SIZELESS", 1 << 20)
+    monkeypatch.setattr("openvix.backends.qemu.tools.PIECE", 1 << 18)
     with lying(stat=[FILE, 0, 0, 0, 1], open=[0, FILE], read=lambda file, offset, size: [b"x" * size]) as channel:
         tools_guest.Told(channel).copy_out(LAB, "/file", str(tmp_path / "file"))
     assert (tmp_path / "file").stat().st_size == 1 << 20
@@ -438,7 +438,7 @@ def test_a_temporary_file_is_where_it_has_to_be():
 
 
 def test_a_removal_that_never_ends_is_given_up(monkeypatch):
-    monkeypatch.setattr("openvix.backends.qemu.operations.CLEAR_SECONDS", 0.2)
+    monkeypatch.setattr("openvix.backends.qemu.tools.CLEAR_SECONDS", 0.2)
     with lying(clear=[0]) as channel:
         assert code(tools_guest.Told(channel).delete_directory, LAB, "/tree") == constants.VIX_E_OBJECT_IS_BUSY
 

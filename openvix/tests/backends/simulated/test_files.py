@@ -36,8 +36,8 @@ from guest_file_cases import (  # noqa: F401
     test_renaming_moves_a_file_or_directory,
     test_renaming_that_cannot_be,
 )
+from simulated_guest import Guest
 
-from openvix.backends.simulated.system import Guest
 from openvix.guest import disks, paths, rights, trees
 from openvix.vix import constants
 from openvix.vix.errors import VixError
@@ -52,7 +52,7 @@ def disk(tmp_path):
 
 @pytest.fixture
 def guest(tmp_path, disk):
-    guest = Guest(tmp_path / "run", hostname="web", accounts=ACCOUNTS, processes=[])
+    guest = Guest(tmp_path / "run", accounts=ACCOUNTS, processes=[])
     guest.boot(disk)
     yield guest
     guest.halt()

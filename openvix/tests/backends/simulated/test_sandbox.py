@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from descriptors import opened
 from guest_program_cases import BECOMING
+from simulated_guest import Guest
 from waiting import eventually
 
 from openvix.backends.simulated import processes, sandbox
-from openvix.backends.simulated.system import Guest
 from openvix.guest import disks
 from openvix.vix import constants
 from openvix.vix.errors import VixError
@@ -56,7 +56,7 @@ def make(tmp_path):
     made = []
 
     def new(processes=()):
-        made.append(Guest(tmp_path / "run", hostname="web", accounts=ACCOUNTS, processes=list(processes)))
+        made.append(Guest(tmp_path / "run", accounts=ACCOUNTS, processes=list(processes)))
         return made[-1]
 
     yield new
@@ -395,9 +395,9 @@ def test_a_guest_boots_again_with_new_processes(make, disk, tmp_path):
 DAEMON = """
 import os, signal, sys
 from pathlib import Path
-from openvix.backends.simulated.system import Guest
+from openvix.backends.simulated.system import System
 place = Path(sys.argv[1])
-guest = Guest(place / "run", hostname="web", accounts=[], processes=[{"name": "apache2", "command": "apache2 -k start", "owner": "www-data"}])
+guest = System(place / "run", hostname="web", declared=[{"name": "apache2", "command": "apache2 -k start", "owner": "www-data"}])
 guest.boot(place / "disk")
 os.kill(os.getpid(), signal.SIGKILL)
 """

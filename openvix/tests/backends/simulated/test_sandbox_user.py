@@ -20,7 +20,7 @@ from openvix.system import c_build
 
 NOBODY = 65534
 FILES = (
-    *(SUPPORT / name for name in ("descriptors.py", "guest_file_cases.py", "guest_program_cases.py", "waiting.py")),
+    *(SUPPORT / name for name in ("descriptors.py", "guest_file_cases.py", "guest_program_cases.py", "simulated_guest.py", "waiting.py")),
     *(TESTS / "backends" / "simulated" / name for name in ("test_files.py", "test_system.py", "test_sandbox.py")),
     TESTS / "guest" / "test_disks.py",
 )

@@ -33,9 +33,9 @@ from guest_program_cases import (  # noqa: F401
     test_the_owner_follows_the_login_also_without_an_environment,
     test_the_process_id_is_that_of_the_program_and_it_goes_on,
 )
+from simulated_guest import Guest
 from waiting import eventually
 
-from openvix.backends.simulated.system import Guest
 from openvix.guest import disks
 from openvix.guest.errors import told_as_failures
 from openvix.vix import constants
@@ -52,7 +52,7 @@ def disk(tmp_path):
 
 @pytest.fixture
 def guest(tmp_path, disk):
-    guest = Guest(tmp_path / "run", hostname="web", accounts=ACCOUNTS, processes=[])
+    guest = Guest(tmp_path / "run", accounts=ACCOUNTS, processes=[])
     guest.boot(disk)
     yield guest
     guest.halt()

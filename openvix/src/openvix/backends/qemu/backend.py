@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a real VM runs on: a QEMU that outlives the daemon, a disk with all that was kept of it, and the Tools in its guest.
+"""What a real VM runs on: a QEMU that outlives the daemon, and a disk with all that was kept of it.
 
-The methods are those of the simulated backend. The disk that a machine changes has the number 0; what was kept of it has a number from 1 up, never changes, and
+The disk that a machine changes has the number 0; what was kept of it has a number from 1 up, never changes, and
 can be what the machine is to begin with next: then that is its disk until it runs.
 """
 
@@ -15,16 +15,18 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from openvix.backends.qemu import accelerator
-from openvix.backends.qemu.channel import Broken, Channel
 from openvix.backends.qemu.disk import Disk, DiskError, tag
 from openvix.backends.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
 from openvix.backends.qemu.image import images, seed
-from openvix.backends.qemu.operations import Operations
 from openvix.backends.qemu.qmp import Qmp, QmpDisconnected, QmpError
 from openvix.backends.qemu.shares.server import HOLD_SECONDS, Shares
+from openvix.guest.guest_tools import GuestTools
+from openvix.guest.link import Link
+from openvix.guest.owner import Owner
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vmware import shared_folders, vmx
@@ -33,8 +35,6 @@ KERNEL, INITRD, APPEND = "kernel", "initrd", "append"
 # What the newest machine of QEMU is, where no other is asked for.
 NEWEST = "pc"
 LOG = "vmware.log"
-# How long Tools may take to hear that the guest is to stop.
-ASK_SECONDS = 5
 # How long Tools wait for the shared folders, which are mounted a little later.
 SHARES_SECONDS = 10
 # The accelerators that are known to work here.
@@ -57,21 +57,22 @@ def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, 
         return 0, disk.keep() if is_kept else 0
 
 
-class Emulation(Operations):
-    """The guest of a VM that keeps its own in this directory, and the QEMU that it runs in."""
+class QemuMachine:
+    """MachineBackend of a VM that keeps its own in this directory: the QEMU that it runs in. tools makes the Tools in its guest."""
 
-    def __init__(self, own: Path, hostname: str, settings: dict, machine):
-        super().__init__()
-        self._own, self._machine = own, machine
+    def __init__(self, own: Path, owner: Owner, tools: Callable[[Link], GuestTools]):
+        self._own, self._owner = own, owner
         self._disk, self._emulator = Disk(own / "disks"), Emulator(own / "guest")
         self._lock = threading.RLock()
         self._qmp: Qmp | None = None
-        # The channel to Tools that may not answer yet, and the same once they do.
-        self._awaited: Channel | None = None
-        self._channel: Channel | None = None
         self._shares: Shares | None = None
-        # Another one with each QEMU, and with each start of the guest in it: what waits for an earlier one does not take a later one for it.
-        self._emulated = self._run = object()
+        # Another one with each QEMU: what an earlier one reports is not taken for a later one's.
+        self._emulated = object()
+        self._tools = tools(Link(lambda: self._emulator.dial(TOOLS), self.runs, self._await_shares, self._announce))
+
+    @property
+    def tools(self) -> GuestTools:
+        return self._tools
 
     # Its run
 
@@ -115,24 +116,18 @@ class Emulation(Operations):
             return None
 
     def runs(self) -> bool:
-        """Return whether the QEMU runs."""
         return self._qmp is not None
 
-    def halt(self):
+    def halt(self) -> None:
         with self._lock:
             self._end()
 
-    def freeze(self):
+    def freeze(self) -> None:
         self._tell("stop")
 
-    def thaw(self):
+    def thaw(self) -> None:
         self._tell("cont")
-        channel = self._channel
-        if channel is not None:
-            try:
-                self._set_clock(channel)
-            except Broken:
-                self.lost(channel)
+        self._tools.resume()
 
     def suspend(self, disk: int) -> int:
         shares = self._shares
@@ -142,7 +137,6 @@ class Emulation(Operations):
             return self.keep(disk, runs=False, memory=True)
 
     def leave(self, disk: int) -> int:
-        """As suspend(), for a daemon that ends; what cannot be kept is as after a power failure."""
         if not self.runs():
             return disk
         try:
@@ -156,37 +150,24 @@ class Emulation(Operations):
         # One that is to run from its making has not run yet.
         return disk == 0 and self._emulator.has_run()
 
-    def tools_at(self, on_since: float, settings: dict) -> float | None:
-        return None if self._channel is None else on_since
-
     def stop(self, reset: bool) -> bool:
-        channel = self.channel()
-        try:
-            channel.call("restart" if reset else "stop", seconds=ASK_SECONDS)
-        except (Broken, OSError) as error:
-            if isinstance(error, Broken):
-                self.lost(channel)
+        if not self._tools.stop(reset):
             if reset:
-                raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING, str(error)) from None
+                raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING, "the Tools in the guest did not take the request to restart")
             # Its power button is left.
             self._tell("system_powerdown")
         return True
 
-    def share(self, shares: dict[str, tuple[str, bool]]):
+    # What it shows
+
+    def share(self, shares: dict[str, tuple[str, bool]]) -> None:
         with self._lock:
             own = self._shares
             if own is not None:
                 own.show(shares)
         # Who shares a folder looks for it in the guest next.
-        if own is not None and self._channel is not None:
+        if own is not None and self._tools.ready_at(0, 0) is not None:
             own.await_guest(SHARES_SECONDS)
-
-    def address(self) -> str:
-        """Return the first address of the guest's own that others can reach, "" for none."""
-        try:
-            return next((each.decode("ascii") for each in self.channel().call("address", answer="bb") if each), "")
-        except (Broken, OSError, UnicodeDecodeError):
-            return ""
 
     def screen(self, config: vmx.Settings) -> bytes:
         picture = self._own / "guest" / "screen.png"
@@ -218,7 +199,7 @@ class Emulation(Operations):
     def restored(self, kept: int) -> int:
         return kept
 
-    def drop(self, used: set[int]):
+    def drop(self, used: set[int]) -> None:
         with self._lock, _told_as_failures(constants.VIX_E_SNAPSHOT_DISKLIB, self._log):
             unused = set(self._disk.kept()) - used
             there = self._disk.numbers() if unused and self._qmp is not None else set()
@@ -238,36 +219,20 @@ class Emulation(Operations):
             shutil.copyfile(self._own / name, own / name)
         return 0
 
-    # Its QEMU and its Tools
-
-    def channel(self) -> Channel:
-        """Return the channel to Tools. Raises VixError when they do not run."""
-        channel = self._channel
-        if channel is None:
-            raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING if self.runs() else constants.VIX_E_VM_NOT_RUNNING)
-        return channel
-
-    def lost(self, channel: Channel):
-        """Know no Tools until they answer again."""
-        with self._lock:
-            if self._channel is not channel:
-                return
-            self._channel = None
-            self._await(channel)
+    # Its QEMU
 
     def _hardware(self, config: vmx.Settings) -> Hardware:
-        machine = self._machine
+        owner = self._owner
         network = (config.get("ethernet0.present") or "").upper() == "TRUE"
-        memory = max(machine.number("memsize", LEAST_MEMORY), LEAST_MEMORY)
-        return Hardware(NEWEST, memory, machine.number("numvcpus", 1), network, machine.settings["accelerator"])
+        memory = max(owner.number("memsize", LEAST_MEMORY), LEAST_MEMORY)
+        return Hardware(NEWEST, memory, owner.number("numvcpus", 1), network, str(owner.settings["accelerator"]))
 
     def _watch(self):
         """Talk to the QEMU that runs, and to its Tools once they answer."""
         emulated = self._emulated = object()
         self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._told(emulated, event))
         self._shares = Shares(self._emulator.dial(SHARES))
-        self._run = object()
-        self._look_for_tools()
+        self._tools.begin()
 
     def _told(self, emulated: object, event: dict | None):
         """Hear what QEMU says happened, None for its end; what cannot be taken in, as on a disk that is full, keeps nothing that follows from being told."""
@@ -283,68 +248,36 @@ class Emulation(Operations):
                     return
                 self._log(f"QEMU exited: {self._emulator.complaint() or 'no error message'}")
                 self._end()
-            self._machine.ended()
+            self._owner.ended()
         elif event["event"] == "SHUTDOWN":
             self._log(f"QEMU powers the VM off: {event.get('data', {}).get('reason')}")
         elif event["event"] == "RESET" and event.get("data", {}).get("guest"):
             with self._lock:
                 if self._emulated is not emulated:
                     return
-                self._drop_tools()
+                self._tools.end()
                 if self._shares is not None:
                     self._shares.restart()
-                self._run = object()
-                self._look_for_tools()
+                self._tools.begin()
                 self._log("the guest restarts")
-            self._machine.restarted()
+            self._owner.restarted()
 
-    def _look_for_tools(self):
-        """Have the channel to Tools at hand once they answer, as long as this run lasts."""
-        try:
-            self._awaited = Channel(self._emulator.dial(TOOLS))
-        except OSError:
-            # The QEMU has ended, and says so elsewhere.
-            return
-        self._await(self._awaited)
+    def _await_shares(self):
+        """Return once the users of a guest whose Tools answer find the folders that are shared with it."""
+        shares = self._shares
+        if shares is not None:
+            shares.await_guest(SHARES_SECONDS)
 
-    def _await(self, channel: Channel):
-        threading.Thread(target=self._await_tools, args=(self._run, channel), name="tools", daemon=True).start()
-
-    def _await_tools(self, run: object, channel: Channel):
-        while self._run is run and not channel.is_closed:
-            # A guest that takes its time to boot, or hangs, does not answer: as long as it runs, it may.
-            with contextlib.suppress(Broken):
-                channel.sync()
-                self._set_clock(channel)
-                # Their users find the folders that are shared.
-                shares = self._shares
-                if shares is not None:
-                    shares.await_guest(SHARES_SECONDS)
-                with self._lock:
-                    if self._run is run:
-                        self._channel = channel
-                break
-        machine = self._machine
-        with machine.changed:
-            machine.changed.notify_all()
-
-    def _set_clock(self, channel: Channel):
-        """Set the guest's clock: a guest that comes back has the time of when it went. Raises Broken."""
-        with contextlib.suppress(OSError):
-            channel.call("clock", *divmod(time.time_ns(), 10**9), seconds=ASK_SECONDS)
-
-    def _drop_tools(self):
-        """Know no Tools any more, and wait for none."""
-        channel, self._awaited, self._channel = self._awaited, None, None
-        if channel is not None:
-            channel.close()
+    def _announce(self):
+        changed = self._owner.changed
+        with changed:
+            changed.notify_all()
 
     @contextlib.contextmanager
     def _quiet(self):
         """Within the block nothing is on its way between the guest and the host."""
         with contextlib.ExitStack() as held:
-            if self._channel is not None:
-                held.enter_context(self._channel.quiet())
+            held.enter_context(self._tools.quiet())
             if self._shares is not None:
                 # One that is paused says nothing: nobody waits for it.
                 held.enter_context(self._shares.quiet(HOLD_SECONDS if self._qmp.ask("query-status")["running"] else 0))
@@ -365,13 +298,13 @@ class Emulation(Operations):
 
     def _end(self):
         """End the QEMU, if it runs: in peace where it still answers, since its disk is written then."""
-        self._emulated = self._run = object()
+        self._emulated = object()
         is_left, in_peace = self._emulator.is_left(), False
         qmp, self._qmp = self._qmp, None
         shares, self._shares = self._shares, None
         if shares is not None:
             shares.close()
-        self._drop_tools()
+        self._tools.end()
         if qmp is not None:
             with contextlib.suppress(QmpDisconnected, QmpError):
                 qmp.ask("quit", seconds=5)

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What VIX can do in a guest of QEMU (docs/vix-semantics.md, sections 17 to 20).
-
-It is used as openvix.guest.system.Guest is. The agent in the guest does the work, and the guest's kernel decides on rights.
-"""
+"""The Tools of a guest of QEMU: the agent in it does what VIX asks for."""
 
 from __future__ import annotations
 
@@ -24,7 +21,9 @@ from openvix.backends.qemu.shares.nodes import is_name
 from openvix.guest import host_paths, programs, trees
 from openvix.guest.errors import error, told_as_failures
 from openvix.guest.files import FileInfo
+from openvix.guest.link import Link
 from openvix.guest.processes import SHORT, START_SECONDS, VANISH_SECONDS, Process
+from openvix.guest.programs import Ran
 from openvix.guest.rights import Account
 from openvix.system import fault_context
 from openvix.vix import constants
@@ -38,6 +37,8 @@ SIZELESS = 16 << 20
 # no more files, and what is told of them fits into one frame of the client's.
 NAMES, BESIDE = 24 << 20, 100
 CLEAR_SECONDS = 600
+# How long the agent may take to hear that the guest is to stop.
+ASK_SECONDS = 5
 FIRST_PAUSE, LAST_PAUSE = 0.005, 0.25
 # What the modes of files, numbers of processes and exit codes of Linux can be.
 MODES, PIDS, CODES = range(1 << 16), range(1, 1 << 31), range(1 << 8)
@@ -46,18 +47,109 @@ READ, WRITE, NEW = range(3)
 ALONE, WITH_PARENTS, MERGED = range(3)
 
 
-class Operations:
-    """What can be done in a guest; a subclass knows the machine, and gives the channel."""
+class AgentTools:
+    """GuestTools that the agent in a guest carries out (openvix/docs/protocol.md, "The agent in a guest"); the guest's kernel decides on rights."""
 
-    # What the programs of its users find in their environment beside the usual.
-    environment: dict[str, str]
+    def __init__(self, link: Link):
+        self.environment: dict[str, str] = {}
+        self._link, self._lock = link, threading.RLock()
+        # The channel to an agent that may not answer yet, and the same once it does.
+        self._awaited: Channel | None = None
+        self._channel: Channel | None = None
+        # Another one with each start of the guest: what waits for an earlier one does not take a later one for it.
+        self._run = object()
+
+    # Its run, and the channel to it
+
+    def begin(self) -> None:
+        with self._lock:
+            self._run = object()
+            try:
+                self._awaited = Channel(self._link.dial())
+            except OSError:
+                # The machine has ended, and says so elsewhere.
+                return
+            self._await(self._awaited)
+
+    def end(self) -> None:
+        with self._lock:
+            self._run = object()
+            channel, self._awaited, self._channel = self._awaited, None, None
+            if channel is not None:
+                channel.close()
+
+    def resume(self) -> None:
+        channel = self._channel
+        if channel is not None:
+            try:
+                self._set_clock(channel)
+            except Broken:
+                self.lost(channel)
+
+    @contextlib.contextmanager
+    def quiet(self) -> Iterator[None]:
+        """An agent that does not answer yet is not published within the block, so that nobody asks it."""
+        with self._lock, self._channel.quiet() if self._channel is not None else contextlib.nullcontext():
+            yield
 
     def channel(self) -> Channel:
-        """Return the channel to the agent. Raises VixError 3006 when the machine does not run, 3016 when the agent does not."""
-        raise NotImplementedError
+        """Return the channel to the agent. Raises VixError when the machine or the agent does not run."""
+        channel = self._channel
+        if channel is None:
+            raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING if self._link.runs() else constants.VIX_E_VM_NOT_RUNNING)
+        return channel
 
-    def lost(self, channel: Channel):
-        """Take note that the agent does not answer there; a subclass may look for it again."""
+    def lost(self, channel: Channel) -> None:
+        """Know no agent until it answers again on this channel."""
+        with self._lock:
+            if self._channel is not channel:
+                return
+            self._channel = None
+            self._await(channel)
+
+    def _await(self, channel: Channel):
+        threading.Thread(target=self._await_agent, args=(self._run, channel), name="tools", daemon=True).start()
+
+    def _await_agent(self, run: object, channel: Channel):
+        while self._run is run and not channel.is_closed:
+            # A guest that takes its time to boot, or hangs, does not answer: as long as it runs, it may.
+            with contextlib.suppress(Broken):
+                channel.sync()
+                self._set_clock(channel)
+                self._link.settle()
+                with self._lock:
+                    if self._run is run:
+                        self._channel = channel
+                break
+        self._link.changed()
+
+    def _set_clock(self, channel: Channel):
+        """Set the guest's clock: a guest that comes back has the time of when it went. Raises Broken."""
+        with contextlib.suppress(OSError):
+            channel.call("clock", *divmod(time.time_ns(), 10**9), seconds=ASK_SECONDS)
+
+    # What it says of the guest
+
+    def ready_at(self, on_since: float, delay: float) -> float | None:
+        """The agent runs once it has answered."""
+        return None if self._channel is None else on_since
+
+    def address(self) -> str:
+        try:
+            return next((each.decode("ascii") for each in self.channel().call("address", answer="bb") if each), "")
+        except (Broken, OSError, UnicodeDecodeError):
+            return ""
+
+    def stop(self, reset: bool) -> bool:
+        channel = self.channel()
+        try:
+            channel.call("restart" if reset else "stop", seconds=ASK_SECONDS)
+        except Broken:
+            self.lost(channel)
+            return False
+        except OSError:
+            return False
+        return True
 
     def _ask(self, operation: str, *values, **options) -> list:
         """Have the agent carry out an operation. Raises OSError as the guest's system does; VixError."""
@@ -77,10 +169,6 @@ class Operations:
     # Login
 
     def login(self, name: str, password: str) -> Account:
-        """Return the account of this name (docs/vix-semantics.md, section 17).
-
-        Raises VixError 3015 for a wrong name or password, 3033 where it has none.
-        """
         try:
             user, _, home = self._ask("login", name, password, answer="iib")
         except OSError as refused:
@@ -90,15 +178,12 @@ class Operations:
             ) from None
         return Account(name, user == 0, _text(home))
 
+    def environment_of(self, account: Account) -> dict[str, str]:
+        return programs.environment(account, self.environment)
+
     # Programs (docs/vix-semantics.md, section 19)
 
-    def run_program(self, account: Account, program: str, arguments: str | None, *, wait: bool) -> tuple[int, int, int]:
-        """Run a program of the guest with a raw string of arguments that its shell reads; return process id, elapsed seconds and exit code.
-
-        wait: return when it has ended, else at once with 0 and 0. A program that a signal ended has 128 and the signal's number as exit code. Raises
-        VixError: 3 for an empty path, 4 for no such file (also for a relative path), 3015 for one that the account may not execute, 3004, 3006 when the guest
-        was halted meanwhile.
-        """
+    def run_program(self, account: Account, program: str, arguments: str | None, *, wait: bool) -> Ran:
         self._must_be_executable(account, program)
         line, replaces = programs.command_line(program, arguments)
         begun = time.monotonic()
@@ -107,10 +192,9 @@ class Operations:
             return self._finish(pid, begun)
         if replaces:
             self._await_program(pid, line)
-        return pid, 0, 0
+        return Ran(pid)
 
-    def run_script(self, account: Account, interpreter: str | None, text: str, *, wait: bool) -> tuple[int, int, int]:
-        """Run a text by an interpreter (/bin/sh when empty) from a temporary file; otherwise as run_program. Raises VixError 44 for a text that is too long."""
+    def run_script(self, account: Account, interpreter: str | None, text: str, *, wait: bool) -> Ran:
         interpreter, content = interpreter or "/bin/sh", text.encode("utf-8", "surrogateescape")
         if len(interpreter.encode()) + len(content) > programs.LONGEST_SCRIPT:
             raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
@@ -139,17 +223,15 @@ class Operations:
             self._discard(account, folder)
 
         threading.Thread(target=clear, name="script", daemon=True).start()
-        return pid, 0, 0
+        return Ran(pid)
 
     def processes(self) -> list[Process]:
-        """Return every process of the guest. Raises VixError."""
         with told_as_failures():
             said = self._ask("processes", each="ibbbi")
             found = [_process(*said[at : at + 5]) for at in range(0, len(said), 5)]
         return sorted(found, key=lambda process: process.pid)
 
-    def kill(self, account: Account, pid: int):
-        """Kill a process of the guest. Raises VixError: 20003 for no such process, 3015 for init, the agent, and another's process without administrator."""
+    def kill(self, account: Account, pid: int) -> None:
         if pid not in PIDS:
             raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing process {pid}")
         with told_as_failures():
@@ -181,10 +263,6 @@ class Operations:
             raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
         return pid
 
-    def environment_of(self, account: Account) -> dict[str, str]:
-        """Return the environment of the programs that are started for an account."""
-        return programs.environment(account, self.environment)
-
     def _await_program(self, pid: int, line: str):
         """Wait for the shell to become the program, so that it is listed under its own name, but not for what the shell may have to do before."""
         before = b"".join(_raw(each) + b"\0" for each in (*programs.SHELL, line))
@@ -193,7 +271,7 @@ class Operations:
                 if self._ask("command", pid, answer="b") != [before]:
                     return
 
-    def _finish(self, pid: int, begun: float) -> tuple[int, int, int]:
+    def _finish(self, pid: int, begun: float) -> Ran:
         code = -1
         with told_as_failures(), contextlib.suppress(ProcessLookupError):
             for _ in _pauses():
@@ -201,7 +279,7 @@ class Operations:
                 _require(code in CODES, "a code that no program can end with")
                 if not runs:
                     break
-        return pid, int(time.monotonic() - begun), code
+        return Ran(pid, int(time.monotonic() - begun), code)
 
     def _ended(self, pid: int) -> list[int]:
         try:
@@ -220,8 +298,7 @@ class Operations:
     # Files (docs/vix-semantics.md, section 20)
 
     @told_as_failures()
-    def copy_in(self, account: Account, host_path: str, guest_path: str):
-        """Copy a file or directory of the host, by absolute path, into the guest. Raises VixError."""
+    def copy_in(self, account: Account, host_path: str, guest_path: str) -> None:
         source = host_paths.resolved(host_path)
         if guest_path.endswith("/") and not os.path.isdir(source):
             raise error(errno.EISDIR, guest_path)
@@ -252,8 +329,7 @@ class Operations:
             raise error(errno.EISDIR, name)
 
     @told_as_failures()
-    def copy_out(self, account: Account, guest_path: str, host_path: str):
-        """Copy a file or directory of the guest to an absolute path of the host. Raises VixError."""
+    def copy_out(self, account: Account, guest_path: str, host_path: str) -> None:
         mode, *_ = self._stat(account, guest_path)
         self._receive(account, guest_path, "", mode, None, host_paths.resolved(host_path), 0, NAMES)
 
@@ -314,12 +390,10 @@ class Operations:
 
     @told_as_failures()
     def file_exists(self, account: Account, path: str) -> bool:
-        """Return whether a path leads to a regular file that the account may know of. Raises VixError 3 for an empty or relative path."""
         return self._kind_of(account, path) == stat.S_IFREG
 
     @told_as_failures()
     def directory_exists(self, account: Account, path: str) -> bool:
-        """Return whether a path leads to a directory that the account may know of. Raises VixError 3 for an empty or relative path."""
         return self._kind_of(account, path) == stat.S_IFDIR
 
     def _stat(self, account: Account, path: str) -> list[int]:
@@ -339,13 +413,11 @@ class Operations:
 
     @told_as_failures()
     def file_info(self, account: Account, path: str) -> FileInfo:
-        """Return what VIX tells of a file or directory. Raises VixError."""
         mode, size, modified, linked, _ = self._stat(account, path)
         return _info(os.path.basename(path.rstrip("/")), mode, size, modified, linked)
 
     @told_as_failures()
     def list_directory(self, account: Account, path: str) -> list[FileInfo]:
-        """Return what a directory holds, without . and .., sorted by name. Raises VixError."""
         found, _ = self._listed(account, path, "", NAMES)
         return [_info(*each) for each in found]
 
@@ -365,26 +437,22 @@ class Operations:
                 return [found[name] for name in sorted(found, key=os.fsdecode)], room
 
     @told_as_failures()
-    def create_directory(self, account: Account, path: str):
-        """Make a directory and those above it that are missing. Raises VixError 12 when there is anything already."""
+    def create_directory(self, account: Account, path: str) -> None:
         self._ask("mkdir", account.name, path, "", 0o700, WITH_PARENTS)
 
     @told_as_failures()
-    def delete_directory(self, account: Account, path: str):
-        """Remove a directory and all that is in it. Raises VixError."""
+    def delete_directory(self, account: Account, path: str) -> None:
         end = time.monotonic() + CLEAR_SECONDS
         while not self._ask("clear", account.name, path, answer="i")[0]:
             if time.monotonic() > end:
                 raise error(errno.EBUSY, path)
 
     @told_as_failures()
-    def delete_file(self, account: Account, path: str):
-        """Remove a file, or a link and not what it leads to. Raises VixError."""
+    def delete_file(self, account: Account, path: str) -> None:
         self._ask("remove", account.name, path)
 
     @told_as_failures()
-    def rename(self, account: Account, old: str, new: str):
-        """Rename a file or directory; raises VixError, 23 when the new path leads to a directory."""
+    def rename(self, account: Account, old: str, new: str) -> None:
         try:
             self._ask("rename", account.name, old, new)
         except IsADirectoryError as refused:
@@ -392,7 +460,6 @@ class Operations:
 
     @told_as_failures()
     def create_temp_file(self, account: Account) -> str:
-        """Make an empty file of a new name in /tmp and return its path. Raises VixError."""
         (path,) = self._ask("tempfile", account.name, answer="b")
         _require(re.fullmatch(rb"/tmp/vmware\d+", path), "a name that none can have")
         return _text(path)

@@ -1,0 +1,233 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Tools of a simulated guest: OpenVIX itself does in its files and its sandbox what VIX asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from openvix.backends.simulated import files, processes, sandbox
+from openvix.backends.simulated.system import System
+from openvix.guest import paths, programs, rights
+from openvix.guest.errors import told_as_failures
+from openvix.guest.files import FileInfo
+from openvix.guest.processes import START_SECONDS, VANISH_SECONDS, Process
+from openvix.guest.programs import Ran
+from openvix.guest.rights import Account
+from openvix.vix import constants
+from openvix.vix.errors import VixError
+
+
+class SimulatedTools:
+    """GuestTools of a simulated system, with these accounts of the world file; address returns the address that the world file gives to the guest.
+
+    They run as long as the system does, and only pretend to need time to start. Where the host allows no sandboxes, programs are not supported (VixError 3003).
+    """
+
+    def __init__(self, system: System, accounts: list[dict], address: Callable[[], str]):
+        self.environment: dict[str, str] = {}
+        self._system, self._accounts, self._address = system, accounts, address
+
+    def begin(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
+
+    def quiet(self) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def ready_at(self, on_since: float, delay: float) -> float | None:
+        return on_since + delay
+
+    def address(self) -> str:
+        return self._address()
+
+    def stop(self, reset: bool) -> bool:
+        """There is no init that would obey: the machine is ended."""
+        return False
+
+    def login(self, name: str, password: str) -> Account:
+        said = next((account for account in self._accounts if account["name"] == name), None)
+        right = said is not None and said.get("password", "") == password
+        if right and not password:
+            raise VixError(constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST)
+        if not right:
+            raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}")
+        return rights.account_of(name, self._accounts)
+
+    def environment_of(self, account: Account) -> dict[str, str]:
+        return programs.environment(account, self.environment)
+
+    # Programs (docs/vix-semantics.md, section 19)
+
+    def run_program(self, account: Account, program: str, arguments: str | None, *, wait: bool) -> Ran:
+        self._must_run_programs()
+        self._must_be_executable(account, program)
+        line, replaces = programs.command_line(program, arguments)
+        if wait:
+            begun = time.monotonic()
+            return self._finish(self._run(account, line), begun)
+        with _told_as_not_started():
+            pid = sandbox.launch(*self._shell(account, line))
+        if replaces:
+            self._await_program(pid, line)
+        return Ran(pid)
+
+    def run_script(self, account: Account, interpreter: str | None, text: str, *, wait: bool) -> Ran:
+        self._must_run_programs()
+        interpreter, content = interpreter or "/bin/sh", text.encode("utf-8", "surrogateescape")
+        if len(interpreter.encode()) + len(content) > programs.LONGEST_SCRIPT:
+            raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
+        self._must_be_executable(account, interpreter)
+        disk, folder = self._system.running(), f"/tmp/vmware{os.urandom(8).hex()}"
+        path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
+        with told_as_failures():
+            files.create_directory(disk, account, folder)
+        try:
+            with told_as_failures():
+                files.write_new(disk, account, path, content)
+            begun = time.monotonic()
+            run = self._run(account, f"exec {shlex.quote(interpreter)} {shlex.quote(path)}")
+        except VixError:
+            _discard(disk, account, folder)
+            raise
+        if wait:
+            try:
+                return self._finish(run, begun)
+            finally:
+                _discard(disk, account, folder)
+
+        def clear():
+            run.exit_code()
+            _discard(disk, account, folder)
+
+        threading.Thread(target=clear, name="script", daemon=True).start()
+        return Ran(run.pid)
+
+    def processes(self) -> list[Process]:
+        return self._system.processes()
+
+    def kill(self, account: Account, pid: int) -> None:
+        found = next((process for process in self.processes() if process.pid == pid), None)
+        if found is None:
+            raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
+        if pid == 1 or not (account.administrator or found.owner == account.name):
+            raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}")
+        self._system.kill(pid)
+        end = time.monotonic() + VANISH_SECONDS
+        while found in self.processes() and time.monotonic() < end:
+            time.sleep(0.005)
+
+    def _must_run_programs(self):
+        self._system.running()
+        if not sandbox.is_allowed():
+            raise VixError(constants.VIX_E_OP_NOT_SUPPORTED_ON_GUEST)
+
+    def _must_be_executable(self, account: Account, program: str):
+        if not program:
+            raise VixError(constants.VIX_E_INVALID_ARG)
+        try:
+            with paths.find(self._system.running(), program) as place:
+                rights.must_see(account, place.path)
+                mode = place.stat().st_mode
+        except OSError:
+            raise VixError(constants.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
+        if not stat.S_ISREG(mode) or not mode & 0o111:
+            raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
+
+    def _shell(self, account: Account, line: str) -> tuple[sandbox.Init, dict[str, str], str, list[str]]:
+        """Return what sandbox.run() and launch() need for the guest's shell to run a line."""
+        return self._system.init(), self.environment_of(account), "/bin/sh", [*programs.SHELL, line]
+
+    def _run(self, account: Account, line: str) -> sandbox.Run:
+        """Have the guest's shell run a line, whose end can be waited for."""
+        with _told_as_not_started():
+            return sandbox.run(*self._shell(account, line))
+
+    def _await_program(self, pid: int, line: str):
+        """Wait for the shell to become the program, so that it is listed under its own name, but not for what the shell may have to do before."""
+        end = time.monotonic() + START_SECONDS
+        init = self._system.init()
+        while processes.arguments_of(init, pid) == [*programs.SHELL, line] and time.monotonic() < end:
+            time.sleep(0.001)
+
+    def _finish(self, run: sandbox.Run, begun: float) -> Ran:
+        code = run.exit_code()
+        # A halt that is under way ends the program before it ends itself.
+        if not self._system.runs_in(run.init):
+            raise VixError(constants.VIX_E_VM_NOT_RUNNING)
+        return Ran(run.pid, int(time.monotonic() - begun), -1 if code is None else code)
+
+    # Files (docs/vix-semantics.md, section 20)
+
+    @told_as_failures()
+    def copy_in(self, account: Account, host_path: str, guest_path: str) -> None:
+        files.copy_in(self._system.view(), account, host_path, guest_path)
+
+    @told_as_failures()
+    def copy_out(self, account: Account, guest_path: str, host_path: str) -> None:
+        files.copy_out(self._system.view(), account, guest_path, host_path)
+
+    @told_as_failures()
+    def file_exists(self, account: Account, path: str) -> bool:
+        return files.kind_of(self._system.view(), account, path) == stat.S_IFREG
+
+    @told_as_failures()
+    def directory_exists(self, account: Account, path: str) -> bool:
+        return files.kind_of(self._system.view(), account, path) == stat.S_IFDIR
+
+    @told_as_failures()
+    def file_info(self, account: Account, path: str) -> FileInfo:
+        return files.file_info(self._system.view(), account, path)
+
+    @told_as_failures()
+    def list_directory(self, account: Account, path: str) -> list[FileInfo]:
+        return files.list_directory(self._system.view(), account, path)
+
+    @told_as_failures()
+    def create_directory(self, account: Account, path: str) -> None:
+        files.create_directory(self._system.view(), account, path)
+
+    @told_as_failures()
+    def delete_directory(self, account: Account, path: str) -> None:
+        files.delete_directory(self._system.view(), account, path)
+
+    @told_as_failures()
+    def delete_file(self, account: Account, path: str) -> None:
+        files.delete_file(self._system.view(), account, path)
+
+    @told_as_failures()
+    def rename(self, account: Account, old: str, new: str) -> None:
+        files.rename(self._system.view(), account, old, new)
+
+    @told_as_failures()
+    def create_temp_file(self, account: Account) -> str:
+        return files.create_temp_file(self._system.view(), account)
+
+
+@contextlib.contextmanager
+def _told_as_not_started() -> Iterator[None]:
+    try:
+        yield
+    except OSError as refused:
+        raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
+
+
+def _discard(disk: Path, account: Account, folder: str):
+    """Remove the folder of a script, as far as the guest's programs have left it there."""
+    with contextlib.suppress(OSError):
+        files.delete_directory(disk, account, folder)

@@ -1,0 +1,26 @@
+# Copyright (c) 2026 vmlab
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A simulated guest without a VM: its system, and its Tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from openvix.backends.simulated.system import System
+from openvix.backends.simulated.tools import SimulatedTools
+
+
+class Guest(SimulatedTools):
+    """The Tools of a system that a test boots and halts through the same object."""
+
+    def __init__(self, runtime: Path, *, hostname: str = "web", accounts: list[dict], processes: list[dict]):
+        self.system = System(runtime, hostname=hostname, declared=processes)
+        super().__init__(self.system, accounts, lambda: "")
+        self.boot, self.attach, self.halt = self.system.boot, self.system.attach, self.system.halt
+        self.freeze, self.thaw, self.share = self.system.freeze, self.system.thaw, self.system.share
+
+    @property
+    def disk(self) -> Path | None:
+        return self.system.disk

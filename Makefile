@@ -68,7 +68,7 @@ clean:
 .venv/ready: .ci/setup .ci/python requirements.txt openvix/pyproject.toml
 	@.ci/setup
 
-# A virtual environment knows its own path, so one in a folder that has moved is made anew.
+# A virtual environment contains its own path, so it is created again after its directory was moved.
 ifneq ($(shell cat .venv/ready 2>/dev/null),$(CURDIR))
 .venv/ready: moved
 endif

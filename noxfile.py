@@ -56,7 +56,7 @@ READERS = ("playwright~=1.65", "pytest>=9,<10")
 IMPORTER = "galaxy-importer~=0.4.44"
 BUILDER = "ansible-builder~=3.2"
 
-# What ansible-test would download from a server of its own, to have pip in the environments that it makes without it.
+# Replaces a script that ansible-test would download to install pip in its environments.
 BOOTSTRAP = """\
 import subprocess, sys
 subprocess.check_call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEVNULL)
@@ -103,7 +103,7 @@ PLAYED = [name for name in TARGETS if name.startswith(("role_", "playbook_"))]
 # What real machines run in.
 EMULATOR = "qemu-system-x86_64"
 
-# Built with a sanitizer or run under valgrind: the C library, by the tests that drive it from programs of its own.
+# Built with a sanitizer or run under valgrind: the C library, by the tests that use it from separate programs.
 WATCHED_TESTS = [f"openvix/tests/{name}.py" for name in ("native/test_libvix_protocol", "native/test_libvix", "cli/test_install", "native/test_stress")]
 SANITIZE = "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
@@ -129,7 +129,7 @@ def on(cores, tag):
 
 
 def sentences_left_out():
-    """Say what a run of everything could not do on this machine, one sentence each."""
+    """Yield a message for each part that a full run had to leave out on this machine."""
     for core, python in FOUND.items():
         if not python:
             yield f"nothing on ansible-core {core}, for want of a Python {' or '.join(CORES[core])}"
@@ -176,7 +176,7 @@ def tree(session):
     for path in wanted:
         (place / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, place / path)
-    # Its own repository: without one, ansible-test asks the checkout's, which ignores this folder, and tests nothing.
+    # Its own repository: without one, ansible-test asks the checkout's, which ignores this directory, and tests nothing.
     for command in (["init", "--quiet"], ["add", "--all"]):
         subprocess.run(["git", *command], cwd=place, check=True)
     return place
@@ -227,7 +227,7 @@ def pytest(session, *arguments):
 
 
 def watched(session, **environment):
-    """Run the tests of the C library in an environment that has its programs watched, from a cache of their own."""
+    """Run the tests of the C library in an environment that instruments its programs, with a separate cache."""
     session.install(f"ansible-core~={RUN[0]}.0", *TESTERS)
     install_openvix(session)
     with tempfile.TemporaryDirectory(prefix="watched-") as cache:
@@ -292,7 +292,7 @@ def controller(session, version):
 @nox.session
 @on(ENDS, "check-beside")
 def sanity(session, version):
-    """Run ansible-test sanity on the collection; OpenVIX is a package of its own, for newer Pythons, and has ruff and its tests."""
+    """Run ansible-test sanity on the collection; OpenVIX is a separate package for newer Pythons, which ruff and its tests check."""
     session.install(f"ansible-core~={version}.0")
     printed = ansible_test(session, tree(session), "sanity", "--local", "--color", "no", "--exclude", "openvix/", *session.posargs, silent=True)
     print(printed)
@@ -315,7 +315,7 @@ def roles(session, version):
 
 
 def run_targets(session, version, targets):
-    """Run integration targets, each on a world of its own."""
+    """Run integration targets, each on a separate world."""
     session.install(f"ansible-core~={version}.0")
     install_openvix(session)
     place = tree(session)
@@ -348,7 +348,7 @@ def warm_python(session, place):
 
 @contextlib.contextmanager
 def world(session, place, target):
-    """Serve a new world for an integration target, as its files/world.toml or tests/integration/world.toml says; yield its folder."""
+    """Serve a new world for an integration target, as its files/world.toml or tests/integration/world.toml says; yield its directory."""
     tests = place / "tests" / "integration"
     own = tests / "targets" / target / "files" / "world.toml"
     with tempfile.TemporaryDirectory(prefix="world-") as folder:
@@ -456,7 +456,7 @@ def bench(session):
 
 
 def documented():
-    """Full names of what ansible-doc can tell about, by kind."""
+    """Full names of what ansible-doc documents, by kind."""
     found = {}
     for path in sorted(ROOT.glob("plugins/*/*.py")):
         kind = {"modules": "module"}.get(path.parent.name, path.parent.name)

@@ -5,7 +5,7 @@
 
 """Write what both inhabitants know of vix.h from the one place that knows it: "generate.py" writes, "generate.py --check" compares.
 
-No number of the header is typed by hand anywhere: the collection and OpenVIX each get files of their own, so that neither imports the other.
+No number of the header is typed by hand anywhere: the collection and OpenVIX each get separate files, so that neither imports the other.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def property_name(number):
 
 
 def binding_error_names():
-    yield from python_head("Names of VIX's error codes, those of newer guests included: imported when an error is to be told, not before.")
+    yield from python_head("Names of VIX's error codes, those of newer guests included: imported only when an error is reported.")
     yield "NAMES = {"
     yield from (f'    {code}: "{name}",' for code, name in sorted(error_names().items()))
     yield "}"

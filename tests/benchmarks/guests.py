@@ -59,7 +59,7 @@ def tasks(world, guest):
 
 
 def large(world, guest):
-    """Print what a large file takes, and yield a sentence for each process that took too much memory."""
+    """Print what a large file takes, and yield a message for each process that took too much memory."""
     source = world.folder / "large"
     with open(source, "wb") as file:
         file.truncate(LARGE << 20)
@@ -77,7 +77,7 @@ def large(world, guest):
 
 
 def growth(world, guest):
-    """Print what many small files take, and yield a sentence when their time grows faster than their number."""
+    """Print what many small files take, and yield a message when their time grows faster than their number."""
     seconds, rows = {}, []
     for number in (1, FEW, MANY):
         source = make(world.folder / f"growing-{number}", number)
@@ -95,7 +95,7 @@ def growth(world, guest):
 
 
 def make(folder, number):
-    """A folder with so many small files."""
+    """A directory with the given number of small files."""
     folder.mkdir()
     for each in range(number):
         (folder / str(each)).write_text(f"This is file {each}.\n")

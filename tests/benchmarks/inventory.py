@@ -36,7 +36,7 @@ description: hosts out of nothing
 extends_documentation_fragment: [constructed]
 options:
   plugin: {description: the name, required: true, choices: [floor]}
-  folder: {description: of the VMs, type: str}
+  directory: {description: Directory of the VMs., type: str}
   count: {description: how many, type: int}
 """
 
@@ -50,7 +50,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         for number in range(self.get_option("count")):
-            variables = values(self.get_option("folder"), number)
+            variables = values(self.get_option("directory"), number)
             name = variables["vix_name"]
             inventory.add_host(name)
             for key, value in variables.items():
@@ -60,10 +60,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name)
 
 
-def values(folder, number):
+def values(directory, number):
     name = f"vm{number:05}"
     return {
-        "vix_path": f"{folder}/lab{number % 20}/{name}/{name}.vmx",
+        "vix_path": f"{directory}/lab{number % 20}/{name}/{name}.vmx",
         "vix_name": name,
         "vix_host": "localhost",
         "vix_sources": ["scan"],
@@ -85,7 +85,7 @@ def values(folder, number):
         "vix_address": "192.0.2.7",
     }
 '''
-# What Workstation writes into a new VM beside what is told, in as many lines.
+# Other lines that Workstation writes for a new VM.
 BALLAST = "".join(f'pciBridge{number // 4}.key{number % 4} = "value{number}"\n' for number in range(80))
 CONSTRUCTS = """
 compose: {is_large: vix_memory >= 4096}
@@ -106,7 +106,7 @@ def main():
 
 
 class Made:
-    """Inventories of as many VMs as one likes, in a folder; environment: what Ansible's commands need to read them."""
+    """Inventories of any number of VMs, in a directory; environment: what Ansible's commands need to read them."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -133,7 +133,7 @@ class Made:
             self._write_vms(vms, count)
         texts = {
             "bare plugin": ("floor.yml", f"plugin: floor\nfolder: {vms}\ncount: {count}\n{more}"),
-            "vmx_files, folders": ("vmx.yml", f"plugin: vmlab.vix.vmx_files\nsources: [scan]\nscan_folders: ['{vms}']\n{more}"),
+            "vmx_files, directories": ("vmx.yml", f"plugin: vmlab.vix.vmx_files\nsources: [scan]\nscan_folders: ['{vms}']\n{more}"),
             "vmx_files, library": ("list.vmx.yml", f"plugin: vmlab.vix.vmx_files\nsources: [library]\n{more}"),
             "vms, cache": (
                 "vix.yml",
@@ -186,7 +186,7 @@ class Made:
 
 
 def listed(made):
-    """Print what listing takes, and yield a sentence for what grows faster than the bare plugin."""
+    """Print what listing takes, and yield a message for what grows faster than the bare plugin."""
     rows, costs = [], {}
     for count in SIZES:
         paths = made.of(count)
@@ -197,7 +197,7 @@ def listed(made):
             rows.append([count, what, seconds, processor, seconds / best["bare plugin"][0], processor / best["bare plugin"][1]])
     print(f"ansible-inventory --list; the goal is at most {NO_MORE} times the bare plugin.\n")
     table(["VMs", "inventory", "s", "s of processors", "times the bare plugin", "the same of processors"], rows)
-    return [sentence for what in ("vmx_files, folders", "vmx_files, library", "vms, cache") for sentence in steep(costs, what)]
+    return [sentence for what in ("vmx_files, directories", "vmx_files, library", "vms, cache") for sentence in steep(costs, what)]
 
 
 def quickest(made, paths, count):
@@ -273,7 +273,7 @@ def asked(world, made):
 
 def ask(made, library, concurrency):
     """Ask VIX for all that runs, as the plugin does, and return the seconds that it took."""
-    # In a process of its own, which ends with all that libvix did in it.
+    # In a separate process, since libvix keeps state in its process.
     script = """
 import sys, time, types
 from functools import partial

@@ -31,7 +31,7 @@ Measured = collections.namedtuple("Measured", "seconds calls result peaks")
 
 
 class Bench:
-    """A world with tasks that are run on it; folder is for the files of a benchmark."""
+    """A world with tasks that are run on it; folder: for the files of a benchmark."""
 
     def __init__(self, folder, world, environment):
         self.folder, self.world, self._environment = folder, world, environment
@@ -61,7 +61,7 @@ class Bench:
 
 @contextlib.contextmanager
 def bench():
-    """A Bench in a folder and a world of its own, of which nothing is left at the end."""
+    """A Bench with a temporary directory and a temporary world."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = pathlib.Path(name)
         (folder / "ansible_collections" / "vmlab").mkdir(parents=True)

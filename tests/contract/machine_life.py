@@ -21,7 +21,7 @@ from plugins.module_utils._vix.host import connect
 
 path, user, other = sys.argv[1:]
 password = os.environ["GUEST_PASSWORD"]
-told = {}
+observed = {}
 
 
 def services(guest):
@@ -46,28 +46,28 @@ try:
         vm.power_on()
         vm.wait_for_tools(120)
         with vm.log_in(user, password) as guest:
-            told["passwords"] = "in the guest" if ends_with_zero(guest, f"grep -q ^{user}:[$] /etc/shadow") else "with the host"
+            observed["passwords"] = "in the guest" if ends_with_zero(guest, f"grep -q ^{user}:[$] /etc/shadow") else "with the host"
             sleeper = guest.start("/bin/sleep", "100000")
             for pid in services(guest):
                 guest.kill(pid)
         with vm.log_in(other, password) as guest:
-            told["programs"] = "as their user" if not ends_with_zero(guest, "cat /etc/shadow") else "as the guest"
+            observed["programs"] = "as their user" if not ends_with_zero(guest, "cat /etc/shadow") else "as the guest"
         vm.create_snapshot("life", memory=True)
         [node] = [each for each in vm.snapshot_tree() if each.name == "life"]
         vm.revert(node)
-        told["reverted"] = found_again(vm, sleeper)
+        observed["reverted"] = found_again(vm, sleeper)
         vm.suspend()
         vm.power_on()
-        told["resumed"] = found_again(vm, sleeper)
+        observed["resumed"] = found_again(vm, sleeper)
         with vm.log_in(user, password) as guest:
             guest.start("/bin/sh", "-c 'poweroff -f'")
         end = time.monotonic() + 20
         while vm.power != "powered_off" and time.monotonic() < end:
             time.sleep(0.2)
-        told["poweroff"] = "ends the machine" if vm.power == "powered_off" else "does nothing"
+        observed["poweroff"] = "ends the machine" if vm.power == "powered_off" else "does nothing"
         if vm.power != "powered_off":
             vm.power_off()
         vm.remove_snapshot(node)
 except VixError as error:
     sys.exit(str(error))
-print(json.dumps(told))
+print(json.dumps(observed))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests of modules share: a module is run as Ansible runs it, in a process of its own, with the Python of a VM host."""
+"""Fixtures for the tests of modules. A module is run as Ansible runs it, in a separate process, with the Python of a VM host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def importable(tmp_path_factory):
-    """A folder from which a VM host's Python imports the collection and ansible.module_utils, and nothing of the controller."""
+    """A directory from which the Python of a VM host imports the collection and ansible.module_utils, and nothing of the controller."""
     folder = tmp_path_factory.mktemp("importable")
     (folder / "ansible").mkdir()
     (folder / "ansible" / "__init__.py").touch()
@@ -39,7 +39,7 @@ def importable(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def start_module(importable, tmp_path_factory, pytestconfig):
-    """Start a module; return the lines that tell its process id and, when it has ended, its wait status."""
+    """Start a module; return the lines with its process ID and, when it has ended, its wait status."""
     path = tmp_path_factory.mktemp("starter") / "socket"
     command = [pytestconfig.getoption("target_python"), str(ROOT / "tests" / "unit" / "starter.py"), path.name]
     environment = {**os.environ, "PYTHONPATH": str(importable), "PYTHONNOUSERSITE": "1"}
@@ -72,7 +72,7 @@ def run_module(start_module, tmp_path_factory):
     """Run a module and return its result, with the exit code as _rc and what it wrote to standard error as _stderr.
 
     module: its name in plugins/modules; options: the task's; check_mode, diff: as a task has them; secrets: texts that must not occur in
-    anything the module prints; seconds: how long it may take; passed: tells how many seconds have passed by the module's clock, and is asked
+    anything the module prints; seconds: how long it may take; passed: returns how many seconds have passed by the module's clock, and is asked
     again and again, for a deadline that passes when something has come about and no sooner, however slow this machine is (without it: the real ones).
     """
 
@@ -117,7 +117,7 @@ def run_module(start_module, tmp_path_factory):
 
 
 def move(clock, passed, connection, seconds):
-    """Have a module's clock tell what has passed, until the connection has something to say."""
+    """Set a module's clock to the passed seconds, until the connection has data."""
     end = time.monotonic() + seconds
     with clock.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
         while not select.select([connection], [], [], 0.02)[0]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Starts modules, each in a process and a session of its own, from one that has ansible.module_utils in memory already: starter.py SOCKET.
+"""Starts modules, each in a separate process and session, from one that has ansible.module_utils in memory already: starter.py SOCKET.
 
 Importing that takes a VM host's Python most of the time of a short task, and is none of our code. Runs on every Python that a VM host may have.
 """
@@ -81,7 +81,7 @@ def become(request, connection):
 
 
 def clock(path):
-    """A clock that tells the number in a file, in this process and in those that it forks."""
+    """A clock that returns the number in a file, in this process and in those that it forks."""
     with open(path, "rb") as file:
         memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return lambda: struct.unpack("<d", memory[:8])[0]

@@ -98,7 +98,7 @@ def likely(value, option):
 
 
 def faults_of_options(given, spec, rules):
-    """What is wrong with the options of a task, one sentence each."""
+    """Return a message for each error in the options of a task."""
     spec = {name: {key: value for key, value in option.items() if key != "fallback"} for name, option in spec.items()}
     private = [f"{name} is not for tasks" for name in given if name.startswith("_")]
     result = ArgumentSpecValidator(spec, **rules).validate({name: likely(value, spec.get(name, {})) for name, value in given.items()})
@@ -109,7 +109,7 @@ def faults_of_task(task, defaults):
     if any(name in task for name in BLOCK_LISTS):
         unknown = sorted(set(task) - set(Block.fattributes))
         inner = [each for name in BLOCK_LISTS for each in task.get(name, [])]
-        return [f"{name} is no keyword of a block" for name in unknown] + faults_of_tasks(inner, {**defaults, **task.get("module_defaults", {})})
+        return [f"{name} is not a keyword of a block" for name in unknown] + faults_of_tasks(inner, {**defaults, **task.get("module_defaults", {})})
     actions = [name for name in task if name not in Task.fattributes and not name.startswith("with_") and name != "local_action"]
     if len(actions) != 1:
         return [f"a task has the actions or unknown keywords {actions}"]
@@ -118,10 +118,10 @@ def faults_of_task(task, defaults):
         return faults_of_role({"role": arguments["name"], **task.get("vars", {})}, {})
     if not action.startswith(OURS):
         known = any(loader.find_plugin_with_context(action).resolved for loader in (module_loader, action_loader))
-        return [] if known and action.startswith("ansible.") else [f"{action} is no module of Ansible's or ours by its full name"]
+        return [] if known and action.startswith("ansible.") else [f"{action} is not the full name of a module of Ansible or of this collection"]
     module = action.removeprefix(OURS)
     if module not in MODULES:
-        return [f"{action} is no module"]
+        return [f"{action} is not a module"]
     if not isinstance(arguments, dict):
         return [f"{action} has its options on one line"]
     return [f"{action}: {fault}" for fault in faults_of_options({**defaults_for(module, defaults), **arguments}, *options_of(module))]
@@ -150,7 +150,7 @@ def faults_of_role(role, variables):
     role = {"role": role} if isinstance(role, str) else role
     name = role["role"].removeprefix(OURS)
     if name not in ROLES or not role["role"].startswith(OURS):
-        return [f"{role['role']} is no role"]
+        return [f"{role['role']} is not a role"]
     given = {key: value for key, value in {**variables, **role.get("vars", {}), **role}.items() if key.startswith(f"{name}_")}
     spec = spec_of(role_spec(name))
     return [f"{role['role']}: {fault}" for fault in faults_of_options(given, spec, {})]
@@ -163,7 +163,7 @@ def faults_of_tasks(tasks, defaults):
 def faults_of_play(play):
     if "ansible.builtin.import_playbook" in play:
         return []
-    found = [f"{name} is no keyword of a play" for name in sorted(set(play) - set(Play.fattributes))]
+    found = [f"{name} is not a keyword of a play" for name in sorted(set(play) - set(Play.fattributes))]
     defaults = play.get("module_defaults", {})
     found += faults_of_defaults(defaults)
     for role in play.get("roles", []):
@@ -175,7 +175,7 @@ def faults_of_inventory(inventory):
     """What is wrong with an inventory file, or with a part of one."""
     plugin = inventory.get("plugin", f"{OURS}vms")
     if plugin not in (f"{OURS}vms", f"{OURS}vmx_files"):
-        return [f"{plugin} is no inventory plugin of ours"]
+        return [f"{plugin} is not an inventory plugin of this collection"]
     options = documented("inventory", plugin.removeprefix(OURS))["options"]
     spec = {name: {**option, "required": False} for name, option in spec_of(options).items()}
     return [f"{plugin}: {fault}" for fault in faults_of_options(inventory, spec, {})]
@@ -214,9 +214,9 @@ def faults_of_command(line):
 
 
 def faults_of_span(module, text):
-    """What is wrong with a few options of a module that a sentence or a table names: guest_process: state=present count=2."""
+    """Return messages for wrong options in the short form that prose and tables use: guest_process: state=present count=2."""
     if module not in MODULES:
-        return [f"{module} is no module"]
+        return [f"{module} is not a module"]
     spec, given = options_of(module)[0], parse_kv(text)
     given = {name: [] if value == "[...]" else value for name, value in given.items()}
     return [f"{module}: {fault}" for fault in faults_of_options(given, {name: {**option, "required": False} for name, option in spec.items()}, {})]
@@ -275,22 +275,22 @@ TASK = "- vmlab.vix.vm_power:\n    vm: web\n    state: powered_on\n"
         (TASK + "    wait: true\n", "wait. Supported parameters include"),
         (TASK + "    tools_timeout: soon\n", "'tools_timeout' is of type"),
         (TASK + "  lopp: [1]\n", "unknown keywords"),
-        (TASK.replace("vm_power", "vm_powers"), "vmlab.vix.vm_powers is no module"),
-        (TASK.replace("vmlab.vix.vm_power", "vm_power"), "by its full name"),
+        (TASK.replace("vm_power", "vm_powers"), "vmlab.vix.vm_powers is not a module"),
+        (TASK.replace("vmlab.vix.vm_power", "vm_power"), "is not the full name of a module"),
         ("- block:\n  - vmlab.vix.vm_power: {vm: web, state: halted}\n", "value of state"),
         ("- vmlab.vix.guest_copy: {vm: web, guest_username: a, guest_password: b, dest: /x, content: y, _source: {}}\n", "not for tasks"),
         ("- vmlab.vix.guest_template: {vm: web, guest_username: a, guest_password: b, dest: /x, src: y, content: z}\n", "content. Supported"),
-        ("- hosts: localhost\n  task: []\n", "task is no keyword of a play"),
+        ("- hosts: localhost\n  task: []\n", "task is not a keyword of a play"),
         ("- hosts: localhost\n  module_defaults: {group/vmlab.vix.vix: {vm: web}}\n", "host_info does not take vm"),
         ("- hosts: localhost\n  module_defaults: {group/vmlab.vix.vix: {timeout: 9}}\n  tasks: [{vmlab.vix.vm_power: {vm: w, state: paused}}]\n", None),
         ("- hosts: localhost\n  module_defaults: {group/vmlab.vix.gast: {timeout: 9}}\n", "which there is not"),
         ("- hosts: localhost\n  roles: [{role: vmlab.vix.disposable_run}]\n", "missing required arguments"),
         ("- hosts: localhost\n  roles: [{role: vmlab.vix.service_check, service_check_vmss: [x]}]\n", "service_check_vmss. Supported"),
-        ("- hosts: localhost\n  roles: [{role: vmlab.vix.service_chick}]\n", "is no role"),
+        ("- hosts: localhost\n  roles: [{role: vmlab.vix.service_chick}]\n", "is not a role"),
         ("plugin: vmlab.vix.vms\nsources: [sleeping]\n", "sleeping"),
         ("plugin: vmlab.vix.vms\nkeyed_group: []\n", "keyed_group. Supported"),
         ("plugin: vmlab.vix.vms\nhosts: [{hostnam: x}]\n", "hostnam"),
-        ("plugin: vmlab.vix.vmx\n", "is no inventory plugin"),
+        ("plugin: vmlab.vix.vmx\n", "is not an inventory plugin"),
         ("plugin: vmlab.vix.vmx_files\nhostname: x\n", "hostname. Supported"),
         ("hello\n", "nothing that Ansible reads"),
     ],
@@ -310,7 +310,7 @@ def test_yaml_check_finds_errors(text, fault):
         ("```yaml\n- vmlab.vix.vm: {vm: x}\n```", "missing required arguments: state"),
         ("so `vm_power: state=paused` it is", None),
         ("so `vm_power: state=asleep` it is", "value of state must be one of"),
-        ("so `vm_powder: state=paused` it is", "is no module"),
+        ("so `vm_powder: state=paused` it is", "is not a module"),
     ],
 )
 def test_page_check_finds_errors(text, fault):

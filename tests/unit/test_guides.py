@@ -35,12 +35,12 @@ processes = [ {{ name = "vmtoolsd", command = "/usr/bin/vmtoolsd" }} ]
 
 @pytest.fixture
 def reader(tmp_path, openvix_library):
-    """Run a shell script as the reader of a guide; return what it wrote, after the checks that a guide makes of its own."""
+    """Run a shell script as the reader of a guide; return its output, after the checks of the guide itself."""
 
     def run(script, product=None):
         path = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        told = {"ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
-        environment = {**os.environ, **told, "PATH": path, "HOME": str(tmp_path)}
+        settings = {"ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
+        environment = {**os.environ, **settings, "PATH": path, "HOME": str(tmp_path)}
         begin = "trap 'for each in *.world; do openvix stop $each; done' EXIT\n"
         if product:
             (tmp_path / "world.toml").write_text("[world]" + WORLD.format(product=product), encoding="utf-8")

@@ -75,7 +75,7 @@ def inside(name):
 
 
 def faults(path, source):
-    """What a file of plugins/ does that its room may not, one sentence each."""
+    """Return a message for each import of a file of plugins/ that the rule forbids."""
     room = next((room for room in ROOMS if path.startswith(room)), None)
     if room is None:
         return [f"{path} is in no room of the house: say in ROOMS what it may know"]

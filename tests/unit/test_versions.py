@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of supported versions is what the tests run, what Galaxy is told, and what ansible-core itself asks for."""
+"""The table of supported versions matches the tests, the metadata for Galaxy, and the requirements of ansible-core."""
 
 from __future__ import annotations
 

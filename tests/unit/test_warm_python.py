@@ -51,7 +51,7 @@ def run(tmp_path):
     return run
 
 
-def told(done):
+def outcome(done):
     return done.returncode, done.stdout, done.stderr.splitlines()[-1:]
 
 
@@ -69,18 +69,18 @@ def told(done):
     ],
 )
 def test_script_exit_status_kept(warm, run, text):
-    assert told(run(warm, text)) == told(run(sys.executable, text))
+    assert outcome(run(warm, text)) == outcome(run(sys.executable, text))
 
 
 @pytest.mark.parametrize("text", ["import sys; print(__name__, sys.argv, sys.path[0], sys.stdin.read())", "1 / 0", "raise SystemExit(7)"])
 def test_script_read_from_stdin(warm, text):
     done = [subprocess.run([python], input=text, capture_output=True, text=True, timeout=60, check=False) for python in (warm, sys.executable)]
-    assert told(done[0]) == told(done[1])
+    assert outcome(done[0]) == outcome(done[1])
 
 
 def test_script_environment_complete(warm, run, tmp_path):
     results = [
-        (told(run(python, ALL, "a word", "", env={"WORD": "as it is"}, input="said", umask=0o027)), (tmp_path / "made").stat().st_mode)
+        (outcome(run(python, ALL, "a word", "", env={"WORD": "as it is"}, input="said", umask=0o027)), (tmp_path / "made").stat().st_mode)
         for python in (warm, sys.executable)
     ]
 

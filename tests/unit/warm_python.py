@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A Python that has in memory already what its scripts import: warm_python.py FOLDER PURPOSE makes FOLDER/python, and serves it.
+"""A Python with the imports of its scripts already in memory: warm_python.py DIRECTORY PURPOSE creates DIRECTORY/python, and serves it.
 
 A script is run from its file, or from standard input where none is named, by a fork of this process. For "modules", to start Python, and to compile and
 import Ansible's own code out of what Ansible sends, is three quarters of what a short task takes; for "commands", what they import before Ansible reads its
@@ -59,7 +59,7 @@ def serve(folder):
 
 
 def watch(connection):
-    """Start what is asked for, end it when whoever asked ends, and tell how it ended."""
+    """Start the requested script, end it when the requester ends, and return its exit status."""
     size, descriptors = socket.recv_fds(connection, WORD, 3)[:2]
     request = b""
     while len(request) < int.from_bytes(size, "big"):
@@ -154,5 +154,5 @@ if __name__ == "__main__":
         import_for_modules(sys.argv[1])
     else:
         import_for_commands()
-    sys.path.remove(os.path.dirname(os.path.abspath(__file__)))  # a script has its own folder there
+    sys.path.remove(os.path.dirname(os.path.abspath(__file__)))  # a script has its own directory there
     serve(sys.argv[1])

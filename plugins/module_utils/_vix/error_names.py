@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names of VIX's error codes, those of newer guests included: imported when an error is to be told, not before.
+"""Names of VIX's error codes, those of newer guests included: imported only when an error is reported.
 
 Written by facts/generate.py from facts/vix-api.json; do not edit.
 """

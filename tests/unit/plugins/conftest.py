@@ -22,11 +22,11 @@ from .. import warm_python
 
 @dataclasses.dataclass
 class Inventory:
-    """hosts: the variables of each, less Ansible's own; groups: names of their hosts; told: all that was displayed, on one line."""
+    """hosts: the variables of each, less Ansible's own; groups: names of their hosts; output: all that was displayed, on one line."""
 
     hosts: dict
     groups: dict
-    told: str
+    output: str
     manager: InventoryManager
 
 
@@ -41,7 +41,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def place_vm(tmp_path):
-    """Write the .vmx of a VM below the test's folder, and return its path."""
+    """Write the .vmx file of a VM below the directory of the test, and return its path."""
 
     def write(name, text="", **keys):
         path = tmp_path / name

@@ -40,7 +40,7 @@ class Connection(Local):
         return super().put_file(in_path, out_path)
 '''
 
-# It runs on the controller, where a module would take a second, and writes what a callback plugin is not told of a task that has no_log.
+# It runs on the controller, where a module would take a second, and writes what a callback plugin does not get from a task with no_log.
 WRITE_RESULTS = """
 import json
 
@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
 
 
 class Play:
-    """Tasks that are run in a folder of their own. sent: the sizes of the files that were sent to the VM host, when it is another machine."""
+    """Runs tasks in a temporary directory. sent: the sizes of the files that were sent to the VM host, when it is another machine."""
 
     def __init__(self, folder, connection, controller, python):
         self.folder, self._connection, self._log, self._controller, self._python = folder, connection, folder / "sent", controller, python

@@ -17,7 +17,7 @@ def files_with(folder, text):
 
 
 def test_controller_files_copied(openvix, play, task, web):
-    """Looked for where ansible.builtin.copy looks: the task's own files folder, that of its role, beside the playbook."""
+    """Searched for like ansible.builtin.copy does: the files directory of the playbook, that of the role, next to the playbook."""
     play.write("files/motd", "of the playbook\n")
     play.write("files/site/css/site.css", "p {}\n")
     play.write("files/site/empty", "")
@@ -57,8 +57,8 @@ def test_check_mode_predicts_run(play, task):
 
     results = play(*(task("guest_copy", check_mode=check, src=src, dest=dest) for src, dest in sources.items() for check in (True, False, False, True)))
 
-    for foretold, done, again, checked in (results[:4], results[4:]):
-        assert foretold == done
+    for predicted, done, again, checked in (results[:4], results[4:]):
+        assert predicted == done
         assert (done["changed"], again["changed"], checked) == (True, False, again)
 
 
@@ -164,9 +164,9 @@ def test_large_diff_complete_in_check_mode(elsewhere, task):
     elsewhere.write("files/folder/large", os.urandom(1 << 21))
     elsewhere.write("files/folder/small", "Hello\n")
 
-    foretold, done = elsewhere(task("guest_copy", check_mode=True, src="folder", dest="/srv/"), task("guest_copy", src="folder", dest="/srv/"))
+    predicted, done = elsewhere(task("guest_copy", check_mode=True, src="folder", dest="/srv/"), task("guest_copy", src="folder", dest="/srv/"))
 
-    assert foretold == done, foretold
+    assert predicted == done, predicted
     assert not done.get("failed"), done
     assert "Hello\n" in [diff.get("after") for diff in done["diff"]]
 

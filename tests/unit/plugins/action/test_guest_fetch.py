@@ -40,7 +40,7 @@ def become(request):
 
 @pytest.fixture
 def temporary():
-    """A folder for TMPDIR, with a short path: Ansible makes a socket in it, whose path can have 107 bytes."""
+    """A directory for TMPDIR with a short path: Ansible creates a socket in it, whose path can have 107 bytes."""
     with tempfile.TemporaryDirectory() as folder:
         yield pathlib.Path(folder)
 
@@ -89,13 +89,13 @@ def test_check_mode_predicts_fetches_nothing(play, task, disk):
     sources = {"/etc/motd": "logs", "/srv/site": "sites"}
     tasks = []
     for src, dest in sources.items():
-        foretell, do = (task("guest_fetch", check_mode=check, src=src, dest=f"{dest}/", flat=True) for check in (True, False))
-        tasks += [foretell, {"ansible.builtin.stat": {"path": str(play.folder / dest)}, "connection": "local"}, do, do, foretell]
+        predict, do = (task("guest_fetch", check_mode=check, src=src, dest=f"{dest}/", flat=True) for check in (True, False))
+        tasks += [predict, {"ansible.builtin.stat": {"path": str(play.folder / dest)}, "connection": "local"}, do, do, predict]
 
     results = play(*tasks)
 
-    for (src, dest), (foretold, looked, done, again, checked) in zip(sources.items(), (results[:5], results[5:]), strict=True):
-        assert foretold == done
+    for (src, dest), (predicted, looked, done, again, checked) in zip(sources.items(), (results[:5], results[5:]), strict=True):
+        assert predicted == done
         assert not looked["stat"]["exists"]
         assert (done["changed"], again["changed"], checked) == (True, False, again)
         assert done["diff"]["before"] == {"path": str(play.folder / dest / src.rpartition("/")[2]), "state": "absent"}

@@ -8,7 +8,7 @@ import json
 
 
 def test_controller_script_run_in_guest(openvix, play, task, web):
-    """Looked for as ansible.builtin.script does: in the files folder of the playbook, in that of its role, beside the playbook."""
+    """Searched for like ansible.builtin.script does: the files directory of the playbook, that of the role, next to the playbook."""
     play.write("files/hello", "echo playbook $1 > /srv/$1; cat /srv/$1; echo err >&2; exit 3")
     play.write("roles/part/files/hello", "echo role")
     play.write("roles/part/tasks/main.yml", json.dumps([task("guest_script", src="hello")]))

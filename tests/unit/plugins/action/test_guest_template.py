@@ -49,13 +49,13 @@ def test_template_saved_in_directory_by_name(openvix, local, task, web):
 def test_guest_copy_options_supported(openvix, local, task, web):
     """Diff, backup, validation and the rest."""
     local.write("templates/motd", "Hello {{ 1 + 1 }}\n")
-    foretold, refused, done = local(
+    predicted, refused, done = local(
         task("guest_template", src="motd", dest="/etc/motd", check_mode=True),
         task("guest_template", src="motd", dest="/etc/motd", validate="grep Welcome %s"),
         task("guest_template", src="motd", dest="/etc/motd", backup=True),
     )
 
-    assert foretold["diff"] == done["diff"]
+    assert predicted["diff"] == done["diff"]
     assert done["diff"][1] == {"before_header": "/etc/motd", "before": "Welcome\n", "after_header": "/etc/motd", "after": "Hello 2\n"}
     assert "grep Welcome %s ended with 1" in refused["msg"]
     assert (openvix.disk(web) / done["backup_file"][1:]).read_text() == "Welcome\n"

@@ -15,17 +15,17 @@ def test_fetch_saves_on_controller_without_traces(play, task):
     (play.folder / "screens").mkdir()
     options = {"dest": "screens/web.png", "fetch": True, "mode": "0640"}
 
-    foretold, done = play(task("vm_screenshot", check_mode=True, **options), task("vm_screenshot", **options))
+    predicted, done = play(task("vm_screenshot", check_mode=True, **options), task("vm_screenshot", **options))
 
     path = play.folder / "screens" / "web.png"
     picture = path.read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert (done["size"], done["checksum"]) == (len(picture), hashlib.sha256(picture).hexdigest())
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert foretold["changed"] is done["changed"] is True
-    assert foretold["diff"] == {"before": {"path": str(path), "state": "absent"}, "after": {"path": str(path), "state": "file", "mode": "0640"}}
-    assert {key: done["diff"]["after"][key] for key in ("path", "state", "mode")} == foretold["diff"]["after"]
-    assert done["diff"]["before"] == foretold["diff"]["before"]
+    assert predicted["changed"] is done["changed"] is True
+    assert predicted["diff"] == {"before": {"path": str(path), "state": "absent"}, "after": {"path": str(path), "state": "file", "mode": "0640"}}
+    assert {key: done["diff"]["after"][key] for key in ("path", "state", "mode")} == predicted["diff"]["after"]
+    assert done["diff"]["before"] == predicted["diff"]["before"]
     assert os.listdir(path.parent) == ["web.png"]
     assert list((play.folder / "remote").rglob("fetched-*")) == []
 

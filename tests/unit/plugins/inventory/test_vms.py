@@ -18,7 +18,7 @@ CELLAR = "provider: workstation_shared, hostname: 'cellar.example.com:8443', use
 
 @pytest.fixture
 def graph(run_ansible, write_inventory):
-    """All that ansible-inventory --graph says, on one line: where the library crashes, a process of its own is at hand for that."""
+    """The output of ansible-inventory --graph on one line. It is a separate process, for tests in which the library crashes."""
 
     def run(text):
         done = run_ansible("ansible-inventory", "-i", write_inventory(text), "--graph")
@@ -98,8 +98,8 @@ def test_unsupported_source_reported(openvix, inventory):
     found = inventory("sources: [running, registered]\n", verbosity=3)
 
     assert list(found.hosts) == ["web"]
-    assert "no VM is listed as registered" in found.told
-    assert "WARNING" not in found.told
+    assert "no VM is listed as registered" in found.output
+    assert "WARNING" not in found.output
 
 
 def test_file_sources_need_no_library(inventory, place_vm, in_library, monkeypatch):
@@ -119,7 +119,7 @@ def test_missing_library_files_listed(inventory, place_vm, in_library, monkeypat
     found = inventory("sources: [running, library]\n")
 
     assert list(found.hosts) == ["web"]
-    assert "[WARNING]: host localhost does not answer: loading libvix: no VIX library was found; looked for /nowhere.so (chosen)" in found.told
+    assert "[WARNING]: host localhost does not answer: loading libvix: no VIX library was found; looked for /nowhere.so (chosen)" in found.output
 
 
 # -- what dies and what hangs
@@ -136,7 +136,7 @@ def test_dead_listed_vm_stale_with_warning(openvix, inventory):
         "web": (False, "powered_on"),
         "dead": (True, "unknown"),
     }
-    assert f"[WARNING]: {dead} is listed as running, and cannot be opened: opening {dead}: " in found.told
+    assert f"[WARNING]: {dead} is listed as running, and cannot be opened: opening {dead}: " in found.output
     assert list(inventory("filters: [{exclude: vix_stale}]\n").hosts) == ["web"]
 
 
@@ -153,12 +153,12 @@ def test_library_loss_one_message(openvix, graph, fault, words):
     openvix.fault(call="VixHost_FindItems", **fault)
     openvix.forgive_leaks("the process of the library died")
 
-    told = graph("timeout: 8\n")
+    output = graph("timeout: 8\n")
 
-    assert "@ungrouped" in told
-    assert "Failed to parse inventory" in told
-    assert words in told
-    assert "Traceback" not in told
+    assert "@ungrouped" in output
+    assert "Failed to parse inventory" in output
+    assert words in output
+    assert "Traceback" not in output
 
 
 def test_library_hang_makes_one_vm_stale(openvix, inventory):
@@ -177,10 +177,10 @@ def test_library_crash_files_listed(openvix, graph, place_vm, in_library):
     openvix.forgive_leaks("the process of the library died")
     in_library((place_vm("vms/web/web.vmx"), "web"))
 
-    told = graph("sources: [running, library]\n")
+    output = graph("sources: [running, library]\n")
 
-    assert "|--web" in told
-    assert "[WARNING]: host localhost does not answer: listing the running VMs: the VIX library crashed" in told
+    assert "|--web" in output
+    assert "[WARNING]: host localhost does not answer: listing the running VMs: the VIX library crashed" in output
 
 
 # -- several hosts
@@ -207,7 +207,7 @@ def test_hosts_use_own_names_and_credentials(openvix, inventory, monkeypatch):
         "cellar.example.com-web": ("cellar.example.com", "powered_on"),
     }
     assert found.hosts["upstairs-web"]["vix_path"] == "[standard] web/web.vmx"
-    assert "s3cret-lab" not in found.told
+    assert "s3cret-lab" not in found.output
 
 
 @pytest.mark.openvix(product="workstation_shared")
@@ -217,7 +217,7 @@ def test_vm_of_two_hosts_listed_twice(openvix, inventory):
     found = inventory(f"hosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
 
     assert sorted(variables["vix_host"] for variables in found.hosts.values()) == ["one", "two"]
-    assert "2 VMs are called web: [standard] web/web.vmx, [standard] web/web.vmx" in found.told
+    assert "2 VMs are called web: [standard] web/web.vmx, [standard] web/web.vmx" in found.output
 
 
 @pytest.mark.openvix(product="workstation_shared")
@@ -232,8 +232,8 @@ def test_remote_vm_has_no_file_values(openvix, inventory, run_ansible):
 
     assert [here[name] for name in names] == ["shop", {"lab": "red"}, True]
     assert [there[name] for name in names] == ["", {}, None]
-    told = run_ansible("ansible-doc", "-t", "inventory", "vmlab.vix.vms").stdout
-    assert "VM of a remote host (with `hostname'), they are" in " ".join(told.split())
+    output = run_ansible("ansible-doc", "-t", "inventory", "vmlab.vix.vms").stdout
+    assert "VM of a remote host (with `hostname'), they are" in " ".join(output.split())
 
 
 @pytest.mark.openvix(product="workstation_shared")
@@ -275,12 +275,12 @@ def test_unreachable_host_warned(openvix, graph, fault, words):
     openvix.fault(call="VixHost_Connect", times=1, **fault)  # whichever comes first
     openvix.forgive_leaks("the process of the library died")
 
-    told = graph(f"timeout: 10\nkeyed_groups: [{{key: vix_host, prefix: of}}]\nhosts: [{{name: cellar, {CELLAR}}}, {{name: too, {CELLAR}}}]\n")
+    output = graph(f"timeout: 10\nkeyed_groups: [{{key: vix_host, prefix: of}}]\nhosts: [{{name: cellar, {CELLAR}}}, {{name: too, {CELLAR}}}]\n")
 
-    lost = "too" if "@of_cellar: | |--web" in told else "cellar"
-    assert told.count("|--web") == 1
-    assert f"[WARNING]: host {lost} does not answer: {words}" in told
-    assert "Traceback" not in told
+    lost = "too" if "@of_cellar: | |--web" in output else "cellar"
+    assert output.count("|--web") == 1
+    assert f"[WARNING]: host {lost} does not answer: {words}" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.openvix(product="workstation_shared")
@@ -291,7 +291,7 @@ def test_unreachable_host_fails_on_request(openvix, inventory):
     found = inventory(f"on_unreachable: error\nhosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
 
     assert found.hosts == {}
-    assert "does not answer: connecting to " in found.told
+    assert "does not answer: connecting to " in found.output
 
 
 @pytest.mark.openvix(product="workstation_shared")
@@ -300,9 +300,9 @@ def test_no_reachable_host_fails(openvix, inventory):
 
     found = inventory(f"hosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
 
-    assert "Failed to parse inventory" in found.told
-    assert "host one does not answer" in found.told
-    assert "| host two does not answer" in found.told
+    assert "Failed to parse inventory" in found.output
+    assert "host one does not answer" in found.output
+    assert "| host two does not answer" in found.output
 
 
 @pytest.mark.openvix(product="workstation_shared")
@@ -316,7 +316,7 @@ def test_hosts_queried_in_parallel(openvix, inventory):
 
     connects = openvix.calls("VixHost_Connect")
     assert len({call["client"] for call in connects}) == 2
-    assert found.told.count("not done after 2 s") >= 2
+    assert found.output.count("not done after 2 s") >= 2
 
 
 @pytest.mark.openvix(product="workstation_shared")
@@ -345,7 +345,7 @@ def test_each_host_has_own_timeout(openvix, inventory):
 def test_invalid_host_entry_reported(openvix, inventory, hosts, words):
     found = inventory(f"hosts: {hosts}\n")
 
-    assert words in found.told
+    assert words in found.output
     assert openvix.calls("VixHost_Connect") == []
 
 
@@ -361,7 +361,7 @@ def test_same_host_twice_lists_vms_once(openvix, inventory):
 def test_controller_ignores_credentials(openvix, inventory):
     found = inventory("username: lab\npassword: s3cret-lab\nhostname: 'https://upstairs.example.com/sdk'\nhosts: [{name: here}]\n")
 
-    assert "connecting to this machine: " in found.told
+    assert "connecting to this machine: " in found.output
 
 
 # -- the cache
@@ -427,4 +427,4 @@ def test_other_file_name_rejected(openvix, run_ansible, tmp_path):
 def test_options_from_environment(openvix, inventory, monkeypatch):
     monkeypatch.setenv("VIX_LIBRARY", "/nowhere.so")
 
-    assert "/nowhere.so (chosen)" in inventory().told
+    assert "/nowhere.so (chosen)" in inventory().output

@@ -31,7 +31,7 @@ def test_vmware_list_and_directories_read(inventory, place_vm, in_library):
         "db": (scanned, ["scan"]),
     }
     assert {name: variables["vix_stale"] for name, variables in found.hosts.items()} == {"web": False, "gone": True, "db": False}
-    assert "WARNING" not in found.told
+    assert "WARNING" not in found.output
 
 
 def test_each_vm_has_each_variable(inventory, place_vm, in_library):
@@ -96,11 +96,11 @@ def test_broken_file_one_warning_hides_none(inventory, place_vm, home):
 
     assert {name for name, variables in found.hosts.items() if variables["vix_stale"]} == set(broken)
     assert found.hosts["round"]["vix_snapshots"] == ["a"]
-    assert found.told.count("[WARNING]") == 5
+    assert found.output.count("[WARNING]") == 5
     for name in broken:
-        assert found.told.count(f"[WARNING]: {home}/vmware/{name}.vmx: ") == 1
-    assert f"[WARNING]: {home}/vmware/round.vmsd: snapshot 1 is below itself" in found.told
-    assert "Traceback" not in found.told
+        assert found.output.count(f"[WARNING]: {home}/vmware/{name}.vmx: ") == 1
+    assert f"[WARNING]: {home}/vmware/round.vmsd: snapshot 1 is below itself" in found.output
+    assert "Traceback" not in found.output
 
 
 def test_undecodable_file_name_accepted(inventory, home, run_ansible, write_inventory):
@@ -118,7 +118,7 @@ def test_undecodable_file_name_accepted(inventory, home, run_ansible, write_inve
 
 def test_file_timeout_one_message(inventory, home):
     os.mkdir(home / "vmware")
-    os.mkfifo(home / "vmware" / "web.vmx")  # which is no file, and is not waited for
+    os.mkfifo(home / "vmware" / "web.vmx")  # not a regular file, and not waited for
 
     found = inventory("timeout: 20\n", plugin="vmx_files")
 
@@ -137,5 +137,5 @@ def test_no_vms_empty_inventory(inventory, home):
     found = inventory(plugin="vmx_files", verbosity=3)
 
     assert found.hosts == {}
-    assert "Failed to parse" not in found.told
-    assert f"nothing is searched: none of VMware's usual folders is in {home}, and scan_folders names no other" in found.told
+    assert "Failed to parse" not in found.output
+    assert f"nothing is searched: none of VMware's usual folders is in {home}, and scan_folders names no other" in found.output

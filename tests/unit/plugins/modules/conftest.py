@@ -13,15 +13,15 @@ import pytest
 def ladder(run_module):
     """Climb it: check, do, do again, check again. Returns the result of doing, which the check foretold exactly.
 
-    not_foretold: the values that only a run can tell; untouched: called before anything and after each check; what it returns must be the same.
+    unpredicted: the values that only a run can tell; untouched: called before anything and after each check; what it returns must be the same.
     """
 
-    def climb(name, untouched=lambda: None, not_foretold=(), /, **options):
+    def climb(name, untouched=lambda: None, unpredicted=(), /, **options):
         begin = untouched()
-        foretold = run_module(name, check_mode=True, **options)
+        predicted = run_module(name, check_mode=True, **options)
         assert untouched() == begin, "check mode touched something"
         done = run_module(name, **options)
-        assert foretold == {key: value for key, value in done.items() if key not in not_foretold}, "check mode foretold something else"
+        assert predicted == {key: value for key, value in done.items() if key not in unpredicted}, "check mode predicted something else"
         assert done["changed"], done
         again, checked = run_module(name, **options), run_module(name, check_mode=True, **options)
         assert not again["changed"]

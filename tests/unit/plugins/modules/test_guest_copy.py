@@ -163,7 +163,7 @@ def test_no_checksum_program_file_fetched(openvix, ladder, copy, web, motd):
 @pytest.mark.parametrize("shell", ["shell", "no checksums", "no shell"])
 @pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 100), lambda path: path.write_bytes(b"x" * path.stat().st_size)])
 def test_damaged_copy_replaces_nothing(request, openvix, copy, web, motd, tmp_path, shell, damage):
-    """The lesson of ansible/ansible issues 40112, 40377 and 44264: partial copies were reported as fine."""
+    """The lesson of ansible/ansible issues 40112, 40377 and 44264: partial copies were diff as fine."""
     source = tmp_path / "source"
     source.write_bytes(os.urandom(100000))
     if shell == "no checksums":
@@ -620,7 +620,7 @@ def test_no_log_diff_has_no_content(openvix, copy, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "diff"),
     [
         (b"a\0b", b"text\n", {"dst_binary": 1, "after": "text\n"}),
         (b"text\n", b"\xff\xfe", {"before": "text\n", "src_binary": 1}),
@@ -630,14 +630,14 @@ def test_no_log_diff_has_no_content(openvix, copy, tmp_path):
         (None, b"text\n", {"before": "", "after": "text\n"}),
     ],
 )
-def test_diff_names_omitted_content(openvix, copy, motd, tmp_path, old, new, told):
+def test_diff_names_omitted_content(openvix, copy, motd, tmp_path, old, new, diff):
     motd.unlink() if old is None else motd.write_bytes(old)
     (tmp_path / "source").write_bytes(new)
 
     [text] = texts(copy(src=str(tmp_path / "source")))
 
-    assert text == {"before_header": "/etc/motd", "after_header": "/etc/motd", **told}
-    assert (len(openvix.calls("VixVM_CopyFileFromGuestToHost")) == 1) == (old is not None and "dst_larger" not in told)
+    assert text == {"before_header": "/etc/motd", "after_header": "/etc/motd", **diff}
+    assert (len(openvix.calls("VixVM_CopyFileFromGuestToHost")) == 1) == (old is not None and "dst_larger" not in diff)
 
 
 # Secrets and rights

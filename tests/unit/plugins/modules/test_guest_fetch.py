@@ -355,7 +355,7 @@ def test_controller_gets_missing_files_as_bundle(run_module, web, srv, tmp_path)
     known = {"": None, "sub": None, ".hidden": [sum_of(b"h"), 1], "own": [sum_of(b""), 0]}
     place = {"path": "/home/me/site", "known": known, "bundle": str(tmp_path / "bundle")}
 
-    foretold = run_module("guest_fetch", vm=web, src="/srv/site", dest="x", _place=place, check_mode=True, **LOGIN)
+    predicted = run_module("guest_fetch", vm=web, src="/srv/site", dest="x", _place=place, check_mode=True, **LOGIN)
     assert not (tmp_path / "bundle").exists()
     done = run_module("guest_fetch", vm=web, src="/srv/site", dest="x", _place=place, **LOGIN)
 
@@ -366,7 +366,7 @@ def test_controller_gets_missing_files_as_bundle(run_module, web, srv, tmp_path)
     assert (new["hollow"], new["a"], new["sub/deep/empty"]) == (None, [sum_of(b"A"), 1], [sum_of(b""), 0])
     assert content.partition(b"\n")[2] == b"A" + b"B" * 100000
     assert stat.S_IMODE((tmp_path / "bundle").stat().st_mode) == 0o600
-    assert foretold == done
+    assert predicted == done
     assert done["saved"] == "/home/me/site"
 
 

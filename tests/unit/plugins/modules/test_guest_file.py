@@ -131,13 +131,13 @@ def test_touch_sets_requested_times_each_time(run_module, web, srv, name, access
     place, times = srv / name, {"access_time": access, "modification_time": modification}
     content = below(srv)
     os.utime(place, (OLD, OLD))
-    foretold = run_module("guest_file", vm=web, path=f"/srv/{name}", state="touch", check_mode=True, **times, **LOGIN)
+    predicted = run_module("guest_file", vm=web, path=f"/srv/{name}", state="touch", check_mode=True, **times, **LOGIN)
     assert (place.stat().st_atime, place.stat().st_mtime) == (OLD, OLD)
 
     done = run_module("guest_file", vm=web, path=f"/srv/{name}", state="touch", **times, **LOGIN)
     now = place.stat()
 
-    assert foretold == done
+    assert predicted == done
     assert done["changed"]
     assert (now.st_atime > OLD, now.st_mtime > OLD) == (access == "now", modification == "now")
     assert done["diff"]["before"].get("modification_time", OLD) == OLD

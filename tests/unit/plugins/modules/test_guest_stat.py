@@ -56,7 +56,7 @@ def kinds(kind):
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "facts"),
     [
         ("/data/motd", {**kinds("file"), "size": 8}),
         ("/data/../data//motd", {**kinds("file"), "size": 8}),
@@ -67,14 +67,14 @@ def kinds(kind):
         ("/data/pipe", {**kinds("other"), "size": 0}),
     ],
 )
-def test_facts_known_to_vix_returned(stat, data, path, told):
+def test_facts_known_to_vix_returned(stat, data, path, facts):
     (data / "link").symlink_to("motd")
     os.mkfifo(data / "pipe")
     for name in ("motd", "empty", "pipe", ""):
         os.utime(data / name, (5, 1_700_000_000))
 
     plain = "/data/motd" if path.endswith("motd") else path.rstrip("/")
-    assert stat(path) == {"exists": True, "path": plain, "mtime": 1_700_000_000, **told}
+    assert stat(path) == {"exists": True, "path": plain, "mtime": 1_700_000_000, **facts}
 
 
 @pytest.mark.parametrize("path", ["/none", "/data/motd/none", "/none/none"])

@@ -128,11 +128,11 @@ def test_force_deletes_and_lists_clones(openvix, ladder, run_module, copy):
     web = openvix.add_vm("web", snapshots=[{"name": "base"}])
     clone(run_module, web, copy)
 
-    foretold = run_module("vm", vm=web, state="absent", force=True, check_mode=True)
+    predicted = run_module("vm", vm=web, state="absent", force=True, check_mode=True)
     done = run_module("vm", vm=web, state="absent", force=True)
 
-    assert foretold["linked_clones"] == done["linked_clones"] == [copy]
-    assert done["diff"] == foretold["diff"]
+    assert predicted["linked_clones"] == done["linked_clones"] == [copy]
+    assert done["diff"] == predicted["diff"]
     assert web not in openvix.vms
 
 

@@ -22,11 +22,11 @@ def test_restarted_guest_is_new(openvix, run_module, stop, soft_stop, stopped):
     (before,) = run_module("guest_process_info", vm=web, pattern="cron", **LOGIN)["processes"]
 
     options = {"vm": web, "stop": stop, "soft_timeout": 1 if soft_stop == "ignored" else 60}
-    foretold = run_module("vm_restart", check_mode=True, **options)
+    predicted = run_module("vm_restart", check_mode=True, **options)
     done = run_module("vm_restart", **options)
 
     assert done.pop("stopped") == stopped
-    assert foretold == done
+    assert predicted == done
     assert done["changed"]
     assert done["diff"] == {"before": {"power": "powered_on"}, "after": {"power": "powered_on"}}
     assert run_module("vm_info", vm=web)["vms"][0]["tools"] == "running"

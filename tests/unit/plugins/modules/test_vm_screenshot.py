@@ -28,24 +28,24 @@ def test_saved_each_time_not_in_check_mode(openvix, run_module, web, tmp_path, o
     if old:
         dest.write_bytes(old)
 
-    foretold = run_module("vm_screenshot", vm=web, dest=str(dest), check_mode=True, secrets=["s3cret-lab"], **LOGIN)
+    predicted = run_module("vm_screenshot", vm=web, dest=str(dest), check_mode=True, secrets=["s3cret-lab"], **LOGIN)
     assert (dest.read_bytes() if old else dest.exists()) == (old or False)
     assert openvix.calls("VixVM_CaptureScreenImage") == []
     done, again = (run_module("vm_screenshot", vm=web, dest=str(dest), secrets=["s3cret-lab"], **LOGIN) for dummy in range(2))
 
     picture = dest.read_bytes()
     width, height = struct.unpack_from(">II", picture, 16)
-    assert [result["changed"] for result in (foretold, done, again)] == [True, True, True]
+    assert [result["changed"] for result in (predicted, done, again)] == [True, True, True]
     assert (done["vm"], done["size"], done["width"], done["height"]) == (web, len(picture), width, height)
     assert done["checksum"] == hashlib.sha256(picture).hexdigest()
     assert picture.startswith(b"\x89PNG")
     assert width > 0
     assert stat.S_IMODE(dest.stat().st_mode) == 0o600
-    assert done["diff"]["before"] == foretold["diff"]["before"]
+    assert done["diff"]["before"] == predicted["diff"]["before"]
     assert done["diff"]["before"]["state"] == ("file" if old else "absent")
     assert again["diff"]["before"]["size"] == len(picture)
-    assert foretold["diff"]["after"] == {"path": str(dest), "state": "file", "mode": "0600"}
-    assert {key: done["diff"]["after"][key] for key in foretold["diff"]["after"]} == foretold["diff"]["after"]
+    assert predicted["diff"]["after"] == {"path": str(dest), "state": "file", "mode": "0600"}
+    assert {key: done["diff"]["after"][key] for key in predicted["diff"]["after"]} == predicted["diff"]["after"]
     assert os.listdir(tmp_path) == ["web.png"]
 
 

@@ -81,11 +81,11 @@ def test_removed_root_leaves_roots(ladder, web):
 def test_reverted_changed_and_current(openvix, run_module, web, name):
     run_module("vm_snapshot", vm=web, name="broken", state="reverted")
 
-    foretold = run_module("vm_snapshot", vm=web, name=name, state="reverted", check_mode=True)
+    predicted = run_module("vm_snapshot", vm=web, name=name, state="reverted", check_mode=True)
     done = run_module("vm_snapshot", vm=web, name=name, state="reverted")
 
     assert done.pop("power") == openvix.vms[web]
-    assert foretold == done
+    assert predicted == done
     assert done["diff"]["before"] == {"current": "base/broken", "snapshots": ALL}
     assert done["current"] == "base/patched/clean"
     assert run_module("vm_snapshot", vm=web, name=name, state="reverted")["changed"]

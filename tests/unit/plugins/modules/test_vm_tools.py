@@ -68,11 +68,11 @@ def test_error_has_reason_and_advice(openvix, run_module, settings, reason, advi
 def test_installer_mounted_each_time(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="not_installed")
 
-    foretold = run_module("vm_tools", vm=web, state="mounted", check_mode=True)
+    predicted = run_module("vm_tools", vm=web, state="mounted", check_mode=True)
     assert openvix.calls("VixVM_InstallTools") == []
     done = run_module("vm_tools", vm=web, state="mounted", seconds=20)
 
-    assert foretold == done
+    assert predicted == done
     assert done["changed"]
     assert done["diff"] == {"before": {"tools": "not_installed", "installer": "unknown"}, "after": {"tools": "not_installed", "installer": "mounted"}}
 
@@ -99,11 +99,11 @@ def test_missing_image_reported(openvix, run_module):
 def test_old_tools_upgraded_and_running(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", tools="outdated", boot_seconds=1.0)
 
-    foretold = run_module("vm_tools", vm=web, state="upgraded", check_mode=True)
+    predicted = run_module("vm_tools", vm=web, state="upgraded", check_mode=True)
     assert openvix.calls("VixVM_InstallTools") == []
     done = run_module("vm_tools", vm=web, state="upgraded")
 
-    assert foretold == done
+    assert predicted == done
     assert done["changed"]
     assert done["diff"] == {"before": {"tools": "running", "upgraded": False}, "after": {"tools": "running", "upgraded": True}}
     calls = [call["call"] for call in openvix.calls()]

@@ -72,9 +72,9 @@ def test_config_entry_read(run_module, web):
 def test_config_entry_set_each_time(openvix, run_module, web, options):
     wanted = {"vm": web, "kind": "runtime_config", "name": "displayName", **options}
 
-    foretold, done, again = run_module("vm_variable", check_mode=True, **wanted), run_module("vm_variable", **wanted), run_module("vm_variable", **wanted)
+    predicted, done, again = run_module("vm_variable", check_mode=True, **wanted), run_module("vm_variable", **wanted), run_module("vm_variable", **wanted)
 
-    assert foretold == done == again
+    assert predicted == done == again
     assert done["changed"]
     assert done["value"] == options.get("value", "")
     assert len(openvix.calls("VixVM_WriteVariable")) == 2

@@ -28,9 +28,9 @@ def files(inventory, tmp_path):
 def broken(result, *words):
     """Assert that there is no inventory, and why."""
     assert result.hosts == {}
-    assert "Failed to parse inventory" in result.told
+    assert "Failed to parse inventory" in result.output
     for each in words:
-        assert each in result.told
+        assert each in result.output
 
 
 # -- names
@@ -117,7 +117,7 @@ def test_vms_of_one_name_have_a_part_of_their_own_that_stays(files, place_vm):
     assert names.pop(f"{one.rpartition('/one')[0]}/db/db.vmx") == "db"
     assert set(names) == {one, two}
     assert all(re.fullmatch("web-[0-9a-f]{8}", name) for name in names.values())
-    assert f"2 VMs are called web: {one}, {two}; listed as {names[one]}, {names[two]}; rename them, or set hostnames to tell them apart" in first.told
+    assert f"2 VMs are called web: {one}, {two}; listed as {names[one]}, {names[two]}; rename them, or set hostnames to tell them apart" in first.output
     assert set(names.values()) < set(second.hosts)
     assert len(second.hosts) == 3
 
@@ -137,7 +137,7 @@ def test_a_vm_does_not_pass_for_this_machine_or_a_group(files, place_vm, tmp_pat
 
     [host] = set(found.hosts) - {"frontend"}
     assert re.fullmatch(re.escape(name) + "-[0-9a-f]{8}", host)
-    assert f"a VM is called {name}, which Ansible has another meaning for: {path}; listed as {host}" in found.told
+    assert f"a VM is called {name}, which Ansible has another meaning for: {path}; listed as {host}" in found.output
 
 
 def test_a_name_that_a_marked_one_would_take_is_an_error(files, place_vm):
@@ -192,19 +192,19 @@ def test_why_a_vm_is_in_or_out_is_told_at_length_when_asked(files, place_vm, tmp
     web, db, old = place_vm("vms/web/web.vmx"), place_vm("vms/db/db.vmx"), place_vm("vms/old/old.vmx")
     text = "scan_exclude: [old]\nfilters: [{include: vix_nothing.at.all}, {exclude: vix_name == 'db'}]\n"
 
-    told = files(text, verbosity=3).told
+    told = files(text, verbosity=3).output
 
     assert f"{web}: in, as web; listed by scan on localhost" in told
     assert f"{db}: out, as filters[1] excludes it: vix_name == 'db'" in told
     assert f"{old.rpartition('/')[0]}: out, as old excludes it" in told
     assert f"{web}: filters[0] does not count, as it cannot be evaluated" in told
-    assert ": in, as" not in files(text).told
+    assert ": in, as" not in files(text).output
 
 
 def test_a_stale_vm_is_told_to_be_so_with_the_reason(inventory, in_library):
     in_library(("/nowhere/gone.vmx", "gone"))
 
-    told = inventory("sources: [library]\n", plugin="vmx_files", verbosity=3).told
+    told = inventory("sources: [library]\n", plugin="vmx_files", verbosity=3).output
 
     assert "/nowhere/gone.vmx: in, as gone; listed by library on localhost; stale: /nowhere/gone.vmx: there is no such file" in told
 
@@ -352,7 +352,7 @@ def test_an_expression_that_fails_is_passed_over_or_an_error_as_wanted(files, pl
     place_vm("vms/web/web.vmx")
 
     assert list(files(f"{key}\n").hosts) == ["web"]
-    assert "Failed to parse inventory" in files(f"strict: true\n{key}\n").told
+    assert "Failed to parse inventory" in files(f"strict: true\n{key}\n").output
 
 
 def test_extra_variables_can_be_used(place_vm, run_ansible, write_inventory, tmp_path):

@@ -38,6 +38,7 @@ PROSE = re.compile(r"\S\s+\S")  # a string that is a single word is an identifie
 QUOTED = re.compile(r'"""(.*?)"""|"((?:\\.|[^"\\\n])*)"|\'\'\'(.*?)\'\'\'|\'((?:\\.|[^\'\\\n])*)\'', re.DOTALL)
 C_TOKEN = re.compile(r'/\*(?P<block>.*?)\*/|//(?P<line>[^\n]*)|"(?P<string>(?:\\.|[^"\\\n])*)"|\'(?:\\.|[^\'\\\n])+\'|(?P<name>[A-Za-z_]\w*)', re.DOTALL)
 HASH_COMMENT = re.compile(r"(?:^|(?<=\s))#(?!!)(.*)$", re.MULTILINE)
+NOT_PROSE = ("|", "GNU General Public License v3.0+ (see ")  # a row of a table, the header with the licence
 FENCE = re.compile(r"^ *(```+|~~~+)\s*(\w*)")
 TASK_NAME = re.compile(r"^\s*(?:- )?name: (.*)$", re.MULTILINE)
 DOCUMENTS = ("DOCUMENTATION", "EXAMPLES", "RETURN")
@@ -289,7 +290,7 @@ class Checker:
                 fence = found[1]
             elif fence is not None:
                 fence = None if line.strip() == fence else fence
-            elif not line.lstrip().startswith("|") and len(LINK.sub("]", line)) > self.columns:
+            elif not line.lstrip().startswith(NOT_PROSE) and len(LINK.sub("]", line)) > self.columns:
                 yield Finding(path, number, f"{len(line)} columns: wrap prose at {self.columns}", "columns")
 
     def _check_test_names(self, path, source):

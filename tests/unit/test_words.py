@@ -104,7 +104,8 @@ def test_code_blocks_are_code(checker):
 
 def test_long_prose_found(checker):
     long, link = "word " * 21, f"[a link](https://x.test/{'y' * 100})"
-    text = f"{long}\n\n| {long} |\n|---|\n\n{link} and\n\n```sh\n{long}\n```\n"
+    licence = f"GNU General Public License v3.0+ (see {'x' * 70})"
+    text = f"{long}\n\n| {long} |\n|---|\n\n{link} and\n\n{licence}\n\n```sh\n{long}\n```\n"
     assert found(checker, "README.md", text) == [(1, "105 columns: wrap prose at 100")]
 
 

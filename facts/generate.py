@@ -10,6 +10,7 @@ No number of the header is typed by hand anywhere: the collection and OpenVIX ea
 
 from __future__ import annotations
 
+import ast
 import json
 import pathlib
 import sys
@@ -260,10 +261,88 @@ def forwarders():
         yield f"{kind}({', '.join([*types, function['name']])}, ({given[0]}), ({given[1]}))"
 
 
+CAPI = "plugins/module_utils/_vix/capi.py"
+# What the binding takes for an argument, by its type in C.
+STUB_TYPES = {"const char *": "_Text", "VixHandle": "_Object", "VixEventProc *": "CFuncPtr", "void *": "_Data"}
+STUB_RETURNS = {"void": "None", "const char *": "_Text"}
+LINE = 160
+STUB_HEAD = """\
+from _ctypes import CFuncPtr
+from contextlib import AbstractContextManager
+from ctypes import _CArgObject, _Pointer, _SimpleCData, c_byte, c_char_p, c_int, c_void_p
+from typing import Protocol
+
+class _Handle(Protocol):
+    @property
+    def _as_parameter_(self) -> int: ...
+
+_Object = int | _Handle
+_Text = bytes | None
+_Data = c_void_p | None
+_Cell = _CArgObject | _Pointer[c_int] | _Pointer[c_byte]  # what byref() and pointer() make
+_More = _SimpleCData | _CArgObject
+"""
+# What the source gives no type to, as ctypes or a table makes it.
+STUB_NAMES = {"EVENT_PROC": "type[CFuncPtr]", "PROTOTYPES": "dict[str, tuple]", "CELLS": "dict[int, tuple[type[_SimpleCData], ...]]"}
+STUB_ATTRIBUTES = {"path": "str", "callbacks": "list[CFuncPtr]"}
+STUB_FUNCTIONS = {"during": 'def during(self, doing: str, job: str = "") -> AbstractContextManager[None]: ...'}
+
+
+def stub_method(function):
+    """Return the method of the binding's Library that is a function of vix.h; a variadic one goes on with ids and cells."""
+    types = [STUB_TYPES.get(parameter["ctype"], "_Cell" if parameter["ctype"].endswith("*") else "int") for parameter in function["params"]]
+    given = [f"{parameter['name']}: {kind}" for parameter, kind in zip(function["params"], types, strict=True)]
+    rest = ["*more: _More"] if function["variadic"] else []
+    return define(function["name"], ["self", *given, "/", *rest], STUB_RETURNS.get(function["returns"], "int"))
+
+
+def define(name, arguments, returns):
+    """Return a method on as few lines as it has place on, as ruff lays it out."""
+    for before, between, after in (("", ", ", ""), ("\n        ", ", ", "\n    "), ("\n        ", ",\n        ", ",\n    ")):
+        text = f"    def {name}({before}{between.join(arguments)}{after}) -> {returns}: ..."
+        if max(map(len, text.split("\n"))) <= LINE:
+            break
+    return text
+
+
+def stub_function(node):
+    """Return a function of the source as a stub, with the types that it is written with."""
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    return STUB_FUNCTIONS.get(node.name) or f"def {node.name}({ast.unparse(node.args)}){returns}: ..."
+
+
+def binding_stub():
+    """Give types to what capi.py makes at run time, by setattr, which no tool sees; the rest is as the source has it."""
+    yield from (f"# {line}" for line in NOTICE)
+    yield from ("", f"# {MARK.replace('vix-api.json', f'vix-api.json and {CAPI}')}", "")
+    yield from (STUB_HEAD.rstrip(), "")
+    before = None
+    for node in ast.parse((ROOT / CAPI).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(before, ast.FunctionDef):
+            yield ""
+        before = node
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield stub_function(node)
+        elif isinstance(node, ast.Assign):
+            for name in (name for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)):
+                alias = isinstance(node.value, ast.Name)
+                yield f"{name.id} = {node.value.id}" if alias else f"{name.id}: {STUB_NAMES.get(name.id, 'tuple')}"
+        elif isinstance(node, ast.ClassDef):
+            yield from ("", f"class {node.name}:")
+            methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+            attributes = {name.attr for name in ast.walk(methods[0]) if isinstance(name, ast.Attribute) and isinstance(name.ctx, ast.Store)}
+            public = sorted(name for name in attributes if not name.startswith("_") and name not in ("restype", "argtypes", "errcheck"))
+            yield from (f"    {name}: {STUB_ATTRIBUTES[name]}" for name in public)
+            yield from (f"    {stub_function(each)}" for each in methods if each.name == "__init__" or not each.name.startswith("_"))
+            yield from map(stub_method, FACTS["functions"])
+            yield ""
+
+
 FILES = {
     "plugins/module_utils/_vix/constants.py": binding_constants,
     "plugins/module_utils/_vix/error_names.py": binding_error_names,
     "plugins/module_utils/_vix/support.py": binding_support,
+    "plugins/module_utils/_vix/capi.pyi": binding_stub,
     "openvix/src/openvix/vix/constants.py": world_facts,
     "openvix/src/openvix/vix/signatures.py": world_signatures,
     "openvix/native/libvix/vix.h": header,

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import pathlib
 import subprocess
@@ -48,6 +49,22 @@ def test_generated_files_match_facts():
 
 def test_prototypes_in_header_order():
     assert list(capi.PROTOTYPES) == list(FUNCTIONS)
+
+
+def test_stub_has_the_binding_names():
+    """Tools see capi.py as its stub says."""
+    stub = ast.parse(pathlib.Path(capi.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    defined = {node.name: node for node in stub.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    names = {*defined, *(node.target.id for node in stub.body if isinstance(node, ast.AnnAssign))}
+    names |= {target.id for node in stub.body if isinstance(node, ast.Assign) for target in node.targets}
+    source = ast.parse(pathlib.Path(capi.__file__).read_text(encoding="utf-8"))
+    own = {node.name for node in source.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    own |= {name.id for node in source.body if isinstance(node, ast.Assign) for target in node.targets for name in ast.walk(target) if hasattr(name, "id")}
+    assert {name for name in names if not name.startswith("_")} == {name for name in own if not name.startswith("_")}
+
+    methods = {node.name: node.args for node in defined["Library"].body if isinstance(node, ast.FunctionDef)}
+    assert {name: len(methods[name].posonlyargs) - 1 for name in capi.PROTOTYPES} == {name: len(row) - 1 for name, row in capi.PROTOTYPES.items()}
+    assert {name for name in capi.PROTOTYPES if methods[name].vararg} == {name for name, function in FUNCTIONS.items() if function["variadic"]}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -11,9 +11,9 @@ import pytest
 
 @pytest.fixture
 def ladder(run_module):
-    """Climb it: check, do, do again, check again. Returns the result of doing, which the check foretold exactly.
+    """Climb the ladder: check mode, run, run again, check mode again. Returns the result of the run, which check mode predicted exactly.
 
-    unpredicted: the values that only a run can tell; untouched: called before anything and after each check; what it returns must be the same.
+    unpredicted: the values that only a run returns; untouched: called before anything and after each check; what it returns must be the same.
     """
 
     def climb(name, untouched=lambda: None, unpredicted=(), /, **options):

@@ -366,7 +366,7 @@ def test_password_in_output_masked(command):
 
 
 def test_partial_output_detected(openvix, command, tmp_path):
-    """The lesson of ansible/ansible issue 40112: a copy that was cut is told as one."""
+    """The lesson of ansible/ansible issue 40112: a truncated copy is reported as truncated."""
     openvix.fault(call="VixVM_CopyFileFromGuestToHost", from_=2, cut=3)
 
     result = command("echo", "a whole line", stdout_dest=str(tmp_path / "out"))
@@ -479,7 +479,7 @@ def test_killed_wrapper_script_reported(command):
 
 
 def test_forged_result_not_believed(command):
-    """What the guest tells is foreign."""
+    """Values from the guest are not trusted."""
     result = command("sh", "-c", 'cd "$(dirname "$(readlink /proc/$$/fd/1)")" && mkdir result; sleep 0.1')
 
     assert "its output could not be kept" in result["msg"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A file or a text into a guest; what the action plugin adds to it is tested beside that, and folders in test_guest_copy_folders.py."""
+"""Copy a file or content into a guest. The tests of the action plugin are separate, those of directories are in test_guest_copy_folders.py."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def no_shell(openvix):
 
 
 def facts(result):
-    """What the diff tells of the file, without its texts."""
+    """The diff without the contents of files."""
     return result["diff"][0] if isinstance(result["diff"], list) else result["diff"]
 
 
@@ -120,7 +120,7 @@ def test_mode_adds_no_calls(openvix, copy, motd):
 
 
 def test_replace_needs_few_calls(openvix, copy):
-    """Look, compare, make a folder, send, put in place, look again."""
+    """Look, compare, create a directory, send, move to dest, look again."""
     assert copy(content="Goodbye\n", diff=False)["changed"]
 
     calls = [call["call"][len("VixVM_") :] for call in openvix.calls() if call["call"].startswith("VixVM_")][2:-1]
@@ -241,7 +241,7 @@ def test_guest_down_no_part_next_copy_cleans_up(openvix, copy, web, motd, call):
 
 
 def test_slow_copy_gets_whole_task_timeout(openvix, copy, motd):
-    """The lesson of ansible-collections/community.vmware pull request 1513: a short time limit of its own cut copies off."""
+    """The lesson of ansible-collections/community.vmware pull request 1513: a separate short time limit interrupted copies."""
     openvix.fault(call="VixVM_CopyFileFromHostToGuest", delay=2)
 
     assert copy(content="Goodbye\n", timeout=60)["changed"]
@@ -285,7 +285,7 @@ def test_content_needs_file_name(copy, web, dest):
 
 @pytest.mark.parametrize("dest", ["/etc", "/etc/", "/etc//", "/etc/."])
 def test_file_copied_into_directory(openvix, ladder, web, tmp_path, dest):
-    """The lesson of ansible/ansible issue 40377: a folder as the destination was mishandled."""
+    """The lesson of ansible/ansible issue 40377: a directory as the destination was mishandled."""
     (tmp_path / "issue").write_text("Hello\n")
 
     done = ladder("guest_copy", (openvix.disk(web) / "etc/issue").exists, vm=web, src=str(tmp_path / "issue"), dest=dest, **LOGIN)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A folder into a guest by guest_copy."""
+"""Copy directories into a guest with guest_copy."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def facts(result):
 
 
 def tree(folder):
-    """Content by path; of a folder None."""
+    """Content by path, None for a directory."""
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
@@ -127,7 +127,7 @@ def test_calls_independent_of_file_count(openvix, copy, srv, site, tmp_path):
         assert tree(srv / "www" / source.name) == tree(source)
 
     few, few_again, many, many_again = counts
-    assert (few, few_again) == (9, 6)  # wait, log in, compare (3), make a folder, send, place, log out
+    assert (few, few_again) == (9, 6)  # wait, log in, compare (3), create a directory, send, move, log out
     assert (many, many_again) == (11, 7)  # the scripts that compare and place are too long for VIX and go as files
 
 

@@ -79,7 +79,7 @@ def test_file_fetched_byte_by_byte(openvix, ladder, web, srv, fetched, name, con
 
 @pytest.mark.parametrize("programs", [True, False])
 def test_different_content_replaced_atomically(openvix, ladder, web, srv, fetched, programs):
-    """The lesson of ansible/ansible issue 40112: a copy of which a part arrived is no copy."""
+    """The lesson of ansible/ansible issue 40112: a partial copy is an error."""
     (srv / "log").write_bytes(b"new")
     (fetched / "log").write_bytes(b"older")
     for rule in () if programs else NO_PROGRAMS:
@@ -155,7 +155,7 @@ def test_links_and_devices_skipped_and_reported(openvix, run_module, web, srv, f
     (site / "secret").symlink_to("/etc/motd")
     (site / "broken").symlink_to("nowhere")
     os.mkfifo(site / "pipe")
-    if programs:  # VIX cannot tell it from a folder
+    if programs:  # for VIX it is a directory
         (site / "up").symlink_to("..")
     for rule in () if programs else NO_PROGRAMS:
         openvix.fault(**rule)
@@ -226,7 +226,7 @@ def test_dest_link_replaced_target_kept(run_module, web, srv, fetched, tmp_path)
     ],
 )
 def test_conflict_reported_nothing_changed(run_module, web, srv, fetched, src, dest, words, check_mode):
-    """The lesson of ansible/ansible issue 40377: a folder as the destination was mishandled."""
+    """The lesson of ansible/ansible issue 40377: a directory as the destination was mishandled."""
     (srv / "site" / "sub").mkdir(parents=True)
     os.mkfifo(srv / "pipe")
     (fetched / "taken").write_text("x")

@@ -30,7 +30,7 @@ def srv(openvix, web):
 
 
 def below(folder):
-    """All that is in a folder, with its kind and mode."""
+    """The contents of a directory, with type and mode."""
     return sorted((str(path.relative_to(folder)), oct(path.lstat().st_mode)) for path in folder.rglob("*"))
 
 

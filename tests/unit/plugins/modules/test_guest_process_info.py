@@ -97,7 +97,7 @@ def test_truncated_list_warned(openvix, run_module):
 
 
 def test_process_without_command_has_name(openvix, run_module):
-    """As old VMware Tools tell it, which the whole list must not fail for."""
+    """Old VMware Tools report processes like this; the list must not fail."""
     web = openvix.add_vm("old", power="powered_on", accounts=ACCOUNTS, processes=[{"name": "cron", "command": "/usr/sbin/cron -f"}], process_commands=False)
 
     (cron,) = run_module("guest_process_info", vm=web, name="cron", **LOGIN)["processes"]

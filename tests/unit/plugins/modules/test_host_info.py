@@ -39,7 +39,7 @@ def test_unsupported_features_true(openvix, run_module):
 
 
 def test_missing_library_lists_paths_not_failed(openvix, run_module, monkeypatch, tmp_path):
-    """The lesson of GNS3/gns3-gui issue 2866: a decade of users whose library was not found, and who were not told where it was looked for."""
+    """The lesson of GNS3/gns3-gui issue 2866: the library was not found for years, and the message did not list the searched paths."""
     monkeypatch.delenv("VIX_LIBRARY")
     monkeypatch.setenv("HOME", str(tmp_path))
 

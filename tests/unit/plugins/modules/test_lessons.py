@@ -24,7 +24,7 @@ def test_more_than_ten_vms_keep_connection(openvix, run_module):
 
 
 def test_gui_opened_only_on_request(openvix, run_module):
-    """The lesson of apcera/libretto issue 20: both ways of starting are needed, and the one that cannot work is told."""
+    """The lesson of apcera/libretto issue 20: both gui and headless are needed, and the unsupported one is reported."""
     web = openvix.add_vm("web")
 
     result = run_module("vm_power", vm=web, state="powered_on", gui=True)
@@ -119,7 +119,7 @@ def test_failed_login_not_retried(openvix, run_module, code):
     [("vm_snapshot", {"name": "clean"}, "snapshots"), ("vm_snapshot_info", {}, "snapshots"), ("vm_power", {"state": "paused"}, "paused VMs")],
 )
 def test_player_unsupported_one_message(openvix, run_module, module, options, lack):
-    """The lesson of hashicorp/vagrant-vmware-desktop issue 91: snapshots refused, and nobody told that it was Player."""
+    """The lesson of hashicorp/vagrant-vmware-desktop issue 91: snapshots refused, and the message did not name Player."""
     web = openvix.add_vm("web", power="powered_on")
 
     result = run_module(module, vm=web, **options)

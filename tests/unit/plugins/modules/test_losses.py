@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What goes wrong, for every module: one clear sentence, in time, with nothing left behind and no secret told."""
+"""Failures of every module: one clear message, in time, with nothing left behind and no secret shown."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OPTIONS = {
     "guest_process_info": LOGIN,
 }
 GUEST_MODULES = [name for name, options in OPTIONS.items() if "guest_password" in options]
-# When a library that hangs is ended: some time after the deadline of 1 s, which a library that does not is told of by itself.
+# Seconds after which a hanging library is killed: some time after the deadline of 1 s, which a working library observes itself.
 ENDED = 9
 every_module = pytest.mark.parametrize("name", OPTIONS)
 every_guest_module = pytest.mark.parametrize("name", GUEST_MODULES)
@@ -52,8 +52,8 @@ def web(openvix):
     return openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, snapshots=[{"name": "base"}])
 
 
-def the_sentence(result):
-    """The message of a failed task, which is one sentence and no traceback."""
+def the_message(result):
+    """Return the message of a failed task, which must be one message without a traceback."""
     assert result["_rc"] == 1, result
     assert result["failed"]
     assert "exception" not in result
@@ -64,18 +64,18 @@ def the_sentence(result):
 
 def test_table_has_every_module():
     modules = pathlib.Path(__file__).resolve().parents[4] / "plugins" / "modules"
-    # host_info has no VM, and tells of a library that is missing instead of failing; guest_template is guest_copy once the controller has filled it in.
+    # host_info has no VM, and returns that a library is missing instead of failing. guest_template is guest_copy after the template was rendered.
     assert {path.stem for path in modules.glob("*.py")} == {*OPTIONS, "host_info", "guest_template"}
 
 
 @every_module
 def test_missing_vm(openvix, run_module, name):
-    """The lesson of GNS3/gns3-server issue 1064: VMs of another user are not there for this one, and the sentence says so."""
+    """The lesson of GNS3/gns3-server issue 1064: VMs of another user are not visible, and the message says so."""
     path = f"{openvix.directory}/vms/none/none.vmx"
 
     result = run_module(name, vm=path, secrets=[SECRET], **OPTIONS[name])
 
-    sentence = the_sentence(result)
+    sentence = the_message(result)
     assert sentence.startswith(f"opening {path}: ")
     assert "(VIX_E_VM_NOT_FOUND, 4000); check the path of the .vmx file" in sentence
     assert (result["error"], result["vix_code"]) == ("VMNotFound", 4000)
@@ -85,7 +85,7 @@ def test_missing_vm(openvix, run_module, name):
 def test_missing_library(web, run_module, monkeypatch, name):
     monkeypatch.delenv("VIX_LIBRARY")
 
-    sentence = the_sentence(run_module(name, vm=web, library="/nowhere/libvix.so", secrets=[SECRET], **OPTIONS[name]))
+    sentence = the_message(run_module(name, vm=web, library="/nowhere/libvix.so", secrets=[SECRET], **OPTIONS[name]))
 
     assert sentence.startswith("loading libvix: no VIX library was found; looked for /nowhere/libvix.so (chosen); install VMware")
 
@@ -96,7 +96,7 @@ def test_invalid_library(web, run_module, tmp_path, name):
 
     result = run_module(name, vm=web, library=str(tmp_path / "libvix.so"), secrets=[SECRET], **OPTIONS[name])
 
-    assert the_sentence(result).startswith(f"{tmp_path}/libvix.so is not a usable VIX library: ")
+    assert the_message(result).startswith(f"{tmp_path}/libvix.so is not a usable VIX library: ")
     assert result["error"] == "LibraryUnusable"
 
 
@@ -106,7 +106,7 @@ def test_wrong_credentials(web, run_module, name, wrong):
     result = run_module(name, vm=web, secrets=[SECRET, "wr0ng-password"], **{**OPTIONS[name], **wrong})
 
     user = wrong.get("guest_username", "lab")
-    assert the_sentence(result).startswith(f"logging {user} in to the guest of {web}: ")
+    assert the_message(result).startswith(f"logging {user} in to the guest of {web}: ")
     assert "(VIX_E_GUEST_USER_PERMISSIONS, 3015); check guest_username and guest_password" in result["msg"]
 
 
@@ -116,7 +116,7 @@ def test_no_guest_tools(openvix, run_module, name):
 
     result = run_module(name, vm=vm, tools_timeout=1, secrets=[SECRET], **OPTIONS[name])
 
-    assert the_sentence(result).startswith(f"waiting for VMware Tools in {vm}: they did not come up within 1 s; they are not installed")
+    assert the_message(result).startswith(f"waiting for VMware Tools in {vm}: they did not come up within 1 s; they are not installed")
     assert result["error"] == "NoToolsInGuest"
 
 
@@ -126,7 +126,7 @@ def test_powered_off_guest_not_waited_for(openvix, run_module, name, power):
     vm = openvix.add_vm("bare", power=power, accounts=ACCOUNTS)
 
     assert (
-        the_sentence(run_module(name, vm=vm, secrets=[SECRET], **OPTIONS[name]))
+        the_message(run_module(name, vm=vm, secrets=[SECRET], **OPTIONS[name]))
         == f"waiting for VMware Tools in {vm}: the VM is {power}; bring it to powered_on first (vmlab.vix.vm_power)"
     )
     assert openvix.calls("VixVM_WaitForToolsInGuest") == []
@@ -138,7 +138,7 @@ def test_deadline_passed(openvix, web, run_module, name):
 
     result = run_module(name, vm=web, timeout=1, passed=lambda: bool(openvix.calls("VixHost_OpenVM")), secrets=[SECRET], seconds=50, **OPTIONS[name])
 
-    assert the_sentence(result) == f"opening {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
+    assert the_message(result) == f"opening {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
     assert result["error"] == "TimedOut"
 
 
@@ -149,7 +149,7 @@ def test_library_hang(openvix, web, run_module, name):
 
     result = run_module(name, vm=web, timeout=1, passed=lambda: ENDED * bool(openvix.calls("VixHost_OpenVM")), secrets=[SECRET], **OPTIONS[name])
 
-    assert the_sentence(result) == f"opening {web}: not done after 1 s: the VIX library hangs in VixHost_OpenVM; it was ended, and VMware may still finish"
+    assert the_message(result) == f"opening {web}: not done after 1 s: the VIX library hangs in VixHost_OpenVM; it was ended, and VMware may still finish"
     assert result["error"] == "TimedOut"
 
 
@@ -169,7 +169,7 @@ def test_library_crash(openvix, web, run_module, name, death, words):
 
     result = run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name])
 
-    assert the_sentence(result) == f"opening {web}: the VIX library {words}; look at VMware's logs, and run the task again"
+    assert the_message(result) == f"opening {web}: the VIX library {words}; look at VMware's logs, and run the task again"
     assert result["error"] == "LibraryCrashed"
 
 
@@ -178,7 +178,7 @@ def test_library_crash_during_job(openvix, web, run_module, name):
     openvix.fault(call="VixHost_OpenVM", crash=True, where="job")
     openvix.forgive_leaks("the process of the library died")
 
-    sentence = the_sentence(run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name]))
+    sentence = the_message(run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name]))
 
     assert sentence.startswith(f"opening {web}: the VIX library crashed in Vix")
     assert "VixHost_OpenVM (SIGSEGV)" in sentence
@@ -191,7 +191,7 @@ def test_endless_job(openvix, web, run_module, name):
 
     result = run_module(name, vm=web, timeout=1, passed=lambda: bool(openvix.calls("VixHost_OpenVM")), secrets=[SECRET], **OPTIONS[name])
 
-    assert the_sentence(result) == f"opening {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
+    assert the_message(result) == f"opening {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
 
 
 @every_module
@@ -200,7 +200,7 @@ def test_unreachable_host(openvix, web, run_module, monkeypatch, tmp_path, name)
 
     result = run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name])
 
-    assert the_sentence(result).startswith("connecting to this machine: ")
+    assert the_message(result).startswith("connecting to this machine: ")
     assert "(VIX_E_HOST_NOT_CONNECTED, 26); start VMware, or the OpenVIX world that OPENVIX_WORLD names" in result["msg"]
 
 
@@ -232,12 +232,12 @@ def test_password_not_in_argv_or_environment(openvix, web, run_module, name):
         time.sleep(0.01)
     clients = [call["client"] for call in openvix.calls("VixVM_LoginInGuest")]
     tasks = [process for client in clients for process in session_of(client)]
-    seen = [process for process in tasks if tells(process, SECRET)]
+    seen = [process for process in tasks if shows(process, SECRET)]
     looked.set()
     task.join()
 
     assert clients, results
-    assert the_sentence(results[0]).startswith(f"logging lab in to the guest of {web}: not done")
+    assert the_message(results[0]).startswith(f"logging lab in to the guest of {web}: not done")
     assert len(tasks) > 1, "the module and its child are looked at"
     assert seen == []
 
@@ -251,7 +251,7 @@ def session_of(client):
                 yield process
 
 
-def tells(process, secret):
+def shows(process, secret):
     return any(secret.encode() in read(process, name) for name in ("cmdline", "environ"))
 
 
@@ -269,7 +269,7 @@ def test_password_not_in_files(openvix, web, run_module, tmp_path_factory, name)
     run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name])
 
     places = [*(set(base.iterdir()) - before), pathlib.Path(openvix.directory)]
-    assert len(places) > 1, "the folder of the task is looked at"
+    assert len(places) > 1, "the directory of the task is examined"
     own = pathlib.Path(openvix.directory) / "vms"  # the world keeps its accounts there
     files = [path for place in places for path in place.rglob("*") if path.is_file() and own not in path.parents]
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
@@ -279,7 +279,7 @@ def test_password_not_in_files(openvix, web, run_module, tmp_path_factory, name)
 def test_vm_password_not_in_output(openvix, web, run_module, name):
     openvix.fault(call="VixHost_OpenVM", error=17005)
 
-    sentence = the_sentence(run_module(name, vm=web, vm_password="s3cret-of-vm", secrets=["s3cret-of-vm"], **OPTIONS[name]))
+    sentence = the_message(run_module(name, vm=web, vm_password="s3cret-of-vm", secrets=["s3cret-of-vm"], **OPTIONS[name]))
 
     assert sentence.endswith("; check vm_password")
 
@@ -294,7 +294,7 @@ def test_fusion_connect_retried_with_option(openvix, run_module, web):
 def test_refused_licence_reported(openvix, run_module, web):
     openvix.fault(call="VixHost_Connect", error=32)
 
-    assert "(VIX_E_LICENSE, 32); check the licence" in the_sentence(run_module("vm_info", vm=web))
+    assert "(VIX_E_LICENSE, 32); check the licence" in the_message(run_module("vm_info", vm=web))
 
 
 @pytest.mark.parametrize("variable", ["VIX_LIBRARY", "VIX_PROVIDER"])

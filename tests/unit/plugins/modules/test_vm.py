@@ -172,7 +172,7 @@ def test_unreadable_vmsd_refuses_delete(openvix, run_module):
 
 
 def test_failed_delete_not_reported_as_change(openvix, run_module):
-    """The lesson of ansible/ansible issue 28498: success is told only of what was read back."""
+    """The lesson of ansible/ansible issue 28498: success is reported only from values that were read back."""
     web = openvix.add_vm("web")
     openvix.fault(call="VixVM_Delete", error=36)
 

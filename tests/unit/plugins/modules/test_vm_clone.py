@@ -46,10 +46,10 @@ def test_full_clone_of_current_state(openvix, ladder, web, dest):
 @pytest.mark.parametrize(("snapshot", "path"), [("patched", "base/patched"), ("/other", "other"), ("base", "base")])
 @pytest.mark.parametrize("linked", [True, False])
 def test_snapshot_by_name_and_path(openvix, ladder, web, dest, snapshot, path, linked):
-    done = ladder("vm_clone", lambda: openvix.vms, vm=web, dest=dest, linked=linked, snapshot=snapshot, name="A name of its own: ä")
+    done = ladder("vm_clone", lambda: openvix.vms, vm=web, dest=dest, linked=linked, snapshot=snapshot, name="Another name: ä")
 
-    assert (done["snapshot"], done["linked"], done["name"]) == (path, linked, "A name of its own: ä")
-    assert display_name(dest) == "A name of its own: ä"
+    assert (done["snapshot"], done["linked"], done["name"]) == (path, linked, "Another name: ä")
+    assert display_name(dest) == "Another name: ä"
 
 
 def display_name(vm):
@@ -224,7 +224,7 @@ def on_vm(openvix):
 
 
 def test_interrupted_clone_remains_named(openvix, run_module, web, dest):
-    """The lesson of adobe/aquarium-fish issue 62: what a crash left behind is told, and not stumbled over."""
+    """The lesson of adobe/aquarium-fish issue 62: the remains of a crash are reported and handled."""
     folder = pathlib.Path(dest).parent
     folder.mkdir()
     for number in range(7):

@@ -103,7 +103,7 @@ def test_powered_off_vm_values_null(openvix, run_module):
 
 
 def test_vmx_address_with_source(openvix, run_module):
-    """The lesson of vmware/open-vm-tools issue 93: every candidate is told with its source, so that the right one can be chosen."""
+    """The lesson of vmware/open-vm-tools issue 93: every candidate is returned with its source, so that the right one can be chosen."""
     web = openvix.add_vm("web")
     with open(web, "a") as file:
         file.write('guestinfo.ip = "192.0.2.7"\n')
@@ -112,7 +112,7 @@ def test_vmx_address_with_source(openvix, run_module):
 
 
 def test_no_snapshot_support_rest_returned(openvix, run_module):
-    """The lesson of hashicorp/vagrant-vmware-desktop issue 91: Player has no snapshots, and is no error for that."""
+    """The lesson of hashicorp/vagrant-vmware-desktop issue 91: Player does not support snapshots, and this is not an error."""
     web = openvix.add_vm("web")
     openvix.fault(call="VixVM_GetCurrentSnapshot", error=6)
 

@@ -56,7 +56,7 @@ def test_suspended_vm_not_resumed_by_default(openvix, run_module, wanted, check_
 
 
 def test_soft_stop_obeyed_not_hard(openvix, run_module):
-    """The lesson of ansible/ansible issue 28498 and vmware.vmware issue 224: a shutdown was told as done while the guest was still at it."""
+    """The lesson of ansible/ansible issue 28498 and vmware.vmware issue 224: a shutdown was reported as complete while the guest was still running."""
     web = openvix.add_vm("web", power="powered_on", stop_seconds=1.0)
 
     result = run_module("vm_power", vm=web, state="powered_off")
@@ -133,7 +133,7 @@ def test_result_is_read_back(openvix, run_module):
 
     result = run_module("vm_power", vm=web, state="powered_off", stop="hard")
 
-    assert (result["power"], result["diff"]["after"]) == ("powered_on", {"power": "powered_on"}), "what is told was read back"
+    assert (result["power"], result["diff"]["after"]) == ("powered_on", {"power": "powered_on"}), "the result was read back"
 
 
 def test_powered_off_waits_for_lock_release(openvix, run_module):

@@ -24,7 +24,7 @@ def web(openvix):
 
 @pytest.fixture
 def site(tmp_path):
-    """A folder of the machine that runs VMware."""
+    """A directory of the VM host."""
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "index.html").write_text("Welcome\n")

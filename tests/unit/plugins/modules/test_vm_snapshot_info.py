@@ -23,7 +23,7 @@ def web(openvix, run_module):
 
 
 def test_snapshots_returned_with_paths(run_module, web):
-    """The lesson of hashicorp/vagrant issue 13694: flat names and paths confuse, so both are told."""
+    """The lesson of hashicorp/vagrant issue 13694: flat names and paths confuse, so both are returned."""
     found = run_module("vm_snapshot_info", vm=web)
 
     assert [snapshot["path"] for snapshot in found["snapshots"]] == ["base", "base/patched", "base/patched/clean", "base/broken", "other"]

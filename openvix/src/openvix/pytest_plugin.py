@@ -141,7 +141,8 @@ class ServedWorld:
         for pid in [*self._daemons]:
             self._reap(pid)
         left = self._left()
-        process_locks.end(lambda: layout.processes(self.directory), layout.END_SECONDS)
+        if left:
+            process_locks.end(lambda: layout.processes(self.directory), layout.END_SECONDS)
         return [f"process {pid} was left running: {command}" for pid, command in left.items()]
 
     def _left(self) -> dict[int, str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -37,8 +38,14 @@ class ForkServer:
 
 def main():
     """Fork a daemon for each line of JSON in standard input, [world, environment], and answer with its process id."""
+    # What a daemon imports, and tries, only when it is needed: nearly every one needs it, and here it is done once for all.
+    import concurrent.futures.thread  # noqa: F401
+
+    from openvix.backends.simulated import backend, sandbox  # noqa: F401
     from openvix.daemon import server
 
+    sandbox.is_allowed()
+    gc.freeze()  # a collection in a daemon leaves the pages that it shares with this process alone
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the daemons
     for line in sys.stdin:
         directory, environment = json.loads(line)

@@ -82,6 +82,8 @@ def end(find: Callable[[], Collection[int]], seconds: float):
     for pid in find():
         with contextlib.suppress(ProcessLookupError):
             handles.append((pid, os.pidfd_open(pid)))
+    if not handles:
+        return  # a look through all of /proc is saved
     # Asked again with the handles open: they are of these processes and of no later ones with the same numbers.
     still = find()
     for pid, handle in handles:

@@ -15,7 +15,13 @@ import signal
 import sys
 import tempfile
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parent
+
+
+# Shared by tests of both halves, whichever of them imports it first.
+pytest.register_assert_rewrite("waiting")
 
 
 def pytest_addoption(parser):

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 
 
 def eventually(holds, seconds=60):
-    """Ask until it holds."""
-    end = time.monotonic() + seconds
-    while not holds():
+    """Ask until it holds, ever less often; return what was answered then."""
+    end, pause = time.monotonic() + seconds, 0.002
+    while not (answer := holds()):
         assert time.monotonic() < end, "it never held"
-        threading.Event().wait(0.005)
+        threading.Event().wait(pause)  # a test may have taken time.sleep for its own
+        pause = min(2 * pause, 0.05)
+    return answer
 
 
 @contextlib.contextmanager

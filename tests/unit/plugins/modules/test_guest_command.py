@@ -14,8 +14,7 @@ import time
 
 import pytest
 from ansible.module_utils.common.parameters import PASS_VARS
-
-from ...waiting import until
+from waiting import eventually
 
 PASSWORD = "s3cret-lab"
 LOGIN = {"guest_username": "lab", "guest_password": PASSWORD}
@@ -239,12 +238,12 @@ def test_background_process_not_waited_for(command, running):
     result = command("sh", "-c", "sleep 4711 & echo done")
 
     assert (result["rc"], result["stdout"]) == (0, "done")
-    until(lambda: running("sleep") == ["sleep 4711"])
+    eventually(lambda: running("sleep") == ["sleep 4711"])
 
 
 def test_no_own_process_left_running(command, running):
     command("true")
-    until(lambda: running("sh") == running("sleep") == [])
+    eventually(lambda: running("sh") == running("sleep") == [])
 
 
 def test_signals_have_default_handling(command):
@@ -259,7 +258,7 @@ def test_no_wait_returns_pid(command, run_module, web, left):
         processes = run_module("guest_process_info", vm=web, **LOGIN)["processes"]
         return [process["command"] for process in processes if process["pid"] == result["pid"]]
 
-    until(lambda: commands() == ["sleep 4711"])
+    eventually(lambda: commands() == ["sleep 4711"])
     assert (result["changed"], result["cmd"], "rc" in result, "stdout" in result) == (True, ["sleep", "4711"], False, False)
     assert left() == []
 
@@ -329,7 +328,7 @@ def test_secrets_not_in_argv_or_files(openvix, run_module, web, tmp_path_factory
     wanted = {"argv": ["sh", "-c", code], "program_timeout": 10 if "4711" in end else 40, "secrets": secrets, **options}
     task = threading.Thread(target=lambda: results.append(run_module("guest_command", vm=web, timeout=60, **LOGIN, **wanted)))
     task.start()
-    until(lambda: (openvix.disk(web) / "srv/begun").exists() or not task.is_alive())
+    eventually(lambda: (openvix.disk(web) / "srv/begun").exists() or not task.is_alive())
     for place in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = place.read_bytes()
@@ -384,7 +383,7 @@ def test_guest_down_reported_not_run_again(openvix, run_module, command, web):
 
     task = threading.Thread(target=run)
     task.start()
-    until((openvix.disk(web) / "srv/runs").exists)
+    eventually((openvix.disk(web) / "srv/runs").exists)
     assert run_module("vm_restart", vm=web, stop="hard")["changed"]
     task.join()
 
@@ -411,13 +410,13 @@ def test_killed_task_program_ended_directory_removed(openvix, run_module, comman
 
     task = threading.Thread(target=run)
     task.start()
-    until((openvix.disk(web) / "srv/pid").exists)
+    eventually((openvix.disk(web) / "srv/pid").exists)
     os.kill(openvix.calls("VixVM_RunScriptInGuest")[0]["client"], signal.SIGKILL)
     task.join()
     assert results[0]["error"] == "LibraryCrashed"
 
-    until(lambda: running("sleep") == [])
-    until(lambda: len(left()) == 1)
+    eventually(lambda: running("sleep") == [])
+    eventually(lambda: len(left()) == 1)
     (folder,) = left()
     assert folder.startswith("vmlab.vix-3-")
     command("true")

@@ -12,8 +12,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _worker
 from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_processes
 from ansible_collections.vmlab.vix.plugins.module_utils._state.guest_processes import Choice, Ending, Waiting, Watch
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import Refused
-
-from ....waiting import until
+from waiting import eventually
 
 ACCOUNTS = [{"name": "lab", "password": "s3cret", "administrator": True}, {"name": "ann", "password": "s3cret"}]
 CRON = {"name": "cron", "command": "/usr/sbin/cron -f", "owner": "root"}
@@ -51,7 +50,7 @@ def shell(guest, script):
 def sleep(guest, watch, seconds):
     """Start a process that ends by itself, and return its process id when it is listed."""
     pid = shell(guest, f"exec sleep {seconds}")
-    until(lambda: watch.look(Choice(pid=pid, name="sleep")))
+    eventually(lambda: watch.look(Choice(pid=pid, name="sleep")))
     return pid
 
 
@@ -215,7 +214,7 @@ def test_a_process_id_that_another_process_was_given_meanwhile_is_left_alone(ope
             [now] = watch.look(Choice(name="cron"))
             return now["start_time"] > cron["start_time"] + 1 and now
 
-        now = until(another)
+        now = eventually(another)
         return cron, now, plan.carry_out(False), watch.look(Choice(name="cron"))
 
     cron, now, result, left = in_guest(work)
@@ -231,7 +230,7 @@ def test_a_process_that_has_become_another_program_meanwhile_is_left_alone(openv
         pid = shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done; exec sleep 600")
         plan = guest_processes.absent(watch, Choice(pid=pid, name="sh"), Ending("hard"))
         guest.create_directory("/tmp/go")
-        until(lambda: watch.look(Choice(pid=pid, name="sleep")))
+        eventually(lambda: watch.look(Choice(pid=pid, name="sleep")))
         plan.carry_out(False)
         left = watch.look(Choice(pid=pid))
         guest.kill(pid)
@@ -260,9 +259,9 @@ def test_a_process_that_ends_by_itself_while_it_is_killed_is_as_good_as_killed(o
         pid = shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done")
 
         def end_it():
-            until(lambda: openvix.calls("VixVM_KillProcessInGuest"))
+            eventually(lambda: openvix.calls("VixVM_KillProcessInGuest"))
             guest.create_directory("/tmp/go")
-            until(lambda: pid not in [process["pid"] for process in guest.processes()])
+            eventually(lambda: pid not in [process["pid"] for process in guest.processes()])
             openvix.advance(5)
 
         meanwhile = threading.Thread(target=end_it)
@@ -303,7 +302,7 @@ DEAF = 'trap "echo asked >> /tmp/asked" TERM; : > /tmp/ready; while :; do sleep 
 def test_a_process_is_asked_to_end_before_it_is_killed(openvix, in_guest, script, stop, stopped, asked):
     def work(guest, watch):
         pid = shell(guest, script)
-        until(lambda: guest.file_exists("/tmp/ready"))
+        eventually(lambda: guest.file_exists("/tmp/ready"))
         ending = Ending(stop, soft_timeout=30 if script == ASKED else 1)
         after = guest_processes.absent(watch, Choice(pid=pid), ending).carry_out(False)["diff"]["after"]
         return after, ending.stopped
@@ -328,7 +327,7 @@ def test_a_process_that_the_user_may_not_ask_is_named_with_its_owner(openvix, in
 def test_a_process_that_does_not_end_when_asked_to_is_named(openvix, in_guest):
     def work(guest, watch):
         pid = shell(guest, DEAF)
-        until(lambda: guest.file_exists("/tmp/ready"))
+        eventually(lambda: guest.file_exists("/tmp/ready"))
         guest_processes.absent(watch, Choice(pid=pid), Ending("soft", soft_timeout=1)).carry_out(False)
 
     with pytest.raises(_worker.Failure, match=r" of lab\) in the guest of .*: it is still there 1 s after it was asked to end; stop=hard does not ask"):
@@ -385,7 +384,7 @@ def end_phoenix(in_guest, limit):
         guest.rename("/opt/text", "/opt/phoenix")
         guest.run("/bin/chmod", "+x /opt/phoenix")
         guest.start("/opt/phoenix")
-        until(lambda: guest.file_exists("/tmp/ready"))
+        eventually(lambda: guest.file_exists("/tmp/ready"))
         try:
             return guest_processes.absent(watch, phoenix, Ending("soft", soft_timeout=60)).carry_out(False)["diff"]["after"]["processes"]
         finally:

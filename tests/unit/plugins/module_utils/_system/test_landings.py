@@ -13,6 +13,7 @@ import tempfile
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils._system import landings
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import Refused, VixError
+from disks import another_disk
 
 EVIL = ["..", "../x", "a/../../x", "/etc/x", "a//x", ".", "a/.", "a/\x1b[2J", "two\nlines", "\x85", "\ufffd", "a\0", "\udcff"]
 
@@ -90,27 +91,22 @@ def test_a_place_may_be_the_file_itself(tmp_path, copy):
 
 
 def test_from_another_disk_a_file_takes_its_place_as_a_whole_too(root):
-    try:
-        with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
-            if os.stat(other).st_dev == root.stat().st_dev:
-                pytest.skip("there is no other disk here")
-            copy = os.path.join(other, "copy")
-            with open(copy, "wb") as file:
-                file.write(b"new")
-            (root / "x").write_bytes(b"old")
-            (root / "folder").mkdir()
+    with tempfile.TemporaryDirectory(dir=another_disk(root)) as other:
+        copy = os.path.join(other, "copy")
+        with open(copy, "wb") as file:
+            file.write(b"new")
+        (root / "x").write_bytes(b"old")
+        (root / "folder").mkdir()
 
-            landings.put(copy, str(root), "x")
-            assert (below(root), os.listdir(other)) == ({"x": b"new", "folder": None}, [])
-            assert not stat.S_IMODE((root / "x").stat().st_mode) & 0o7111
+        landings.put(copy, str(root), "x")
+        assert (below(root), os.listdir(other)) == ({"x": b"new", "folder": None}, [])
+        assert not stat.S_IMODE((root / "x").stat().st_mode) & 0o7111
 
-            with open(copy, "wb") as file:
-                file.write(b"new")
-            with pytest.raises(OSError, match="folder"):
-                landings.put(copy, str(root), "folder")
-            assert below(root) == {"x": b"new", "folder": None}
-    except FileNotFoundError:
-        pytest.skip("there is no /dev/shm here")
+        with open(copy, "wb") as file:
+            file.write(b"new")
+        with pytest.raises(OSError, match="folder"):
+            landings.put(copy, str(root), "folder")
+        assert below(root) == {"x": b"new", "folder": None}
 
 
 @pytest.mark.parametrize("stream", [b"", b"ne", b"old", b"newer"])

@@ -13,8 +13,7 @@ import subprocess
 
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils._system import linux, linux_programs, outcomes, programs
-
-from ....waiting import until
+from waiting import eventually
 
 ACCOUNTS = [{"name": "lab", "password": "secret", "administrator": True}]
 SHELLS = [
@@ -198,7 +197,7 @@ def test_who_watches_the_time_ends_when_there_is_nothing_left_to_watch(shell, tm
     done = begun_by(tmp_path, shell, folder, f'rm -r "{folder}"\nkill -KILL $PPID')
 
     assert done.returncode == -signal.SIGKILL
-    until(lambda: not any(str(tmp_path / "script") in line for line in command_lines()), 30)
+    eventually(lambda: not any(str(tmp_path / "script") in line for line in command_lines()), 30)
 
 
 @every_shell

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ast
 import atexit
 import contextlib
 import glob
@@ -68,9 +69,48 @@ BOOTSTRAP_VERSIONS = ("24_2", "25_2")  # of ansible-core 2.19; of 2.20 and 2.21
 # Thousands of processes import what is compiled by the first of them, if that may keep it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-nox.options.default_venv_backend = "venv"
+nox.options.default_venv_backend = "uv|venv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
+
+# What uv has for the settings of pip, which it does not read.
+UV_SETTINGS = {
+    "cert": "SSL_CERT_FILE",
+    "constraint": "UV_CONSTRAINT",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "index-url": "UV_DEFAULT_INDEX",
+    "proxy": "ALL_PROXY",
+    "trusted-host": "UV_INSECURE_HOST",
+}
+
+# Bytes of memory that are free on a machine whose tests write into memory.
+ROOMY = 8 << 30
+
+
+def pip_settings():
+    """Return the environment in which uv installs from where pip would, by the settings of pip that this machine has."""
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], stdout=subprocess.PIPE, text=True, check=False).stdout
+    found = {}
+    for line in listed.splitlines():
+        name, _, value = line.partition("=")
+        if variable := UV_SETTINGS.get(name.rpartition(".")[2]):
+            found[variable] = (",".join if variable == "UV_FIND_LINKS" else " ".join)(ast.literal_eval(value).split())
+    # As pip does, which takes the newest wherever it is.
+    return {"UV_INDEX_STRATEGY": "unsafe-best-match", **found}
+
+
+def scratch():
+    """Return the directory in memory for what tests write, or None on a machine that lacks it or has too little memory.
+
+    An ext4 without a journal takes ever longer to make a file the more have been removed in the last seconds, and tests make and remove thousands.
+    """
+    memory = "/dev/shm"
+    with contextlib.suppress(OSError):
+        found, available = os.statvfs(memory), int(re.search(r"MemAvailable: +(\d+)", pathlib.Path("/proc/meminfo").read_text(encoding="ascii"))[1]) << 10
+        if os.access(memory, os.W_OK) and not found.f_flag & os.ST_NOEXEC and min(available, found.f_bavail * found.f_frsize) > ROOMY:
+            return memory
+    return None
 
 
 def interpreters():
@@ -86,6 +126,10 @@ def interpreters():
                 break
     return found
 
+
+os.environ.update({name: value for name, value in pip_settings().items() if name not in os.environ})
+if scratch():
+    os.environ.setdefault("TMPDIR", scratch())
 
 PYTHONS = interpreters()
 FOUND = {core: next((PYTHONS[python] for python in pythons if python in PYTHONS), None) for core, pythons in CORES.items()}
@@ -449,7 +493,7 @@ def newcomer(session):
 @nox.session
 def bench(session):
     """Measure: each benchmark, or those that are named. Nothing is decided by it but by what a benchmark itself finds wrong."""
-    session.install("ansible-core>=2.19,<2.22")
+    session.install("ansible-core>=2.19,<2.22", *TESTERS[:1])  # the worlds come from OpenVIX's plugin for pytest
     install_openvix(session)
     for name in session.posargs or BENCHMARKS:
         session.run("python", str(BENCHMARKS[name]))
@@ -490,9 +534,7 @@ def build(session):
         needed = session.run("ansible-builder", "introspect", installed, silent=True)
         if "openssh-clients" not in needed or "python: []" not in needed:
             session.error(f"this is not what an execution environment needs:\n{needed}")
-        session.run(
-            "python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{installed}/python", f"{installed}/ansible_collections/vmlab/vix/openvix"
-        )
+        session.install("--no-deps", "--target", f"{installed}/python", f"{installed}/ansible_collections/vmlab/vix/openvix")
 
 
 @nox.session(tags=["left-out"], venv_backend="none")

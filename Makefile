@@ -15,7 +15,7 @@ help:
 	@echo 'make test-qemu   what needs real machines, where QEMU is installed'
 	@echo 'make check    the rest: lint, docs, guides, the README, sanity, build, the controller on two ansible-cores, roles, the C library with sanitizers'
 	@echo 'make units    the unit tests alone; ARGS="-k power" goes to pytest'
-	@echo 'make lint     ruff, yamllint, ansible-lint, the changelog, the documentation, licences, facts, C warnings'
+	@echo 'make lint     ruff, mypy, yamllint, ansible-lint, the changelog, the documentation, licences, facts, C warnings'
 	@echo 'make docs     the documentation site, in build/site/, each page of it opened in Chromium'
 	@echo 'make sanity   ansible-test sanity on every supported ansible-core whose Python is here'
 	@echo 'make build    the Galaxy artefact, in build/'

@@ -44,6 +44,7 @@ OWN_TESTS = "openvix/tests"
 TESTERS = ("pytest>=9,<10", "pytest-timeout~=2.4", "pytest-xdist~=3.8", "hypothesis>=6.170,<7", "vix==1.0.8")
 LINTERS = (
     "ruff~=0.17.6",
+    "mypy~=2.4",
     "yamllint~=1.38",
     "ansible-lint~=26.10.1",
     "antsibull-docs~=2.28",
@@ -422,7 +423,8 @@ def qemu(session, version):
 def lint(session):
     """Look at everything without running it, to the end, whatever fails on the way."""
     session.install("ansible-core>=2.19,<2.22", *LINTERS, *compiler_package())
-    found = {"ANSIBLE_COLLECTIONS_PATH": str(tree(session).parents[2])}
+    place = str(tree(session).parents[2])
+    found = {"ANSIBLE_COLLECTIONS_PATH": place, "MYPYPATH": place}
     places = (".ci/*", "findings/*", "openvix/native/guest_rootfs/*")
     scripts = [path for place in places for path in sorted(glob.glob(place)) if pathlib.Path(path).read_bytes().startswith(b"#!")]
     flags = session.run("python", "-c", "from openvix.system import c_build; print(*c_build.FLAGS)", env={"PYTHONPATH": "openvix/src"}, silent=True).split()
@@ -431,6 +433,7 @@ def lint(session):
         ("python", "facts/generate.py", "--check"),
         ("ruff", "check"),
         ("ruff", "format", "--check"),
+        ("mypy",),
         ("yamllint", "--strict", "."),
         ("shellcheck", *scripts),
         ("reuse", "lint", "--lines"),

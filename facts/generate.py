@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import json
 import pathlib
+import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -268,9 +269,10 @@ STUB_RETURNS = {"void": "None", "const char *": "_Text"}
 LINE = 160
 STUB_HEAD = """\
 from _ctypes import CFuncPtr
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from ctypes import _CArgObject, _Pointer, _SimpleCData, c_byte, c_char_p, c_int, c_void_p
-from typing import Protocol
+from typing import Any, Protocol
 
 class _Handle(Protocol):
     @property
@@ -280,10 +282,10 @@ _Object = int | _Handle
 _Text = bytes | None
 _Data = c_void_p | None
 _Cell = _CArgObject | _Pointer[c_int] | _Pointer[c_byte]  # what byref() and pointer() make
-_More = _SimpleCData | _CArgObject
+_More = _SimpleCData[Any] | _CArgObject
 """
 # What the source gives no type to, as ctypes or a table makes it.
-STUB_NAMES = {"EVENT_PROC": "type[CFuncPtr]", "PROTOTYPES": "dict[str, tuple]", "CELLS": "dict[int, tuple[type[_SimpleCData], ...]]"}
+STUB_NAMES = {"EVENT_PROC": "type[CFuncPtr]", "PROTOTYPES": "dict[str, tuple[Any, ...]]", "CELLS": "dict[int, tuple[type[_SimpleCData[Any]], ...]]"}
 STUB_ATTRIBUTES = {"path": "str", "callbacks": "list[CFuncPtr]"}
 STUB_FUNCTIONS = {"during": 'def during(self, doing: str, job: str = "") -> AbstractContextManager[None]: ...'}
 
@@ -308,7 +310,8 @@ def define(name, arguments, returns):
 def stub_function(node):
     """Return a function of the source as a stub, with the types that it is written with."""
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    return STUB_FUNCTIONS.get(node.name) or f"def {node.name}({ast.unparse(node.args)}){returns}: ..."
+    arguments = re.sub(r"(: \S+)=", r"\1 = ", ast.unparse(node.args))  # as ruff lays out a default beside a type
+    return STUB_FUNCTIONS.get(node.name) or f"def {node.name}({arguments}){returns}: ..."
 
 
 def binding_stub():
@@ -326,7 +329,7 @@ def binding_stub():
         elif isinstance(node, ast.Assign):
             for name in (name for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)):
                 alias = isinstance(node.value, ast.Name)
-                yield f"{name.id} = {node.value.id}" if alias else f"{name.id}: {STUB_NAMES.get(name.id, 'tuple')}"
+                yield f"{name.id} = {node.value.id}" if alias else f"{name.id}: {STUB_NAMES.get(name.id, 'tuple[Any, ...]')}"
         elif isinstance(node, ast.ClassDef):
             yield from ("", f"class {node.name}:")
             methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]

@@ -11,30 +11,58 @@ import tempfile
 import time
 from functools import partial
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
 
 from . import _options, _session, _worker
 
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Mapping, Sequence
+
+    Result = Dict[str, Any]
+    Options = Mapping[str, Dict[str, Any]]
+    Work = Callable[[Any, SimpleNamespace], Result]
+
 MASKED = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # Ansible's own words
 
 
-def run_module(work, *fragments, options=None, together=None, connected=True, prepare=None, sayable=(), **rules):
-    """Parse the options, carry the work out on a connected host, and end the module with what it returns.
+def run_module(
+    work: Work,
+    *fragments: Options,
+    options: Options | None = None,
+    together: Callable[[list[Result]], Result] | None = None,
+    connected: bool = True,
+    prepare: Callable[[SimpleNamespace], Any] | None = None,
+    sayable: Sequence[str] = (),
+    **rules: Any,
+) -> None:
+    """Parse the options, do the work on a connected host in a worker process, and end the module with what it returns.
 
-    work: called as work(host, wanted), where wanted has the options as attributes, and check_mode, diff_mode (whether somebody looks at the diff)
-    and workdir (a folder for files of this task); fragments: dictionaries of _options; options: the module's own; rules: required_if and its like.
-    With the option vms, work is called for each VM, with that one as wanted.vm, and together(results) is added to the result.
-    A VM may be called by its display name; work always sees the path. connected: False for work that connects by itself, called as
-    work(connect, wanted). prepare: called as prepare(wanted) before VIX is asked for anything; what it returns is wanted.prepared.
-    sayable: options with no_log whose values a result may have in what the guest says, but not among the task's own arguments.
+    Args:
+        work: Called as work(host, wanted). wanted has the options as attributes, and check_mode, diff_mode, prepared, home (home directory of the user
+            whose lists of VMs are searched, None if the host is another machine) and workdir (a directory for files of this task). With the option vms
+            it is called for each VM, with that one as wanted.vm.
+        fragments: Dictionaries of _options.
+        options: The module's own options.
+        together: Called as together(results) with the results of the option vms; what it returns is added to the result.
+        connected: False for work that connects to the host itself, called as work(connect, wanted).
+        prepare: Called as prepare(wanted) before VIX is called; its result is wanted.prepared.
+        sayable: Options with no_log whose values are masked among the task's arguments only, as the guest may write them to its output.
+        rules: required_if and the like.
     """
-    spec = dict(_options.HOST)
+    spec: dict[str, dict[str, Any]] = dict(_options.HOST)
     for fragment in (*fragments, options or {}):
         spec.update(fragment)
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **rules)
     with tempfile.TemporaryDirectory(dir=module.tmpdir) as workdir:
-        wanted = {**module.params, "check_mode": module.check_mode, "diff_mode": module._diff and not module.no_log, "workdir": workdir}
+        wanted = {
+            **module.params,
+            "check_mode": module.check_mode,
+            "diff_mode": module._diff and not module.no_log,
+            "home": None if module.params["hostname"] else os.path.expanduser("~"),
+            "workdir": workdir,
+        }
         _let_be_said(module, spec, sayable)
         run = _session.run if connected else _session.run_unconnected
         run = partial(_run_prepared, prepare) if prepare else run
@@ -46,7 +74,17 @@ def run_module(work, *fragments, options=None, together=None, connected=True, pr
     module.exit_json(**result)
 
 
-def _let_be_said(module, spec, names):
+def run_on_vm(work: Work, *fragments: Options, **rules: Any) -> None:
+    """As run_module, for work(vm, wanted) on the VM that the task names. The result names it by its path."""
+    run_module(partial(_session.on_vm, work), *fragments, **rules)
+
+
+def run_in_guest(work: Work, *fragments: Options, **rules: Any) -> None:
+    """As run_module, for work(session, wanted) with a login in the guest of the VM that the task names. The result names the VM by its path."""
+    run_module(partial(_session.in_guest, work), _options.VM, _options.GUEST, *fragments, **rules)
+
+
+def _let_be_said(module: AnsibleModule, spec: Options, names: Sequence[str]) -> None:
     """Have Ansible mask these options themselves, and not each text of the result in which their values occur."""
     if names:
         masked = [name for name, option in spec.items() if option.get("no_log") and name not in names]
@@ -54,30 +92,17 @@ def _let_be_said(module, spec, names):
         module.params.update({name: MASKED for name in names if module.params[name] is not None})
 
 
-def run_in_guest(work, *fragments, **rules):
-    """Likewise, for work that is called as work(guest, wanted) with a user logged in to the guest of the VM, which the result then names."""
-    run_module(partial(_in_guest, work), _options.VM, _options.GUEST, *fragments, **rules)
-
-
-def _in_guest(work, host, wanted):
-    from ._state import guests
-
-    login = (wanted.guest_username, wanted.guest_password, wanted.guest_interactive, wanted.tools_timeout)
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm, guests.logged_in(vm, *login) as guest:
-        return {**work(guest, wanted), "vm": wanted.vm}
-
-
-def _run(work, wanted, run):
+def _run(work: Work, wanted: dict[str, Any], run: Callable[..., Result]) -> Result:
     try:
-        return run(lambda host: _on(work, host, wanted), wanted)
+        return run(lambda host: work(host, SimpleNamespace(**wanted)), wanted)
     except (_worker.Failure, _worker.Bug) as failure:
-        return _told(failure)
+        return _failed(failure)
 
 
-def _run_prepared(prepare, work, wanted):
+def _run_prepared(prepare: Callable[[SimpleNamespace], Any], work: Callable[[Any], Result], wanted: dict[str, Any]) -> Result:
     """As _session.run, with what has to be known first, which takes its time from the same budget."""
 
-    def prepared(connect):
+    def prepared(connect: Callable[[], Any]) -> Result:
         begin = time.monotonic()
         wanted["prepared"] = prepare(SimpleNamespace(**wanted))
         wanted["timeout"] = max(1, wanted["timeout"] - int(time.monotonic() - begin))
@@ -87,21 +112,11 @@ def _run_prepared(prepare, work, wanted):
     return _session.run_unconnected(prepared, wanted)
 
 
-def _on(work, host, wanted):
-    """The work on a host, with the path of the VM that is called so, and the home whose lists of VMs are meant (None: those of a host elsewhere)."""
-    wanted = {**wanted, "home": None if wanted["hostname"] else os.path.expanduser("~")}
-    if wanted.get("vm"):
-        from ._state import names
-
-        wanted["vm"] = names.find(host, wanted["vm"], wanted["home"])
-    return work(host, SimpleNamespace(**wanted))
-
-
-def _run_each(work, wanted, together):
+def _run_each(work: Work, wanted: dict[str, Any], together: Callable[[list[Result]], Result] | None) -> Result:
     """The result of several VMs, worked on side by side: one that fails does not hide the others, and fails the task at its end."""
     vms = list(dict.fromkeys(wanted["vms"]))
-    outcomes = _session.run_each(lambda host, vm: _on(work, host, {**wanted, "vm": vm}), vms, wanted, wanted["concurrency"])
-    results = [{"changed": False, "vm": vm, **(_told(outcome) if isinstance(outcome, Exception) else outcome)} for vm, outcome in zip(vms, outcomes)]
+    outcomes = _session.run_each(lambda host, vm: work(host, SimpleNamespace(**{**wanted, "vm": vm})), vms, wanted, wanted["concurrency"])
+    results = [{"changed": False, "vm": vm, **(_failed(outcome) if isinstance(outcome, Exception) else outcome)} for vm, outcome in zip(vms, outcomes)]
     result = {
         "changed": any(each["changed"] for each in results),
         "diff": [{"before_header": each["vm"], "after_header": each["vm"], **each.pop("diff")} for each in results if "diff" in each],
@@ -114,9 +129,9 @@ def _run_each(work, wanted, together):
     return result
 
 
-def _told(failure):
+def _failed(failure: Exception) -> Result:
     """What a task reports of a failure."""
-    if isinstance(failure, _worker.Bug):
+    if not isinstance(failure, _worker.Failure):
         msg = "vmlab.vix failed in a way that it should not; please report it with the traceback"
         return {"failed": True, "msg": msg, "error": "Bug", "exception": str(failure)}
     return {"failed": True, "msg": str(failure), "error": failure.kind, "vix_code": failure.code}

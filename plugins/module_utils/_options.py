@@ -6,9 +6,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ansible.module_utils.basic import env_fallback
 
-HOST = {
+if TYPE_CHECKING:
+    from typing import Any
+
+HOST: dict[str, dict[str, Any]] = {
     "library": {"type": "path", "fallback": (env_fallback, ["VIX_LIBRARY"])},
     "provider": {
         "choices": ["default", "workstation", "player", "workstation_shared", "vi_server"],
@@ -22,7 +27,7 @@ HOST = {
     "validate_certs": {"type": "bool", "default": True},
     "timeout": {"type": "int", "default": 300},
 }
-VM = {
+VM: dict[str, dict[str, Any]] = {
     "vm": {"type": "path", "required": True},
     "vm_password": {"no_log": True},
 }
@@ -38,7 +43,7 @@ STOP = {
     "stop": {"choices": ["soft", "hard", "soft_then_hard"], "default": "soft_then_hard"},
     "soft_timeout": {"type": "int", "default": 60},
 }
-GUEST = {
+GUEST: dict[str, dict[str, Any]] = {
     "guest_username": {"required": True},
     "guest_password": {"required": True, "no_log": True},
     "guest_interactive": {"type": "bool", "default": False},

@@ -9,14 +9,27 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from . import _worker
 from ._vix.errors import NotSupported, VixError
 
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
+
+    from ._vix.host import Host
+    from ._vix.vm import VM
+
+    Crumb = Callable[[str, str], None]
+    Part = Callable[[int, Callable[[], Any]], None]
+    Connect = Callable[[], Host]
+    Item = TypeVar("Item")
+
 CONNECTION = ("provider", "hostname", "port", "username", "password", "validate_certs")
 
 
-def run(work, options):
+def run(work: Callable[[Host], Any], options: Mapping[str, Any]) -> Any:
     """Return work(host), done in a worker under the deadline of options["timeout"] seconds; raise _worker.Failure or _worker.Bug.
 
     options: a dictionary with the options of the fragment "host", however they were come by.
@@ -24,29 +37,59 @@ def run(work, options):
     return _worker.run(partial(_with_host, work, options), options["timeout"])
 
 
-def run_unconnected(work, options):
+def run_unconnected(work: Callable[[Connect], Any], options: Mapping[str, Any]) -> Any:
     """Return work(connect), done likewise; connect() returns a connected host, or raises what it could not be connected for."""
     return _worker.run(lambda crumb: work(partial(_connect, options, crumb)), options["timeout"])
 
 
-def run_each(work, items, options, concurrency):
+def run_each(work: Callable[[Host, Item], Any], items: Sequence[Item], options: Mapping[str, Any], concurrency: int) -> list[Any]:
     """Return, for each item in order, work(host, item) or the _worker.Failure or _worker.Bug it ended in; so many at once, all on one host."""
     return _worker.run_parts(partial(_with_host_for_each, work, items, concurrency, options), len(items), options["timeout"])
 
 
-def for_host(work, options):
+def on_vm(work: Callable[[VM, SimpleNamespace], dict[str, Any]], host: Host, wanted: SimpleNamespace) -> dict[str, Any]:
+    """Return work(vm, wanted) for the VM that a task names by its path or its display name, and the path as vm.
+
+    wanted: the options of the task and home; as work gets it, it has the host as well. home: home directory of the user whose lists of VMs are searched
+    for a display name. None: the host is another machine.
+    """
+    with _open_vm(host, wanted) as vm:
+        return {**work(vm, SimpleNamespace(**vars(wanted), host=host)), "vm": vm.label}
+
+
+def in_guest(work: Callable[[Any, SimpleNamespace], dict[str, Any]], host: Host, wanted: SimpleNamespace) -> dict[str, Any]:
+    """Return work(session, wanted) for a login in the guest of the VM that a task names, and the path of the VM as vm.
+
+    wanted: as for on_vm(), with workdir, a directory for files of this task. session: a GuestSession, once VMware Tools run in the guest.
+    """
+    from ._system.guest_session import GuestSession
+
+    with _open_vm(host, wanted) as vm:
+        vm.wait_for_tools(wanted.tools_timeout)
+        with vm.log_in(wanted.guest_username, wanted.guest_password, wanted.guest_interactive) as guest:
+            session = GuestSession(guest, getattr(wanted, "guest_family", "auto"), wanted.workdir)
+            return {**work(session, wanted), "vm": vm.label}
+
+
+def _open_vm(host: Host, wanted: SimpleNamespace) -> VM:
+    from ._state import names
+
+    return host.open_vm(names.find(host, wanted.vm, wanted.home), wanted.vm_password)
+
+
+def for_host(work: Callable[[Host], Any], options: Mapping[str, Any]) -> Callable[[Crumb, Part], None]:
     """Return work(host) as _worker.run_all() takes it, with a single part. Its answer is given before the host is left, where libvix may hang."""
     return partial(_with_host_answered, work, options)
 
 
-def _with_host_answered(work, options, crumb, part):
+def _with_host_answered(work: Callable[[Host], Any], options: Mapping[str, Any], crumb: Crumb, part: Part) -> None:
     with _connect(options, crumb) as host:
         found = work(host)
         part(0, lambda: found)
 
 
 @contextmanager
-def explained(host):
+def explained(host: Host) -> Iterator[None]:
     """Have it said which product it was that does not support what the "with", or the function decorated so, asks of it."""
     try:
         yield
@@ -59,18 +102,20 @@ def explained(host):
         raise
 
 
-def _with_host(work, options, crumb):
+def _with_host(work: Callable[[Host], Any], options: Mapping[str, Any], crumb: Crumb) -> Any:
     with _connect(options, crumb) as host, explained(host):
         return work(host)
 
 
-def _with_host_for_each(work, items, concurrency, options, crumb, part):
+def _with_host_for_each(
+    work: Callable[[Host, Item], Any], items: Sequence[Item], concurrency: int, options: Mapping[str, Any], crumb: Crumb, part: Part
+) -> None:
     with _connect(options, crumb) as host, ThreadPoolExecutor(concurrency) as pool:
         for number, item in enumerate(items):
             pool.submit(part, number, partial(explained(host)(work), host, item))
 
 
-def _connect(options, crumb):
+def _connect(options: Mapping[str, Any], crumb: Crumb) -> Host:
     # Imported here: the parent has no use for the binding, and a task with wrong options should not pay for it.
     from ._vix import capi, locate
     from ._vix.deadline import Deadline

@@ -24,8 +24,17 @@ import time
 import traceback
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ._vix.errors import LibraryCrashed, TimedOut, VixError
+
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO, Callable, Iterator, NoReturn, Sequence
+
+    Crumb = Callable[[str, str], None]
+    Part = Callable[[int, Callable[[], Any]], None]
+    Work = Callable[[Crumb, Part], Any]
+    Outcome = Any  # the result of a part, or the Failure or Bug that it ended in
 
 GRACE = 3  # seconds beyond the deadline for the child to tell of it itself
 POLL = 0.05  # seconds between two looks at a child that is silent
@@ -41,7 +50,7 @@ class Bug(Exception):
 class Failure(Exception):
     """What the work failed with, as its process told it. kind: the name of its class; code: VIX's number or None."""
 
-    def __init__(self, text, kind, code):
+    def __init__(self, text: str, kind: str, code: int | None) -> None:
         super().__init__(text)
         self.kind, self.code = kind, code
 
@@ -49,13 +58,13 @@ class Failure(Exception):
 class Crumbs:
     """The C call under way in each part of the work and what it is for, readable by the parent whatever becomes of the child."""
 
-    def __init__(self, parts):
+    def __init__(self, parts: int) -> None:
         self._memory = mmap.mmap(-1, CRUMB_BYTES * (parts + 1))
         self._thread = threading.local()
         self._common = parts  # where a thread leaves word that is at no part in particular
 
     @contextmanager
-    def during(self, part):
+    def during(self, part: int) -> Iterator[None]:
         """Have this thread leave word for a part inside."""
         self._thread.part = part
         try:
@@ -63,24 +72,27 @@ class Crumbs:
         finally:
             self._thread.part = self._common
 
-    def drop(self, call, doing):
+    def drop(self, call: str, doing: str) -> None:
         start = CRUMB_BYTES * getattr(self._thread, "part", self._common)
         text = f"{call}\0{doing}".encode("utf-8", "replace")[: CRUMB_BYTES - 2]
         self._memory[start : start + len(text) + 2] = text + b"\0\0"
 
-    def read(self, part):
+    def read(self, part: int) -> tuple[str, str]:
         """Return the last call of a part, or of the whole where the part had none yet, and what it was for; both empty without one."""
         return self._read(part) or self._read(self._common) or ("", "")
 
-    def _read(self, part):
+    def _read(self, part: int) -> tuple[str, str] | None:
         text = self._memory[CRUMB_BYTES * part : CRUMB_BYTES * (part + 1)].split(b"\0\0")[0]
-        return text and tuple(text.decode("utf-8", "replace").split("\0"))
+        if not text:
+            return None
+        call, doing = text.decode("utf-8", "replace").split("\0")
+        return call, doing
 
-    def close(self):
+    def close(self) -> None:
         self._memory.close()
 
 
-def run(work, seconds):
+def run(work: Callable[[Crumb], Any], seconds: float) -> Any:
     """Return work(crumb) from a child process; raise Failure for what a user, VIX or the library caused, Bug for a fault of ours.
 
     seconds: the deadline, which work keeps itself as far as the library lets it; GRACE seconds later the child is killed.
@@ -91,7 +103,7 @@ def run(work, seconds):
     return outcome
 
 
-def run_parts(work, parts, seconds):
+def run_parts(work: Work, parts: int, seconds: float) -> list[Outcome]:
     """Return what became of each part of the work, in order: its result, or the Failure or Bug it ended in.
 
     work: called in a child process as work(crumb, part); it calls part(number, callable) for each of its parts, from any thread.
@@ -101,9 +113,9 @@ def run_parts(work, parts, seconds):
     return outcomes
 
 
-def run_all(works):
+def run_all(works: Sequence[tuple[Work, int, float]]) -> list[list[Outcome]]:
     """Return what run_parts() would of each (work, parts, seconds), in order; all are done at the same time, each in a child process of its own."""
-    children = []
+    children: list[_Child] = []
     try:
         for work, parts, seconds in works:
             children.append(_start(work, parts, seconds, children))
@@ -117,7 +129,7 @@ def run_all(works):
             child.end()
 
 
-def _start(work, parts, seconds, older):
+def _start(work: Work, parts: int, seconds: float, older: Sequence[_Child]) -> _Child:
     """Return the _Child that does this work. older: those that were started before, of which it keeps nothing."""
     crumbs = Crumbs(parts)
     answers, answering = os.pipe()
@@ -135,13 +147,15 @@ def _start(work, parts, seconds, older):
 class _Child:
     """A child process at work, as its parent knows it: what it has answered, and until when it may."""
 
-    def __init__(self, process, crumbs, answers, life, parts, seconds):
+    def __init__(self, process: int, crumbs: Crumbs, answers: int, life: int, parts: int, seconds: float) -> None:
         self.answers, self.life = answers, life
         self._process, self._crumbs, self._parts, self._seconds = process, crumbs, parts, seconds
         self._end = time.monotonic() + seconds + GRACE
-        self._data, self._outcomes, self._status = bytearray(), {}, None
+        self._data = bytearray()
+        self._outcomes: dict[int, Outcome] = {}
+        self._status: int | None = None
 
-    def hear(self, is_readable):
+    def hear(self, is_readable: bool) -> bool:
         """Take what it has to say; return whether there may be more to come."""
         if is_readable:
             block = os.read(self.answers, 1 << 16)
@@ -157,7 +171,7 @@ class _Child:
         self._status = code if ended else None
         return time.monotonic() < self._end
 
-    def part_outcomes(self):
+    def part_outcomes(self) -> list[Outcome]:
         """What became of each part, in order."""
         whole = self._outcomes.get(WHOLE)
         return [
@@ -165,7 +179,7 @@ class _Child:
             for part in range(self._parts)
         ]
 
-    def end(self):
+    def end(self) -> None:
         """Have nothing left of it."""
         if self._status is None:
             os.kill(self._process, signal.SIGKILL)
@@ -175,7 +189,7 @@ class _Child:
         self._crumbs.close()
 
 
-def _serve(work, crumbs, answering, living):
+def _serve(work: Work, crumbs: Crumbs, answering: int, living: int) -> NoReturn:
     """The child's whole life."""
     code = 1
     try:
@@ -188,7 +202,7 @@ def _serve(work, crumbs, answering, living):
         with os.fdopen(answering, "wb") as pipe:
             lock = threading.Lock()
 
-            def answer(part, callable_):
+            def answer(part: int, callable_: Callable[[], Any]) -> None:
                 with crumbs.during(part):
                     _send(pipe, lock, part, _outcome(callable_))
 
@@ -201,58 +215,58 @@ def _serve(work, crumbs, answering, living):
         os._exit(code)
 
 
-def _outcome(callable_):
+def _outcome(callable_: Callable[[], Any]) -> dict[str, Any]:
     try:
         return {"result": callable_()}
     except VixError as error:
-        return {"failure": _told(error)}
+        return {"failure": _described(error)}
     except BaseException:  # whatever it is, the parent shall see it: it is a bug of ours
         return {"bug": traceback.format_exc()}
 
 
-def _send(pipe, lock, part, outcome):
+def _send(pipe: BinaryIO, lock: threading.Lock, part: int, outcome: dict[str, Any]) -> None:
     frame = json.dumps([part, outcome]).encode("utf-8")
     with lock:
         pipe.write(LENGTH.pack(len(frame)) + frame)
         pipe.flush()
 
 
-def _end_with_parent(living):
+def _end_with_parent(living: int) -> None:
     os.read(living, 1)
     os._exit(1)
 
 
-def _told(error):
+def _described(error: VixError) -> dict[str, Any]:
     return {"text": str(error), "kind": type(error).__name__, "code": error.code}
 
 
-def _take_frames(data, outcomes):
+def _take_frames(data: bytearray, outcomes: dict[int, Outcome]) -> None:
     """Put each whole frame of a bytearray among the outcomes, and leave the rest in it."""
     while len(data) >= LENGTH.size:
         end = LENGTH.size + LENGTH.unpack_from(data)[0]
         if len(data) < end:
             break
         part, outcome = json.loads(data[LENGTH.size : end].decode("utf-8"))
-        outcomes[part] = _heard(outcome)
+        outcomes[part] = _received(outcome)
         del data[:end]
 
 
-def _heard(outcome):
+def _received(outcome: dict[str, Any]) -> Outcome:
     if "bug" in outcome:
         return Bug(outcome["bug"])
     return Failure(**outcome["failure"]) if "failure" in outcome else outcome.get("result")
 
 
-def _loss(status, call, doing, seconds):
+def _loss(status: int | None, call: str, doing: str, seconds: float) -> Failure:
     """The failure of a child that gave no answer."""
     where = f" in {call}" if call else ""
     advice = "look at VMware's logs, and run the task again"
     if status is None and doing and not call:
-        error = TimedOut(f"not done after {seconds:g} s; it was ended", doing=doing)
+        error: VixError = TimedOut(f"not done after {seconds:g} s; it was ended", doing=doing)
     elif status is None:
         error = TimedOut(f"not done after {seconds:g} s: the VIX library hangs{where}; it was ended, and VMware may still finish", doing=doing)
     elif os.WIFSIGNALED(status):
         error = LibraryCrashed(f"the VIX library crashed{where} ({signal.Signals(os.WTERMSIG(status)).name}); {advice}", doing=doing)
     else:
         error = LibraryCrashed(f"the VIX library ended its process{where} (exit code {os.WEXITSTATUS(status)}); {advice}", doing=doing)
-    return Failure(**_told(error))
+    return Failure(**_described(error))

@@ -186,18 +186,27 @@ def prepare(wanted):
     return sources.checked(source, wanted.compare)
 
 
-def work(guest, wanted):
+def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_files, guest_trees
 
-    source, texts = wanted.prepared, [] if wanted.diff_mode and wanted.prepared.is_shown else None
-    manner = {name: getattr(wanted, name) for name in ("force", "mode", "owner", "group", "directory_mode", "validate")}
-    manner["backup"] = f".{time.strftime('%Y-%m-%dT%H%M%SZ', time.gmtime())}.{os.urandom(2).hex()}~" if wanted.backup else None
+    source = wanted.prepared
+    options = guest_files.CopyOptions(
+        method=wanted.compare,
+        force=wanted.force,
+        backup=f".{time.strftime('%Y-%m-%dT%H%M%SZ', time.gmtime())}.{os.urandom(2).hex()}~" if wanted.backup else None,
+        mode=wanted.mode,
+        owner=wanted.owner,
+        group=wanted.group,
+        directory_mode=wanted.directory_mode,
+        validate=wanted.validate,
+    )
     plan_of = guest_trees.plan if source.is_folder else guest_files.plan
-    plan, told = plan_of(guest, source, wanted.dest, wanted.guest_family, wanted.workdir, texts, method=wanted.compare, **manner)
+    plan = plan_of(session, source, wanted.dest, options, with_texts=wanted.diff_mode and source.is_shown)
     # A source that is only described is not on the VM host: the plan can be predicted, but not carried out.
     result = plan.carry_out(wanted.check_mode or source.is_elsewhere)
+    texts = result.pop("texts")
     # Not "dest": Ansible would add facts about this path on the VM host.
-    return {**result, **told, "diff": [result["diff"], *texts] if texts else result["diff"]}
+    return {**result, "diff": [result["diff"], *texts] if texts else result["diff"]}
 
 
 def main():

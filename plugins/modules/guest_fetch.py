@@ -167,11 +167,11 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _options
 from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
-def work(guest, wanted):
+def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_fetches
 
     store = guest_fetches.store(wanted.dest, wanted.src, wanted._place)
-    fetch = guest_fetches.fetch(guest, wanted.guest_family, wanted.src, store, wanted.workdir, wanted.fail_on_missing)
+    fetch = guest_fetches.fetch(session, wanted.src, store, wanted.fail_on_missing)
     return {**fetch.plan.carry_out(wanted.check_mode), **fetch.told()}
 
 

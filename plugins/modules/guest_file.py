@@ -141,14 +141,14 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _options
 from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
-def work(guest, wanted):
+def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_paths
 
-    place = guest_paths.Place(guest, wanted.guest_family, wanted.path, wanted.workdir, wanted.mode, wanted.owner, wanted.group)
+    place = guest_paths.Place(session, wanted.path, wanted.mode, wanted.owner, wanted.group)
     if wanted.state == "touch":
         plan = guest_paths.touched(place, wanted.access_time, wanted.modification_time)
     elif wanted.state == "renamed":
-        plan = guest_paths.renamed(place, guest_paths.Place(guest, wanted.guest_family, wanted.src, wanted.workdir), wanted.force)
+        plan = guest_paths.renamed(place, guest_paths.Place(session, wanted.src), wanted.force)
     else:
         plan = {"file": guest_paths.file, "directory": guest_paths.directory, "absent": guest_paths.absent}[wanted.state](place)
     return plan.carry_out(wanted.check_mode)

@@ -203,13 +203,20 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _options
 from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
-def work(guest, wanted):
+def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_finds
 
-    wish = {name: getattr(wanted, name) for name in ("patterns", "excludes", "use_regex", "age", "size", "hidden")}
-    depth = wanted.depth if wanted.recurse else 1
-    found = guest_finds.find(guest, wanted.guest_family, wanted.paths, depth, wanted.limit, wanted.workdir, kind=wanted.file_type, **wish)
-    return {"changed": False, **found}
+    chosen = guest_finds.Filter(
+        patterns=wanted.patterns,
+        excludes=wanted.excludes,
+        use_regex=wanted.use_regex,
+        kind=wanted.file_type,
+        age=wanted.age,
+        size=wanted.size,
+        hidden=wanted.hidden,
+        ignore_case=not session.is_linux,
+    )
+    return {"changed": False, **guest_finds.find(session, wanted.paths, wanted.depth if wanted.recurse else 1, wanted.limit, chosen)}
 
 
 def main():

@@ -178,22 +178,20 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _options
 from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
-def work(guest, wanted):
+def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_processes
 
     choice = guest_processes.Choice(wanted.name, wanted.pattern, wanted.owner, wanted.pid, wanted.command)
-    watch = guest_processes.Watch(guest, wanted.guest_family, wanted.workdir)
+    watch = guest_processes.Watch(session)
     if wanted.state == "absent":
         ending = guest_processes.Ending(wanted.stop, wanted.soft_timeout, wanted.wait_timeout)
         result = guest_processes.absent(watch, choice, ending).carry_out(wanted.check_mode)
-        stopped = {"stopped": ending.stopped} if ending.stopped else {}
-        end = {**stopped, "processes": result["diff"]["after"]["processes"], "fulfilled": True}
+        result["processes"] = result["diff"]["after"]["processes"]
     else:
         least, most = (wanted.count, wanted.count) if wanted.count is not None else (wanted.min_count, wanted.max_count)
         waiting = guest_processes.Waiting(1 if least is None and most is None else least, most, wanted.wait_timeout)
         result = guest_processes.present(watch, choice, waiting).carry_out(wanted.check_mode)
-        end = {"processes": waiting.found, "fulfilled": waiting.is_met()}
-    return {**result, "found": result["diff"]["before"]["processes"], **end, **watch.told()}
+    return {**result, **watch.told()}
 
 
 def main():

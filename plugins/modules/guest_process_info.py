@@ -91,11 +91,11 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _options
 from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
-def work(guest, wanted):
+def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_processes
 
     choice = guest_processes.Choice(wanted.name, wanted.pattern, wanted.owner, wanted.pid, wanted.command)
-    watch = guest_processes.Watch(guest, wanted.guest_family, wanted.workdir)
+    watch = guest_processes.Watch(session)
     found = watch.look(choice)
     return {"changed": False, "processes": found, **watch.told()}
 

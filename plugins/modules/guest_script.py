@@ -201,18 +201,17 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _options
 from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
-def work(guest, wanted):
+def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_programs
 
-    family = guest_programs.family_of(guest, wanted.guest_family)
     terms = guest_programs.Terms(**{name: getattr(wanted, name) for name in _options.PROGRAM})
-    program, told = guest_programs.script(family, wanted.content, wanted.src, wanted._name, wanted.interpreter, wanted.arguments, terms)
-    why = guest_programs.needless(guest, family, terms)
+    program, told = guest_programs.script(session, wanted.content, wanted.src, wanted._name, wanted.interpreter, wanted.arguments, terms)
+    why = guest_programs.needless(session, terms)
     if why:
         return guest_programs.not_run(told, why)
     if wanted.check_mode:
         return guest_programs.foretold(told, terms)
-    return guest_programs.run(guest, family, program, told, terms, wanted.workdir)
+    return guest_programs.run(session, program, told, terms)
 
 
 def main():

@@ -185,10 +185,10 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _options
 from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_guest
 
 
-def work(guest, wanted):
+def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_stats
 
-    found, warnings = guest_stats.look(guest, wanted.guest_family, wanted.path, wanted.details, wanted.get_checksum, wanted.workdir)
+    found, warnings = guest_stats.look(session, wanted.path, wanted.details, wanted.get_checksum)
     # Nested: Ansible would add facts about a top-level "path" on the VM host.
     return {"changed": False, "stat": found, "warnings": warnings}
 

@@ -119,28 +119,24 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_modul
 
 
 def work(host, wanted):
-    from ansible_collections.vmlab.vix.plugins.module_utils._state import machines
+    from ansible_collections.vmlab.vix.plugins.module_utils._state import machines, names
 
+    path = names.find(host, wanted.vm, wanted.home)
     if wanted.state == "absent":
-        return _delete(host, wanted)
-    result = machines.registered(host, wanted.vm, wanted.vm_password, wanted.state == "registered").carry_out(wanted.check_mode)
-    return {**result, "vm": wanted.vm, "has_inventory": result["diff"]["after"]["has_inventory"]}
+        return _delete(host, path, wanted)
+    result = machines.registered(host, path, wanted.vm_password, wanted.state == "registered").carry_out(wanted.check_mode)
+    return {**result, "vm": path, "has_inventory": result["diff"]["after"]["has_inventory"]}
 
 
-def _delete(host, wanted):
+def _delete(host, path, wanted):
+    from functools import partial
+
     from ansible_collections.vmlab.vix.plugins.module_utils._state import machines, power
 
-    how = power.How(wanted.stop, wanted.soft_timeout)
-
-    def stop(vm):
-        power.plan(vm, "powered_off", how).carry_out(check_mode=False)
-
+    stop = partial(power.turn_off, options=power.Options(wanted.stop, wanted.soft_timeout))
     deleting = machines.Deleting(wanted.delete_disks, wanted.force, stop if wanted.power_off else None, wanted.home)
-    with machines.opened(host, wanted.vm, wanted.vm_password) as vm:
-        result = machines.absent(host, vm, wanted.vm, wanted.vm_password, deleting).carry_out(wanted.check_mode)
-    told = {"stopped": how.stopped, "remaining": deleting.remaining}
-    known = {key: value for key, value in told.items() if value is not None}
-    return {**result, "vm": wanted.vm, "linked_clones": deleting.linked_clones, **known}
+    with machines.opened(host, path, wanted.vm_password) as vm:
+        return {**machines.absent(host, vm, path, wanted.vm_password, deleting).carry_out(wanted.check_mode), "vm": path}
 
 
 def main():

@@ -114,24 +114,23 @@ snapshot:
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
-def work(host, wanted):
+def work(vm, wanted):
     from functools import partial
 
     from ansible_collections.vmlab.vix.plugins.module_utils._state import clones, snapshots
 
     copy = clones.Copy(wanted.dest, wanted.name, wanted.linked, wanted.snapshot, wanted.vm_password)
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm:
-        result = clones.plan(host, vm, copy, partial(snapshots.find, vm)).carry_out(wanted.check_mode)
+    result = clones.plan(wanted.host, vm, copy, partial(snapshots.find, vm)).carry_out(wanted.check_mode)
     after = {key: value for key, value in result["diff"]["after"].items() if key != "state"}
     # Not "dest": Ansible would add facts about this path.
-    return {**result, "vm": wanted.vm, "clone": wanted.dest, **after}
+    return {**result, "clone": wanted.dest, **after}
 
 
 def main():
-    run_module(
+    run_on_vm(
         work,
         _options.VM,
         options={"dest": {"type": "path", "required": True}, "name": {}, "linked": {"type": "bool", "default": False}, "snapshot": {}},

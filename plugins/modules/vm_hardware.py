@@ -82,25 +82,21 @@ stopped:
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
-def work(host, wanted):
+def work(vm, wanted):
+    from functools import partial
+
     from ansible_collections.vmlab.vix.plugins.module_utils._state import hardware, power
 
-    how = power.How()
-
-    def stop(vm):
-        power.plan(vm, "powered_off", how).carry_out(check_mode=False)
-
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm:
-        result = hardware.upgrade(host, vm, stop if wanted.power_off else None, wanted.check_mode)
-    stopped = {"stopped": how.stopped} if how.stopped else {}
-    return {**result, **stopped, "vm": wanted.vm, "power": result["diff"]["after"]["power"]}
+    stop = partial(power.turn_off, options=power.Options()) if wanted.power_off else None
+    result = hardware.upgrade(wanted.host, vm, stop, wanted.check_mode)
+    return {**result, "power": result["diff"]["after"]["power"]}
 
 
 def main():
-    run_module(
+    run_on_vm(
         work,
         _options.VM,
         options={"state": {"choices": ["latest"], "default": "latest"}, "power_off": {"type": "bool", "default": False}},

@@ -185,11 +185,11 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_modul
 
 
 def work(host, wanted):
-    from ansible_collections.vmlab.vix.plugins.module_utils._state import vms
+    from ansible_collections.vmlab.vix.plugins.module_utils._state import names, vms
 
     look = vms.Look(wanted.gather, wanted.address_timeout, wanted.vm_password)
     if wanted.vm:
-        found = [vms.describe(host, wanted.vm, look)]
+        found = [vms.describe(host, names.find(host, wanted.vm, wanted.home), look)]
     elif wanted.which == "known":
         found = vms.known(host, wanted.home, look)
     else:

@@ -83,7 +83,7 @@ power:
   returned: when O(vm) is set
   type: str
   sample: powered_on
-way:
+transitions:
   description: Power states passed through, in order. Contains only the current state if nothing changed.
   returned: when O(vm) is set
   type: list
@@ -126,21 +126,19 @@ results:
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
-def work(host, wanted):
+def work(vm, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import power
 
-    how = power.How(wanted.stop, wanted.soft_timeout, wanted.gui, wanted.wake_suspended)
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm:
-        result = power.plan(vm, wanted.state, how, wanted.tools_timeout).carry_out(wanted.check_mode)
-    stopped = {"stopped": how.stopped} if how.stopped else {}
-    return {**result, **stopped, "vm": wanted.vm, "power": result["diff"]["after"]["power"], "way": how.way}
+    options = power.Options(wanted.stop, wanted.soft_timeout, wanted.gui, wanted.wake_suspended)
+    result = power.plan(vm, wanted.state, options, wanted.tools_timeout).carry_out(wanted.check_mode)
+    return {**result, "power": result["diff"]["after"]["power"]}
 
 
 def main():
-    run_module(
+    run_on_vm(
         work,
         _options.VMS,
         _options.STOP,

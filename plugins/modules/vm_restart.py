@@ -64,6 +64,12 @@ power:
   returned: success
   type: str
   sample: powered_on
+transitions:
+  description: The power states that the VM passed through, in order, or would in check mode.
+  returned: success
+  type: list
+  elements: str
+  sample: [powered_on, powered_off, powered_on]
 stopped:
   description: The stop method that was finally used, V(soft) or V(hard).
   returned: success, not in check mode
@@ -72,21 +78,19 @@ stopped:
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
-def work(host, wanted):
+def work(vm, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import power
 
-    how = power.How(wanted.stop, wanted.soft_timeout, wanted.gui)
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm:
-        result = power.restart(vm, how, wanted.tools_timeout).carry_out(wanted.check_mode)
-    stopped = {"stopped": how.stopped} if how.stopped else {}
-    return {**result, **stopped, "vm": wanted.vm, "power": result["diff"]["after"]["power"]}
+    options = power.Options(wanted.stop, wanted.soft_timeout, wanted.gui)
+    result = power.restart(vm, options, wanted.tools_timeout).carry_out(wanted.check_mode)
+    return {**result, "power": result["diff"]["after"]["power"]}
 
 
 def main():
-    run_module(
+    run_on_vm(
         work,
         _options.VM,
         _options.STOP,

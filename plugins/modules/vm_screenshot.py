@@ -115,10 +115,10 @@ def prepare(wanted):
     return screens.checked(wanted.dest, wanted.mode)
 
 
-def work(guest, wanted):
+def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import screens
 
-    result = screens.plan(guest, *wanted.prepared).carry_out(wanted.check_mode)
+    result = screens.plan(session, *wanted.prepared).carry_out(wanted.check_mode)
     after = result["diff"]["after"]
     # Not "dest", "path" or "mode": Ansible would add facts about the path, or apply the mode.
     return {**result, **{name: after[name] for name in ("size", "checksum", "width", "height") if name in after}}

@@ -156,25 +156,30 @@ folders:
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
-def work(host, wanted):
+def prepare(wanted):
+    """The folders that are asked for, checked before VIX is called."""
     from ansible_collections.vmlab.vix.plugins.module_utils._state import shared_folders
 
     given = wanted.folders if wanted.folders is not None else [{"name": wanted.name, "path": wanted.path, "writable": wanted.writable}]
-    folders = shared_folders.checked(given, wanted.state, wanted.exclusive)
+    return shared_folders.checked(given, wanted.state, wanted.exclusive)
+
+
+def work(vm, wanted):
+    from ansible_collections.vmlab.vix.plugins.module_utils._state import shared_folders
+
     login = (wanted.guest_username, wanted.guest_password, wanted.guest_interactive) if wanted.guest_username else None
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm:
-        vm.wait_for_tools(wanted.tools_timeout)
-        plan = shared_folders.plan(vm, folders, wanted.state, wanted.exclusive, login, wanted.guest_timeout)
-        result = plan.carry_out(wanted.check_mode)
-    return {**result, "vm": wanted.vm, **result["diff"]["after"]}
+    vm.wait_for_tools(wanted.tools_timeout)
+    plan = shared_folders.plan(vm, wanted.prepared, wanted.state, wanted.exclusive, login, wanted.guest_timeout)
+    result = plan.carry_out(wanted.check_mode)
+    return {**result, **result["diff"]["after"]}
 
 
 def main():
     one = {"path": {"type": "path"}, "writable": {"type": "bool", "default": False}}
-    run_module(
+    run_on_vm(
         work,
         _options.VM,
         _options.GUEST_OPTIONAL,
@@ -186,6 +191,7 @@ def main():
             "exclusive": {"type": "bool", "default": False},
             "guest_timeout": {"type": "int", "default": 30},
         },
+        prepare=prepare,
         mutually_exclusive=[("folders", "name"), ("folders", "path"), ("folders", "writable")],
         required_one_of=[("folders", "name")],
         **_options.WHOLE_LOGIN,

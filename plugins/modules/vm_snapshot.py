@@ -173,25 +173,22 @@ results:
 import time
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
-def work(host, wanted):
+def work(vm, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import snapshots
 
-    reverting = snapshots.Reverting(wanted.power, wanted.tools_timeout)
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm:
-        if wanted.state == "present":
-            plan = snapshots.present(vm, wanted.name, wanted.description, wanted.memory)
-        elif wanted.state == "absent":
-            plan = snapshots.absent(vm, wanted.name, wanted.children)
-        elif wanted.state == "reverted":
-            plan = snapshots.reverted(vm, wanted.name, reverting)
-        else:
-            plan = prune(vm, wanted)
-        result = plan.carry_out(wanted.check_mode)
-    power = {"power": reverting.found} if reverting.found else {}
-    return {**result, **power, "vm": wanted.vm, **result["diff"]["after"]}
+    if wanted.state == "present":
+        plan = snapshots.present(vm, wanted.name, wanted.description, wanted.memory)
+    elif wanted.state == "absent":
+        plan = snapshots.absent(vm, wanted.name, wanted.children)
+    elif wanted.state == "reverted":
+        plan = snapshots.reverted(vm, wanted.name, wanted.power, wanted.tools_timeout)
+    else:
+        plan = prune(vm, wanted)
+    result = plan.carry_out(wanted.check_mode)
+    return {**result, **result["diff"]["after"]}
 
 
 def prune(vm, wanted):
@@ -203,7 +200,7 @@ def prune(vm, wanted):
 
 
 def main():
-    run_module(
+    run_on_vm(
         work,
         _options.VMS,
         options={

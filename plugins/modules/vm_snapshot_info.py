@@ -91,18 +91,17 @@ diagram:
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
-def work(host, wanted):
+def work(vm, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import snapshot_facts
 
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm:
-        return {"changed": False, "vm": wanted.vm, **snapshot_facts.describe(vm)}
+    return {"changed": False, **snapshot_facts.describe(vm)}
 
 
 def main():
-    run_module(work, _options.VM)
+    run_on_vm(work, _options.VM)
 
 
 if __name__ == "__main__":

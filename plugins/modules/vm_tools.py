@@ -118,19 +118,18 @@ results:
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
-def work(host, wanted):
+def work(vm, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import tools
 
-    with host.open_vm(wanted.vm, wanted.vm_password) as vm:
-        result = tools.plan(vm, wanted.state, wanted.tools_timeout).carry_out(wanted.check_mode)
-    return {**result, "vm": wanted.vm, "tools": result["diff"]["after"]["tools"]}
+    result = tools.plan(vm, wanted.state, wanted.tools_timeout).carry_out(wanted.check_mode)
+    return {**result, "tools": result["diff"]["after"]["tools"]}
 
 
 def main():
-    run_module(
+    run_on_vm(
         work,
         _options.VMS,
         options={

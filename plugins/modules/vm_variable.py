@@ -136,22 +136,27 @@ value:
 from contextlib import ExitStack
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options
-from ansible_collections.vmlab.vix.plugins.module_utils._module import run_module
+from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
-def work(host, wanted):
-    from ansible_collections.vmlab.vix.plugins.module_utils._state import guests, variables
+def prepare(wanted):
+    """The variables that are asked for, checked before VIX is called."""
+    from ansible_collections.vmlab.vix.plugins.module_utils._state import variables
 
-    asked = variables.checked(wanted.kind, wishes(wanted))
-    login = (wanted.guest_username, wanted.guest_password, wanted.guest_interactive, wanted.tools_timeout)
+    return variables.checked(wanted.kind, wishes(wanted))
+
+
+def work(vm, wanted):
+    from ansible_collections.vmlab.vix.plugins.module_utils._state import variables
+
     with ExitStack() as stack:
-        vm = stack.enter_context(host.open_vm(wanted.vm, wanted.vm_password))
         if wanted.kind in variables.WITH_LOGIN:
-            stack.enter_context(guests.logged_in(vm, *login))
-        result = variables.plan(vm, wanted.kind, asked).carry_out(wanted.check_mode)
+            vm.wait_for_tools(wanted.tools_timeout)
+            stack.enter_context(vm.log_in(wanted.guest_username, wanted.guest_password, wanted.guest_interactive))
+        result = variables.plan(vm, wanted.kind, wanted.prepared).carry_out(wanted.check_mode)
     after = result["diff"]["after"]["variables"]
     one = {"value": after[wanted.name]} if wanted.name is not None else {}
-    return {**result, **one, "vm": wanted.vm, "variables": after}
+    return {**result, **one, "variables": after}
 
 
 def wishes(wanted):
@@ -163,7 +168,7 @@ def wishes(wanted):
 
 
 def main():
-    run_module(
+    run_on_vm(
         work,
         _options.VM,
         _options.GUEST_OPTIONAL,
@@ -175,6 +180,7 @@ def main():
             "names": {"type": "list", "elements": "str"},
             "variables": {"type": "dict"},
         },
+        prepare=prepare,
         mutually_exclusive=[("name", "names", "variables"), ("value", "names"), ("value", "variables")],
         required_if=[
             ("state", "present", ["value", "variables"], True),

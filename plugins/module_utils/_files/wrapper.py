@@ -13,11 +13,11 @@ from . import vmx
 
 CONFIG = "vixwrapper-config.txt"
 ANY_VERSION = "e.x.p"
-FIELDS = ("provider", "api_version", "ipc", "product_version", "folder")
 VERSION_KEYS = {"ws": "workstation.product.version", "player": "player.product.version"}
 
 # One line of the configuration; problem: what is wrong with it, or None.
-Line = namedtuple("Line", (*FIELDS, "problem"))
+Line = namedtuple("Line", "provider api_version ipc product_version folder problem")
+FIELDS = Line._fields[:-1]
 
 
 def read(library, config):

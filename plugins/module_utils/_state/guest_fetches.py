@@ -12,7 +12,6 @@ import shutil
 from functools import partial
 
 from .._system import captured, landings, linux, paths, trees
-from .._system import family as families
 from .._vix.errors import FileNotFound, NotSupported, Refused, VixError
 from .plan import Plan
 
@@ -99,10 +98,10 @@ class Fetch:
         return {"saved": self.store.path, "files": files, "skipped_paths": self.skipped, "warnings": left, **alone, **msg}
 
 
-def fetch(guest, guest_family, source, store, workdir, needed=True):
-    """Return the Fetch of a file or folder of the guest, which must be there if it is needed. workdir: a folder of this machine."""
-    family = families.of(guest, guest_family)
-    doing = f"fetching {source} out of {guest.label} as {guest.user}"
+def fetch(session, source, store, needed=True):
+    """Return the Fetch of a file or directory of the guest to a store. If it does not exist and is needed, FileNotFound is raised."""
+    guest, family = session.guest, session.family
+    doing = session.doing(f"fetching {source} out of")
     source = paths.plain(source, family, doing)
     try:
         info = paths.needed(guest, source)
@@ -113,17 +112,17 @@ def fetch(guest, guest_family, source, store, workdir, needed=True):
         return Fetch({}, store, {}, Plan(same, same, [], None), missing=str(error))
     copies, skipped = {}, {}
     if info["is_directory"]:
-        content, skipped = _content_of_folder(guest, family, source, store, copies, workdir)
-    elif not info["size"] and family.NAME == linux.NAME and not guest.file_exists(source):
+        content, skipped = _content_of_folder(session, source, store, copies)
+    elif not info["size"] and session.is_linux and not guest.file_exists(source):
         raise Refused("it is a device, a socket or a pipe", doing=doing)
     else:
-        content = {"": _content_of_file(guest, family, source, info["size"], store.known.get(""), copies, workdir)}
+        content = {"": _content_of_file(session, source, info["size"], store.known.get(""), copies)}
     _must_fit(content, store, doing)
     new = {name: found for name, found in content.items() if store.known.get(name, "absent") != found}
     steps = [partial(store.begin, new)] if new else []
     for name, found in new.items():
         path = family.join(source, *name.split("/")) if name else source
-        steps.append(partial(_take, guest, path, store, name, found, copies.get(name), workdir) if found else partial(store.make, name))
+        steps.append(partial(_take, session, path, store, name, found, copies.get(name)) if found else partial(store.make, name))
     after = picture(store.path, content)
     return Fetch(content, store, skipped, Plan(picture(store.path, store.known, content), after, steps, lambda: after))
 
@@ -157,49 +156,51 @@ def _must_fit(content, store, doing):
             raise Refused(f"{path} is {kinds[found is not None]}", doing=doing)
 
 
-def _content_of_file(guest, family, source, size, known, copies, workdir):
+def _content_of_file(session, source, size, known, copies):
     """Checksum and size of a file of the guest; where no program there tells it, by fetching it into copies."""
-    if known and known[1] == size and _runs(family, guest, family.checksum_script(source, known[0])) == family.SAME:
+    family = session.family
+    if known and known[1] == size and _exit_code(session, family.checksum_script(source, known[0])) == family.SAME:
         return known
-    told = _sum_told(guest, source, workdir) if family.NAME == linux.NAME else None
-    if told:
-        return [told, size]
-    found = _fetch(guest, source, copies, "", workdir)
-    if found[1] != size or _runs(family, guest, family.checksum_script(source, found[0])) == family.OTHER:
-        raise VixError(landings.DAMAGED, doing=f"fetching {source} out of {guest.label} as {guest.user}")
+    checksum = _checksum_by_shell(session, source) if session.is_linux else None
+    if checksum:
+        return [checksum, size]
+    found = _fetch(session, source, copies, "")
+    if found[1] != size or _exit_code(session, family.checksum_script(source, found[0])) == family.OTHER:
+        raise VixError(landings.DAMAGED, doing=session.doing(f"fetching {source} out of"))
     return found
 
 
-def _runs(family, guest, script):
+def _exit_code(session, script):
     """The exit code of a script, None where the guest runs no programs."""
     try:
-        return family.run(guest, script)
+        return session.run(script)
     except (FileNotFound, NotSupported):
         return None
 
 
-def _sum_told(guest, source, workdir):
+def _checksum_by_shell(session, source):
     name = linux.quote(source)
     try:
-        answer = captured.run(guest, f"sha256sum < {name} || shasum -a 256 < {name}", workdir, f"looking at {source} in")[1]
+        answer = captured.run(session, f"sha256sum < {name} || shasum -a 256 < {name}", session.doing(f"looking at {source} in"))[1]
     except (FileNotFound, NotSupported):
         return None
-    told = answer.split(b" ")[0].decode("ascii", "replace")
-    return told if len(told) == 64 else None
+    checksum = answer.split(b" ")[0].decode("ascii", "replace")
+    return checksum if len(checksum) == 64 else None
 
 
-def _content_of_folder(guest, family, source, store, copies, workdir):
-    """The content of a folder of the guest, and what of it is left out, with the reasons."""
-    told = trees.by_shell(guest, [source], None, workdir, sums=True) if family.NAME == linux.NAME else None
-    tree = told[0][source] if told else trees.by_vix(guest, family, source)
-    things = list(tree.things) if told else [trees.certain(guest, family, thing) for thing in tree.things]
+def _content_of_folder(session, source, store, copies):
+    """The content of a directory of the guest, and what of it is left out, with the reasons."""
+    family = session.family
+    listed = trees.by_shell(session, [source], None, sums=True) if session.is_linux else None
+    tree = listed[0][source] if listed else trees.by_vix(session, source)
+    things = list(tree.things) if listed else [trees.certain(session, thing) for thing in tree.things]
     content, left = sort_out(things, family, source)
     for path, reason in tree.closed.items():
         if family.parent(path) not in left and path not in left:
-            raise VixError(f"{path} cannot be read: {reason}", doing=f"fetching {source} out of {guest.label} as {guest.user}")
+            raise VixError(f"{path} cannot be read: {reason}", doing=session.doing(f"fetching {source} out of"))
     for name, size in content.items():
         if isinstance(size, int):
-            content[name] = _fetched_content(guest, family, source, name, size, store, copies, workdir)
+            content[name] = _fetched_content(session, source, name, size, store, copies)
     return content, {**{path: reason for path, reason in left.items() if reason}, **tree.avoided}
 
 
@@ -220,27 +221,28 @@ def sort_out(things, family, source):
     return content, left
 
 
-def _fetched_content(guest, family, source, name, size, store, copies, workdir):
+def _fetched_content(session, source, name, size, store, copies):
     """Checksum and size of a file in a folder of the guest, by fetching it; the copy is kept when it is new to the store."""
-    found = _fetch(guest, family.join(source, *name.split("/")), copies, name, workdir)
+    path = session.family.join(source, *name.split("/"))
+    found = _fetch(session, path, copies, name)
     if found[1] != size:
-        raise VixError(landings.DAMAGED, doing=f"fetching {family.join(source, *name.split('/'))} out of {guest.label} as {guest.user}")
+        raise VixError(landings.DAMAGED, doing=session.doing(f"fetching {path} out of"))
     if found == store.known.get(name):
         os.unlink(copies.pop(name))
     return found
 
 
-def _fetch(guest, path, copies, name, workdir):
+def _fetch(session, path, copies, name):
     """Copy a file out of the guest, under a name of ours, and return checksum and size of what arrived."""
-    copies[name] = os.path.join(workdir, f"fetched-{os.urandom(8).hex()}")
-    guest.copy_out(path, copies[name])
+    copies[name] = os.path.join(session.workdir, f"fetched-{os.urandom(8).hex()}")
+    session.guest.copy_out(path, copies[name])
     return landings.sum_of(copies[name])
 
 
-def _take(guest, path, store, name, wanted, copy, workdir):
+def _take(session, path, store, name, wanted, copy):
     copies = {name: copy}
-    if copy is None and _fetch(guest, path, copies, name, workdir) != wanted:
-        raise VixError(landings.DAMAGED, doing=f"fetching {path} out of {guest.label} as {guest.user}")
+    if copy is None and _fetch(session, path, copies, name) != wanted:
+        raise VixError(landings.DAMAGED, doing=session.doing(f"fetching {path} out of"))
     store.take(name, copies[name])
 
 

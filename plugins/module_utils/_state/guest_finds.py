@@ -10,22 +10,27 @@ import re
 import time
 from fnmatch import translate
 
-from .._system import family as families
-from .._system import linux, paths, trees
+from .._system import paths, trees
 from .._vix.errors import FileNotFound, Inaccessible, NotADirectory, Refused, VixError
 
-KINDS = ("file", "directory", "link", "any")
 AGE = re.compile(r"([+-]?\d+)([smhdw]?)", re.ASCII)
 SIZE = re.compile(r"([+-]?\d+)([bkmgt]?)", re.ASCII)
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 BYTES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
-class Wish:
-    """Which of the things in a folder are looked for.
+class Filter:
+    """Which files and directories are searched for.
 
-    patterns, excludes: of shell wildcards, or regular expressions of Python's that a name must begin with; kind: one of KINDS; age, size: texts as
-    the user gives them, of which those without a minus ask for what is as old or large, or more so, and the others for what is not more so.
+    Args:
+        patterns: Shell patterns, or Python's regular expressions that match from the beginning of a name. None at all: every name.
+        excludes: The same, of names that are left out.
+        use_regex: Whether these are regular expressions.
+        kind: file, directory, link or any.
+        age: A number and a unit, such as 2d: at least as old; -2d: at most as old. None: any.
+        size: A number and a unit, such as 10k: at least as large; -10k: at most as large. None: any.
+        hidden: Whether names that begin with a dot are included.
+        ignore_case: Whether shell patterns ignore case.
     """
 
     def __init__(self, patterns=(), excludes=(), use_regex=False, kind="file", age=None, size=None, hidden=False, ignore_case=False):
@@ -36,8 +41,8 @@ class Wish:
         self.age = None if age is None else _number(age, AGE, SECONDS, "age", "as in 30s, -2d or 1w")
         self._size = None if size is None else _number(size, SIZE, BYTES, "size", "as in 512, 10k or -1m")
 
-    def is_chosen(self, thing, now):
-        """Whether the thing is looked for; now: the time that its age is measured by."""
+    def matches(self, thing, now):
+        """Whether a thing is searched for. now: the time to measure its age by."""
         return (
             self._kind in ("any", thing["kind"])
             and self._is_named(thing["name"])
@@ -58,50 +63,57 @@ class Wish:
         )
 
 
-def find(guest, guest_family, folders, depth, limit, workdir, **wish):
-    """Return what is found, as the module reports it.
+def find(session, folders, depth, limit, wanted):
+    """Search directories of a guest.
 
-    depth: how many levels of each folder, None for all; limit: how many things at most, None for all; workdir: a folder of this machine; wish: of Wish.
+    Args:
+        session: The GuestSession.
+        folders: Their paths.
+        depth: How many levels of each to search. None: all.
+        limit: How many things to return at most. None: all.
+        wanted: The Filter.
+
+    Returns:
+        What the module reports.
     """
     for option, number in (("depth", depth), ("limit", limit)):
         if number is not None and number < 1:
             raise Refused(f"{option} must be 1 or more, not {number}", doing="looking for files")
-    family = families.of(guest, guest_family)
-    wish = Wish(**wish, ignore_case=family.NAME != linux.NAME)
+    guest, family = session.guest, session.family
     first, skipped = {}, {}
     for place in dict.fromkeys(paths.plain(folder, family, "looking for files") for folder in folders):
         try:
-            first[place] = trees.level(guest, family, place)
+            first[place] = trees.level(session, place)
         except FileNotFound as error:
             skipped[place] = str(FileNotFound("no such folder in the guest", code=error.code))
         except (Inaccessible, NotADirectory) as error:
             skipped[place] = str(VixError(error.text, code=error.code))
     warnings = [f"{place} of {guest.label} could not be looked in as {guest.user}: {why}" for place, why in skipped.items()]
-    told = trees.by_shell(guest, list(first), depth, workdir) if first and family.NAME == linux.NAME and _needs_shell(first, wish, depth) else None
+    told = trees.by_shell(session, list(first), depth) if first and session.is_linux and _needs_shell(first, wanted, depth) else None
     grown, now = told or ({}, time.time())
     files, examined = [], 0
     for place, things in first.items():
         if len(files) == limit:
             break
-        tree = grown.get(place) or trees.by_vix(guest, family, place, depth, things)
+        tree = grown.get(place) or trees.by_vix(session, place, depth, things)
         for thing in tree.things:
             examined += 1
-            if not told and wish.is_in_doubt(thing):
-                thing = trees.certain(guest, family, thing)
-            if wish.is_chosen(thing, now):
+            if not told and wanted.is_in_doubt(thing):
+                thing = trees.certain(session, thing)
+            if wanted.matches(thing, now):
                 files.append(_told(thing))
                 if len(files) == limit:
                     break
         skipped.update({**tree.closed, **tree.avoided})
-    clock = {} if wish.age is None else {"clock": "guest" if told else "host"}
+    clock = {} if wanted.age is None else {"clock": "guest" if told else "host"}
     return {"files": files, "matched": len(files), "examined": examined, "skipped_paths": skipped, "warnings": warnings, **clock}
 
 
-def _needs_shell(first, wish, depth):
+def _needs_shell(first, wanted, depth):
     """Whether a shell tells what VIX does not, or in fewer calls: the guest's time, folders in folders, the true kind of a thing."""
     things = [thing for level in first.values() for thing in level]
     deep = depth != 1 and any(thing["kind"] == "directory" for thing in things)
-    return deep or wish.age is not None or any(wish.is_in_doubt(thing) for thing in things)
+    return deep or wanted.age is not None or any(wanted.is_in_doubt(thing) for thing in things)
 
 
 def _told(thing):

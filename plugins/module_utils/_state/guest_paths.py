@@ -12,12 +12,9 @@ from contextlib import suppress
 from functools import partial
 
 from .._system import attributes, linux, paths, windows
-from .._system import family as families
 from .._vix.errors import AlreadyExists, FileNotFound, Inaccessible, NotADirectory, NotAFile, Refused, VixError
 from .plan import Plan
 
-STATES = ("file", "directory", "absent", "touch", "renamed")
-TIMES = ("now", "preserve")
 NOT_TOUCHED = 12  # exit code of the scripts, beside those of attributes.py
 
 # What a system cannot be without, or what holds what others cannot: each as it is written without "." and "..".
@@ -39,14 +36,19 @@ TEMPORARY = "\\appdata\\local\\temp"
 
 
 class Place:
-    """A path of a guest in plain form, and what it takes to look at it and to name it in an error.
+    """A path of a guest, normalized, with the session that looks at it and the attributes that it should have.
 
-    wanted: the Attributes that it shall have, or None; workdir: a folder of this machine.
+    Args:
+        session: The GuestSession.
+        path: The path, as the user writes it.
+        mode: Mode that it should have, or None.
+        owner: Owner that it should have, or None.
+        group: Group that it should have, or None.
     """
 
-    def __init__(self, guest, guest_family, path, workdir, mode=None, owner=None, group=None):
-        self.guest, self.family, self.workdir = guest, families.of(guest, guest_family), workdir
-        self.path = paths.plain(path, self.family, f"looking at {path} in {guest.label}")
+    def __init__(self, session, path, mode=None, owner=None, group=None):
+        self.session, self.guest, self.family = session, session.guest, session.family
+        self.path = paths.plain(path, self.family, session.doing(f"looking at {path} in"))
         self.wanted = attributes.wanted(mode, owner, group, self.family, self.path)
 
     def look(self):
@@ -54,7 +56,7 @@ class Place:
         return _state(paths.look(self.guest, self.path))
 
     def doing(self, what):
-        return f"{what} {self.path} in {self.guest.label} as {self.guest.user}"
+        return self.session.doing(f"{what} {self.path} in")
 
 
 def file(place):
@@ -90,7 +92,7 @@ def touched(place, access="now", modification="now"):
     info = paths.look(place.guest, place.path)
     if info is None:
         _must_have_folder(place, "touching")
-        steps = [partial(_touch, place, True, True), *([partial(attributes.put, place.guest, [place.path], place.wanted)] if place.wanted else [])]
+        steps = [partial(_touch, place, True, True), *([partial(attributes.put, place.session, [place.path], place.wanted)] if place.wanted else [])]
         return _plan(place, {"state": "absent"}, {"state": "file"}, steps)
     times = {**({"access_time": "now"} if access == "now" else {}), **({"modification_time": "now"} if modification == "now" else {})}
     before = {"modification_time": info["modified"]} if modification == "now" else {}
@@ -105,7 +107,7 @@ def renamed(place, source, replace=False):
     _must_be_dispensable(source, "renaming")
     now = place.look()
     # Windows takes both for the same name where they differ in capitals only, so that it has the new one already.
-    old = "absent" if place.family.NAME != linux.NAME and source.path.lower() == place.path.lower() else source.look()
+    old = "absent" if not place.session.is_linux and source.path.lower() == place.path.lower() else source.look()
     if old == now == "absent":
         raise FileNotFound(f"no such file in the guest, and none that is called {place.path} already", code=4, doing=source.doing("renaming"))
     if old == "absent":
@@ -153,7 +155,7 @@ def _must_have_folder(place, what):
 
 def _is_broken_link(place):
     """Whether a link is there that leads nowhere, which VIX sees only in the list of its folder."""
-    if place.family.NAME != linux.NAME:
+    if not place.session.is_linux:
         return False
     try:
         return place.family.base_name(place.path) in [info["name"] for info in place.guest.list_directory(place.family.parent(place.path))]
@@ -171,9 +173,9 @@ def _plan(place, before, after, steps, measured=None, observe=dict):
     observe: tells what else is to be read back.
     """
     if place.wanted and measured:
-        same = attributes.are_set(place.guest, measured, place.wanted)
-        before = {**before, **(place.wanted.told() if same else attributes.found(place.guest, measured, place.wanted, place.workdir))}
-        steps = [*steps, *([] if same else [partial(attributes.put, place.guest, [place.path], place.wanted)])]
+        same = attributes.are_set(place.session, measured, place.wanted)
+        before = {**before, **(place.wanted.told() if same else attributes.found(place.session, measured, place.wanted))}
+        steps = [*steps, *([] if same else [partial(attributes.put, place.session, [place.path], place.wanted)])]
     if place.wanted:
         after = {**after, **place.wanted.told()}
     path = {"path": place.path}
@@ -200,7 +202,7 @@ def _make_directory(place, missing):
         if not place.guest.directory_exists(place.path):
             raise
     if place.wanted:
-        attributes.put(place.guest, missing, place.wanted)
+        attributes.put(place.session, missing, place.wanted)
 
 
 def _delete(place, state):
@@ -212,17 +214,17 @@ def _delete(place, state):
         except NotAFile:
             if state == "directory":
                 guest.delete_directory(path)
-            elif place.family.NAME != linux.NAME or linux.run(guest, f"rm -f -- {linux.quote(path)}"):  # a device, a socket or a pipe, which VIX leaves alone
+            elif not place.session.is_linux or place.session.run(f"rm -f -- {linux.quote(path)}"):  # a device, a socket or a pipe, which VIX leaves alone
                 raise
 
 
 def _touch(place, access, modification):
-    if place.family.NAME == linux.NAME:
+    if place.session.is_linux:
         which = "" if access and modification else "-a " if access else "-m "
         script = f"touch {which}-- {linux.quote(place.path)} || exit {NOT_TOUCHED}\n"
     else:
         script = touch_of_windows(place.path, access, modification)
-    if place.family.run(place.guest, script):
+    if place.session.run(script):
         raise VixError("it could not be touched: log in as a guest_username that may write to it", doing=place.doing("touching"))
 
 

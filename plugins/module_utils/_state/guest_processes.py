@@ -7,14 +7,12 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property, partial
+from functools import partial
 
-from .._system import family, processes, windows
+from .._system import processes
 from .._vix.errors import Refused, TimedOut, VixError
 from .plan import Plan
 
-STATES = ("present", "absent")
-STOPS = ("soft", "hard", "soft_then_hard")
 POLL = 0.5  # seconds between two looks at the guest's processes
 ROUNDS = 3  # how often what came up meanwhile is ended as well
 AT_ONCE = 200  # processes that one program is to end: it names one of them by its exit code
@@ -45,18 +43,13 @@ class Choice:
 
 
 class Watch:
-    """The processes of a guest, as they are each time that they are looked at.
+    """The processes of a guest, as they are each time that they are listed.
 
-    guest_family: auto, linux or windows; workdir: a folder of this machine for the guest's answers. cut: why the last list may not have been whole, or None.
+    session: the GuestSession. cut: why the last list may be incomplete, or None.
     """
 
-    def __init__(self, guest, guest_family, workdir):
-        self.guest, self.cut = guest, None
-        self._guest_family, self._workdir = guest_family, workdir
-
-    @cached_property
-    def family(self):
-        return family.of(self.guest, self._guest_family)
+    def __init__(self, session):
+        self.session, self.guest, self.cut = session, session.guest, None
 
     def look(self, choice):
         """Return the processes of the choice, by pid."""
@@ -81,7 +74,7 @@ class Watch:
     def _rest(self, size):
         """Those that VIX's list may lack, by pid, as a program in the guest tells them."""
         try:
-            seen = processes.listed(self.guest, self.family, self._workdir)
+            seen = processes.listed(self.session)
         except TimedOut:
             raise
         except VixError as error:
@@ -91,50 +84,61 @@ class Watch:
 
 
 class Ending:
-    """The manner of ending processes: stop, one of STOPS; soft_timeout and timeout, the seconds that they are given after the soft and after the hard way.
+    """How processes are ended.
 
-    stopped: how a run had to end them in the end, soft or hard; None when it did not.
+    Args:
+        stop: soft, hard or soft_then_hard.
+        soft_timeout: Seconds that they are given to end after they were asked to.
+        timeout: Seconds that they are given to disappear after they were killed.
     """
 
     def __init__(self, stop="soft_then_hard", soft_timeout=10, timeout=60):
-        self.stop, self.soft_timeout, self.timeout, self.stopped = stop, soft_timeout, timeout, None
+        self.stop, self.soft_timeout, self.timeout = stop, soft_timeout, timeout
 
 
 class Waiting:
-    """How many processes there shall be, None for any number, and the seconds that this may take; found: those that were there in the end."""
+    """How many processes to wait for.
+
+    Args:
+        least: Their lowest number, or None.
+        most: Their highest number, or None.
+        timeout: Seconds to wait at most.
+    """
 
     def __init__(self, least=None, most=None, timeout=60):
-        self.least, self.most, self.timeout, self.found = least, most, timeout, []
+        self.least, self.most, self.timeout = least, most, timeout
 
     def __str__(self):
         if self.least == self.most:
             return f"exactly {self.least}"
         return " and ".join([f"at least {self.least}"] * (self.least is not None) + [f"at most {self.most}"] * (self.most is not None))
 
-    def is_met(self):
-        return (self.least is None or len(self.found) >= self.least) and (self.most is None or len(self.found) <= self.most)
+    def is_met(self, found):
+        return (self.least is None or len(found) >= self.least) and (self.most is None or len(found) <= self.most)
 
 
 def absent(watch, choice, ending):
-    """Return the plan that ends the processes of the choice."""
+    """Return the plan that ends the processes of the choice. Its facts: found, fulfilled, and stopped if a run had to end any."""
     found = watch.whole(choice)
     _must_be_endable(watch, choice, found)
-    if ending.stop == "soft" and watch.family is windows:
+    if ending.stop == "soft" and not watch.session.is_linux:
         raise Refused("Windows has no gentle way to end a process: set stop to hard or soft_then_hard", doing=f"ending {choice} in {watch.guest.label}")
     return Plan(
         before={"processes": found},
         after={"processes": []},
         steps=[partial(_end, watch, choice, found, ending)] if found else [],
         observe=lambda: {"processes": watch.whole(choice)},
+        facts={"found": found, "fulfilled": True},
     )
 
 
 def present(watch, choice, waiting):
-    """Return the plan that starts nothing and waits until there are as many processes of the choice as there shall be."""
+    """Return the plan that waits until there are as many processes of the choice as wanted. Its facts: found, processes, fulfilled."""
     look = watch.look if waiting.most is None else watch.whole
-    waiting.found = look(choice)
-    seen = {"processes": waiting.found}
-    return Plan(seen, seen, [], None, waits=[partial(_wait, watch, choice, waiting, look)])
+    found = look(choice)
+    seen = {"processes": found}
+    waits = [partial(_wait, watch, choice, waiting, look, found)]
+    return Plan(seen, seen, [], None, waits, facts={"found": found, "processes": found, "fulfilled": waiting.is_met(found)})
 
 
 def words(process):
@@ -182,7 +186,7 @@ def _left(watch, wanted):
 def _must_be_endable(watch, choice, found):
     if not choice.given:
         raise Refused("say which processes: an empty choice means all of them", doing=f"ending processes in {watch.guest.label}")
-    vital = [words(process) for process in found if _is_vital(process, watch.family)]
+    vital = [words(process) for process in found if _is_vital(process, watch)]
     if vital:
         raise Refused(
             f"{', '.join(vital)} would be ended too, which the guest or its VMware Tools cannot do without: choose fewer, as by owner or command",
@@ -190,17 +194,17 @@ def _must_be_endable(watch, choice, found):
         )
 
 
-def _is_vital(process, guest_family):
+def _is_vital(process, watch):
     names = {re.sub(r"\.exe$", "", name.lower()) for name in (process["name"], _program(process["command"]))}
-    in_windows = guest_family is windows and bool(names & VITAL_IN_WINDOWS)
+    in_windows = bool(names & VITAL_IN_WINDOWS) and not watch.session.is_linux
     return process["pid"] <= 1 or in_windows or any(map(TOOLS.match, names))
 
 
 def _end(watch, choice, found, ending, rounds=ROUNDS):
-    """End the processes that were found, and what fits the choice and came up meanwhile."""
-    _stop(watch, found, ending)
+    """End the processes that were found, and those of the choice that were started meanwhile; return how they were stopped."""
+    facts = _stop(watch, found, ending)
     if "pid" in choice.given:  # what has that id now is another process, which nobody meant
-        return
+        return facts
     found = watch.whole(choice)
     if found and rounds == 1:
         again = ", ".join(map(words, found))
@@ -209,35 +213,38 @@ def _end(watch, choice, found, ending, rounds=ROUNDS):
         )
     if found:
         _must_be_endable(watch, choice, found)
-        _end(watch, choice, found, ending, rounds - 1)
+        later = _end(watch, choice, found, ending, rounds - 1)
+        facts = later if "hard" in later.values() else {**later, **facts}
+    return facts
 
 
 def _stop(watch, found, ending):
-    left = found
+    left, facts = found, {}
     if ending.stop != "hard" and _ask(watch, left, ending):
-        ending.stopped = ending.stopped or "soft"
+        facts = {"stopped": "soft"}
         left = _wait_until_gone(watch, left, ending.soft_timeout)
         if left and ending.stop == "soft":
             raise TimedOut(f"it is still there {ending.soft_timeout:g} s after it was asked to end; stop=hard does not ask", doing=_ending(watch, left[0]))
     for process in left:
         if _left(watch, [process]):  # it may have ended by itself, and another have its id
             _kill(watch, process)
-            ending.stopped = "hard"
+            facts = {"stopped": "hard"}
     left = _wait_until_gone(watch, left, ending.timeout)
     if left:
         why = "it may wait for a device, or for its parent to take note"
         raise TimedOut(f"it is still there {ending.timeout:g} s after it was killed: {why}", doing=_ending(watch, left[0]))
+    return facts
 
 
 def _ask(watch, found, ending):
     """Ask processes to end, and return whether that could be done; raise VixError, before any is asked, for one that the user may not end."""
-    if watch.family is windows:
+    if not watch.session.is_linux:
         return False
     left = _left(watch, found)
     for first in range(0, len(left), AT_ONCE):
         some = left[first : first + AT_ONCE]
         try:
-            code = watch.family.run(watch.guest, ask_script([process["pid"] for process in some]))
+            code = watch.session.run(ask_script([process["pid"] for process in some]))
         except TimedOut:
             raise
         except VixError:  # there is no shell, or programs are not allowed
@@ -279,16 +286,17 @@ def _wait_until_gone(watch, found, seconds):
     return found
 
 
-def _wait(watch, choice, waiting, look):
+def _wait(watch, choice, waiting, look, found):
     patience = watch.guest.within(waiting.timeout)
-    while not waiting.is_met():
+    while not waiting.is_met(found):
         if not _pause(patience):
             cut = f"; {watch.cut}" if watch.cut else ""
             raise TimedOut(
-                f"there are {len(waiting.found)} after {patience.seconds:g} s, and there shall be {waiting}{cut}",
+                f"there are {len(found)} after {patience.seconds:g} s, and there shall be {waiting}{cut}",
                 doing=f"waiting for {choice} in {watch.guest.label}",
             )
-        waiting.found = look(choice)
+        found = look(choice)
+    return {"processes": found, "fulfilled": True}
 
 
 def _pause(patience):

@@ -12,14 +12,12 @@ import shlex
 import tempfile
 from contextlib import contextmanager, suppress
 
-from .._system import interpreters, linux, programs
-from .._system.family import of as family_of
+from .._system import interpreters, programs
 from .._vix.errors import FileNotFound, Refused
 
 LARGEST_SCRIPT = 1 << 24  # bytes of one that has to be changed for its interpreter
 WORD = re.compile(r'\s*(?:"([^"]*)"|(\S+))\s*(.*)', re.DOTALL)  # as Windows takes the program's name off a command line
 STREAMS = ("stdout", "stderr")
-__all__ = ["Terms", "command", "family_of", "foretold", "needless", "not_run", "run", "script"]
 
 
 class Terms:
@@ -67,9 +65,9 @@ def _check(terms):
             raise Refused(f"{folder} is no folder of the machine that runs VMware to which this user may write {name}_dest", doing=doing)
 
 
-def command(family, argv, cmd, terms):
+def command(session, argv, cmd, terms):
     """Return the Program of a command, and how a result tells it: argv, or cmd, which a Linux guest has split as a shell splits words, and no shell reads."""
-    if argv is None and family is linux:
+    if argv is None and session.is_linux:
         try:
             argv = shlex.split(cmd)
         except ValueError as error:
@@ -81,14 +79,14 @@ def command(family, argv, cmd, terms):
     return _program(argv[0] if argv else "", argv[:1] or [""], argv[1:], terms), argv
 
 
-def script(family, content, path, name, interpreter, arguments, terms):
+def script(session, content, path, name, interpreter, arguments, terms):
     """Likewise of a script: of its text, or of a file of this machine, which its interpreter is given with these arguments.
 
     name: what the file is called, where that is not what path says.
     """
     name = name or os.path.basename(path or "")
     text = content.encode("utf-8", "surrogateescape") if path is None else _head(path)
-    chosen = interpreters.of(interpreter, family, text, name)
+    chosen = interpreters.of(interpreter, session.family, text, name)
     if path is not None:
         text = _whole(path, chosen)
     text = text if isinstance(text, str) else chosen.prepare(text)
@@ -127,15 +125,15 @@ def _whole(path, interpreter):
             return file.read()
 
 
-def needless(guest, family, terms):
+def needless(session, terms):
     """Return why nothing is to be run, as creates and removes tell, or None."""
     for path, wanted, word in ((terms.creates, True, "exists"), (terms.removes, False, "does not exist")):
         if path is None:
             continue
-        if not family.is_absolute(path):
-            raise Refused(f"{path} is not an absolute path of the guest", doing=f"looking for {path} in {guest.label} as {guest.user}")
+        if not session.family.is_absolute(path):
+            raise Refused(f"{path} is not an absolute path of the guest", doing=session.doing(f"looking for {path} in"))
         try:
-            guest.file_info(path)
+            session.guest.file_info(path)
             exists = True
         except FileNotFound:
             exists = False
@@ -155,10 +153,10 @@ def foretold(told, terms):
     return {"changed": knows, "cmd": told, "msg": "Command would have run if not in check mode", **({"rc": 0} if knows else {"skipped": True})}
 
 
-def run(guest, family, program, told, terms, workdir):
+def run(session, program, told, terms):
     """Run it and return what the task tells, failed when its return code is not 0 or its time was up."""
     with _parts(terms.targets) as program.fetch:
-        outcome = programs.run(guest, family, program, workdir)
+        outcome = programs.run(session, program)
         for name, part in program.fetch.items():
             os.replace(part, terms.targets[name])
     result = {"changed": True, "cmd": told, "start": outcome.start}
@@ -170,7 +168,7 @@ def run(guest, family, program, told, terms, workdir):
         result[name] = text.rstrip("\r\n") if terms.strip else text
         result[f"{name}_size"] = outcome.sizes[name]
         result[f"{name}_truncated"] = len(outcome.outputs[name]) < outcome.sizes[name]
-    doing = programs.doing(guest, program)
+    doing = programs.doing(session, program)
     if outcome.late:
         text = f"not done after {outcome.seconds} s, so it and what it had started were ended; give it more by program_timeout and timeout"
         return {**result, "failed": True, "msg": f"{doing}: {text}"}

@@ -6,17 +6,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import stat
-import tempfile
-from functools import partial
 
-from .._system import captured, linux, paths
-from .._system import family as families
+from .._system import captured, contents, linux, paths
 from .._vix.errors import FileNotFound, NotSupported
 
-BLOCK = 1 << 20  # bytes
 NAMELESS = "UNKNOWN"  # what GNU's stat calls an account that has no name
 KINDS = (
     ("directory", stat.S_ISDIR),
@@ -43,38 +37,43 @@ echo end
 """
 
 
-def look(guest, guest_family, path, details, checksum, workdir):
-    """Return what is to be told of a path, and a sentence for each thing that could not be told.
+def look(session, path, details, checksum):
+    """Look at a path.
 
-    details: whether a program of the guest is asked for what VIX does not know; checksum: whether the SHA-256 of a file is wanted;
-    workdir: a folder of this machine for what has to be fetched.
+    Args:
+        session: The GuestSession.
+        path: The path, as the user writes it.
+        details: Whether to run a program in the guest for what VIX does not return.
+        checksum: Whether to return the SHA-256 of a file.
+
+    Returns:
+        What was found, by the names of RV(stat), and a warning for each thing that could not be found out.
     """
-    family = families.of(guest, guest_family)
-    path = paths.plain(path, family, f"looking at {path} in {guest.label}")
-    asked = _by_shell(guest, path, checksum, workdir) if family.NAME == linux.NAME and (details or checksum) else None
-    found = asked if asked and details else _by_vix(guest, family, path)
+    path = paths.plain(path, session.family, session.doing(f"looking at {path} in"))
+    asked = _by_shell(session, path, checksum) if session.is_linux and (details or checksum) else None
+    found = asked if asked and details else _by_vix(session, path)
     warnings = []
     if details and not asked:
         warnings.append(f"the guest has no program that tells more of {path} than VMware Tools do")
     if checksum and found.get("isreg"):
-        found["checksum"] = (asked or {}).get("checksum") or _fetched_checksum(guest, path, workdir)
+        found["checksum"] = (asked or {}).get("checksum") or contents.fetched(session, path)[0]
     return found, warnings
 
 
-def _by_vix(guest, family, path):
-    info = paths.look(guest, path)
+def _by_vix(session, path):
+    info = paths.look(session.guest, path)
     if info is None:
         return {"exists": False}
     kind = "directory" if info["is_directory"] else "link" if info["is_link"] else "file"
-    if kind == "file" and not info["size"] and family.NAME == linux.NAME and not guest.file_exists(path):
+    if kind == "file" and not info["size"] and session.is_linux and not session.guest.file_exists(path):
         kind = "other"
     return {"exists": True, "path": path, **_kinds(kind), "size": info["size"], "mtime": info["modified"]}
 
 
-def _by_shell(guest, path, checksum, workdir):
+def _by_shell(session, path, checksum):
     script = SCRIPT.format(path=linux.quote(path), sum="true" if checksum else "false")
     try:
-        return read(captured.run(guest, script, workdir, f"looking at {path} in")[1], path)
+        return read(captured.run(session, script, session.doing(f"looking at {path} in"))[1], path)
     except (FileNotFound, NotSupported):  # no shell, or no programs at all
         return None
 
@@ -115,14 +114,3 @@ def read(answer, path):
 
 def _kinds(kind):
     return {"kind": kind, "isreg": kind == "file", "isdir": kind == "directory", "islnk": kind == "link"}
-
-
-def _fetched_checksum(guest, path, workdir):
-    """The SHA-256 of a file that no program of the guest could tell, by fetching it."""
-    with tempfile.TemporaryDirectory(dir=workdir) as folder:
-        copy, digest = os.path.join(folder, "copy"), hashlib.sha256()
-        guest.copy_out(path, copy)
-        with open(copy, "rb") as file:
-            for block in iter(partial(file.read, BLOCK), b""):
-                digest.update(block)
-    return digest.hexdigest()

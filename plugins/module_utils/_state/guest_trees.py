@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from .._system import contents, copies, family, linux, paths, texts
+from .._system import contents, copies, linux, paths, texts
 from .._vix.errors import NotSupported, Refused
 from .plan import Plan
 
@@ -16,81 +16,89 @@ MOST_DIFFS = 20  # files of which the texts are shown: each costs VIX calls
 MISSING, OTHER, LINK, ALTERED, FOLDER, SPECIAL = "absent", "other", "link", "attributes", "folder", "special"
 
 
-def plan(guest, source, dest, guest_family, workdir, diffs=None, **manner):
-    """Return the plan that makes files below a folder of the guest equal to those of a source, and what a task tells of it beside the plan's result.
+def plan(session, source, dest, options, with_texts=False):
+    """Return the plan that makes files below a directory of the guest equal to those of a source.
 
-    dest: the folder, in which the source's own is made unless only what is in that one is copied; the rest as in guest_files.
+    Its facts: target, files (their number), size, copied (names), backup_files if any were made, and texts.
+
+    Args:
+        session: The GuestSession.
+        source: The sources.Source, of a directory.
+        dest: The directory in which the source's own is created, or whose content is copied if only the content of the source is meant.
+        options: The copies.CopyOptions.
+        with_texts: Whether texts has the old and the new texts of the first files, for diff mode.
     """
-    system = family.of(guest, guest_family)
-    manner = copies.Manner(system, **manner)
-    root = paths.plain(dest, system, f"finding {dest} in {guest.label} as {guest.user}")
-    root = system.join(root, source.name) if source.is_whole else root
-    doing = f"copying {source.label} to {root} in {guest.label} as {guest.user}"
-    wanted = [copies.Copy(item, _target(system, root, item.name, doing), manner) for item in source.items]
-    _require_distinct(system, wanted, doing)
+    family = session.family
+    root = paths.plain(dest, family, session.doing(f"finding {dest} in"))
+    root = family.join(root, source.name) if source.is_whole else root
+    copying = copies.Copying(session, options, session.doing(f"copying {source.label} to {root} in"))
+    wanted = [copying.copy(item, _target(copying, root, item.name)) for item in source.items]
+    _require_distinct(copying, wanted)
     wanted.sort(key=lambda copy: copy.attributes.told().get("mode", "") if copy.attributes else "")  # those of one mode are compared together
-    folders = [*_above(system, root), root, *(_target(system, root, name, doing) for name in source.folders)]
-    manner.directory_attributes(root)
-    found = copies.differences(guest, manner, wanted, folders, workdir, doing)
+    folders = [*_above(family, root), root, *(_target(copying, root, name) for name in source.folders)]
+    options.directory_attributes(family, root)
+    found = copies.differences(copying, wanted, folders)
     if found is None:
-        found = _look_one_by_one(guest, manner, wanted, folders, workdir, doing)
+        found = _look_one_by_one(copying, wanted, folders)
+    _refuse(wanted, folders, found, copying.doing)
     made = [path for number, path in enumerate(folders, len(wanted)) if found.get(number) == MISSING]
-    _refuse(wanted, folders, found, doing)
-    chosen, altered = _choose(manner, wanted, found)
-    changes = {
-        MISSING: [copy for copy in chosen if found[copy.number] == MISSING],
-        "different": [copy for copy in chosen if found[copy.number] != MISSING],
-        ALTERED: altered,
+    changes = _choose(options, wanted, found, made)
+    kinds = {
+        MISSING: [copy for copy in changes.copies if found[copy.number] == MISSING],
+        "different": [copy for copy in changes.copies if found[copy.number] != MISSING],
+        ALTERED: changes.altered,
     }
-    before = {"path": root, "state": MISSING if root in made else "directory", "folders": made, **_names(changes)}
-    after = {"path": root, "state": "directory", "folders": [], **_names(dict.fromkeys(changes, ()))}
-    told = {"target": root, "files": len(wanted), "size": sum(copy.item.size for copy in wanted), "copied": sorted(copy.item.name for copy in chosen)}
-    steps = []
-    if chosen or altered or made:
-        steps = [partial(_put, guest, manner, chosen, root, made, altered, workdir, doing, told)]
-        if diffs is not None:
-            diffs.extend(_differences(guest, chosen, workdir))
-    return Plan(before, after, steps, lambda: after), told
+    before = {"path": root, "state": MISSING if root in made else "directory", "folders": made, **_names(kinds)}
+    after = {"path": root, "state": "directory", "folders": [], **_names(dict.fromkeys(kinds, ()))}
+    size, copied = sum(copy.item.size for copy in wanted), sorted(copy.item.name for copy in changes.copies)
+    facts = {"target": root, "files": len(wanted), "size": size, "copied": copied, "texts": []}
+    if not (changes.copies or changes.altered or made):
+        return Plan(before, after, [], None, facts=facts)
+    if with_texts:
+        facts["texts"] = list(_differences(session, changes.copies))
+    return Plan(before, after, [partial(_put, copying, changes, root)], None, facts=facts)
 
 
-def _target(system, root, name, doing):
-    """The path in the guest of something whose path from the source's folder is name."""
-    if system is not linux and any(map(system.is_illegal, name.split("/"))):
-        raise Refused(f"no file of a Windows guest can be called {name}", doing=doing)
-    return system.join(root, *name.split("/"))
+def _target(copying, root, name):
+    """The path in the guest of something whose path from the source's directory is name."""
+    family = copying.session.family
+    if family is not linux and any(map(family.is_illegal, name.split("/"))):
+        raise Refused(f"no file of a Windows guest can be called {name}", doing=copying.doing)
+    return family.join(root, *name.split("/"))
 
 
-def _require_distinct(system, wanted, doing):
-    """Raise Refused for files that Windows takes for one, since their names differ in capitals only."""
+def _require_distinct(copying, wanted):
+    """Raise Refused for files that are one and the same in Windows, since their names differ in case only."""
     seen = {}
-    for copy in wanted if system is not linux else ():
+    for copy in wanted if not copying.session.is_linux else ():
         other = seen.setdefault(copy.target.lower(), copy)
         if other is not copy:
-            raise Refused(f"{other.item.name} and {copy.item.name} are the same file for a Windows guest", doing=doing)
+            raise Refused(f"{other.item.name} and {copy.item.name} are the same file for a Windows guest", doing=copying.doing)
 
 
-def _above(system, path):
-    """The folders above a path, outermost first, less the root of all."""
-    found, above = [], system.parent(path)
-    while above != system.parent(above):
+def _above(family, path):
+    """The directories above a path, outermost first, without the root."""
+    found, above = [], family.parent(path)
+    while above != family.parent(above):
         found.insert(0, above)
-        above = system.parent(above)
+        above = family.parent(above)
     return found
 
 
-def _choose(manner, wanted, found):
-    """Those that are copied, and those of which only the attributes are set."""
-    chosen, altered = [], []
+def _choose(options, wanted, found, made):
+    """The Changes: which files are copied, and of which only the attributes are set."""
+    changes = copies.Changes(made=made)
     for number, copy in enumerate(wanted):
         copy.number, word = number, found.get(number)
-        if word == LINK and manner.method == "existence":
+        if word == LINK and options.method == "existence":
             continue
-        if word == MISSING or (manner.force and word in (OTHER, LINK)):
-            copy.replace(manner, word == OTHER)
-            chosen.append(copy)
-        elif manner.force and word == ALTERED:
-            altered.append(copy)
-    return chosen, altered
+        if word == MISSING or (options.force and word in (OTHER, LINK)):
+            if word == OTHER:
+                copy.replace(options.backup)
+            changes.copies.append(copy)
+        elif options.force and word == ALTERED:
+            changes.altered.append(copy)
+    return changes
 
 
 def _refuse(wanted, folders, found, doing):
@@ -103,57 +111,58 @@ def _refuse(wanted, folders, found, doing):
             raise Refused(f"{wanted[number].target} is {kind}, where a file should be", doing=doing)
 
 
-def _look_one_by_one(guest, manner, wanted, folders, workdir, doing):
-    """What copies.differences() tells, by VIX alone."""
+def _look_one_by_one(copying, wanted, folders):
+    """As copies.differences(), by VIX alone."""
+    guest, family = copying.session.guest, copying.session.family
     if any(copy.attributes for copy in wanted):
-        raise NotSupported("the guest has no shell that could set mode or owner: leave these options out", doing=doing)
+        raise NotSupported("the guest has no shell that could set mode or owner: leave these options out", doing=copying.doing)
     found, gone = {}, set()
     for number, path in enumerate(folders, len(wanted)):
-        now = None if manner.family.parent(path) in gone else paths.look(guest, path)
+        now = None if family.parent(path) in gone else paths.look(guest, path)
         if now is None:
             found[number] = MISSING
             gone.add(path)
         elif not now["is_directory"]:
             found[number] = SPECIAL
     for number, copy in enumerate(wanted):
-        now = None if manner.family.parent(copy.target) in gone else paths.look(guest, copy.target)
-        word = _word(guest, manner, copy, now, workdir)
+        now = None if family.parent(copy.target) in gone else paths.look(guest, copy.target)
+        word = _word(copying, copy, now)
         if word:
             found[number] = word
     return found
 
 
-def _word(guest, manner, copy, now, workdir):
+def _word(copying, copy, now):
     if now is None:
         return MISSING
     if now["is_directory"] or now["is_link"]:
         return FOLDER if now["is_directory"] else LINK
-    if manner.method == "existence":
+    if copying.options.method == "existence":
         return None
     if now["size"] != copy.item.size:
         return OTHER
-    if manner.method == "size_and_time":
+    if copying.options.method == "size_and_time":
         return None if now["modified"] >= copy.item.modified else OTHER
-    return None if contents.fetched(guest, copy.target, workdir)[0] == copy.item.checksum else OTHER
+    return None if contents.fetched(copying.session, copy.target)[0] == copy.item.checksum else OTHER
 
 
 def _names(changes):
     return {kind: sorted(copy.item.name for copy in some) for kind, some in changes.items()}
 
 
-def _differences(guest, chosen, workdir):
+def _differences(session, chosen):
     """What a diff shows of the texts."""
     for copy in chosen[:MOST_DIFFS]:
-        now = paths.look(guest, copy.target) if copy.replaces else None
-        yield texts.difference(guest, copy, now and now["size"], workdir)
+        now = paths.look(session.guest, copy.target) if copy.replaces else None
+        yield texts.difference(session, copy, now and now["size"])
     if len(chosen) > MOST_DIFFS:
         yield {"prepared": f"{len(chosen) - MOST_DIFFS} more files are copied, of which no text is shown\n"}
 
 
-def _put(guest, manner, chosen, root, made, altered, workdir, doing, told):
-    # Beside the outermost folder that is made, and else in the folder itself, where the user has the right to make something most certainly.
-    place = made[0] if root in made else manner.family.join(root, manner.family.base_name(root) or "root")
-    copies.put(guest, manner, chosen, place, made, altered, workdir, doing)
-    backups = sorted(copy.backup for copy in chosen if copy.backup)
-    if backups:
-        told["backup_files"] = backups
+def _put(copying, changes, root):
+    # Beside the outermost directory that is created, and else in the directory itself, where the user most certainly may create something.
+    family, made = copying.session.family, changes.made
+    place = made[0] if root in made else family.join(root, family.base_name(root) or "root")
+    copies.put(copying, changes, place)
+    backups = sorted(copy.backup for copy in changes.copies if copy.backup)
+    return {"backup_files": backups} if backups else None

@@ -42,7 +42,11 @@ NEWEST = {
 def upgrade(host, vm, stop, check_mode):
     """Upgrade the virtual hardware unless it is the product's newest; return what Ansible reports, with the version where it is known.
 
-    stop(vm): powers off a VM that runs, None forbids it.
+    Args:
+        host: The host of the VM.
+        vm: The VM.
+        stop: Called as stop(vm) to power off a VM that is on, a step of the plan. None: refuse to upgrade such a VM.
+        check_mode: Whether to change nothing.
     """
     described = host.describe()
     product = described["software_version"] or f"{described['provider']} {described['api_version']}"
@@ -51,7 +55,7 @@ def upgrade(host, vm, stop, check_mode):
     version = _newest(product) if check_mode and plan.steps else _version(vm)
     if plan.steps and not check_mode and version is not None and version == before:
         was = {**plan.before, "hardware": "latest"}  # as only the attempt could tell
-        result = {"changed": was != result["diff"]["after"], "diff": {**result["diff"], "before": was}}
+        result = {**result, "changed": was != result["diff"]["after"], "diff": {**result["diff"], "before": was}}
     return {**result, **({} if version is None else {"version": version})}
 
 

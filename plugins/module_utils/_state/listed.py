@@ -22,7 +22,7 @@ from .._vix.snapshot import flat
 POLL = 0.1  # seconds between two looks at VMs that do not answer
 
 # What is told of every VM, and what is told where nothing is known.
-UNKNOWN = {
+UNKNOWN: dict[str, object] = {
     "name": None,
     "power": "unknown",
     "power_details": (),
@@ -39,7 +39,7 @@ UNKNOWN = {
     "stale": False,
     "error": None,
 }
-GATHERED = {
+GATHERED: dict[str, dict[str, object]] = {
     "addresses": {"addresses": ()},
     "snapshots": {"snapshots": None, "snapshot_names": None, "snapshot_current": None},
 }

@@ -79,48 +79,52 @@ def _is_gone(path):
 class Deleting:
     """How a VM may be deleted.
 
-    disks: with its disks; force: also when linked clones hang on it; stop(vm): powers off one that runs, None forbids it; home: of the user
-    whose VMs they are. linked_clones: those that were found; remaining: what a run has left in the VM's
-    folder, None where it did not delete or cannot look.
+    Args:
+        disks: Whether to delete its disks as well.
+        force: Whether to delete it even if linked clones depend on its disks.
+        stop: Called as stop(vm) to power off a VM that is on, a step of the plan. None: refuse to delete such a VM.
+        home: Home directory of the user whose VMs these are.
     """
 
     def __init__(self, disks=False, force=False, stop=None, home=None):
         self.disks, self.force, self.stop, self.home = disks, force, stop, home
-        self.linked_clones, self.remaining = [], None
 
 
 def absent(host, vm, path, password, deleting):
-    """Return the plan that deletes a VM. vm: as opened() gives it, None when there is none."""
+    """Return the plan that deletes a VM, as opened() yields it. Its facts: linked_clones, and after a run remaining, what is left in the VM's directory."""
     if vm is None:
-        return Plan(ABSENT, ABSENT, [], None)
+        return Plan(ABSENT, ABSENT, [], None, facts={"linked_clones": []})
     doing, power = f"deleting {vm.label}", vm.power
     if not deleting.disks and host.describe()["provider"] == "vi_server":
         raise Refused("a VI server keeps no disks without their VM: set delete_disks, or unregister the VM", doing=doing)
-    _require_no_clones(vm, deleting, doing)
+    clones = _linked_clones(vm, deleting, doing)
     runs = power not in ("powered_off", "suspended")
     if runs and not deleting.stop:
         raise Refused(f"the VM is {power}: set power_off to have it powered off first", doing=doing)
     steps = [partial(deleting.stop, vm)] if runs else []
-    return Plan(PRESENT, ABSENT, [*steps, partial(_delete, vm, deleting)], partial(_look, host, path, password))
+    return Plan(PRESENT, ABSENT, [*steps, partial(_delete, vm, deleting)], partial(_look, host, path, password), facts={"linked_clones": clones})
 
 
-def _require_no_clones(vm, deleting, doing):
+def _linked_clones(vm, deleting, doing):
+    """The linked clones of a VM; raise Refused if there are any, or may be, unless force is set."""
     try:
-        clones = deleting.linked_clones = lineage.linked_clones(vm.path, deleting.home)
+        clones = lineage.linked_clones(vm.path, deleting.home)
     except vmx.BrokenFile as error:
         if not deleting.force:
             raise Refused(f"what linked clones the VM has cannot be known ({error}): set force to delete it all the same", doing=doing) from error
-        return
+        return []
     if clones and not deleting.force:
         raise Refused(f"linked clones hang on its disks, and would be lost with it: {', '.join(clones)}; delete those first, or set force", doing=doing)
+    return clones
 
 
 def _delete(vm, deleting):
     folder = os.path.dirname(vm.path)
     vm.delete(deleting.disks)
     vm.release()  # the object goes with its last reference; whether the VM is gone is asked afresh
-    if os.path.isabs(folder):
-        deleting.remaining = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    if not os.path.isabs(folder):  # on another machine
+        return None
+    return {"remaining": sorted(os.listdir(folder)) if os.path.isdir(folder) else []}
 
 
 def _look(host, path, password):

@@ -12,48 +12,44 @@ from functools import partial
 from .._vix.errors import AlreadyRunning, NoRoute, NoToolsInGuest, NotRunning, Refused, TimedOut
 from .plan import Plan
 
-STATES = ("powered_on", "powered_off", "suspended", "paused")
-STOPS = ("soft", "hard", "soft_then_hard")
+
+def turn_on(vm, options, paused=False):
+    with suppress(AlreadyRunning):  # somebody else was quicker; the power state is read back in any case
+        vm.power_on(gui=options.gui, paused=paused)
 
 
-def turn_on(vm, how, paused=False):
-    with suppress(AlreadyRunning):  # somebody else was quicker; what it is now is read back in any case
-        vm.power_on(gui=how.gui, paused=paused)
+def turn_on_paused(vm, options):
+    turn_on(vm, options, paused=True)
 
 
-def turn_on_paused(vm, how):
-    turn_on(vm, how, paused=True)
-
-
-def stop(vm, how):
-    """Power the VM off: by the guest, by pulling the plug, or by the plug when the guest has not obeyed in time."""
-    if how.stop == "hard":
-        cut_power(vm, how)
-        return
+def stop(vm, options):
+    """Power the VM off: by the guest, by a hard power-off, or by a hard power-off if the guest has not shut down in time. Return how it was stopped."""
+    if options.stop == "hard":
+        return cut_power(vm)
     try:
-        vm.shut_down(how.soft_timeout)
-        how.stopped = "soft"
+        vm.shut_down(options.soft_timeout)
     except (TimedOut, NoToolsInGuest):
-        if how.stop == "soft":
+        if options.stop == "soft":
             raise
-        cut_power(vm, how)
+        return cut_power(vm)
+    return {"stopped": "soft"}
 
 
-def cut_power(vm, how):
-    with suppress(NotRunning):  # it went off by itself meanwhile; what it is now is read back in any case
+def cut_power(vm):
+    with suppress(NotRunning):  # it went off by itself meanwhile; the power state is read back in any case
         vm.power_off()
-    how.stopped = "hard"
+    return {"stopped": "hard"}
 
 
-def suspend(vm, how):
+def suspend(vm, options):
     vm.suspend()
 
 
-def pause(vm, how):
+def pause(vm, options):
     vm.pause()
 
 
-def unpause(vm, how):
+def unpause(vm, options):
     vm.unpause()
 
 
@@ -65,11 +61,11 @@ ROUTES = {
     ("powered_on", "suspended"): [suspend],
     ("powered_on", "paused"): [pause],
     ("suspended", "powered_on"): [turn_on],
-    # VIX cannot drop the memory of a suspended VM, so it has to wake before it dies (section 12).
+    # VIX cannot drop the memory of a suspended VM, so it is resumed before it is powered off (section 12).
     ("suspended", "powered_off"): [turn_on, stop],
     ("suspended", "paused"): [turn_on, pause],
     ("paused", "powered_on"): [unpause],
-    ("paused", "powered_off"): [unpause, stop],  # a guest whose processors stand still cannot shut itself down
+    ("paused", "powered_off"): [unpause, stop],  # a guest whose processors are frozen cannot shut itself down
     ("paused", "suspended"): [suspend],
 }
 # The state that each step of a route ends in.
@@ -82,60 +78,79 @@ ENDS = {
     pause: "paused",
 }
 RESTARTS = ("powered_on", "paused")
-WAKING = {("suspended", "powered_off"), ("suspended", "paused")}
+RESUMING = {("suspended", "powered_off"), ("suspended", "paused")}
 
 
-class How:
-    """The manner of going: stop (one of STOPS), soft_timeout in seconds, gui, and whether a suspended VM may be woken on the way.
+class Options:
+    """How power states may be reached.
 
-    stopped: how a run had to stop the VM in the end, soft or hard; None when it did not. way: the states that the plan leads through, from first to last.
+    Args:
+        stop: soft, hard or soft_then_hard.
+        soft_timeout: Seconds that the guest is given to shut down.
+        gui: Whether a VM that is powered on gets a window.
+        wake_suspended: Whether a suspended VM may be resumed on the way to another state.
     """
 
     def __init__(self, stop="soft_then_hard", soft_timeout=60, gui=False, wake_suspended=False):
         self.stop, self.soft_timeout, self.gui, self.wake_suspended = stop, soft_timeout, gui, wake_suspended
-        self.stopped, self.way = None, []
 
 
-def plan(vm, wanted, how, tools_timeout=0):
-    """Return the plan that brings the VM to the wanted state. tools_timeout: seconds to wait for Tools of a VM that is on; 0: not at all."""
+def plan(vm, wanted, options, tools_timeout=0):
+    """Return the plan that brings a VM to a power state. Its facts: transitions, and stopped if the VM was powered off.
+
+    Args:
+        vm: The VM.
+        wanted: The power state.
+        options: The Options.
+        tools_timeout: Seconds to wait for VMware Tools of a VM that is on. 0: do not wait.
+    """
     now = vm.power
     if now != wanted and (now, wanted) not in ROUTES:
         raise NoRoute(f"a VM that is {now} cannot be brought to {wanted}", doing=f"planning the power state of {vm.label}")
-    if (now, wanted) in WAKING and not how.wake_suspended:
+    if (now, wanted) in RESUMING and not options.wake_suspended:
         raise Refused("the VM is suspended and would have to wake first: set wake_suspended to allow it", doing=f"bringing {vm.label} to {wanted}")
-    route = _route(now, wanted, how)
-    how.way = [now, *(ENDS[step] for step in route)]
-    return Plan(
-        before={"power": now},
-        after={"power": wanted},
-        steps=[partial(step, vm, how) for step in route],
-        observe=lambda: _settled(vm),
-        waits=[partial(vm.wait_for_tools, tools_timeout)] if tools_timeout and wanted == "powered_on" else [],
-    )
+    return _plan(vm, [now, wanted], _route(now, wanted, options), options, tools_timeout)
 
 
-def _route(now, wanted, how):
-    """The steps between two states. To pull the plug of a VM that is paused, nobody has to wake it."""
-    route = ROUTES.get((now, wanted), [])
-    return [stop] if route == [unpause, stop] and how.stop == "hard" else route
+def restart(vm, options, tools_timeout):
+    """Return the plan that restarts the guest, with facts as in plan().
 
-
-def _settled(vm):
-    """The power state, read back; a VM is off only when nobody holds its files any more."""
-    if vm.power == "powered_off":
-        vm.wait_until_unlocked()
-    return {"power": vm.power}
-
-
-def restart(vm, how, tools_timeout):
-    """Return the plan that restarts the guest, by a way through powered_off: that the old guest is gone, VIX shows by nothing else."""
+    It leads through powered_off: nothing else in VIX shows that the old guest is gone.
+    """
     now = vm.power
     if now not in RESTARTS:
         raise NoRoute(f"a VM that is {now} has no running guest: use vm_power", doing=f"restarting {vm.label}")
+    return _plan(vm, [now, "powered_on"], [*_route(now, "powered_off", options), turn_on], options, tools_timeout)
+
+
+def turn_off(vm, options):
+    """Power a VM off that is on or paused, and return how it was stopped, as a step of another plan does."""
+    result = plan(vm, "powered_off", options).carry_out(check_mode=False)
+    return {name: result[name] for name in ("stopped",) if name in result}
+
+
+def _plan(vm, ends, route, options, tools_timeout):
+    now, wanted = ends
     return Plan(
         before={"power": now},
-        after={"power": "powered_on"},
-        steps=[partial(step, vm, how) for step in (*_route(now, "powered_off", how), turn_on)],
-        observe=lambda: {"power": vm.power},
-        waits=[partial(vm.wait_for_tools, tools_timeout)] if tools_timeout else [],
+        after={"power": wanted},
+        steps=[partial(step, vm, options) for step in route],
+        observe=partial(_settled, vm),
+        waits=[partial(vm.wait_for_tools, tools_timeout)] if tools_timeout and wanted == "powered_on" else [],
+        facts={"transitions": [now, *(ENDS[step] for step in route)]},
     )
+
+
+def _route(now, wanted, options):
+    """The steps between two states. A hard power-off of a paused VM does not have to unpause it first."""
+    route = ROUTES.get((now, wanted), [])
+    return [stop] if route == [unpause, stop] and options.stop == "hard" else route
+
+
+def _settled(vm):
+    """The power state, read back. A VM counts as off only when no process holds its files any more."""
+    power = vm.power
+    if power == "powered_off":
+        vm.wait_until_unlocked()
+        power = vm.power
+    return {"power": power}

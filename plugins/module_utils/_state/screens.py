@@ -47,10 +47,10 @@ def _permissions(mode, doing):
     return number
 
 
-def plan(guest, path, mode):
+def plan(session, path, mode):
     """Return the plan that saves a picture of the screen as a PNG file, whatever is there; path and mode as checked() returns them."""
-    taken = {"path": path, "state": "file", "mode": f"{mode:04o}"}
-    return Plan(look(path), dict(taken), [partial(_save, guest, path, mode, taken)], lambda: taken)
+    after = {"path": path, "state": "file", "mode": f"{mode:04o}"}
+    return Plan(look(path), after, [partial(_save, session.guest, path, mode)], partial(_read_back, path))
 
 
 def look(path):
@@ -64,11 +64,17 @@ def look(path):
     return {"path": path, "state": "file", "mode": f"{found.st_mode & BITS:04o}", "size": found.st_size}
 
 
-def _save(guest, path, mode, taken):
-    picture, doing = guest.screenshot(), f"saving the screenshot as {path}"
-    width, height = dimensions(picture, doing)
+def _save(guest, path, mode):
+    picture = guest.screenshot()
+    dimensions(picture, f"saving the screenshot as {path}")
     write(path, mode, picture)
-    taken.update(size=len(picture), checksum=hashlib.sha256(picture).hexdigest(), width=width, height=height)
+
+
+def _read_back(path):
+    with open(path, "rb") as file:
+        picture = file.read()
+    width, height = dimensions(picture, f"reading the screenshot {path}")
+    return {**look(path), "checksum": hashlib.sha256(picture).hexdigest(), "width": width, "height": height}
 
 
 def dimensions(picture, doing):

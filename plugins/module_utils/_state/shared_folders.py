@@ -12,7 +12,6 @@ from functools import partial
 from .._vix.errors import AlreadyExists, NotFound, NotSupported, Refused, TimedOut
 from .plan import Plan
 
-STATES = ("present", "absent")
 SWITCH = "isolation.tools.hgfs.disable"
 SEEN_POLL = 0.5  # seconds between two looks for a folder in the guest
 

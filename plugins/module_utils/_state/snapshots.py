@@ -13,19 +13,7 @@ from .._vix.errors import Refused, SnapshotNotFound
 from .._vix.snapshot import SEPARATOR, flat
 from .plan import Plan
 
-STATES = ("present", "absent", "reverted")
-POWERS = ("as_saved", "powered_on", "powered_off")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # seconds
-
-
-class Reverting:
-    """What a VM shall be after a revert: power, one of POWERS; tools_timeout, seconds to wait for Tools of one that is on, 0 for not at all.
-
-    found: the power state that a run found after it.
-    """
-
-    def __init__(self, power="as_saved", tools_timeout=0):
-        self.power, self.tools_timeout, self.found = power, tools_timeout, None
 
 
 def present(vm, name, description="", memory=True):
@@ -47,14 +35,21 @@ def absent(vm, name, children=False):
     return Plan(before, _picture(roots, [node], children), [partial(vm.remove_snapshot, node, children)], partial(_look, vm))
 
 
-def reverted(vm, name, reverting):
-    """Return the plan that takes the VM back to the snapshot of that name or path, as Reverting says."""
+def reverted(vm, name, power="as_saved", tools_timeout=0):
+    """Return the plan that takes the VM back to a snapshot. Its fact: power, the power state after a run.
+
+    Args:
+        vm: The VM.
+        name: Name or path of the snapshot.
+        power: The power state to have afterwards: as_saved, powered_on or powered_off.
+        tools_timeout: Seconds to wait for VMware Tools of a VM that is on afterwards. 0: do not wait.
+    """
     roots = vm.snapshot_tree()
     before, node = _picture(roots), find(vm, roots, name)
     if not node:
         known = ", ".join(before["snapshots"]) or "none"
         raise SnapshotNotFound(f"there is no such snapshot; there are: {known}", code=13003, advice="", doing=f"reverting to snapshot {name} of {vm.label}")
-    return Plan(before, {**before, "current": node.path}, [partial(_revert, vm, node, reverting)], partial(_look, vm))
+    return Plan(before, {**before, "current": node.path}, [partial(_revert, vm, node, power, tools_timeout)], partial(_look, vm))
 
 
 def pruned(vm, pattern, keep, seconds, now, created):
@@ -84,18 +79,18 @@ def duration(text):
     return int(number) * UNITS[unit]
 
 
-def _revert(vm, node, reverting):
-    vm.revert(node, power_on=reverting.power != "powered_off")
+def _revert(vm, node, wanted, tools_timeout):
+    vm.revert(node, power_on=wanted != "powered_off")
     power = vm.power
-    if reverting.power == "powered_on" and power != "powered_on":
+    if wanted == "powered_on" and power != "powered_on":
         vm.unpause() if power == "paused" else vm.power_on()
         power = vm.power
-    elif reverting.power == "powered_off" and power == "powered_on":
+    elif wanted == "powered_off" and power == "powered_on":
         vm.power_off()
         power = vm.power
-    if power == "powered_on" and reverting.tools_timeout:
-        vm.wait_for_tools(reverting.tools_timeout)  # what was known of Tools is void after a revert (docs/vix-semantics.md, section 15)
-    reverting.found = power
+    if power == "powered_on" and tools_timeout:
+        vm.wait_for_tools(tools_timeout)  # what was known of Tools is void after a revert (docs/vix-semantics.md, section 15)
+    return {"power": power}
 
 
 def _look(vm):

@@ -11,7 +11,6 @@ from functools import partial
 from .._vix.errors import AlreadyCurrent
 from .plan import Plan
 
-STATES = ("running", "mounted", "upgraded")
 DOING = {"running": "waiting for VMware Tools in", "mounted": "mounting the VMware Tools installer in", "upgraded": "upgrading VMware Tools in"}
 
 
@@ -20,7 +19,8 @@ class _Upgrade(Plan):
 
     def carry_out(self, check_mode):
         result = super().carry_out(check_mode)
-        return {**result, "changed": result["diff"]["before"] != result["diff"]["after"]}
+        upgraded = result.pop("upgraded", self.after["upgraded"])
+        return {**result, "changed": upgraded, "diff": {"before": self.before, "after": {**self.after, "upgraded": upgraded}}}
 
 
 def plan(vm, wanted, tools_timeout):
@@ -34,13 +34,13 @@ def plan(vm, wanted, tools_timeout):
         now = vm.tools
         mounted = {"tools": now, "installer": "mounted"}
         return Plan({"tools": now, "installer": "unknown"}, mounted, [vm.install_tools], lambda: mounted)
-    done = {"tools": "running", "upgraded": False}
-    return _Upgrade({**done}, {**done, "upgraded": True}, [wait, partial(_upgrade, vm, done), wait], lambda: done)
+    now = {"tools": "running", "upgraded": False}
+    return _Upgrade(now, {**now, "upgraded": True}, [wait, partial(_upgrade, vm), wait], None)
 
 
-def _upgrade(vm, done):
+def _upgrade(vm):
     try:
         vm.install_tools(upgrade=True, wait=True)
-        done["upgraded"] = True
     except AlreadyCurrent:  # only older products say so; the others call it a success (docs/vix-semantics.md, section 24)
-        pass
+        return {"upgraded": False}
+    return {"upgraded": True}

@@ -116,9 +116,9 @@ def script_to_set(path, attributes):
     return "".join(steps)
 
 
-def are_set(guest, path, attributes):
-    """Whether what is at the path has these, told by one program run; raise where the guest cannot tell."""
-    answer, doing = linux.run(guest, script_to_compare(path, attributes)), f"looking at mode and owner of {path} in {guest.label} as {guest.user}"
+def are_set(session, path, attributes):
+    """Whether what is at the path has these attributes. This takes one program run; raise VixError if the guest's programs cannot compare them."""
+    answer, doing = session.run(script_to_compare(path, attributes)), session.doing(f"looking at mode and owner of {path} in")
     if answer == NO_OWNER:
         raise VixError(f"the guest has no user {attributes.owner}", doing=doing)
     if answer == NO_GROUP:
@@ -128,24 +128,24 @@ def are_set(guest, path, attributes):
     return answer == linux.SAME
 
 
-def put(guest, paths, attributes):
-    """Give these to what is at each path, by one program run; raise when the guest refuses."""
-    answer = linux.run(guest, "".join(script_to_set(path, attributes) for path in paths))
+def put(session, paths, attributes):
+    """Set the attributes of what is at each path. This takes one program run; raise VixError if the guest refuses."""
+    answer = session.run("".join(script_to_set(path, attributes) for path in paths))
     if answer:
         what = {NOT_OWNED: f"owner {attributes.owner}", NOT_GROUPED: f"group {attributes.group}", NOT_MODED: f"mode {attributes.mode}"}
         raise VixError(
             f"{what.get(answer, 'the attributes')} could not be set (exit code {answer}): log in as a guest_username that may do it",
-            doing=f"setting mode and owner of {', '.join(paths)} in {guest.label} as {guest.user}",
+            doing=session.doing(f"setting mode and owner of {', '.join(paths)} in"),
         )
 
 
-def found(guest, path, attributes, workdir):
-    """What a diff shows of those that are asked for as they are now, told by one program run and its output; workdir: a folder of this machine."""
-    doing = f"looking at mode and owner of {path} in"
+def found(session, path, attributes):
+    """The present values of the attributes that are asked for, in the words of a diff. This takes one program run and the reading of its output."""
+    doing = session.doing(f"looking at mode and owner of {path} in")
     script = f'path={linux.quote(path)}\n{LOOK}printf \'%s %s %s %s\' "$mode" "$2" "$3" "$names"\n'
-    code, answer = captured.run(guest, script, workdir, doing)
+    code, answer = captured.run(session, script, doing)
     if code:
-        raise VixError(f"its programs cannot tell them (exit code {code}): sh and stat are needed", doing=f"{doing} {guest.label} as {guest.user}")
+        raise VixError(f"its programs cannot tell them (exit code {code}): sh and stat are needed", doing=doing)
     mode, uid, gid, names = answer.decode("utf-8", "replace").split(" ", 3)
     owner, group = names.rsplit("/", 1)
     told = {"mode": mode[-4:], "owner": _as_asked(attributes.owner, owner, uid), "group": _as_asked(attributes.group, group, gid)}

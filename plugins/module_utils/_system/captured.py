@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from contextlib import suppress
 
@@ -14,20 +13,20 @@ from .._vix.errors import VixError
 from . import linux
 
 
-def run(guest, script, workdir, doing):
-    """Run a script by the guest's /bin/sh and return its exit code and what it wrote to standard output, as bytes.
+def run(session, script, doing):
+    """Run a script in the guest's /bin/sh; return its exit code and its standard output, as bytes. This takes three VIX calls.
 
-    workdir: a folder of this machine for the output; doing: what it is for, as in "looking at /srv in". Three VIX calls.
+    Args:
+        session: The GuestSession.
+        script: The script, of LONGEST_SCRIPT bytes at most less 1,000.
+        doing: What the script is for, as GuestSession.doing() returns it.
     """
+    guest = session.guest
     target = f"{linux.temporary_folder(guest)}/vmlab.vix-{secrets.token_hex(16)}"
     try:
         code = guest.run_script(linux.SHELL, f"umask 077; set -C; exec > {target} 2> /dev/null < /dev/null || exit 125; set +C\n{script}", doing)
-        copy = os.path.join(workdir, os.path.basename(target))
-        guest.copy_out(target, copy)
+        with session.fetched(target) as copy, open(copy, "rb") as file:
+            return code, file.read()
     finally:
         with suppress(VixError):  # what went wrong is told; that the rest could not be removed either is not the news
             guest.delete_file(target)
-    with open(copy, "rb") as file:
-        output = file.read()
-    os.unlink(copy)
-    return code, output

@@ -7,9 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
-from contextlib import contextmanager, suppress
 from functools import partial
 
 from .._vix.errors import FileNotFound, NotSupported
@@ -30,28 +27,35 @@ def checksum_of(path):
     return digest.hexdigest()
 
 
-def compare(guest, family, path, checksum, attributes, workdir):
-    """Return whether a file in the guest has this SHA-256, and whether it has the Attributes, None for those that are not asked for.
+def compare(session, path, checksum, attributes=None):
+    """Compare a file in the guest, by one program run if the guest has a program for that, else by fetching the file.
 
-    One program run, where the guest has one that can tell; workdir: a folder of this machine for what has to be fetched.
+    Args:
+        session: The GuestSession.
+        path: The file.
+        checksum: The SHA-256 that it should have.
+        attributes: The Attributes that it should have, or None.
+
+    Returns:
+        Whether it has that checksum, and whether it has those attributes (None if there are none to compare).
     """
-    content, others = ask(guest, family, path, checksum, attributes)
+    content, others = _ask(session, path, checksum, attributes)
     if content is None:
-        content = fetched(guest, path, workdir)[0] == checksum
+        content = fetched(session, path)[0] == checksum
     if others is None and attributes:
-        others = attributes_of.are_set(guest, path, attributes)
+        others = attributes_of.are_set(session, path, attributes)
     return content, others
 
 
-def ask(guest, family, path, checksum, attributes=None):
-    """What compare() tells, by one program run, with None for what that cannot tell."""
-    script = family.checksum_script(path, checksum)
+def _ask(session, path, checksum, attributes):
+    """The result of compare() by one program run, with None for what the program could not compare."""
+    script = session.family.checksum_script(path, checksum)
     if attributes:
         script = both_script(script, attributes_of.script_to_compare(path, attributes))
     try:
-        answer = family.run(guest, script)
+        answer = session.run(script)
     except (FileNotFound, NotSupported):  # it has no such shell, or runs no programs at all
-        return _ask_certutil(guest, family, path, checksum), None
+        return _ask_certutil(session, path, checksum), None
     others, content = divmod(answer, RADIX) if attributes else (None, answer)
     known = (linux.SAME, linux.OTHER)
     return content == linux.SAME if content in known else None, others == linux.SAME if others in known else None
@@ -68,31 +72,19 @@ def certutil_line(path, checksum):
     return CERTUTIL.format(path=path, sum=checksum, spaced=spaced)
 
 
-def _ask_certutil(guest, family, path, checksum):
-    """Whether a Windows guest without PowerShell finds the file to be so, None when it does not: certutil may not be there either."""
-    if family is linux or '"' in path:
+def _ask_certutil(session, path, checksum):
+    """Whether certutil finds that checksum in a Windows guest without PowerShell. None if it does not: certutil may be missing as well."""
+    if session.is_linux or '"' in path:
         return None
     try:
-        return guest.run(CMD, certutil_line(path, checksum)) == 0 or None
+        return session.guest.run(CMD, certutil_line(path, checksum)) == 0 or None
     except (FileNotFound, NotSupported):
         return None
 
 
-def fetched(guest, path, workdir, most=0):
-    """Fetch a file of the guest and return its SHA-256 and the first bytes of it, so many at most."""
-    with copied_out(guest, path, workdir) as copy:
+def fetched(session, path, most=0):
+    """Fetch a file of the guest; return its SHA-256 and its first bytes, as many as most."""
+    with session.fetched(path) as copy:
         with open(copy, "rb") as file:
             head = file.read(most)
         return checksum_of(copy), head
-
-
-@contextmanager
-def copied_out(guest, path, workdir):
-    """The path of a copy of a guest's file on this machine, for as long as the "with" lasts."""
-    copy = os.path.join(workdir, secrets.token_hex(8))
-    try:
-        guest.copy_out(path, copy)
-        yield copy
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(copy)

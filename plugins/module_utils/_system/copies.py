@@ -21,7 +21,6 @@ from .._vix.guest import LONGEST_SCRIPT
 from . import attributes, captured, contents, linux, linux_copies, programs, windows_copies
 from .linux_copies import Arrival
 
-METHODS = ("checksum", "size_and_time", "existence")
 PRESERVE = "preserve"
 SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")  # which a validating program may go by
 WORD = re.compile(r"([0-9]{1,9}) ([a-z]+)")  # a line of what a guest's script writes
@@ -40,71 +39,100 @@ SENTENCES = {
 }
 
 
-class Manner:
+class CopyOptions:
     """How files are copied.
 
-    method: of comparing, one of METHODS; force: whether a file that is there may be replaced or altered; backup: a text that makes the name of a file the
-    name of its backup, None for none; mode (also PRESERVE), owner, group: of the files; directory_mode: of folders that are made; validate: a command
-    that must succeed with a file, which it knows as %s.
+    Args:
+        method: How a file is compared with the one in the guest: checksum, size_and_time or existence.
+        force: Whether an existing file may be replaced or changed.
+        backup: Suffix that makes the name of a file the name of its backup. None: no backup.
+        mode: Mode of the files, PRESERVE for that of the source, or None.
+        owner: Owner of files and of directories that are created, or None.
+        group: Their group, or None.
+        directory_mode: Mode of directories that are created, or None.
+        validate: Command that must succeed with a file before the file is put in its place. %s stands for the file.
     """
 
-    def __init__(self, family, method="checksum", force=True, backup=None, mode=None, owner=None, group=None, directory_mode=None, validate=None):
-        self.family, self.method, self.force, self.backup, self.validate = family, method, force, backup, validate
+    def __init__(self, method="checksum", force=True, backup=None, mode=None, owner=None, group=None, directory_mode=None, validate=None):
+        self.method, self.force, self.backup, self.validate = method, force, backup, validate
         self._mode, self._owner, self._group, self._directory_mode = mode, owner, group, directory_mode
         self._known = {}
         if validate is not None and "%s" not in validate:
             raise Refused("it must have %s in it, which stands for the file", doing="reading validate")
 
-    def check(self, item, path):
-        """Raise Refused for modes and owners that no file at a path can have."""
-        self.attributes(item, path)
-        self.directory_attributes(path)
-
-    def attributes(self, item, path):
-        """The Attributes that a file shall have, or None; the same object for the same."""
+    def attributes(self, family, item, path):
+        """The Attributes of a file at a path, or None; the same object for the same mode. Raises Refused for those that no file can have."""
         mode = self._mode
         if mode == PRESERVE:
             if item.mode is None:
                 raise Refused(f"a text has no mode that could be kept: give the mode itself instead of {PRESERVE}", doing="reading mode")
             mode = item.mode
         if mode not in self._known:
-            self._known[mode] = attributes.wanted(mode, self._owner, self._group, self.family, path)
+            self._known[mode] = attributes.wanted(mode, self._owner, self._group, family, path)
         return self._known[mode]
 
-    def directory_attributes(self, path):
-        """The Attributes of a folder that is made, or None."""
-        return attributes.wanted(self._directory_mode, self._owner, self._group, self.family, path)
+    def directory_attributes(self, family, path):
+        """The Attributes of a directory that is created at a path, or None. Raises Refused for those that no directory can have."""
+        return attributes.wanted(self._directory_mode, self._owner, self._group, family, path)
 
 
 class Copy:
-    """A file that is copied: item: what, as _state/sources.py has it; target: where to; replaces: whether there is a file in its place."""
+    """A file that is copied.
 
-    def __init__(self, item, target, manner, replaces=False):
-        self.item, self.target, self.number = item, target, None
-        self.attributes = manner.attributes(item, target)
-        self.replace(manner, replaces)
-
-    def replace(self, manner, replaces):
-        self.replaces = replaces
-        self.backup = f"{self.target}{manner.backup}" if manner.backup and replaces else None
-
-
-def differences(guest, manner, copies, folders, workdir, doing):
-    """Return what is not as it should be, a word by number, or None where the guest has no program that could tell.
-
-    The copies count from 0, and the folders, which are paths, after them. The word: absent, other, link (in place of a file), attributes, folder
-    (where a file should be) or special (where neither is). VIX calls: three or four in a Linux guest, five in a Windows guest.
+    Args:
+        item: The _state.sources.Item.
+        target: Its path in the guest.
+        attributes: The Attributes that it gets, or None.
     """
-    ask = _ask_linux if manner.family is linux else _ask_windows
+
+    def __init__(self, item, target, attributes=None):
+        self.item, self.target, self.attributes = item, target, attributes
+        self.replaces, self.backup, self.number = False, None, None
+
+    def replace(self, suffix):
+        """Replace an existing file, and back that one up under its name with the suffix, if there is one."""
+        self.replaces, self.backup = True, f"{self.target}{suffix}" if suffix else None
+
+
+class Copying:
+    """What is done in one task.
+
+    Args:
+        session: The GuestSession.
+        options: The CopyOptions.
+        doing: What is being done, for error messages.
+    """
+
+    def __init__(self, session, options, doing):
+        self.session, self.options, self.doing = session, options, doing
+
+    def copy(self, item, target):
+        """Return the Copy of an item to a path."""
+        return Copy(item, target, self.options.attributes(self.session.family, item, target))
+
+
+def differences(copying, copies, directories):
+    """Compare files and directories of a guest with what they should be, by three or four VIX calls, five in a Windows guest.
+
+    Args:
+        copying: The Copying.
+        copies: The Copies, which count from 0.
+        directories: Paths of directories, which count on after them.
+
+    Returns:
+        A word by number for each that is not as it should be: absent, other, link (in place of a file), attributes, folder (where a file should be)
+        or special (where neither is). None if the guest has no program that can compare them.
+    """
+    ask = _ask_linux if copying.session.is_linux else _ask_windows
     try:
-        answer = ask(guest, manner, copies, folders, workdir, doing)
+        answer = ask(copying, copies, directories)
     except (FileNotFound, NotSupported):  # no such shell, or no programs at all
         return None
-    return None if answer is None else read_differences(answer, doing)
+    return None if answer is None else read_differences(answer, copying.doing)
 
 
 def read_differences(answer, doing):
-    """What a guest's script wrote of its files, a word by number from 0; raise VixError for what is not whole."""
+    """Return the words that a guest's script wrote, by number from 0; raise VixError if the answer is incomplete."""
     lines = answer.decode("ascii", "replace").splitlines()
     found = [WORD.fullmatch(line) for line in lines[:-1]]
     if lines[-1:] != [linux_copies.END] or not all(found):
@@ -112,20 +140,21 @@ def read_differences(answer, doing):
     return {int(match.group(1)) - 1: match.group(2) for match in found}
 
 
-def _ask_linux(guest, manner, copies, folders, workdir, doing):
-    files = [(copy.target, linux_copies.wanted_of(manner.method, copy.item), copy.attributes) for copy in copies]
-    script = linux_copies.comparing(manner.method, files, folders)
+def _ask_linux(copying, copies, directories):
+    session, method, doing = copying.session, copying.options.method, copying.doing
+    files = [(copy.target, linux_copies.wanted_of(method, copy.item), copy.attributes) for copy in copies]
+    script = linux_copies.comparing(method, files, directories)
     if len(script.encode("utf-8")) <= ROOM:
-        code, answer = captured.run(guest, script, workdir, doing)
+        code, answer = captured.run(session, script, doing)
     else:
-        place = linux.join(linux.temporary_folder(guest), f"vmlab.vix-{secrets.token_hex(16)}")
+        place = linux.join(linux.temporary_folder(session.guest), f"vmlab.vix-{secrets.token_hex(16)}")
         name = linux.quote(place)
         try:
-            _copy_in(guest, f"rm -f -- {name}\n{script}".encode(), place, workdir)
-            code, answer = captured.run(guest, f". {name}", workdir, doing)
+            session.send(f"rm -f -- {name}\n{script}".encode(), place)
+            code, answer = captured.run(session, f". {name}", doing)
         except VixError:
-            with suppress(VixError):  # what went wrong is told; that the rest could not be removed either is not the news
-                guest.delete_file(place)
+            with suppress(VixError):  # the first failure is reported, not that its leftovers could not be removed
+                session.guest.delete_file(place)
             raise
     if code in (attributes.NO_OWNER, attributes.NO_GROUP):
         raise VixError(f"the guest has no such {'owner' if code == attributes.NO_OWNER else 'group'} as is asked for", doing=doing)
@@ -134,52 +163,71 @@ def _ask_linux(guest, manner, copies, folders, workdir, doing):
     return None if code else answer
 
 
-def _ask_windows(guest, manner, copies, folders, workdir, doing):
-    family = manner.family
+def _ask_windows(copying, copies, directories):
+    session, method = copying.session, copying.options.method
+    family, guest = session.family, session.guest
     folder = family.join(family.temporary_folder(guest), f"vmlab.vix-{secrets.token_hex(16)}")
-    files = [(copy.target, linux_copies.wanted_of(manner.method, copy.item)) for copy in copies]
+    files = [(copy.target, linux_copies.wanted_of(method, copy.item)) for copy in copies]
     guest.create_directory(folder)
     try:
         wants, answer = family.join(folder, "list"), family.join(folder, "answer")
-        _copy_in(guest, windows_copies.comparison_list(files, folders), wants, workdir)
-        code = family.run(guest, windows_copies.comparing(manner.method, wants, answer))
+        session.send(windows_copies.comparison_list(files, directories), wants)
+        code = session.run(windows_copies.comparing(method, wants, answer))
         if code:
-            raise VixError(f"PowerShell could not compare the files (it ended with {code})", doing=doing)
-        with contents.copied_out(guest, answer, workdir) as copy, open(copy, "rb") as file:
+            raise VixError(f"PowerShell could not compare the files (it ended with {code})", doing=copying.doing)
+        with session.fetched(answer) as copy, open(copy, "rb") as file:
             return file.read()
     finally:
         with suppress(VixError):
             guest.delete_directory(folder)
 
 
-def put(guest, manner, copies, place, made, altered, workdir, doing):
-    """Send files into a guest and put them in their places.
+class Changes:
+    """What is to be changed in a guest.
 
-    place: a path beside the private folder in which they arrive, on the disk to which they go; made: folders to be made, each after the one it is in;
-    altered: copies of which only the attributes are set. The number of VIX calls does not grow with that of files, where the guest has a shell.
+    Args:
+        copies: The Copies that are put in their places.
+        made: Paths of directories that are created, each after the one above it.
+        altered: Copies of which only the attributes are set.
+    """
+
+    def __init__(self, copies=(), made=(), altered=()):
+        self.copies, self.made, self.altered = list(copies), list(made), list(altered)
+
+
+def put(copying, changes, place):
+    """Send files to a private directory of the guest and put them in their places from there.
+
+    The number of VIX calls does not grow with the number of files, if the guest has a shell.
+
+    Args:
+        copying: The Copying.
+        changes: The Changes.
+        place: A path beside which the private directory is created, on the disk to which the files go.
     """
     try:
-        with _private_folder(guest, manner.family, place) as (folder, spent):
-            arrivals = _send(guest, manner, copies, folder, workdir)
-            if manner.validate:
+        with _private_folder(copying.session, place) as (folder, spent):
+            arrivals = _send(copying.session, changes.copies, folder)
+            if copying.options.validate:
                 for arrival in arrivals:
-                    _validate(guest, manner, manner.family.join(folder, arrival.name), arrival.target, workdir)
-            if _place(guest, manner, folder, arrivals, made, altered, workdir, doing):
-                spent += [folder] if manner.family is linux else []
+                    _validate(copying, copying.session.family.join(folder, arrival.name), arrival.target)
+            if _place(copying, changes, folder, arrivals):
+                spent += [folder] if copying.session.is_linux else []
             else:
-                _place_one_by_one(guest, manner, folder, arrivals, made, altered, workdir, doing)
+                _place_one_by_one(copying, changes, folder, arrivals)
     except VixError as error:
-        if error.code is not None:  # VIX knows the folder and not what it is for
-            error.doing = doing
+        if error.code is not None:  # VIX names the private directory, not what it is for
+            error.doing = copying.doing
         raise
 
 
 @contextmanager
-def _private_folder(guest, family, place):
-    """The path of a folder that only the user can enter, beside a path, for as long as the "with" lasts; and a list to which it is added when it is gone.
+def _private_folder(session, place):
+    """The path of a directory beside a path that only the user can enter, for as long as the "with" lasts; and a list to add it to once it is gone.
 
-    What an earlier task had to leave in it goes first.
+    What an earlier task had to leave in it is deleted first.
     """
+    family, guest = session.family, session.guest
     name = hashlib.sha256(family.base_name(place).encode()).hexdigest()[:16]
     folder = family.join(family.parent(place), f".vmlab.vix-{name}.part")
     try:
@@ -196,18 +244,18 @@ def _private_folder(guest, family, place):
                 guest.delete_directory(folder)
 
 
-def _send(guest, manner, copies, folder, workdir):
-    """Copy the files into a folder of the guest, many of them by one VIX call, and return them as Arrivals."""
-    family, several = manner.family, len(copies) > 1
+def _send(session, copies, folder):
+    """Copy the files into a directory of the guest, many of them by one VIX call, and return them as Arrivals."""
+    family, guest, several = session.family, session.guest, len(copies) > 1
     arrivals = []
     for number, copy in enumerate(copies):
-        # Each task has names of its own: one that takes the folder for an older task's leftover finds and hurts nothing of another's.
+        # Each task uses its own names: one that takes the directory for an older task's leftover finds and damages nothing of another's.
         suffix = os.path.splitext(copy.target)[1]
         name = f"{number}-{secrets.token_hex(8)}{suffix if SUFFIX.fullmatch(suffix) else ''}"
         name = family.join("new", name) if several else name
         arrivals.append(Arrival(name, copy.target, copy.item.checksum, copy.attributes, copy.replaces, copy.backup))
     if several:
-        stage = os.path.join(workdir, f"stage-{secrets.token_hex(8)}")
+        stage = os.path.join(session.workdir, f"stage-{secrets.token_hex(8)}")
         os.mkdir(stage, 0o700)
         try:
             for copy, arrival in zip(copies, arrivals):
@@ -216,7 +264,7 @@ def _send(guest, manner, copies, folder, workdir):
         finally:
             _remove(stage)
     elif copies:
-        with copies[0].item.laid(workdir) as path:
+        with copies[0].item.laid(session.workdir) as path:
             guest.copy_in(path, family.join(folder, arrivals[0].name))
     return arrivals
 
@@ -227,33 +275,21 @@ def _remove(stage):
     os.rmdir(stage)
 
 
-def _copy_in(guest, content, place, workdir):
-    """Copy bytes to a new file of the guest."""
-    path = os.path.join(workdir, secrets.token_hex(8))
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        guest.copy_in(path, place)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
-
-
-def _validate(guest, manner, path, target, workdir):
+def _validate(copying, path, target):
     """Raise unless the user's command succeeds with the file that has arrived."""
-    doing = f"validating what is to be {target} in {guest.label} as {guest.user}"
-    words = [word.replace("%s", path) for word in split(manner.validate, manner.family)]
-    program = programs.Program(f"{manner.validate}", words[:1], words[1:], max_output=MOST_WORDS)
-    outcome = programs.run(guest, manner.family, program, workdir)
+    session, command = copying.session, copying.options.validate
+    doing = session.doing(f"validating what is to be {target} in")
+    words = [word.replace("%s", path) for word in split(command, session.family)]
+    outcome = programs.run(session, programs.Program(command, words[:1], words[1:], max_output=MOST_WORDS))
     if outcome.late:
-        raise VixError(f"{manner.validate} did not end, and was ended after {outcome.seconds} s; nothing was replaced", doing=doing)
+        raise VixError(f"{command} did not end, and was ended after {outcome.seconds} s; nothing was replaced", doing=doing)
     if outcome.rc:
         said = " ".join(f"{outcome.text('stdout')} {outcome.text('stderr')}".split())
-        raise VixError(f"{manner.validate} ended with {outcome.rc}, and nothing was replaced{': ' if said else ''}{said}", doing=doing)
+        raise VixError(f"{command} ended with {outcome.rc}, and nothing was replaced{': ' if said else ''}{said}", doing=doing)
 
 
 def split(command, family):
-    """The words of a command, as Ansible splits them; in those of Windows a backslash is one."""
+    """The words of a command, as Ansible splits them; in those of Windows a backslash is an ordinary character."""
     try:
         lexer = shlex.shlex(command, posix=True, punctuation_chars="")
         lexer.whitespace_split, lexer.commenters = True, ""
@@ -264,11 +300,11 @@ def split(command, family):
         raise Refused(f"{command}: {error}", doing="reading validate") from error
 
 
-def _place(guest, manner, folder, arrivals, made, altered, workdir, doing):
-    """Have one script of the guest's verify and place what has arrived; return False where it has no shell for that."""
+def _place(copying, changes, folder, arrivals):
+    """Let one script of the guest verify what has arrived and put it in its place; return False if the guest has no shell for that."""
     for verified in (False, True):
         try:
-            code = _run_placing(guest, manner, folder, arrivals, made, altered, workdir)
+            code = _run_placing(copying, changes, folder, arrivals)
         except (FileNotFound, NotSupported):
             return False
         if code == 0:
@@ -276,55 +312,58 @@ def _place(guest, manner, folder, arrivals, made, altered, workdir, doing):
         if code != linux_copies.UNKNOWN or verified:
             break
         for arrival in arrivals:
-            _verify(guest, manner.family, folder, arrival, workdir, doing)
+            _verify(copying, folder, arrival)
             arrival.checksum = None
-    said = _said(guest, manner.family.join(folder, "said"), workdir)
+    said = _said(copying.session, copying.session.family.join(folder, "said"))
     sentence = SENTENCES.get(code, f"the script that puts what arrived in its place ended with {code}")
-    raise VixError(f"{sentence}{'; the guest says: ' if said else ''}{said}", doing=doing)
+    raise VixError(f"{sentence}{'; the guest says: ' if said else ''}{said}", doing=copying.doing)
 
 
-def _run_placing(guest, manner, folder, arrivals, made, altered, workdir):
-    """The exit code of the script, which goes as a file where it is long."""
-    family, place = manner.family, manner.family.join(folder, f"script-{secrets.token_hex(8)}")
-    if family is linux:
+def _run_placing(copying, changes, folder, arrivals):
+    """The exit code of the script. A long script is sent as a file."""
+    session, made = copying.session, changes.made
+    family, place = session.family, session.family.join(folder, f"script-{secrets.token_hex(8)}")
+    if session.is_linux:
         near = f".vmlab.vix-{secrets.token_hex(8)}.part"
-        made_attributes = manner.directory_attributes(made[0]) if made else None
-        script = linux_copies.placing(folder, near, arrivals, made, made_attributes, [(copy.target, copy.attributes) for copy in altered])
+        made_attributes = copying.options.directory_attributes(family, made[0]) if made else None
+        script = linux_copies.placing(folder, near, arrivals, made, made_attributes, [(copy.target, copy.attributes) for copy in changes.altered])
         if len(script.encode("utf-8")) <= ROOM:
-            return guest.run_script(linux.SHELL, script, "putting what arrived in its place in")
-        _copy_in(guest, script.encode("utf-8"), place, workdir)
-        return linux.run(guest, f". {linux.quote(place)}")
+            return session.guest.run_script(linux.SHELL, script, session.doing("putting what arrived in its place in"))
+        session.send(script.encode("utf-8"), place)
+        return session.run(f". {linux.quote(place)}")
     lines, said = windows_copies.placing_lines(arrivals, made), family.join(folder, "said")
     if len(lines) > 1:
-        _copy_in(guest, windows_copies.placing_list(arrivals, made), place, workdir)
+        session.send(windows_copies.placing_list(arrivals, made), place)
         lines = place
-    return family.run(guest, windows_copies.placing(folder, said, lines))
+    return session.run(windows_copies.placing(folder, said, lines))
 
 
-def _place_one_by_one(guest, manner, folder, arrivals, made, altered, workdir, doing):
-    """Verify and place what has arrived by VIX alone, which knows neither modes nor owners."""
-    if altered or any(arrival.attributes for arrival in arrivals) or (made and manner.directory_attributes(made[0])):
-        raise NotSupported("the guest has no shell that could set mode or owner: leave these options out", doing=doing)
+def _place_one_by_one(copying, changes, folder, arrivals):
+    """Verify what has arrived and put it in its place by VIX alone, which can set neither modes nor owners."""
+    session, made = copying.session, changes.made
+    family, guest = session.family, session.guest
+    if changes.altered or any(arrival.attributes for arrival in arrivals) or (made and copying.options.directory_attributes(family, made[0])):
+        raise NotSupported("the guest has no shell that could set mode or owner: leave these options out", doing=copying.doing)
     for arrival in arrivals:
-        _verify(guest, manner.family, folder, arrival, workdir, doing)
+        _verify(copying, folder, arrival)
     for path in made:
         with suppress(AlreadyExists):
             guest.create_directory(path)
     for arrival in arrivals:
         if arrival.replaces and arrival.backup:
-            with contents.copied_out(guest, arrival.target, workdir) as copy:
+            with session.fetched(arrival.target) as copy:
                 guest.copy_in(copy, arrival.backup)
-        guest.rename(manner.family.join(folder, arrival.name), arrival.target)
+        guest.rename(family.join(folder, arrival.name), arrival.target)
 
 
-def _verify(guest, family, folder, arrival, workdir, doing):
+def _verify(copying, folder, arrival):
     """Raise unless a file arrived as it was sent."""
-    if not contents.compare(guest, family, family.join(folder, arrival.name), arrival.checksum, None, workdir)[0]:
-        raise VixError(SENTENCES[linux_copies.DAMAGED], doing=doing)
+    if not contents.compare(copying.session, copying.session.family.join(folder, arrival.name), arrival.checksum)[0]:
+        raise VixError(SENTENCES[linux_copies.DAMAGED], doing=copying.doing)
 
 
-def _said(guest, path, workdir):
-    """What the programs of a script said, on one line."""
-    with suppress(VixError):  # then it said nothing
-        return " ".join(contents.fetched(guest, path, workdir, MOST_WORDS)[1].decode("utf-8", "replace").split())
+def _said(session, path):
+    """What the programs of a script wrote, on one line."""
+    with suppress(VixError):  # then they wrote nothing
+        return " ".join(contents.fetched(session, path, MOST_WORDS)[1].decode("utf-8", "replace").split())
     return ""

@@ -31,11 +31,6 @@ def run(guest, script):
     return guest.run(SHELL, f"-c {shlex.quote(script)}")
 
 
-def run_secretly(guest, script, doing):
-    """Likewise for a script that only the user can read, of LONGEST_SCRIPT bytes at most."""
-    return guest.run_script(SHELL, script, doing)
-
-
 def checksum_script(path, checksum):
     """A script that ends with SAME when a file has this SHA-256, with OTHER when it has not."""
     return f'sum=$(sha256sum < {shlex.quote(path)} || shasum -a 256 < {shlex.quote(path)}) 2> /dev/null || exit 2; [ "${{sum%% *}}" = {checksum} ]'

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import secrets
 from contextlib import suppress
@@ -15,7 +14,6 @@ from contextlib import suppress
 from .._vix.errors import VixError
 from . import captured, windows
 
-DOING = "listing the processes by a program in"
 TICKS = 100  # a second's, in which Linux tells programs when a process was started
 ENDED = (b"Z", b"X")
 # What /proc/PID/stat holds. The name between the brackets may be made up of anything, but it is too short for that many numbers.
@@ -23,17 +21,18 @@ STAT = re.compile(rb"(\d+) \((.{0,64}?)\) ([A-Za-z])((?: -?\d+){40,})\n", re.DOT
 PARENT, STARTED = 0, 18  # which of those numbers
 
 
-def listed(guest, family, workdir):
-    """Return the processes as dictionaries of pid, name, owner, command and start_time, without the one that looked; raise VixError where none can look.
+def listed(session):
+    """Return the processes as dictionaries of pid, name, owner, command and start_time, without the program that listed them.
 
-    family: of the guest, linux or windows; workdir: a folder of this machine for the answer. Three VIX calls, one more in Windows.
+    This takes three VIX calls, in Windows four. Raises VixError if the guest has no program that can list them.
     """
-    if family is windows:
-        return parse_windows(_run_windows(guest, workdir))
+    doing = session.doing("listing the processes by a program in")
+    if not session.is_linux:
+        return parse_windows(_run_windows(session, doing))
     mark = secrets.token_hex(16)
-    code, answer = captured.run(guest, linux_script(mark), workdir, DOING)
+    code, answer = captured.run(session, linux_script(mark), doing)
     if code:
-        raise VixError(f"the guest's shell could not read /proc (it ended with {code})", doing=f"{DOING} {guest.label}")
+        raise VixError(f"the guest's shell could not read /proc (it ended with {code})", doing=doing)
     return parse_linux(answer, mark)
 
 
@@ -117,22 +116,19 @@ def _looking(rows, own):
     return found
 
 
-def _run_windows(guest, workdir):
-    """Have PowerShell write the list into a file of the guest, fetch it and return what is in it."""
-    name = f"vmlab.vix-{secrets.token_hex(16)}"
-    target, copy = windows.join(windows.temporary_folder(guest), name), os.path.join(workdir, name)
+def _run_windows(session, doing):
+    """Let PowerShell write the list into a file of the guest, and return the content of that file."""
+    guest = session.guest
+    target = windows.join(windows.temporary_folder(guest), f"vmlab.vix-{secrets.token_hex(16)}")
     try:
-        code = windows.run(guest, windows_script(target))
+        code = session.run(windows_script(target))
         if code:
-            raise VixError(f"PowerShell could not list them (it ended with {code})", doing=f"{DOING} {guest.label}")
-        guest.copy_out(target, copy)
+            raise VixError(f"PowerShell could not list them (it ended with {code})", doing=doing)
+        with session.fetched(target) as copy, open(copy, "rb") as file:
+            return file.read()
     finally:
         with suppress(VixError):  # what went wrong is told; that the rest could not be removed either is not the news
             guest.delete_file(target)
-    with open(copy, "rb") as file:
-        answer = file.read()
-    os.unlink(copy)
-    return answer
 
 
 def _text(text):

@@ -66,18 +66,18 @@ class Program:
         return [script if word is SCRIPT else word for word in words]
 
 
-def doing(guest, program):
-    """How messages call it."""
-    return f"running {program.what} in {guest.label} as {guest.user}"
+def doing(session, program):
+    """What is being done, for error messages."""
+    return session.doing(f"running {program.what} in")
 
 
-def run(guest, family, program, workdir):
+def run(session, program):
     """Run a program and return its outcomes.Outcome.
 
-    family: of the guest, linux or windows; workdir: a folder of this machine for what is sent and fetched. In a Linux guest three VIX calls, when what is
-    sent is not large and nothing is fetched; in a Windows guest six. Raises FileNotFound when the guest has no such program.
+    This takes three VIX calls in a Linux guest if what is sent is not large and nothing is fetched, six in a Windows guest. Raises FileNotFound if the
+    guest has no such program.
     """
-    about = doing(guest, program)
+    guest, family, about = session.guest, session.family, doing(session, program)
     _check(program, family, about)
     parent = family.temporary_folder(guest)
     task = math.ceil(_left(guest) / 60) + 2
@@ -85,16 +85,16 @@ def run(guest, family, program, workdir):
     shelf = folder if program.wait or program.script is None else family.join(parent, _name(KEPT_MINUTES))
     begun = False
     try:
-        code, seconds = _begin(guest, family, program, folder, shelf, workdir, about)
+        code, seconds = _begin(session, program, folder, shelf, about)
         if code:
             sentence = FAILED.get(code, "the script that runs it was ended with {code} before it could tell what became of it; it may have been killed")
             raise VixError(sentence.format(parent=parent, code=code), doing=about)
-        outcome = _told(guest, family, program, folder, workdir, about)
+        outcome = _outcome(session, program, folder, about)
         outcome.seconds, begun = seconds, True
         return outcome
     finally:
         for place in {folder} if begun else {folder, shelf}:
-            with suppress(VixError):  # what went wrong is told; that the rest could not be removed either is not the news, and the next run does it
+            with suppress(VixError):  # the first failure is reported, not that its leftovers could not be removed: the next run removes them
                 guest.delete_directory(place)
 
 
@@ -117,13 +117,13 @@ def _check(program, family, about):
             raise Refused(f"{name!r} is no name for a variable of the environment", doing=about)
 
 
-def _begin(guest, family, program, folder, shelf, workdir, about):
-    """Have the guest run it; return the exit code of the script that does, and the seconds that the program had."""
-    writer = WRITERS[family.NAME]
+def _begin(session, program, folder, shelf, about):
+    """Start the script that runs the program; return the script's exit code and the seconds that the program had."""
+    guest, family, writer = session.guest, session.family, WRITERS[session.family.NAME]
     contents = {family.join(folder, "stdin"): program.stdin or None, family.join(shelf, program.script_name): program.script}
     contents = {place: content for place, content in contents.items() if content is not None}
     seconds, grace = time_for(_left(guest), program.seconds)
-    if family is linux and all(isinstance(content, bytes) and b"\0" not in content and _is_text(content) for content in contents.values()):
+    if session.is_linux and all(isinstance(content, bytes) and b"\0" not in content and _is_text(content) for content in contents.values()):
         text = writer.text(program, folder, shelf, contents, False, seconds, grace)
         if len(linux.SHELL) + len(text) <= LONGEST_SCRIPT:
             with _up(about, linux.SHELL), suppress(NotSupported):  # then by a file that is copied in
@@ -131,10 +131,10 @@ def _begin(guest, family, program, folder, shelf, workdir, about):
     for place in sorted({folder, shelf}):
         guest.create_directory(place)
     for place, content in sorted(contents.items()):
-        _copy_in(guest, content, place, workdir)
+        _copy_in(session, content, place)
     seconds, grace = time_for(_left(guest), program.seconds)
     path = family.join(folder, writer.NAME)
-    _copy_in(guest, writer.text(program, folder, shelf, {}, True, seconds, grace), path, workdir)
+    session.send(writer.text(program, folder, shelf, {}, True, seconds, grace), path)
     shell, arguments = writer.command(path)
     with _up(about, shell):
         return guest.run(shell, arguments), seconds
@@ -160,19 +160,12 @@ def time_for(left, wanted):
     return max(1, int(seconds)), min(GRACE, margin / 3)
 
 
-def _copy_in(guest, content, place, workdir):
+def _copy_in(session, content, place):
     """Copy bytes, or a file of this machine, to a new file of the guest."""
     if isinstance(content, str):
-        guest.copy_in(content, place)
-        return
-    part = os.path.join(workdir, secrets.token_hex(8))
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        guest.copy_in(part, place)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(part)
+        session.guest.copy_in(content, place)
+    else:
+        session.send(content, place)
 
 
 @contextmanager
@@ -187,21 +180,18 @@ def _up(about, shell):
         raise FileNotFound(sentence, code=error.code, raw=error.raw, doing=about) from error
 
 
-def _told(guest, family, program, folder, workdir, about):
-    """Fetch what became of it, and what is asked for of its output."""
-    copy = os.path.join(workdir, secrets.token_hex(8))
-    try:
+def _outcome(session, program, folder, about):
+    """Fetch the outcome of the program, and the outputs that are asked for as files."""
+    family = session.family
+    with session.scratch_file() as copy:
         with _up(about, ""):
-            _fetch(guest, family.join(folder, "result"), copy, about)
+            _fetch(session.guest, family.join(folder, "result"), copy, about)
         outcome = outcomes.read(copy, program.max_output, about)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(copy)
     if outcome.refused:
         raise _refusal(program, outcome, about)
     for stream, target in program.fetch.items():
         with _up(about, ""):
-            _fetch(guest, family.join(folder, stream), target, about)
+            _fetch(session.guest, family.join(folder, stream), target, about)
         size, whole = os.path.getsize(target), outcome.sizes[stream]
         if size < whole:
             raise VixError(f"{size} of the {whole} bytes of its {stream} arrived", doing=about)

@@ -11,24 +11,24 @@ from . import contents
 LARGEST = 104448  # bytes, as Ansible's own limit
 
 
-def difference(guest, copy, size, workdir):
-    """Return the old and the new text of a copies.Copy. size: of the file in the guest that it replaces, None where there is none."""
+def difference(session, copy, size):
+    """Return the old and the new text of a copies.Copy. size: of the file in the guest that it replaces, or None."""
     diff = {"before_header": copy.target, "after_header": copy.target}
     if size is None:
         diff["before"] = ""
     elif size > LARGEST:
         diff["dst_larger"] = LARGEST
     else:
-        _tell(diff, "before", "dst_binary", contents.fetched(guest, copy.target, workdir, LARGEST)[1])
+        _add(diff, "before", "dst_binary", contents.fetched(session, copy.target, LARGEST)[1])
     if copy.item.size > LARGEST:
         diff["src_larger"] = LARGEST
     else:
-        _tell(diff, "after", "src_binary", b"".join(copy.item.blocks()))
+        _add(diff, "after", "src_binary", b"".join(copy.item.blocks()))
     return diff
 
 
-def _tell(diff, name, binary, content):
-    """Add a content to a diff, or that it is no text."""
+def _add(diff, name, binary, content):
+    """Add the text of a content to a diff, or a mark if it is binary."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:

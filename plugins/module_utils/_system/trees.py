@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import stat
 from collections import deque
+from functools import partial
 
 from .._vix.errors import FileNotFound, Inaccessible, NotADirectory, NotSupported, VixError
 from .._vix.guest import LONGEST_SCRIPT
@@ -49,22 +50,22 @@ class Tree:
         self.things, self.closed, self.avoided = things, closed, avoided
 
 
-def level(guest, family, folder):
-    """The things in a folder, sorted by name, told by VIX."""
-    return things_in(folder, guest.list_directory(folder), family)
+def level(session, folder):
+    """The things in a folder, sorted by name, as VIX lists them."""
+    return things_in(folder, session.guest.list_directory(folder), session.family)
 
 
-def by_vix(guest, family, folder, depth=None, first=None):
+def by_vix(session, folder, depth=None, first=None):
     """Return the Tree of a folder, each folder of which is listed when it is come to.
 
     depth: how many levels of it, None for all; first: its own level, where that is known already.
     """
-    return grown(lambda place: level(guest, family, place), family, folder, depth, level(guest, family, folder) if first is None else first)
+    return grown(partial(level, session), session.family, folder, depth, level(session, folder) if first is None else first)
 
 
-def certain(guest, family, thing):
+def certain(session, thing):
     """A thing that VIX has told of, of its true kind: what has no size may be a device, a socket or a pipe, where there are such."""
-    if thing["kind"] == "file" and not thing["size"] and family.NAME == linux.NAME and not guest.file_exists(thing["path"]):
+    if thing["kind"] == "file" and not thing["size"] and session.is_linux and not session.guest.file_exists(thing["path"]):
         return {**thing, "kind": "other"}
     return thing
 
@@ -123,16 +124,23 @@ def _kind(info):
     return "directory" if info["is_directory"] else "link" if info["is_link"] else "file"
 
 
-def by_shell(guest, folders, depth, workdir, sums=False):
-    """Return the Tree of each folder, by its path, and the guest's time in seconds since 1970; None where no shell of the guest can tell.
+def by_shell(session, folders, depth, sums=False):
+    """List folders by one program run.
 
-    workdir: a folder of this machine; sums: whether a file shall also have its checksum (SHA-256, in hexadecimal), as far as it can be read.
+    Args:
+        session: The GuestSession.
+        folders: Their paths.
+        depth: How many levels of each to list. None: all.
+        sums: Whether a file that can be read also gets its checksum, SHA-256 in hexadecimal.
+
+    Returns:
+        The Tree of each folder by its path, and the guest's time in seconds since 1970. None if the guest has no shell that can list them.
     """
     text = script(folders, depth, sums)
     if len(text.encode("utf-8", "surrogateescape")) > LONGEST:
         return None
     try:
-        answer = captured.run(guest, text, workdir, "looking at folders in")[1]
+        answer = captured.run(session, text, session.doing("looking at folders in"))[1]
     except (FileNotFound, NotSupported):  # no shell, or no programs at all
         return None
     return read(answer, folders, depth)

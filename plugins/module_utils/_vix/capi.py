@@ -10,22 +10,26 @@ import threading
 from contextlib import contextmanager
 from ctypes import CDLL, CFUNCTYPE, POINTER, byref, c_byte, c_char_p, c_int, c_int64, c_uint64, c_void_p, string_at
 from functools import partial
+from typing import TYPE_CHECKING
 
 from . import constants as vix
 from .errors import LibraryUnusable, VixError, error_for
 
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator, Sequence
 
-def accept(library, result, function, arguments):
+
+def accept(library: Library, result: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
     return result
 
 
-def no_error(library, result, function, arguments):
+def no_error(library: Library, result: int, function: Any, arguments: tuple[Any, ...]) -> int:
     if result:
         raise error_for(result, library.error_text(result))
     return result
 
 
-def no_null(library, result, function, arguments):
+def no_null(library: Library, result: int, function: Any, arguments: tuple[Any, ...]) -> int:
     if result == vix.VIX_INVALID_HANDLE:
         raise VixError("the library returned no handle")
     return result
@@ -139,11 +143,11 @@ class Library:
     process dead or stuck knows where.
     """
 
-    def __init__(self, path, crumb):
+    def __init__(self, path: str, crumb: Callable[[str, str], None]) -> None:
         self.path, self._crumb = path, crumb
         self._thread = threading.local()  # VMs are worked on side by side, each on a thread of its own
-        self._types = {}
-        self.callbacks = []  # kept alive for as long as the library may call them
+        self._types: dict[int, int] = {}
+        self.callbacks: list[Any] = []  # kept alive for as long as the library may call them
         try:
             loaded = CDLL(path)
             for name, (kind, *arguments) in PROTOTYPES.items():
@@ -155,7 +159,7 @@ class Library:
             raise LibraryUnusable(f"{path} is not a usable VIX library: {error}") from error
 
     @contextmanager
-    def during(self, doing, job=""):
+    def during(self, doing: str, job: str = "") -> Iterator[None]:
         """Have it said of every call and of every failure inside that this was being done. job: the function whose job is under way."""
         self._thread.during = (doing, job)
         try:
@@ -164,7 +168,7 @@ class Library:
             error.doing = error.doing or doing
             raise
 
-    def _call(self, name, function, *arguments):
+    def _call(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         doing, job = getattr(self._thread, "during", ("", ""))
         self._crumb(f"{name} after {job}" if job else name, doing)
         try:
@@ -173,11 +177,11 @@ class Library:
             error.call = job or name
             raise
 
-    def error_text(self, raw):
+    def error_text(self, raw: int) -> str:
         """VIX's English text for an error; a constant of the library's, never to be freed."""
         return decode(self.Vix_GetErrorText(raw, None)) or "failed"
 
-    def property_type(self, handle, number):
+    def property_type(self, handle: Any, number: int) -> int:
         """How the library itself types a property; what the manual says where it does not answer."""
         if number not in self._types:
             try:
@@ -188,7 +192,7 @@ class Library:
         return self._types[number]
 
 
-def encode(text):
+def encode(text: str | None) -> bytes | None:
     """Text as VIX takes it: UTF-8 that ends at its first NUL; None is NULL."""
     if text is None:
         return None
@@ -197,12 +201,12 @@ def encode(text):
     return text.encode("utf-8", "surrogateescape")
 
 
-def decode(data):
+def decode(data: bytes | None) -> str | None:
     """Text from VIX; NULL is None. What is not UTF-8 is shown, not refused."""
     return None if data is None else data.decode("utf-8", "replace")
 
 
-def fetch(library, function, handle, *leading, wanted):
+def fetch(library: Library, function: Callable[..., Any], handle: Any, *leading: Any, wanted: Sequence[int]) -> list[Any]:
     """Call a variadic function; return the wanted properties of the handle as Python values, in order.
 
     After an error the cells hold nothing that may be used or freed (docs/vix-semantics.md, section 5).
@@ -221,7 +225,7 @@ def fetch(library, function, handle, *leading, wanted):
                 library.Vix_FreeBuffer(places[-1])
 
 
-def _value(kind, places):
+def _value(kind: int, places: Sequence[Any]) -> Any:
     if kind == vix.VIX_PROPERTYTYPE_STRING:
         return decode(string_at(places[0].value)) if places[0].value else ""
     if kind == vix.VIX_PROPERTYTYPE_BLOB:
@@ -231,19 +235,19 @@ def _value(kind, places):
     return places[0].value
 
 
-def fetch_cell(function, *leading, ctype=c_int):
+def fetch_cell(function: Callable[..., Any], *leading: Any, ctype: type[Any] = c_int) -> int:
     """Call a function whose last argument is one number to be filled in; return the number."""
     cell = ctype()
     function(*leading, byref(cell))
     return cell.value
 
 
-def is_done(library, job):
+def is_done(library: Library, job: Any) -> bool:
     """Whether the job has ended, well or badly; never waits."""
     return fetch_cell(library.VixJob_CheckCompletion, job, ctype=BOOL) != 0
 
 
-def alloc_text_property(library, host, number, text):
+def alloc_text_property(library: Library, host: Any, number: int, text: str) -> int:
     """Return the handle of a new property list that holds one text; the caller releases it."""
     cell = HANDLE()
     library.VixPropertyList_AllocPropertyList(host, byref(cell), c_int(number), c_char_p(encode(text)), c_int(vix.VIX_PROPERTY_NONE))

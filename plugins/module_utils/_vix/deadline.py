@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import copy
 import time
+from typing import TYPE_CHECKING
 
 from .errors import TimedOut
+
+if TYPE_CHECKING:
+    from typing import Callable
 
 
 class Deadline:
@@ -17,25 +21,25 @@ class Deadline:
 
     is_kept_outside = False  # whether someone else keeps it, who can do without the thread that waits
 
-    def __init__(self, seconds, clock=time.monotonic, sleep=time.sleep):
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
         self.seconds, self._clock, self._sleep = seconds, clock, sleep
         self._end = clock() + seconds
 
-    def left(self):
+    def left(self) -> float:
         """Seconds until the deadline, 0 when it has passed."""
         return max(0.0, self._end - self._clock())
 
-    def within(self, seconds):
+    def within(self, seconds: float) -> Deadline:
         """A budget of its own for a part of the run, which never outlasts the whole."""
         return Deadline(min(seconds, self.left()), self._clock, self._sleep)
 
-    def kept_outside(self):
+    def kept_outside(self) -> Deadline:
         """The same budget, for a thread that someone else leaves behind when it has passed."""
         other = copy.copy(self)
         other.is_kept_outside = True
         return other
 
-    def pause(self, seconds, doing):
+    def pause(self, seconds: float, doing: str) -> None:
         """Wait so long, or raise TimedOut when there is no time left."""
         left = self.left()
         if not left:

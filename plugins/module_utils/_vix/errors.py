@@ -19,16 +19,16 @@ class VixError(Exception):
 
     call = ""
 
-    def __init__(self, text, code=None, raw=None, doing=None, advice=None):
+    def __init__(self, text: str, code: int | None = None, raw: int | None = None, doing: str | None = None, advice: str | None = None) -> None:
         super().__init__(text)
         self.text, self.code, self.raw, self.doing, self.advice = text, code, raw, doing, advice
 
-    def __str__(self):
+    def __str__(self) -> str:
         from .advice import ADVICE
         from .error_names import NAMES
 
         number = f" ({NAMES.get(self.code, 'unknown to this version')}, {self.code})" if self.code else ""
-        advice = ADVICE.get(self.code) if self.advice is None else self.advice
+        advice = ADVICE.get(self.code or 0) if self.advice is None else self.advice
         return f"{self.doing + ': ' if self.doing else ''}{self.text}{number}{'; ' + advice if advice else ''}"
 
 
@@ -129,7 +129,7 @@ class Refused(VixError):
 
 
 # Codes that mean "already so", "try again" or something else that is acted on (docs/vix-semantics.md, section 26).
-BY_CODE = {
+BY_CODE: dict[int, type[VixError]] = {
     4: FileNotFound,
     5: TryAgain,
     6: NotSupported,
@@ -166,7 +166,7 @@ BY_CODE = {
 }
 
 
-def error_for(raw, text):
+def error_for(raw: int, text: str) -> VixError:
     """The exception for a VixError value of 64 bits and VIX's text for it."""
     code = raw & CODE_MASK
     return BY_CODE.get(code, VixError)(text.rstrip(". "), code=code, raw=raw)

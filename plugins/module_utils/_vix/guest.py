@@ -6,14 +6,40 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from . import capi
 from . import constants as vix
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Sequence, TypedDict
+
+    from .deadline import Deadline
+    from .handle import Handle
+
+    class FileInfo(TypedDict):
+        size: int  # bytes
+        is_directory: bool
+        is_link: bool
+        modified: int  # seconds since 1970
+
+    class DirectoryEntry(FileInfo):
+        name: str
+
+    class Process(TypedDict):
+        name: str
+        pid: int
+        owner: str
+        command: str
+        start_time: int  # seconds since 1970
+
 
 NONE = vix.VIX_INVALID_HANDLE
 LONGEST_SCRIPT = 60536  # bytes, of the interpreter's path and the text (docs/vix-semantics.md, section 19)
 
 
-def _info(size, flags, modified):
+def _info(size: int, flags: int, modified: int) -> FileInfo:
     return {
         "size": size,
         "is_directory": bool(flags & vix.VIX_FILE_ATTRIBUTES_DIRECTORY),
@@ -28,41 +54,42 @@ class Guest:
     Paths are absolute and in the guest's own notation; rights are the user's (docs/vix-semantics.md, section 18).
     """
 
-    def __init__(self, vm, label, user):
+    def __init__(self, vm: Handle, label: str, user: str) -> None:
         self._vm, self._label, self.user = vm, label, user
 
     @property
-    def system(self):
+    def system(self) -> str:
         """What the VM says of the operating system in it, as in debian12-64 or windows11-64; empty where it says nothing."""
-        return self._vm.guest_os
+        system: str = self._vm.read(vix.VIX_PROPERTY_VM_GUESTOS, f"reading the properties of {self._label}")
+        return system
 
     @property
-    def label(self):
+    def label(self) -> str:
         """How messages call it."""
         return f"the guest of {self._label}"
 
-    def within(self, seconds):
+    def within(self, seconds: float) -> Deadline:
         """A deadline for a part of the run that waits for something in the guest."""
         return self._vm.within(seconds)
 
-    def __enter__(self):
+    def __enter__(self) -> Guest:
         return self
 
-    def __exit__(self, kind, *exception):
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         # The login ends with the VM's handle anyway: a failure to log out must not hide what went wrong before it.
         if kind is None:
             self._do("VixVM_LogoutFromGuest", "logging out of")
 
-    def processes(self):
+    def processes(self) -> list[Process]:
         """Return every process as a dictionary of pid, name, owner, command and start_time (seconds since 1970).
 
         What old VMware Tools do not tell of the last three is empty or 0.
         """
-        items = self._vm.do_for_items(
+        items = self._vm.do(
             "VixVM_ListProcessesInGuest",
             self._doing("listing the processes in"),
             0,
-            wanted=(vix.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, vix.VIX_PROPERTY_JOB_RESULT_PROCESS_ID),
+            each=(vix.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, vix.VIX_PROPERTY_JOB_RESULT_PROCESS_ID),
             optional=(
                 vix.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER,
                 vix.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND,
@@ -74,11 +101,11 @@ class Guest:
             for name, pid, owner, command, start_time in items
         ]
 
-    def kill(self, pid):
+    def kill(self, pid: int) -> None:
         """Kill a process at once."""
         self._do("VixVM_KillProcessInGuest", f"killing process {pid} in", pid, 0)
 
-    def run(self, program, arguments=None):
+    def run(self, program: str, arguments: str | None = None) -> int:
         """Run a program to its end and return its exit code.
 
         arguments: one text, which a Linux guest gives to a shell and a Windows guest to the program: quote it for the guest.
@@ -86,81 +113,87 @@ class Guest:
         wanted = vix.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE
         return self._do("VixVM_RunProgramInGuest", f"running {program} in", capi.encode(program), capi.encode(arguments), 0, NONE, wanted=[wanted])[0]
 
-    def start(self, program, arguments=None):
+    def start(self, program: str, arguments: str | None = None) -> int:
         """Start a program and return its process id at once; arguments as in run()."""
         wanted, options = vix.VIX_PROPERTY_JOB_RESULT_PROCESS_ID, vix.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
         return self._do("VixVM_RunProgramInGuest", f"starting {program} in", capi.encode(program), capi.encode(arguments), options, NONE, wanted=[wanted])[0]
 
-    def run_script(self, interpreter, text, doing="running a script in"):
-        """Run a text to its end by an interpreter, or None for /bin/sh and cmd.exe, and return its exit code.
+    def run_script(self, interpreter: str | None, text: str, doing: str | None = None) -> int:
+        """Run a script in an interpreter, wait for its end, and return its exit code.
 
-        Tools keep it in a file that only the user can read, for as long as it runs. Path of the interpreter and text: LONGEST_SCRIPT bytes at most.
+        VMware Tools keep the script in a file that only the user can read, for as long as it runs.
+
+        Args:
+            interpreter: Path of the interpreter in the guest. None: /bin/sh or cmd.exe.
+            text: The script. Together with the interpreter's path it has LONGEST_SCRIPT bytes at most.
+            doing: What the script is for, in an error message.
         """
-        wanted = vix.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE
-        return self._do("VixVM_RunScriptInGuest", doing, capi.encode(interpreter), capi.encode(text), 0, NONE, wanted=[wanted])[0]
+        wanted = [vix.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE]
+        arguments = (capi.encode(interpreter), capi.encode(text), 0, NONE)
+        return self._vm.do("VixVM_RunScriptInGuest", doing or self._doing("running a script in"), *arguments, wanted=wanted)[0]
 
-    def environment_variable(self, name):
+    def environment_variable(self, name: str) -> str:
         """Return a variable of the user's environment; one that is not set is empty."""
         wanted = vix.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING
         what, kind = f"reading the environment variable {name} in", vix.VIX_GUEST_ENVIRONMENT_VARIABLE
         return self._do("VixVM_ReadVariable", what, kind, capi.encode(name), 0, wanted=[wanted])[0]
 
-    def copy_in(self, source, target):
+    def copy_in(self, source: str, target: str) -> None:
         """Copy a file of this machine into the guest, or a directory with all in it; target is its full name there. Not atomic."""
         self._do("VixVM_CopyFileFromHostToGuest", f"copying {source} to {target} in", capi.encode(source), capi.encode(target), 0, NONE)
 
-    def copy_out(self, source, target):
+    def copy_out(self, source: str, target: str) -> None:
         """Copy a file of the guest to this machine, or a directory with all in it; target is its full name here. Not atomic."""
         self._do("VixVM_CopyFileFromGuestToHost", f"copying {source} out of", capi.encode(source), capi.encode(target), 0, NONE)
 
-    def file_info(self, path):
+    def file_info(self, path: str) -> FileInfo:
         """Return size, is_directory, is_link and modified (seconds since 1970) of what is at the path; raise FileNotFound."""
         wanted = (vix.VIX_PROPERTY_JOB_RESULT_FILE_SIZE, vix.VIX_PROPERTY_JOB_RESULT_FILE_FLAGS, vix.VIX_PROPERTY_JOB_RESULT_FILE_MOD_TIME)
         return _info(*self._do("VixVM_GetFileInfoInGuest", f"looking at {path} in", capi.encode(path), wanted=wanted))
 
-    def list_directory(self, path):
+    def list_directory(self, path: str) -> list[DirectoryEntry]:
         """Return, for each thing in a directory, its name and what file_info() tells; one level, in no order."""
-        wanted = (
+        each = (
             vix.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
             vix.VIX_PROPERTY_JOB_RESULT_FILE_SIZE,
             vix.VIX_PROPERTY_JOB_RESULT_FILE_FLAGS,
             vix.VIX_PROPERTY_JOB_RESULT_FILE_MOD_TIME,
         )
-        items = self._vm.do_for_items("VixVM_ListDirectoryInGuest", self._doing(f"listing {path} in"), capi.encode(path), 0, wanted=wanted)
+        items = self._vm.do("VixVM_ListDirectoryInGuest", self._doing(f"listing {path} in"), capi.encode(path), 0, each=each)
         return [{"name": name, **_info(*rest)} for name, *rest in items]
 
-    def create_directory(self, path):
+    def create_directory(self, path: str) -> None:
         """Make a directory that only the user can enter, and those above it; raise AlreadyExists where there is anything already."""
         self._do("VixVM_CreateDirectoryInGuest", f"making the directory {path} in", capi.encode(path), NONE)
 
-    def delete_directory(self, path):
+    def delete_directory(self, path: str) -> None:
         """Delete a directory and all that is in it."""
         self._do("VixVM_DeleteDirectoryInGuest", f"deleting the directory {path} in", capi.encode(path), 0)
 
-    def file_exists(self, path):
+    def file_exists(self, path: str) -> bool:
         """Whether a regular file is at the path."""
         wanted = vix.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS
         return self._do("VixVM_FileExistsInGuest", f"looking for {path} in", capi.encode(path), wanted=[wanted])[0]
 
-    def directory_exists(self, path):
+    def directory_exists(self, path: str) -> bool:
         """Whether a directory is at the path."""
         wanted = vix.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS
         return self._do("VixVM_DirectoryExistsInGuest", f"looking for {path} in", capi.encode(path), wanted=[wanted])[0]
 
-    def delete_file(self, path):
+    def delete_file(self, path: str) -> None:
         self._do("VixVM_DeleteFileInGuest", f"deleting {path} in", capi.encode(path))
 
-    def rename(self, old, new):
+    def rename(self, old: str, new: str) -> None:
         """Rename a file or directory; a file that has the new name is replaced."""
         self._do("VixVM_RenameFileInGuest", f"renaming {old} to {new} in", capi.encode(old), capi.encode(new), 0, NONE)
 
-    def screenshot(self):
+    def screenshot(self) -> bytes:
         """Return a picture of the screen, as the bytes of a PNG."""
         wanted = vix.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA
         return self._do("VixVM_CaptureScreenImage", "taking a picture of the screen of", vix.VIX_CAPTURESCREENFORMAT_PNG, NONE, wanted=[wanted])[0]
 
-    def _doing(self, what):
+    def _doing(self, what: str) -> str:
         return f"{what} the guest of {self._label} as {self.user}"
 
-    def _do(self, function, what, *arguments, wanted=()):
+    def _do(self, function: str, what: str, *arguments: Any, wanted: Sequence[int] = ()) -> list[Any]:
         return self._vm.do(function, self._doing(what), *arguments, wanted=wanted)

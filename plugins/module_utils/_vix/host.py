@@ -7,12 +7,21 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from . import capi
 from . import constants as vix
 from .errors import FileNotFound, LicenseRefused, UnknownProperty, VixError, VMNotFound
 from .handle import Handle, Job
 from .vm import VM
+
+if TYPE_CHECKING:
+    from typing import Any, Optional, Tuple
+
+    from .capi import Library
+    from .deadline import Deadline
+
+    Where = Tuple[Optional[bytes], int, Optional[bytes], Optional[bytes]]  # name and port of the host, user and password
 
 NONE = vix.VIX_INVALID_HANDLE
 FUSION_OPTION = 0x200  # undocumented; vmrun passes it, and without it Fusion 26 refuses its licence (docs/vix-semantics.md, section 2.2)
@@ -27,22 +36,31 @@ PROVIDERS = {
 }
 
 
-def connect(library, deadline, provider="default", hostname=None, port=0, username=None, password=None, validate_certs=True):
+def connect(
+    library: Library,
+    deadline: Deadline,
+    provider: str = "default",
+    hostname: str | None = None,
+    port: int = 0,
+    username: str | None = None,
+    password: str | None = None,
+    validate_certs: bool = True,
+) -> Host:
     """Connect to a host and return it; the caller disconnects it with "with". A local host takes no name and no credentials."""
     doing = f"connecting to {hostname or 'this machine'}"
     options = vix.VIX_HOSTOPTION_VERIFY_SSL_CERT if validate_certs and hostname else 0
     where = (capi.encode(hostname), port, capi.encode(username), capi.encode(password))
     try:
-        number = _connect(library, deadline, doing, PROVIDERS[provider], *where, options)
+        number = _connect(library, deadline, doing, PROVIDERS[provider], where, options)
     except LicenseRefused:
-        number = _connect(library, deadline, doing, PROVIDERS[provider], *where, options | FUSION_OPTION)
+        number = _connect(library, deadline, doing, PROVIDERS[provider], where, options | FUSION_OPTION)
     return Host(library, number, deadline)
 
 
-def _connect(library, deadline, doing, *arguments):
+def _connect(library: Library, deadline: Deadline, doing: str, kind: int, where: Where, options: int) -> int:
     with library.during(doing):
-        number = library.VixHost_Connect(vix.VIX_API_VERSION, *arguments, NONE, capi.EVENT_PROC(), None)
-        with Job(library, number, deadline, doing, "VixHost_Connect", arguments) as job:
+        number = library.VixHost_Connect(vix.VIX_API_VERSION, kind, *where, options, NONE, capi.EVENT_PROC(), None)
+        with Job(library, number, deadline, doing, "VixHost_Connect", where) as job:
             if library.Vix_GetHandleType(job) != vix.VIX_HANDLETYPE_JOB:
                 library.VixJob_GetError(job)  # VMware's wrapper could not load a product, and answers itself (section 2.4)
                 raise VixError("VMware's wrapper library gave no job and no reason")
@@ -52,13 +70,13 @@ def _connect(library, deadline, doing, *arguments):
 class Host(Handle):
     """A connected host."""
 
-    def release(self):
+    def release(self) -> None:
         """Disconnect: this ends the host and everything that was obtained from it."""
         number, self._number = self._number, NONE
         if number != NONE:
             self._library.VixHost_Disconnect(number)
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         """Return provider, API version and, from libraries that know it, the product's version."""
         doing = "reading the properties of the host"
         names = {number: name for name, number in PROVIDERS.items()}
@@ -69,23 +87,23 @@ class Host(Handle):
             version = ""
         return {"provider": names.get(number, str(number)), "api_version": self.read(vix.VIX_PROPERTY_HOST_API_VERSION, doing), "software_version": version}
 
-    def running(self):
+    def running(self) -> list[str]:
         """Return the .vmx paths of the running VMs that this user may see."""
         return self._find_items(vix.VIX_FIND_RUNNING_VMS, "listing the running VMs")
 
-    def registered(self):
+    def registered(self) -> list[str]:
         """Return the .vmx paths in the host's inventory; products without one raise NotSupported (docs/vix-semantics.md, section 10)."""
         return self._find_items(vix.VIX_FIND_REGISTERED_VMS, "listing the registered VMs")
 
-    def register(self, path):
+    def register(self, path: str) -> None:
         """Put a VM into the host's inventory; on products without one this succeeds and does nothing."""
         self.do("VixHost_RegisterVM", f"registering {path}", capi.encode(path))
 
-    def unregister(self, path):
+    def unregister(self, path: str) -> None:
         """Take a VM, which must be off, out of the host's inventory."""
         self.do("VixHost_UnregisterVM", f"unregistering {path}", capi.encode(path))
 
-    def open_vm(self, path, password=None):
+    def open_vm(self, path: str, password: str | None = None) -> VM:
         """Open a VM and return it, owned by the caller. password: of an encrypted VM."""
         doing = f"opening {path}"
         with Handle(self._library, self._password_list(password, doing), self._deadline) as properties:
@@ -96,17 +114,19 @@ class Host(Handle):
                 raise VMNotFound(error.text, code=error.code, raw=error.raw, doing=doing) from error
         return VM(self._library, number, self._deadline, path)
 
-    def _password_list(self, password, doing):
+    def _password_list(self, password: str | None, doing: str) -> int:
         if password is None:
             return NONE
         with self._library.during(doing):
             return capi.alloc_text_property(self._library, self, vix.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD, password)
 
-    def _find_items(self, kind, doing):
+    def _find_items(self, kind: int, doing: str) -> list[str]:
         """Return the locations that a search finds. They come to a callback, on a thread of the library's, and nowhere else (section 10)."""
-        found, failures, ended = [], [], threading.Event()
+        found: list[str] = []
+        failures: list[VixError] = []
+        ended = threading.Event()
 
-        def hear(job, event, more, client_data):
+        def hear(job: int, event: int, more: int, client_data: int | None) -> None:
             try:
                 if event == vix.VIX_EVENTTYPE_FIND_ITEM:
                     found.extend(capi.fetch(self._library, self._library.Vix_GetProperties, more, wanted=[vix.VIX_PROPERTY_FOUND_ITEM_LOCATION]))

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from .errors import LibraryNotFound
+
+if TYPE_CHECKING:
+    from typing import Iterator
 
 NAME = "libvixAllProducts.so"
 FUSION = "/Applications/VMware Fusion.app/Contents/Public/libvixAllProducts.dylib"
@@ -18,7 +22,7 @@ PLACES = ("/usr/lib/vmware-vix", "/usr/lib", "/usr/lib64/vmware-vix", "/usr/lib/
 LIBDIR = re.compile(r'^\s*vix\.libdir\s*=\s*"(.*)"\s*$', re.MULTILINE)
 
 
-def find(chosen=None, root="/"):
+def find(chosen: str | None = None, root: str = "/") -> str:
     """Return the path of libvix: the chosen one, or else the first that is there; raise LibraryNotFound with every place tried.
 
     chosen: the "library" option or VIX_LIBRARY, which is then the only place looked at; root: where the machine's files begin.
@@ -34,13 +38,13 @@ def find(chosen=None, root="/"):
     raise LibraryNotFound(f"no VIX library was found; looked for {tried}; {advice}", doing="loading libvix")
 
 
-def places(chosen=None, root="/"):
+def places(chosen: str | None = None, root: str = "/") -> list[tuple[str, str, bool]]:
     """Return path, why it is looked at, and whether a file is there, for each place of libvix in order."""
     candidates = [("chosen", chosen)] if chosen else _candidates(root)
     return [(path, why, os.path.isfile(path)) for why, path in candidates]
 
 
-def _candidates(root):
+def _candidates(root: str) -> Iterator[tuple[str, str]]:
     for config in CONFIGS:
         for libdir in _libdirs(_under(root, os.path.expanduser(config))):
             yield f"vix.libdir of {config}", os.path.join(_under(root, libdir), NAME)
@@ -49,7 +53,7 @@ def _candidates(root):
     yield "Fusion", _under(root, FUSION)
 
 
-def _libdirs(config):
+def _libdirs(config: str) -> list[str]:
     try:
         with open(config, encoding="utf-8", errors="replace") as lines:
             return LIBDIR.findall(lines.read())
@@ -57,7 +61,7 @@ def _libdirs(config):
         return []
 
 
-def _is_wsl(root):
+def _is_wsl(root: str) -> bool:
     try:
         with open(_under(root, "/proc/version"), encoding="utf-8", errors="replace") as file:
             return "microsoft" in file.read().lower()
@@ -65,5 +69,5 @@ def _is_wsl(root):
         return False
 
 
-def _under(root, path):
+def _under(root: str, path: str) -> str:
     return os.path.join(root, path.lstrip("/"))

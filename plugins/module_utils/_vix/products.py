@@ -25,13 +25,13 @@ NOUNS = (
 )
 
 
-def lacks(provider):
+def lacks(provider: str) -> list[str]:
     """Return what a kind of host does not have, as the last manual tells."""
     nouns = {_noun(call) for call in support.LACKS.get(provider, ())}
     return [noun for dummy, noun in NOUNS if noun in nouns]
 
 
-def lack(provider, call):
+def lack(provider: str, call: str) -> str:
     """Return why a kind of host refused a function of VIX's, as a part of a sentence."""
     name, noun = NAMES.get(provider, "this product"), _noun(call)
     if noun not in lacks(provider):
@@ -40,5 +40,5 @@ def lack(provider, call):
     return f"{name} has no {noun}{others}"
 
 
-def _noun(call):
+def _noun(call: str) -> str | None:
     return next((noun for part, noun in NOUNS if part in call), None)

@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from . import capi, states
 from . import constants as vix
 from .errors import SnapshotNotFound, UnknownProperty
 from .handle import Handle
+
+if TYPE_CHECKING:
+    from typing import Any, Iterable, Iterator, Sequence
 
 SEPARATOR = "/"
 CHANGED = "the snapshots of the VM changed meanwhile"
@@ -21,15 +25,15 @@ class Snapshot(Handle):
     """A snapshot of a VM."""
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self._read(vix.VIX_PROPERTY_SNAPSHOT_DISPLAYNAME)
 
     @property
-    def description(self):
+    def description(self) -> str:
         return self._read(vix.VIX_PROPERTY_SNAPSHOT_DESCRIPTION)
 
     @property
-    def power(self):
+    def power(self) -> str | None:
         """The power state that the VM had, or None where VIX does not tell."""
         try:
             return states.word(states.POWER, self._read(vix.VIX_PROPERTY_SNAPSHOT_POWERSTATE))
@@ -37,12 +41,12 @@ class Snapshot(Handle):
             return None
 
     @property
-    def children(self):
+    def children(self) -> Iterator[Snapshot]:
         """Its children, each owned by the caller."""
         for index in range(capi.fetch_cell(self._library.VixSnapshot_GetNumChildren, self)):
             yield Snapshot(self._library, capi.fetch_cell(self._library.VixSnapshot_GetChild, self, index), self._deadline)
 
-    def _read(self, number):
+    def _read(self, number: int) -> Any:
         return capi.fetch(self._library, self._library.Vix_GetProperties, self, wanted=[number])[0]
 
 
@@ -52,18 +56,18 @@ class Node:
     path: the names from the root down, joined by "/"; place: the index at each level, which finds it again among equal names.
     """
 
-    def __init__(self, name, path, place, description, power, is_current, children):
+    def __init__(self, name: str, path: str, place: tuple[int, ...], description: str, power: str | None, is_current: bool, children: list[Node]) -> None:
         self.name, self.path, self.place, self.children = name, path, place, children
         self.description, self.power, self.is_current = description, power, is_current
 
 
-def read_tree(roots, current):
+def read_tree(roots: Iterable[Snapshot], current: Snapshot | None) -> list[Node]:
     """Return the nodes of the roots, children inside; all handles but current are released. current: a Snapshot, or None."""
     with ExitStack() as stack:
         return _nodes(roots, current, stack, above="", place=())
 
 
-def _nodes(snapshots, current, stack, above, place):
+def _nodes(snapshots: Iterable[Snapshot], current: Snapshot | None, stack: ExitStack, above: str, place: tuple[int, ...]) -> list[Node]:
     nodes = []
     for index, snapshot in enumerate(snapshots):
         # Held until the whole tree is read: the number of a released handle may be given to the next one.
@@ -76,14 +80,14 @@ def _nodes(snapshots, current, stack, above, place):
     return nodes
 
 
-def flat(nodes):
+def flat(nodes: Iterable[Node]) -> Iterator[Node]:
     """All nodes of a tree, each before its children."""
     for node in nodes:
         yield node
         yield from flat(node.children)
 
 
-def descend(roots, place):
+def descend(roots: Iterable[Snapshot], place: Sequence[int]) -> Snapshot:
     """Return the snapshot at a place, owned by the caller; all others on the way are released."""
     with ExitStack() as stack:
         for index in place[:-1]:
@@ -91,7 +95,7 @@ def descend(roots, place):
         return _nth(roots, place[-1])
 
 
-def _nth(snapshots, wanted):
+def _nth(snapshots: Iterable[Snapshot], wanted: int) -> Snapshot:
     for index, snapshot in enumerate(snapshots):
         if index == wanted:
             return snapshot

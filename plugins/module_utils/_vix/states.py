@@ -6,7 +6,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, overload
+
 from . import constants as vix
+
+if TYPE_CHECKING:
+    from typing import Sequence, Tuple
+
+    Table = Sequence[Tuple[int, str]]  # bits and their words
 
 # The first row with its bit in the value tells the state.
 POWER = (
@@ -37,17 +44,21 @@ ON_THE_WAY = (
 )
 
 
-def word(table, bits, otherwise=None):
+@overload
+def word(table: Table, bits: int, otherwise: str) -> str: ...
+@overload
+def word(table: Table, bits: int, otherwise: None = None) -> str | None: ...
+def word(table: Table, bits: int, otherwise: str | None = None) -> str | None:
     """The word of the first row whose bit is set."""
     return next((name for bit, name in table if bits & bit), otherwise)
 
 
-def words(table, bits):
+def words(table: Table, bits: int) -> list[str]:
     """The words of all rows whose bits are set."""
     return [name for bit, name in table if bits & bit]
 
 
-def unknown(bits, *tables):
+def unknown(bits: int, *tables: Table) -> int:
     """The bits that no table has a word for."""
     for table in tables:
         for row in table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from . import capi, states
 from . import constants as vix
@@ -16,6 +17,13 @@ from .errors import NoToolsInGuest, NotReady, SnapshotNotFound, TimedOut, Unknow
 from .guest import Guest
 from .handle import Handle
 from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from typing import Any, Iterator, Sequence
+
+    from .capi import Library
+    from .deadline import Deadline
+    from .snapshot import Node
 
 NONE = vix.VIX_INVALID_HANDLE
 READY_POLL = 0.5  # seconds between two orders to a guest that does not take them yet
@@ -40,47 +48,47 @@ DESCRIPTION = {
 }
 
 
-def _access(writable):
+def _access(writable: bool) -> int:
     return vix.VIX_SHAREDFOLDER_WRITE_ACCESS if writable else 0
 
 
 class VM(Handle):
     """A virtual machine, opened. label: how it is called in messages, its path."""
 
-    def __init__(self, library, number, deadline, label):
+    def __init__(self, library: Library, number: int, deadline: Deadline, label: str) -> None:
         super().__init__(library, number, deadline)
         self.label = label
 
     # -- properties
 
     @property
-    def path(self):
+    def path(self) -> str:
         """Path of the .vmx as the host writes it."""
         return self._read(vix.VIX_PROPERTY_VM_VMX_PATHNAME)
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self._read(vix.VIX_PROPERTY_VM_NAME)
 
     @property
-    def guest_os(self):
+    def guest_os(self) -> str:
         return self._read(vix.VIX_PROPERTY_VM_GUESTOS)
 
     @property
-    def cpus(self):
+    def cpus(self) -> int:
         return self._read(vix.VIX_PROPERTY_VM_NUM_VCPUS)
 
     @property
-    def memory(self):
+    def memory(self) -> int:
         """Memory in MB."""
         return self._read(vix.VIX_PROPERTY_VM_MEMORY_SIZE)
 
     @property
-    def power_bits(self):
+    def power_bits(self) -> int:
         return self._read(vix.VIX_PROPERTY_VM_POWER_STATE)
 
     @property
-    def power(self):
+    def power(self) -> str:
         """powered_on, powered_off, suspended or paused; a VM on its way between them is waited for."""
         while True:
             bits = self.power_bits
@@ -90,11 +98,11 @@ class VM(Handle):
             self._deadline.pause(SETTLING_POLL, f"waiting for the power state of {self.label}, whose bits are {bits:#x}, to settle")
 
     @property
-    def tools(self):
+    def tools(self) -> str:
         """running, not_installed or unknown. VIX knows no more of a VM that was not waited for (docs/vix-semantics.md, section 16)."""
         return states.word(states.TOOLS, self._read(vix.VIX_PROPERTY_VM_TOOLS_STATE), otherwise="unknown")
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         """Return what DESCRIPTION names, Tools in a word, by one call where the host knows all of it; what it does not know is None."""
         doing = f"reading the properties of {self.label}"
         try:
@@ -106,16 +114,16 @@ class VM(Handle):
 
     # -- power
 
-    def power_on(self, gui=False, paused=False):
+    def power_on(self, gui: bool = False, paused: bool = False) -> None:
         """Power on, or resume what is suspended; done when the guest begins to boot. gui: with a window; paused: with its processors frozen."""
         options = (vix.VIX_VMPOWEROP_LAUNCH_GUI if gui else 0) | (vix.VIX_VMPOWEROP_START_VM_PAUSED if paused else 0)
         self._do("VixVM_PowerOn", "powering on", options, NONE)
 
-    def power_off(self):
+    def power_off(self) -> None:
         """Pull the plug: what the guest has not written is lost."""
         self._do("VixVM_PowerOff", "powering off", vix.VIX_VMPOWEROP_NORMAL)
 
-    def shut_down(self, seconds):
+    def shut_down(self, seconds: float) -> None:
         """Have the guest shut itself down; raise TimedOut when it has not obeyed after so many seconds."""
         doing, deadline = f"shutting down the guest of {self.label}", self._deadline.within(seconds)
         while True:
@@ -127,23 +135,23 @@ class VM(Handle):
                 except NotReady:  # Tools have just started, and take no orders yet (docs/vix-semantics.md, section 12)
                     deadline.pause(READY_POLL, doing)
 
-    def wait_until_unlocked(self):
+    def wait_until_unlocked(self) -> None:
         """Wait until VMware has let go of the VM's files, which it does a moment after the VM is off."""
         lock = f"{self.path}.lck"
         while os.path.isdir(lock):
             self._deadline.pause(SETTLING_POLL, f"waiting until {lock} is gone, with which another process holds {self.label}")
 
-    def suspend(self):
+    def suspend(self) -> None:
         self._do("VixVM_Suspend", "suspending", vix.VIX_VMPOWEROP_NORMAL)
 
-    def pause(self):
+    def pause(self) -> None:
         """Freeze the virtual processors."""
         self._do("VixVM_Pause", "pausing", 0, NONE)
 
-    def unpause(self):
+    def unpause(self) -> None:
         self._do("VixVM_Unpause", "unpausing", 0, NONE)
 
-    def wait_for_tools(self, seconds):
+    def wait_for_tools(self, seconds: float) -> None:
         """Wait until VMware Tools run in the guest; raise NoToolsInGuest after so many seconds, saying why as far as it can be known."""
         doing = f"waiting for VMware Tools in {self.label}"
         if self.power != "powered_on":
@@ -157,7 +165,7 @@ class VM(Handle):
             except (NoToolsInGuest, TimedOut) as error:
                 raise self.no_tools(doing, f"they did not come up within {whole} s; ", error.code) from error
 
-    def no_tools(self, doing, begin="", code=None):
+    def no_tools(self, doing: str, begin: str = "", code: int | None = None) -> NoToolsInGuest:
         """The NoToolsInGuest that says why VMware Tools do not run, as far as it can be known, and what to do about it."""
         bits, power = self.power_bits, self.power
         if bits & vix.VIX_POWERSTATE_BLOCKED_ON_MSG:
@@ -173,15 +181,15 @@ class VM(Handle):
     # -- the machine
 
     @property
-    def features(self):
+    def features(self) -> list[str]:
         """The names of what this VM supports, as far as the product tells."""
         return states.words(states.FEATURES, self._read(vix.VIX_PROPERTY_VM_SUPPORTED_FEATURES))
 
-    def delete(self, disk_files):
+    def delete(self, disk_files: bool) -> None:
         """Delete the VM, which must be off or suspended; with its disks, or all else only. The handle is still to be released."""
         self._do("VixVM_Delete", "deleting", vix.VIX_VMDELETE_DISK_FILES if disk_files else 0)
 
-    def clone(self, path, node=None, linked=False):
+    def clone(self, path: str, node: Node | None = None, linked: bool = False) -> None:
         """Clone the VM, or the snapshot of a node, to a new .vmx at the path. VIX takes a snapshot of its own where a linked clone names none."""
         with ExitStack() as stack:
             snapshot = stack.enter_context(self._find(node)) if node else NONE
@@ -191,11 +199,11 @@ class VM(Handle):
             )
             self._library.Vix_ReleaseHandle(number)
 
-    def upgrade_hardware(self):
+    def upgrade_hardware(self) -> None:
         """Upgrade the virtual hardware to the product's newest, which cannot be undone; the VM must be off."""
         self._do("VixVM_UpgradeVirtualHardware", "upgrading the virtual hardware of", 0)
 
-    def install_tools(self, upgrade=False, wait=False):
+    def install_tools(self, upgrade: bool = False, wait: bool = False) -> None:
         """Mount the image of VMware Tools in the guest, or upgrade those that are there. wait: until the installation has ended."""
         options = vix.VIX_INSTALLTOOLS_AUTO_UPGRADE if upgrade else vix.VIX_INSTALLTOOLS_MOUNT_TOOLS_INSTALLER
         if not wait:
@@ -204,54 +212,54 @@ class VM(Handle):
 
     # -- variables
 
-    def read_variable(self, kind, name):
+    def read_variable(self, kind: str, name: str) -> str:
         """Return a variable; one that is not set is empty. kind: one of VARIABLES; guest_environment needs a login."""
         wanted = vix.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING
         return self._do("VixVM_ReadVariable", f"reading the variable {name} of", VARIABLES[kind], capi.encode(name), 0, wanted=[wanted])[0]
 
-    def write_variable(self, kind, name, value):
+    def write_variable(self, kind: str, name: str, value: str) -> None:
         """Set a variable; an empty value is as good as unset (docs/vix-semantics.md, section 21)."""
         self._do("VixVM_WriteVariable", f"setting the variable {name} of", VARIABLES[kind], capi.encode(name), capi.encode(value), 0)
 
     # -- shared folders
 
-    def enable_shared_folders(self, enabled=True):
+    def enable_shared_folders(self, enabled: bool = True) -> None:
         self._do("VixVM_EnableSharedFolders", "enabling shared folders of" if enabled else "disabling shared folders of", enabled, 0)
 
     @property
-    def shared_folders(self):
+    def shared_folders(self) -> list[dict[str, Any]]:
         """Name, path on the host and whether the guest may write, of each shared folder."""
         count = self._do("VixVM_GetNumSharedFolders", "counting the shared folders of", wanted=[vix.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT])[0]
         return [self._shared_folder(index) for index in range(count)]
 
-    def _shared_folder(self, index):
+    def _shared_folder(self, index: int) -> dict[str, Any]:
         wanted = (vix.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, vix.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_HOST, vix.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_FLAGS)
         name, path, flags = self._do("VixVM_GetSharedFolderState", "reading the shared folders of", index, wanted=wanted)
         return {"name": name, "path": path, "writable": bool(flags & vix.VIX_SHAREDFOLDER_WRITE_ACCESS)}
 
-    def add_shared_folder(self, name, path, writable):
+    def add_shared_folder(self, name: str, path: str, writable: bool) -> None:
         self._do("VixVM_AddSharedFolder", f"sharing {path} as {name} with", capi.encode(name), capi.encode(path), _access(writable))
 
-    def change_shared_folder(self, name, path, writable):
+    def change_shared_folder(self, name: str, path: str, writable: bool) -> None:
         self._do("VixVM_SetSharedFolderState", f"sharing {path} as {name} with", capi.encode(name), capi.encode(path), _access(writable))
 
-    def remove_shared_folder(self, name):
+    def remove_shared_folder(self, name: str) -> None:
         self._do("VixVM_RemoveSharedFolder", f"no longer sharing {name} with", capi.encode(name), 0)
 
     @property
-    def shared_folders_path(self):
+    def shared_folders_path(self) -> str:
         """Where the guest sees its shared folders; Tools must run."""
         return self._read(vix.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH)
 
     # -- snapshots
 
-    def snapshot_tree(self):
+    def snapshot_tree(self) -> list[Node]:
         """Return the roots of the tree as values (snapshot.Node)."""
         with self._library.during(f"reading the snapshots of {self.label}"), ExitStack() as stack:
             current = self._current_snapshot()
             return snapshots.read_tree(self._roots(), current and stack.enter_context(current))
 
-    def create_snapshot(self, name, description="", memory=True):
+    def create_snapshot(self, name: str, description: str = "", memory: bool = True) -> None:
         """Take a snapshot below the current one. Without memory a running VM reverts to powered off."""
         options = vix.VIX_SNAPSHOT_INCLUDE_MEMORY if memory else 0
         result = vix.VIX_PROPERTY_JOB_RESULT_HANDLE
@@ -259,29 +267,29 @@ class VM(Handle):
         [number] = self._do("VixVM_CreateSnapshot", f"taking snapshot {name} of", *arguments, wanted=[result])
         self._library.Vix_ReleaseHandle(number)
 
-    def remove_snapshot(self, node, children=False):
+    def remove_snapshot(self, node: Node, children: bool = False) -> None:
         """Remove the snapshot of a node; its children move up to its parent, or go with it."""
         with self._find(node) as snapshot:
             options = vix.VIX_SNAPSHOT_REMOVE_CHILDREN if children else 0
             self._do("VixVM_RemoveSnapshot", f"removing snapshot {node.path} of", snapshot, options)
 
-    def revert(self, node, power_on=True):
+    def revert(self, node: Node, power_on: bool = True) -> None:
         """Take the VM back to a snapshot: its disks, memory and power state. power_on: False leaves it off in any case."""
         with self._find(node) as snapshot:
             options = vix.VIX_VMPOWEROP_NORMAL if power_on else vix.VIX_VMPOWEROP_SUPPRESS_SNAPSHOT_POWERON
             self._do("VixVM_RevertToSnapshot", f"reverting to snapshot {node.path} of", snapshot, options, NONE)
 
-    def _roots(self):
+    def _roots(self) -> Iterator[Snapshot]:
         for index in range(capi.fetch_cell(self._library.VixVM_GetNumRootSnapshots, self)):
             yield self._snapshot(capi.fetch_cell(self._library.VixVM_GetRootSnapshot, self, index))
 
-    def _current_snapshot(self):
+    def _current_snapshot(self) -> Snapshot | None:
         try:
             return self._snapshot(capi.fetch_cell(self._library.VixVM_GetCurrentSnapshot, self))
         except SnapshotNotFound:
             return None
 
-    def _find(self, node):
+    def _find(self, node: Node) -> Snapshot:
         with self._library.during(f"finding snapshot {node.path} of {self.label}"):
             snapshot = snapshots.descend(self._roots(), node.place)
             if snapshot.name != node.name:
@@ -289,25 +297,25 @@ class VM(Handle):
                 raise SnapshotNotFound(snapshots.CHANGED)
             return snapshot
 
-    def _snapshot(self, number):
+    def _snapshot(self, number: int) -> Snapshot:
         return Snapshot(self._library, number, self._deadline)
 
     # -- guest
 
-    def log_in(self, user, password, interactive=False):
+    def log_in(self, user: str, password: str, interactive: bool = False) -> Guest:
         """Log a user in to the guest and return the Guest, which logs out at the end of its "with". Tools must run."""
         options = vix.VIX_LOGIN_IN_GUEST_REQUIRE_INTERACTIVE_ENVIRONMENT if interactive else 0
         self._do("VixVM_LoginInGuest", f"logging {user} in to the guest of", capi.encode(user), capi.encode(password), options)
         return Guest(self, self.label, user)
 
-    def _read(self, number):
+    def _read(self, number: int) -> Any:
         return self.read(number, f"reading the properties of {self.label}")
 
-    def _read_if_known(self, number):
+    def _read_if_known(self, number: int) -> Any:
         try:
             return self._read(number)
         except UnknownProperty:
             return None
 
-    def _do(self, function, what, *arguments, wanted=()):
+    def _do(self, function: str, what: str, *arguments: Any, wanted: Sequence[int] = ()) -> list[Any]:
         return self.do(function, f"{what} {self.label}", *arguments, wanted=wanted)

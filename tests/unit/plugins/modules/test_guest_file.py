@@ -105,7 +105,7 @@ def test_absent_critical_path_refused(openvix, run_module, web, path, check_mode
 def test_relative_path_refused(openvix, run_module, web, path, state):
     result = run_module("guest_file", vm=web, path=path, state=state, **LOGIN)
 
-    assert result["msg"] == f"looking at {path} in the guest of {web}: {path} is no absolute path of a Linux guest, as /home/lab is"
+    assert result["msg"] == f"looking at {path} in the guest of {web} as lab: {path} is no absolute path of a Linux guest, as /home/lab is"
 
 
 def test_nul_in_path_refused(run_module, web, srv):

@@ -183,7 +183,7 @@ def test_invalid_path_reported(run_module, web, path):
     result = run_module("guest_stat", vm=web, path=path, _ansible_no_log="\0" in path, **LOGIN)
 
     assert result["error"] == "Refused"
-    assert result["msg"].startswith(f"looking at {path} in the guest of {web}: ")
+    assert result["msg"].startswith(f"looking at {path} in the guest of {web} as lab: ")
 
 
 def test_windows_path_used_unchanged(openvix, run_module):

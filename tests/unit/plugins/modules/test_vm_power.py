@@ -22,12 +22,12 @@ def test_each_state_reached_from_each(openvix, ladder, now, wanted):
 
     assert done["diff"] == {"before": {"power": now}, "after": {"power": wanted}}
     assert (done["vm"], done["power"]) == (web, wanted)
-    assert (done["way"][0], done["way"][-1]) == (now, wanted)
+    assert (done["transitions"][0], done["transitions"][-1]) == (now, wanted)
     assert openvix.vms[web] == wanted
 
 
 @pytest.mark.parametrize(
-    ("now", "wanted", "stop", "way"),
+    ("now", "wanted", "stop", "transitions"),
     [
         ("powered_off", "suspended", "soft", ["powered_off", "powered_on", "suspended"]),
         ("powered_off", "paused", "soft", ["powered_off", "paused"]),
@@ -37,10 +37,10 @@ def test_each_state_reached_from_each(openvix, ladder, now, wanted):
         ("powered_on", "powered_on", "soft", ["powered_on"]),
     ],
 )
-def test_transitions_returned(openvix, run_module, now, wanted, stop, way):
+def test_transitions_returned(openvix, run_module, now, wanted, stop, transitions):
     web = openvix.add_vm("web", power=now)
 
-    assert run_module("vm_power", vm=web, state=wanted, stop=stop, wake_suspended=True)["way"] == way
+    assert run_module("vm_power", vm=web, state=wanted, stop=stop, wake_suspended=True)["transitions"] == transitions
     assert len(openvix.calls("VixVM_Unpause")) == (1 if now == "paused" and stop == "soft" else 0)
 
 
@@ -215,8 +215,8 @@ def test_failed_vm_does_not_hide_others(openvix, run_module, fault, seconds, wor
     since = []
 
     def passed():
-        """What has passed since the others were read for the last time: each is read twice when it is on, and every one before."""
-        if not since and len(openvix.calls("Vix_GetProperties")) == 3 + 1 + 3 and len(openvix.calls("VixVM_PowerOn")) >= 3:
+        """What has passed since the others were read for the last time: each is read once before it is powered on and once afterwards."""
+        if not since and len(openvix.calls("Vix_GetProperties")) == 2 + 1 + 2 and len(openvix.calls("VixVM_PowerOn")) >= 3:
             since.append(time.monotonic())
         return min(seconds, time.monotonic() - since[0]) if since else 0
 

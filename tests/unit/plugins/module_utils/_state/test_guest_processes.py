@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils import _worker
 from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_processes
 from ansible_collections.vmlab.vix.plugins.module_utils._state.guest_processes import Choice, Ending, Waiting, Watch
+from ansible_collections.vmlab.vix.plugins.module_utils._system.guest_session import GuestSession
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import Refused
 from waiting import eventually
 
@@ -35,7 +36,7 @@ def in_guest(openvix, on_host, tmp_path):
         def on(host):
             with host.open_vm(web) as vm, vm.log_in(user, "s3cret") as guest:
                 run.machine = vm
-                return work(guest, Watch(guest, guest_family, str(tmp_path)))
+                return work(guest, Watch(GuestSession(guest, guest_family, str(tmp_path))))
 
         return on_host(on, timeout=timeout)
 
@@ -304,8 +305,8 @@ def test_a_process_is_asked_to_end_before_it_is_killed(openvix, in_guest, script
         pid = shell(guest, script)
         eventually(lambda: guest.file_exists("/tmp/ready"))
         ending = Ending(stop, soft_timeout=30 if script == ASKED else 1)
-        after = guest_processes.absent(watch, Choice(pid=pid), ending).carry_out(False)["diff"]["after"]
-        return after, ending.stopped
+        result = guest_processes.absent(watch, Choice(pid=pid), ending).carry_out(False)
+        return result["diff"]["after"], result["stopped"]
 
     assert in_guest(work) == [{"processes": []}, stopped]
     assert len(openvix.calls("VixVM_KillProcessInGuest")) == (stopped == "hard")
@@ -341,9 +342,7 @@ def test_where_there_is_no_shell_a_process_is_killed_unless_that_is_unwanted(ope
     openvix.fault(call="VixVM_RunProgramInGuest", error=error)
 
     def work(guest, watch):
-        ending = Ending("soft_then_hard")
-        guest_processes.absent(watch, Choice(name="cron"), ending).carry_out(False)
-        return ending.stopped
+        return guest_processes.absent(watch, Choice(name="cron"), Ending("soft_then_hard")).carry_out(False)["stopped"]
 
     assert in_guest(work) == "hard"
 
@@ -359,9 +358,7 @@ def test_where_there_is_no_shell_nothing_can_be_asked(openvix, in_guest):
 
 def test_windows_is_not_asked(openvix, in_guest):
     def work(guest, watch):
-        ending = Ending("soft_then_hard")
-        guest_processes.absent(watch, Choice(name="cron"), ending).carry_out(False)
-        return ending.stopped
+        return guest_processes.absent(watch, Choice(name="cron"), Ending("soft_then_hard")).carry_out(False)["stopped"]
 
     assert in_guest(work, guest_family="windows") == "hard"
     assert openvix.calls("VixVM_RunProgramInGuest") == []
@@ -432,31 +429,28 @@ def test_nothing_is_asked_to_end_unless_all_that_are_there_may_be(tmp_path, kill
 def test_a_process_is_waited_for(in_guest):
     def work(guest, watch):
         shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done; sleep 1; exec sleep 612")
-        waiting, choice = Waiting(least=1), Choice(command="^sleep 612$")
-        plan = guest_processes.present(watch, choice, waiting)
+        plan = guest_processes.present(watch, Choice(command="^sleep 612$"), Waiting(least=1))
         guest.create_directory("/tmp/go")
         result = plan.carry_out(False)
-        guest.kill(waiting.found[0]["pid"])
-        return result, waiting.found
+        guest.kill(result["processes"][0]["pid"])
+        return result
 
-    result, found = in_guest(work)
+    result = in_guest(work)
 
     assert (result["changed"], result["diff"]["before"]) == (False, {"processes": []})
-    assert [process["command"] for process in found] == ["sleep 612"]
+    assert [process["command"] for process in result["processes"]] == ["sleep 612"]
 
 
 def test_the_end_of_a_process_is_waited_for(in_guest):
     def work(guest, watch):
         pid = shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done; sleep 1")
-        waiting = Waiting(0, 0)
-        plan = guest_processes.present(watch, Choice(pid=pid), waiting)
+        plan = guest_processes.present(watch, Choice(pid=pid), Waiting(0, 0))
         guest.create_directory("/tmp/go")
-        result = plan.carry_out(False)
-        return result, waiting.found
+        return plan.carry_out(False)
 
-    result, found = in_guest(work)
+    result = in_guest(work)
 
-    assert (len(result["diff"]["before"]["processes"]), found) == (1, [])
+    assert (len(result["diff"]["before"]["processes"]), result["processes"]) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -474,8 +468,7 @@ def test_a_cut_list_is_enough_for_what_is_in_it_and_told_where_it_is_not(openvix
     openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
 
     def work(guest, watch):
-        waiting = Waiting(least=1)
-        guest_processes.present(watch, Choice(name="worker3"), waiting).carry_out(False)
+        guest_processes.present(watch, Choice(name="worker3"), Waiting(least=1)).carry_out(False)
         with pytest.raises(Refused, match="VMware Tools leave out"):
             guest_processes.present(watch, Choice(name="worker3"), Waiting(most=1))
         guest_processes.present(watch, Choice(name="worker199"), Waiting(least=1, timeout=1)).carry_out(False)

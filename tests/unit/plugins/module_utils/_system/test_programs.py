@@ -12,7 +12,8 @@ import signal
 import subprocess
 
 import pytest
-from ansible_collections.vmlab.vix.plugins.module_utils._system import linux, linux_programs, outcomes, programs
+from ansible_collections.vmlab.vix.plugins.module_utils._system import linux_programs, outcomes, programs
+from ansible_collections.vmlab.vix.plugins.module_utils._system.guest_session import GuestSession
 from waiting import eventually
 
 ACCOUNTS = [{"name": "lab", "password": "secret", "administrator": True}]
@@ -42,7 +43,7 @@ def run(openvix, on_host, tmp_path):
                 used = next(int(line.split()[1]) for line in file if line.startswith("VmData")) * 1024
             resource.setrlimit(resource.RLIMIT_DATA, (used + limit, used + limit))
         with host.open_vm(web) as vm, vm.log_in("lab", "secret") as guest:
-            found = [programs.run(guest, linux, programs.Program("it", **each), str(tmp_path)) for each in wanted]
+            found = [programs.run(GuestSession(guest, "linux", str(tmp_path)), programs.Program("it", **each)) for each in wanted]
         return [{"rc": one.rc, **{name: content.decode("latin-1") for name, content in one.outputs.items()}, "sizes": one.sizes} for one in found]
 
     return lambda *wanted, limit=None: on_host(lambda host: on(host, wanted, limit), timeout=60)

@@ -11,8 +11,8 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.vmlab.vix.plugins.module_utils._state import guests
-from ansible_collections.vmlab.vix.plugins.module_utils._system import linux, trees, windows
+from ansible_collections.vmlab.vix.plugins.module_utils._system import trees, windows
+from ansible_collections.vmlab.vix.plugins.module_utils._system.guest_session import GuestSession
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -49,12 +49,14 @@ def web(openvix):
 
 @pytest.fixture
 def in_guest(on_host, web, tmp_path):
-    """Do some work with a user logged in to the guest."""
+    """Do some work with a login in the guest."""
 
     def do(work):
         def on(host):
-            with host.open_vm(web) as vm, guests.logged_in(vm, "lab", "s3cret-lab", False, 60) as guest:
-                return work(guest)
+            with host.open_vm(web) as vm:
+                vm.wait_for_tools(60)
+                with vm.log_in("lab", "s3cret-lab") as guest:
+                    return work(GuestSession(guest, workdir=str(tmp_path)))
 
         return on_host(on, timeout=60)
 
@@ -65,10 +67,10 @@ def told(tree):
     return [list(tree.things), {**tree.closed, **tree.avoided}]
 
 
-def both(guest, depth, workdir):
-    shell, time_there = trees.by_shell(guest, ["/srv/it"], depth, workdir)
-    tree = trees.by_vix(guest, linux, "/srv/it", depth)
-    tree.things = [trees.certain(guest, linux, thing) for thing in tree.things]
+def both(session, depth):
+    shell, time_there = trees.by_shell(session, ["/srv/it"], depth)
+    tree = trees.by_vix(session, "/srv/it", depth)
+    tree.things = [trees.certain(session, thing) for thing in tree.things]
     return [told(tree), told(shell["/srv/it"]), time_there]
 
 
@@ -80,7 +82,7 @@ def test_vix_and_the_shell_tell_the_same(openvix, web, in_guest, tmp_path, tree,
     shutil.rmtree(place, ignore_errors=True)
     plant(place, tree)
 
-    by_vix, by_shell, time_there = in_guest(lambda guest: both(guest, depth, str(tmp_path)))
+    by_vix, by_shell, time_there = in_guest(lambda session: both(session, depth))
 
     assert by_vix == by_shell
     assert by_vix[1] == {}
@@ -102,7 +104,7 @@ def test_no_link_is_followed_in_a_circle(openvix, web, in_guest, tmp_path, links
     for name, target in links.items():
         (place / name).symlink_to(target)
 
-    by_vix, by_shell = in_guest(lambda guest: both(guest, None, str(tmp_path)))[:2]
+    by_vix, by_shell = in_guest(lambda session: both(session, None))[:2]
 
     kinds = {thing["path"]: thing["kind"] for thing in by_shell[0]}
     assert {name: kinds[f"/srv/it/{name}"] for name in links} == dict.fromkeys(links, "link")
@@ -115,19 +117,19 @@ def test_no_link_is_followed_in_a_circle(openvix, web, in_guest, tmp_path, links
 def test_folders_that_are_merely_alike_are_looked_into(openvix, web, in_guest, tmp_path):
     plant((openvix.disk(web) / "it"), {"x": {"x": {"x": {}}}})
 
-    by_vix = in_guest(lambda guest: told(trees.by_vix(guest, linux, "/it")))
+    by_vix = in_guest(lambda session: told(trees.by_vix(session, "/it")))
 
     assert [thing["path"] for thing in by_vix[0]] == ["/it/x", "/it/x/x", "/it/x/x/x"]
 
 
 def test_the_clock_of_the_guest_is_told(in_guest, tmp_path):
-    assert abs(in_guest(lambda guest: trees.by_shell(guest, ["/etc"], 1, str(tmp_path))[1]) - time.time()) < 3600
+    assert abs(in_guest(lambda session: trees.by_shell(session, ["/etc"], 1)[1]) - time.time()) < 3600
 
 
 def test_sums_are_those_of_files_whatever_their_names(openvix, web, in_guest, tmp_path):
     plant((openvix.disk(web) / "it"), {"a\nb": b"one", "-n": b"two", "it's \"\\": b"", "link": ("a\nb",), "sub": {"c": b"x"}})
 
-    tree = in_guest(lambda guest: told(trees.by_shell(guest, ["/it"], None, str(tmp_path), sums=True)[0]["/it"]))
+    tree = in_guest(lambda session: told(trees.by_shell(session, ["/it"], None, sums=True)[0]["/it"]))
 
     sums = {thing["path"]: thing.get("checksum") for thing in tree[0]}
     wanted = {"/it/a\nb": b"one", "/it/-n": b"two", "/it/it's \"\\": b"", "/it/sub/c": b"x"}
@@ -138,7 +140,7 @@ def test_several_folders_are_told_apart(openvix, web, in_guest, tmp_path):
     plant((openvix.disk(web) / "it"), {"a": b""})
     plant((openvix.disk(web) / "it2"), {"b": b""})
 
-    found = in_guest(lambda guest: [told(tree) for tree in trees.by_shell(guest, ["/it", "/it2"], None, str(tmp_path))[0].values()])
+    found = in_guest(lambda session: [told(tree) for tree in trees.by_shell(session, ["/it", "/it2"], None)[0].values()])
 
     assert [[thing["path"] for thing in things] for things, dummy in found] == [["/it/a"], ["/it2/b"]]
 
@@ -146,7 +148,7 @@ def test_several_folders_are_told_apart(openvix, web, in_guest, tmp_path):
 def test_all_of_a_guest_can_be_listed(openvix, web, in_guest, tmp_path):
     (openvix.disk(web) / "first").write_text("x")
 
-    found = in_guest(lambda guest: told(trees.by_shell(guest, ["/"], 1, str(tmp_path))[0]["/"]))
+    found = in_guest(lambda session: told(trees.by_shell(session, ["/"], 1)[0]["/"]))
 
     assert {"/first", "/etc"} <= {thing["path"] for thing in found[0]}
 
@@ -155,13 +157,13 @@ def test_all_of_a_guest_can_be_listed(openvix, web, in_guest, tmp_path):
 def test_where_no_shell_can_tell_it_is_said(openvix, in_guest, tmp_path, fault):
     openvix.fault(**fault)
 
-    assert in_guest(lambda guest: trees.by_shell(guest, ["/etc"], 1, str(tmp_path))) is None
+    assert in_guest(lambda session: trees.by_shell(session, ["/etc"], 1)) is None
 
 
 def test_what_is_more_than_a_script_can_hold_is_not_asked_of_the_shell(openvix, in_guest, tmp_path):
     folders = [f"/{number:05}{'x' * 200}" for number in range(300)]
 
-    assert in_guest(lambda guest: trees.by_shell(guest, folders, 1, str(tmp_path))) is None
+    assert in_guest(lambda session: trees.by_shell(session, folders, 1)) is None
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
@@ -170,7 +172,7 @@ def test_a_name_that_is_no_text_is_shown_as_far_as_it_can_be(openvix, web, in_gu
     place.mkdir(parents=True)
     os.mkdir(os.fsencode(place) + b"/bad\xff")
 
-    by_vix, by_shell = in_guest(lambda guest: both(guest, None, str(tmp_path)))[:2]
+    by_vix, by_shell = in_guest(lambda session: both(session, None))[:2]
 
     assert [thing["path"] for thing in by_vix[0]] == [thing["path"] for thing in by_shell[0]] == ["/srv/it/bad\ufffd"]
     assert by_vix[1] == {"/srv/it/bad\ufffd": "its name cannot be given to VIX"}

@@ -17,6 +17,7 @@ import time
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils import _worker
 from ansible_collections.vmlab.vix.plugins.module_utils._system import captured, linux
+from ansible_collections.vmlab.vix.plugins.module_utils._system.guest_session import GuestSession
 from ansible_collections.vmlab.vix.plugins.module_utils._vix import capi
 from ansible_collections.vmlab.vix.plugins.module_utils._vix import constants as vix
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.deadline import Deadline
@@ -284,7 +285,7 @@ def test_arguments_reach_a_program_as_they_are(in_guest):
 
 def test_what_a_program_says_is_fetched(in_guest, tmp_path):
     def work(guest):
-        code, said = captured.run(guest, "echo said; exit 3", str(tmp_path), "running a script in")
+        code, said = captured.run(GuestSession(guest, workdir=str(tmp_path)), "echo said; exit 3", "running a script")
         return code, said.decode()
 
     assert in_guest(work) == [3, "said\n"]

@@ -52,19 +52,19 @@ class ServedWorld:
         [vm] = [vm for vm in self.status()["vms"] if vm["vmx"] == path]
         return vm["power"] == "powered_on" and vm["tools"] != "running"
 
-    def add_vms(self, count: int, running: int = 0):
+    def add_vms(self, count: int, running: int = 0) -> None:
         """Have many VMs, named vm00001 and so on, the first ones running."""
         self._ask("OpenVIX_AddHerd", {"count": count, "running": running})
 
-    def add_host(self, name: str, users: dict[str, str], **settings: object):
+    def add_host(self, name: str, users: dict[str, str], **settings: object) -> None:
         """Have one more host, reached as https://NAME[:port]/sdk by these users with these passwords; its VMs are made by add_vm(name, host=...)."""
         self._ask("OpenVIX_AddHost", {"name": name, "users": [{"name": user, "password": password} for user, password in users.items()], **settings})
 
-    def change_vm(self, path: str, **settings: object):
+    def change_vm(self, path: str, **settings: object) -> None:
         """Change some of the settings of the VM with this .vmx while it runs: see "Changing a VM" in openvix/docs/world-file.md."""
         self._ask("OpenVIX_ChangeVM", {"vmx": path, **settings})
 
-    def fault(self, **rule: object):
+    def fault(self, **rule: object) -> None:
         """Add a fault with the keys of a fault in the world file ("from" may be written from_)."""
         self._ask("OpenVIX_AddFault", {key.rstrip("_"): value for key, value in rule.items()})
 
@@ -72,7 +72,7 @@ class ServedWorld:
         """Return the rules in force, each with how many calls it has "matched" and "struck"."""
         return self._ask("OpenVIX_Faults")
 
-    def clear_faults(self, number: int | None = None):
+    def clear_faults(self, number: int | None = None) -> None:
         """Remove the fault of this number in faults(), counted from 1, or all."""
         self._ask("OpenVIX_ClearFaults", number)
 
@@ -96,7 +96,7 @@ class ServedWorld:
         """Return a row for each client that has handles or buffers open, those of ended clients included."""
         return self._ask("OpenVIX_Handles")
 
-    def forgive_leaks(self, reason: str):
+    def forgive_leaks(self, reason: str) -> None:
         """Let the test pass although its clients leave handles or buffers open; the reason is for the reader of the test."""
         if not reason:
             raise ValueError("a reason is needed")
@@ -172,7 +172,7 @@ class ServedWorld:
         self._daemons += [pid] if pid else []
         return connection
 
-    def _reap(self, pid: int):
+    def _reap(self, pid: int) -> None:
         if pid in self._daemons:
             end = time.monotonic() + BOOK_SECONDS
             while control.exit_code(pid) is None and time.monotonic() < end:

@@ -61,13 +61,13 @@ def snapshot_of(world, text: str | None) -> tuple[Machine, int] | None:
     return (machine, int(uid)) if machine and uid.isdigit() else None
 
 
-def require(right: bool):
+def require(right: bool) -> None:
     """Raise VIX_E_INVALID_ARG unless an argument is right."""
     if not right:
         raise VixError(constants.VIX_E_INVALID_ARG)
 
 
-def require_bits(value: int, allowed: int):
+def require_bits(value: int, allowed: int) -> None:
     require(not value & ~allowed)
 
 

@@ -250,7 +250,7 @@ def beside(path: Path) -> Path:
     return path.absolute().with_name(f"{path.absolute().stem}.world")
 
 
-def begin(directory: Path, content: dict | None, vms: list[Path], herd: dict | None):
+def begin(directory: Path, content: dict | None, vms: list[Path], herd: dict | None) -> None:
     """Serve a world and give it the VMs that it does not have yet: those of its world file, those at these paths, and so many more."""
     connection = control.connect(directory)
     if connection is None:
@@ -276,7 +276,7 @@ def begin(directory: Path, content: dict | None, vms: list[Path], herd: dict | N
             connection.ask("OpenVIX_AddHerd", herd)
 
 
-def add(connection: control.Connection, content: dict):
+def add(connection: control.Connection, content: dict) -> None:
     """Have a served world make the VMs of its world file that it does not have."""
     there = {(vm.get("host"), vm["name"]) for vm in connection.ask("OpenVIX_Status")["vms"]}
     wanted = [(None, content["vm"]), *((f"{host['name'].lower()}:{host['port']}", host["vm"]) for host in content["host"])]
@@ -326,7 +326,7 @@ def status(said):
         print_table(columns, [[str(vm.get(column, "")) for column in columns] for vm in told["vms"]])
 
 
-def print_table(columns: tuple[str, ...], rows: list[list[str]]):
+def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     for row in (columns, *rows) if rows else ():
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())

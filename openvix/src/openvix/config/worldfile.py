@@ -64,7 +64,7 @@ def load(path: Path, hypervisor: str | None = None) -> dict:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def keep(directory: Path, said: dict):
+def keep(directory: Path, said: dict) -> None:
     """Keep in a world's directory what check() says of the world itself."""
     # It may hold the passwords of users: nobody else may read it, as the directory is for its owner only.
     atomic_files.replace(directory / KEPT, json.dumps(of_world(said), indent=2).encode())
@@ -181,7 +181,7 @@ def table(said: object, keys: dict, where: str) -> dict:
     return {key: asked(said[key], f"{key} in {where}") if key in said else default for key, (default, asked) in keys.items()}
 
 
-def _known(said: dict, keys, where: str):
+def _known(said: dict, keys, where: str) -> None:
     for key in said:
         if key not in keys:
             raise ConfigError(f"{where} does not know the key {key!r}; it knows {', '.join(keys)}")

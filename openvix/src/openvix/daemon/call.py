@@ -64,7 +64,7 @@ class Call:
         """Whether nobody waits for the answer any more."""
         return self.client.gone
 
-    def _begin_job(self, fault: Fault):
+    def _begin_job(self, fault: Fault) -> None:
         if fault.end and not (fault.in_job or fault.after or fault.step):
             self._end(fault)
             return
@@ -80,11 +80,11 @@ class Call:
         if fault.directive != "hang":
             threads.give(self._finish_late, fault)
 
-    def _finish_late(self, fault: Fault):
+    def _finish_late(self, fault: Fault) -> None:
         self.world.clock.sleep_until(self.since + fault.delay)
         self._finish(fault)
 
-    def _finish(self, fault: Fault):
+    def _finish(self, fault: Fault) -> None:
         if fault.end and not (fault.after or fault.step):
             self._end(fault)
             return
@@ -113,7 +113,7 @@ class Call:
                 error -= (error >> 63) << 64
             self.client.send(self.number, frames.DONE, error, items, fault.directive)
 
-    def _end(self, fault: Fault):
+    def _end(self, fault: Fault) -> None:
         """End the connection of this client, or the daemon."""
         if fault.end == "kill":
             self.world.die()

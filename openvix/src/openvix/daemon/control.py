@@ -28,7 +28,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 
 
-def answer(client, number: int, function: str, arguments: list):
+def answer(client, number: int, function: str, arguments: list) -> None:
     """Answer a control call of a client of the daemon."""
     if function not in TABLE or len(arguments) != 1 or not isinstance(arguments[0], str):
         raise frames.ProtocolError(f"no such control call: {function}")
@@ -271,7 +271,7 @@ def exit_code(pid: int) -> int | None:
     return code if gone else None
 
 
-def end(directory: Path):
+def end(directory: Path) -> None:
     """Leave no process of a world, nor anyone who would start it again."""
     layout.stopped(directory).touch()
     connection = connect(directory, seconds=STOP_SECONDS)

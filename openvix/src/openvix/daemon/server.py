@@ -58,7 +58,7 @@ class Client:
         self.hosts[reference] = host
         return reference
 
-    def opened(self, machine, host: str | None):
+    def opened(self, machine, host: str | None) -> None:
         self._opened[machine.path] = host
 
     def opener(self, machine) -> str | None:
@@ -105,7 +105,7 @@ class Client:
                 return ledger
         raise frames.ProtocolError("a connection begins with hello")
 
-    def _take(self, frame: list):
+    def _take(self, frame: list) -> None:
         match frame:
             case [int(_), "OpenVIX_ReleaseVM", str(machine)]:
                 self.logins.pop(machine, None)
@@ -118,14 +118,14 @@ class Client:
             case _:
                 raise frames.ProtocolError("a frame that is no request")
 
-    def _disconnect(self, host: str):
+    def _disconnect(self, host: str) -> None:
         self.world.calls.append([self.pid, "VixHost_Disconnect", None, constants.VIX_OK])
         self.hosts.pop(host, None)
         for path in [path for path, opener in self._opened.items() if opener == host]:
             del self._opened[path]
             self.logins.pop(path, None)
 
-    def _leave(self, ledger: str | None):
+    def _leave(self, ledger: str | None) -> None:
         self.gone = True
         if ledger:
             self.world.ledgers.end(ledger)
@@ -165,7 +165,7 @@ def main() -> int:
     os._exit(0)
 
 
-def _leave_parent(directory: Path):
+def _leave_parent(directory: Path) -> None:
     """Keep nothing of whoever started the daemon: an output that stays open here would stall a parent that reads to its end."""
     os.umask(0o077)
     os.chdir("/")
@@ -184,7 +184,7 @@ def _leave_parent(directory: Path):
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
-def _close(descriptor: int):
+def _close(descriptor: int) -> None:
     # The one that listed them is closed already.
     with contextlib.suppress(OSError):
         os.close(descriptor)
@@ -196,7 +196,7 @@ def _is_there(directory: Path, lock: int) -> bool:
     return False
 
 
-def _serve(world: World, listener: socket.socket, is_there):
+def _serve(world: World, listener: socket.socket, is_there) -> None:
     """Take connections until the world is stopped or its directory is removed."""
 
     wake = os.eventfd(0, os.EFD_CLOEXEC)

@@ -23,7 +23,7 @@ DIRECTORIES = {
 EXACTLY = trees.Manner(source_forced=True, target_forced=True, exact=True)
 
 
-def create(place: Path, *, hostname: str, accounts: list[dict], files: dict[str, str]):
+def create(place: Path, *, hostname: str, accounts: list[dict], files: dict[str, str]) -> None:
     """Make a new disk at a place that does not exist: the files of a small Linux system, a home for each account, and these files (guest path: text).
 
     Raises VixError, also for a file where the guest cannot have one, and then leaves nothing.
@@ -32,13 +32,13 @@ def create(place: Path, *, hostname: str, accounts: list[dict], files: dict[str,
         _whole(place, lambda disk: _fill(disk, hostname, accounts, files))
 
 
-def copy(source: Path, target: Path):
+def copy(source: Path, target: Path) -> None:
     """Copy a disk, also that of a running guest, to a place that does not exist; what is there afterwards is complete. Raises VixError."""
     with told_as_failures():
         _whole(target, lambda disk: trees.copy(None, str(source), None, str(disk), "", EXACTLY))
 
 
-def remove(place: Path):
+def remove(place: Path) -> None:
     """Remove a disk, or what is left of one; none there is no error. Raises VixError."""
     with told_as_failures():
         partial = _beside(place)
@@ -53,7 +53,7 @@ def _beside(place: Path) -> Path:
     return place.with_name(f".{place.name}.partial")
 
 
-def _whole(place: Path, fill):
+def _whole(place: Path, fill) -> None:
     """Have a directory filled beside its place and then put it there; what a killed daemon left beside goes."""
     partial = _beside(place)
     if partial.exists():
@@ -66,7 +66,7 @@ def _whole(place: Path, fill):
             trees.remove(None, str(partial))
 
 
-def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]):
+def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]) -> None:
     disk.mkdir()
     for name, mode in DIRECTORIES.items():
         (disk / name).mkdir()
@@ -108,7 +108,7 @@ def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]
                 trees.write(file, text.encode())
 
 
-def _make_directories(disk: Path, path: str, mode: int):
+def _make_directories(disk: Path, path: str, mode: int) -> None:
     """Make a directory of the guest and those above it, where they are missing."""
     above = ""
     for name in path.strip("/").split("/"):

@@ -138,7 +138,7 @@ class _Way:
     def path(self, name: str) -> str:
         return "/".join(["", *self.names, name])
 
-    def enter(self, directory: int, name: str, path: str, shared: bool, hosted: bool):
+    def enter(self, directory: int, name: str, path: str, shared: bool, hosted: bool) -> None:
         if len(self.names) == DEEPEST:
             raise error(errno.ENAMETOOLONG, path)
         self._open.append((os.open(name, DIRECTORY, dir_fd=directory), shared, hosted))

@@ -49,20 +49,20 @@ def is_below(path: str, directory: str) -> bool:
     return path.startswith(directory.rstrip("/") + "/")
 
 
-def must_see(account: Account, path: str):
+def must_see(account: Account, path: str) -> None:
     """Raise PermissionError unless the account may know of what is at this path, all links followed."""
     if not account.administrator and any(is_below(path, home) for home in account.hidden):
         raise error(errno.EACCES, path)
 
 
-def must_read(account: Account, path: str):
+def must_read(account: Account, path: str) -> None:
     """Raise PermissionError unless the account may read the file or list the directory at this path, all links followed."""
     must_see(account, path)
     if not account.administrator and (path in account.hidden or path in ROOT_ONLY):
         raise error(errno.EACCES, path)
 
 
-def must_write(account: Account, path: str):
+def must_write(account: Account, path: str) -> None:
     """Raise PermissionError unless the account may make, change or remove what is at this path, all links followed."""
     if not account.administrator and not any(is_below(path, own) for own in (account.home, "/tmp", "/var/tmp")):
         raise error(errno.EACCES, path)

@@ -68,7 +68,7 @@ class Manner(NamedTuple):
     exact: bool = False
 
 
-def copy(source: int | None, name: str, target: int | None, new: str, path: str, manner: Manner, depth: int = 0):
+def copy(source: int | None, name: str, target: int | None, new: str, path: str, manner: Manner, depth: int = 0) -> None:
     """Copy a file, a link or a directory, over what is there already; directories are merged (docs/vix-semantics.md, section 20).
 
     path: that of the source, for the check. Neither owner, times nor set-id bits are kept; exact keeps times and mode, copies named pipes, leaves sockets
@@ -112,18 +112,18 @@ def copy(source: int | None, name: str, target: int | None, new: str, path: str,
         os.mkfifo(new, mode, dir_fd=target)
 
 
-def must_be_file(file: int, path: str):
+def must_be_file(file: int, path: str) -> None:
     if not stat.S_ISREG(os.fstat(file).st_mode):
         raise error(errno.EISDIR, path)
 
 
-def _finish(file: int, info: os.stat_result, manner: Manner):
+def _finish(file: int, info: os.stat_result, manner: Manner) -> None:
     if manner.exact:
         os.fchmod(file, stat.S_IMODE(info.st_mode))
         os.utime(file, ns=(info.st_atime_ns, info.st_mtime_ns))
 
 
-def make_way(directory: int | None, name: str, replaced: tuple[int, ...]):
+def make_way(directory: int | None, name: str, replaced: tuple[int, ...]) -> None:
     """Remove what is there if it is of these kinds; raise OSError for what is neither file nor directory."""
     try:
         kind = stat.S_IFMT(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
@@ -135,14 +135,14 @@ def make_way(directory: int | None, name: str, replaced: tuple[int, ...]):
         raise error(errno.EISDIR, name)
 
 
-def write(file: int, content: bytes):
+def write(file: int, content: bytes) -> None:
     """Write all of the content to an open file."""
     rest = memoryview(fault_context.arriving(content))
     while rest:
         rest = rest[os.write(file, rest) :]
 
 
-def remove(directory: int | None, name: str):
+def remove(directory: int | None, name: str) -> None:
     """Remove a directory with all that is in it, whatever the modes below it say."""
     flags = os.O_RDONLY | os.O_DIRECTORY
     with opened(name, flags, directory, forced=True) as top:

@@ -34,7 +34,7 @@ def encode(*values) -> bytes:
     return b"".join(pieces)
 
 
-def add(pieces: list[bytes], value):
+def add(pieces: list[bytes], value) -> None:
     kind = type(value)
     if kind is int or kind is bool:
         pieces.append(TAGGED_INTEGER.pack(INTEGER, value))

@@ -15,12 +15,12 @@ from openvix.system import fault_context
 NAME = "journal.json"
 
 
-def replace(path: Path, content: bytes):
+def replace(path: Path, content: bytes) -> None:
     """Put this content in the place of a file: readers see the old or the new one, never a part."""
     os.replace(_written(path, content), path)
 
 
-def commit(folder: Path, changes: dict[Path, bytes | None]):
+def commit(folder: Path, changes: dict[Path, bytes | None]) -> None:
     """Change several files at once (None removes one); the journal in this folder is the moment from which all are changed."""
     journal, whole = folder / NAME, False
     try:
@@ -40,7 +40,7 @@ def commit(folder: Path, changes: dict[Path, bytes | None]):
         journal.unlink()
 
 
-def recover(folder: Path):
+def recover(folder: Path) -> None:
     """Finish a commit that was interrupted."""
     journal = folder / NAME
     if journal.exists():
@@ -48,7 +48,7 @@ def recover(folder: Path):
         journal.unlink()
 
 
-def _carry_out(changes: dict[Path, bool]):
+def _carry_out(changes: dict[Path, bool]) -> None:
     for path, stays in changes.items():
         if not stays:
             path.unlink(missing_ok=True)

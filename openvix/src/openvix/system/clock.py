@@ -19,11 +19,11 @@ class RealClock:
 
     now = staticmethod(time.monotonic)
 
-    def wait(self, condition: threading.Condition, until: float | None):
+    def wait(self, condition: threading.Condition, until: float | None) -> None:
         """Wait on a condition that is held, at most until this time (None: for ever); it may return early."""
         condition.wait(None if until is None else max(until - self.now(), 0.001))
 
-    def sleep_until(self, until: float):
+    def sleep_until(self, until: float) -> None:
         time.sleep(max(until - self.now(), 0))
 
 
@@ -39,7 +39,7 @@ class SteppedClock:
     def now(self) -> float:
         return self._now
 
-    def advance(self, seconds: float):
+    def advance(self, seconds: float) -> None:
         """Move on, and wake all who wait for that."""
         with self._lock:
             now = self._now + seconds
@@ -50,7 +50,7 @@ class SteppedClock:
             with condition:
                 condition.notify_all()
 
-    def wait(self, condition: threading.Condition, until: float | None):
+    def wait(self, condition: threading.Condition, until: float | None) -> None:
         with self._lock:
             self._waiting[condition] = self._waiting.get(condition, 0) + 1
         # Looked at once it is among those who are woken: a step just before is not missed.
@@ -61,7 +61,7 @@ class SteppedClock:
             if not self._waiting[condition]:
                 del self._waiting[condition]
 
-    def sleep_until(self, until: float):
+    def sleep_until(self, until: float) -> None:
         condition = threading.Condition()
         with condition:
             while until > self._now:

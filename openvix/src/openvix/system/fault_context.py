@@ -75,7 +75,7 @@ def arriving(content):
     return content
 
 
-def need(size: int):
+def need(size: int) -> None:
     """Take so many bytes of the room that there is, or raise OSError."""
     if _thread.room is not None:
         if size > _thread.room:
@@ -92,7 +92,7 @@ def _watch():
             _watched = True
 
 
-def _step(event: str, arguments: tuple):
+def _step(event: str, arguments: tuple) -> None:
     if _thread.steps and (event in STEPS or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES)):
         _thread.steps -= 1
         if not _thread.steps:

@@ -63,20 +63,20 @@ def holders(lock: Path) -> list[int]:
     return found
 
 
-def await_end(lock: Path, seconds: float):
+def await_end(lock: Path, seconds: float) -> None:
     """Return once nobody holds this lock, or after so many seconds: a process that ends still holds it when its files are no longer seen in /proc."""
     until = time.monotonic() + seconds
     while is_held(lock) and time.monotonic() < until:
         time.sleep(0.005)
 
 
-def end_holders(lock: Path):
+def end_holders(lock: Path) -> None:
     """Kill the processes that have this lock open, and return once they are gone."""
     if is_held(lock):
         end(lambda: holders(lock), END_SECONDS)
 
 
-def end(find: Callable[[], Collection[int]], seconds: float):
+def end(find: Callable[[], Collection[int]], seconds: float) -> None:
     """Kill the processes whose ids find() returns, and return once they are gone, or after so many seconds for each."""
     handles = []
     for pid in find():

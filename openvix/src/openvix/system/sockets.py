@@ -32,7 +32,7 @@ def dial(path: Path) -> socket.socket:
     return connection
 
 
-def _near(path: Path, act: Callable[[str], object]):
+def _near(path: Path, act: Callable[[str], object]) -> None:
     """Call act(address) with an address of this socket that is short enough."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

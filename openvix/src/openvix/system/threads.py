@@ -17,7 +17,7 @@ _free: list[queue.SimpleQueue] = []  # where each thread that has nothing to do 
 _lock = threading.Lock()
 
 
-def give(work: Callable, *arguments):
+def give(work: Callable, *arguments) -> None:
     """Have work(*arguments) done on a thread of its own."""
     with _lock:
         place = _free.pop() if _free else None
@@ -27,7 +27,7 @@ def give(work: Callable, *arguments):
     place.put((work, arguments))
 
 
-def _take(place: queue.SimpleQueue):
+def _take(place: queue.SimpleQueue) -> None:
     """Do what is put into a place, until nothing more is. What raises an exception ends the thread, which logs it."""
     while True:
         try:

@@ -86,7 +86,7 @@ def beside(path: Path) -> Path:
     return path.parent / f".{path.stem}.clone"
 
 
-def put(path: Path):
+def put(path: Path) -> None:
     """Move what was made beside its place to its place; interrupted, it is done again."""
     stage = beside(path)
     if stage.exists():
@@ -96,7 +96,7 @@ def put(path: Path):
         stage.rmdir()
 
 
-def take_back(path: Path, made: list[str]):
+def take_back(path: Path, made: list[str]) -> None:
     """Remove what was made of a VM that did not become whole, with the directories that were made for it."""
     stage = beside(path)
     if stage.exists():
@@ -109,7 +109,7 @@ def take_back(path: Path, made: list[str]):
             os.rmdir(folder)
 
 
-def fill(vm: Machine, path: Path, disk: int, base: int | None):
+def fill(vm: Machine, path: Path, disk: int, base: int | None) -> None:
     """Write the files of a clone beside its place: of this disk of the VM, linked to this snapshot of it (None: to none)."""
     stage, name = beside(path), path.stem
     number = vm.backend.clone(disk, stage / "openvix")
@@ -139,14 +139,14 @@ def fill(vm: Machine, path: Path, disk: int, base: int | None):
         each.write_bytes(content)
 
 
-def adopt(vm: Machine, uid: int, path: str):
+def adopt(vm: Machine, uid: int, path: str) -> None:
     """Write into the snapshot of a VM that this linked clone is based on it; the VM is held."""
     snapshot = vm.tree.find(uid)
     if snapshot and path not in snapshot.clones:
         vm.save(vm.state, vm.tree.with_clones(uid, (*snapshot.clones, path)))
 
 
-def disown(vm: Machine, gone: set[str]):
+def disown(vm: Machine, gone: set[str]) -> None:
     """Strike linked clones that are gone from the snapshots of a VM, which is held."""
     tree = vm.tree
     for snapshot in tree.snapshots:
@@ -155,7 +155,7 @@ def disown(vm: Machine, gone: set[str]):
         vm.save(vm.state, tree)
 
 
-def require_base(vm: Machine):
+def require_base(vm: Machine) -> None:
     """Raise unless the disk that a linked clone is based on is there, and the snapshot that froze it."""
     base = vm.state.get("base")
     if base and not is_whole(Path(base["vmx"]), base["uid"]):

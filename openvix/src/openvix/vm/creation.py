@@ -16,7 +16,7 @@ from openvix.vm import machine
 from openvix.vmware import encryption, vmsd, vmx
 
 
-def make(folder: Path, name: str, settings: dict):
+def make(folder: Path, name: str, settings: dict) -> None:
     """Write the files of a new VM into an empty folder that is not its own yet; settings as worldfile.vm() returns them."""
     tree = planted(vmsd.Tree(), settings["snapshots"])
     (folder / f"{name}.vmsd").write_bytes(vmsd.write(tree, name))
@@ -51,7 +51,7 @@ def is_bare(folder: Path) -> bool:
     return not (folder / "openvix" / "state.json").exists() and (folder / f"{folder.name}.vmx").exists()
 
 
-def complete(folder: Path, name: str, settings: dict):
+def complete(folder: Path, name: str, settings: dict) -> None:
     """Write what OpenVIX has of a VM whose .vmx and .vmsd are there; its snapshots and whether it is suspended are taken from them."""
     own, metadata = folder / "openvix", folder / f"{name}.vmsd"
     # What a killed daemon began.

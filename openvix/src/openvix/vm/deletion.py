@@ -17,7 +17,7 @@ from openvix.vm import clones, machine
 from openvix.vm.machine import Machine
 
 
-def delete(world, vm: Machine, call, with_disks: bool):
+def delete(world, vm: Machine, call, with_disks: bool) -> None:
     """Delete a VM that is off or suspended; raises VixError 3007 when it is on, 15 when another program holds it. A daemon that is killed ends it later."""
     with vm.operation():
         if vm.is_on:
@@ -44,7 +44,7 @@ def files_of(vm: Machine, with_disks: bool) -> list[str]:
     return [own, *(name for name in os.listdir(vm.folder) if any(re.fullmatch(kind, name) for kind in kinds))]
 
 
-def remove(path: Path, files: list[str]):
+def remove(path: Path, files: list[str]) -> None:
     """Remove these files of a VM, and its folder when nothing else is in it; what is gone already is no error."""
     # The .vmx goes first: without it there is no VM.
     for name in sorted(files, key=lambda name: (not name.endswith(".vmx"), name)):

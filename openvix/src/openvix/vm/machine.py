@@ -134,14 +134,14 @@ class Machine:
             raise VixError(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {key}")
         return default if text is None else int(text)
 
-    def change_config(self, change: Callable[[vmx.Settings], None]):
+    def change_config(self, change: Callable[[vmx.Settings], None]) -> None:
         """Have the .vmx changed as a whole."""
         with self._files_lock:
             config = vmx.read(Path(self.path).read_bytes())
             change(config)
             atomic_files.replace(Path(self.path), config.write())
 
-    def change_settings(self, changes: dict):
+    def change_settings(self, changes: dict) -> None:
         """Change what the world file says of this VM; those who wait for it learn of it."""
         with self._files_lock:
             settings = {**self._settings, **changes}
@@ -187,7 +187,7 @@ class Machine:
             finally:
                 self._is_brief = False
 
-    def linger(self, call, doing: int = 0, snapshot: bool = False):
+    def linger(self, call, doing: int = 0, snapshot: bool = False) -> None:
         """Take as long as an operation takes on this VM, and show meanwhile what is being done."""
         self.doing = doing
         settings = self.settings
@@ -242,7 +242,7 @@ class Machine:
                 raise VixError(constants.VIX_E_HOST_NOT_CONNECTED)
             return self.backend.start(self.state["disk"], self.config(), resumed=resumed, paused=paused)
 
-    def boot_or_off(self, resumed: bool = False):
+    def boot_or_off(self, resumed: bool = False) -> None:
         """Run the guest of a VM that is on; a VM whose guest cannot run is off."""
         disk = None
         try:
@@ -252,7 +252,7 @@ class Machine:
                 self.save({**self.state, "power": OFF, "booted": None, "ran": 0.0}, lost=VARIABLES)
         self.runs_from(disk)
 
-    def runs_from(self, disk: int):
+    def runs_from(self, disk: int) -> None:
         """Have the state say from which disk the guest runs."""
         if disk != self.state["disk"]:
             self.save({**self.state, "disk": disk})
@@ -305,13 +305,13 @@ class Machine:
 
     # Its files
 
-    def save(self, state: dict, tree: vmsd.Tree | None = None, files: dict[str, bytes | None] | None = None, lost: tuple[str, ...] = ()):
+    def save(self, state: dict, tree: vmsd.Tree | None = None, files: dict[str, bytes | None] | None = None, lost: tuple[str, ...] = ()) -> None:
         """Change the state, the snapshot tree and other files of the VM at once; lost are the kinds of variables that are forgotten."""
         with self._files_lock:
             self._save({**state, **{kind: {} if kind in lost else self.variables(kind) for kind in VARIABLES}}, tree, files)
         self.mark_lock()
 
-    def _save(self, state: dict, tree: vmsd.Tree | None, files: dict[str, bytes | None] | None):
+    def _save(self, state: dict, tree: vmsd.Tree | None, files: dict[str, bytes | None] | None) -> None:
         changes = {self.own / "state.json": json.dumps(state).encode()}
         changes.update({self.folder / name: content for name, content in (files or {}).items()})
         if tree is not None:
@@ -329,7 +329,7 @@ class Machine:
         """Return the variables of one kind that were set since the VM is on."""
         return self.state.get(kind, {})
 
-    def set_variable(self, kind: str, name: str, value: str):
+    def set_variable(self, kind: str, name: str, value: str) -> None:
         with self._files_lock:
             self.require_on()
             state = {**self.state, kind: {**self.variables(kind), name: value}}
@@ -390,7 +390,7 @@ class Machine:
             self.busy.release()
 
 
-def remove_own(own: Path, disks_too: bool = True):
+def remove_own(own: Path, disks_too: bool = True) -> None:
     """Remove what OpenVIX has in the folder of a VM, or what is left of it."""
     if not own.exists():
         return

@@ -12,7 +12,7 @@ from openvix.vm import clones
 from openvix.vm.machine import ON, PAUSED, SUSPENDED, Machine
 
 
-def on(vm: Machine, call, paused: bool, window: bool = False):
+def on(vm: Machine, call, paused: bool, window: bool = False) -> None:
     with vm.operation():
         if vm.is_on:
             raise VixError(constants.VIX_E_VM_IS_RUNNING)
@@ -31,21 +31,21 @@ def on(vm: Machine, call, paused: bool, window: bool = False):
             vm.drop_disks()
 
 
-def off(vm: Machine, call):
+def off(vm: Machine, call) -> None:
     with vm.operation(hard=True):
         vm.require_on()
         vm.linger(call, constants.VIX_POWERSTATE_POWERING_OFF)
         vm.turn_off()
 
 
-def reset(vm: Machine, call):
+def reset(vm: Machine, call) -> None:
     with vm.operation(hard=True):
         vm.require_on()
         vm.linger(call, constants.VIX_POWERSTATE_RESETTING)
         _reset(vm)
 
 
-def suspend(vm: Machine, call):
+def suspend(vm: Machine, call) -> None:
     with vm.operation():
         vm.require_on()
         vm.linger(call, constants.VIX_POWERSTATE_SUSPENDING)
@@ -58,7 +58,7 @@ def suspend(vm: Machine, call):
         vm.halt()
 
 
-def pause(vm: Machine, call):
+def pause(vm: Machine, call) -> None:
     with vm.operation():
         # Undocumented for a VM that is paused already: for us it does not run.
         if vm.power != ON:
@@ -68,7 +68,7 @@ def pause(vm: Machine, call):
         vm.save({**vm.state, "power": PAUSED, "ran": vm.ran()})
 
 
-def unpause(vm: Machine, call):
+def unpause(vm: Machine, call) -> None:
     with vm.operation():
         vm.require_on()
         if vm.power == ON:
@@ -78,7 +78,7 @@ def unpause(vm: Machine, call):
         vm.save({**vm.state, "power": ON, "booted": vm.clock.now() - vm.state["ran"]})
 
 
-def stop_softly(vm: Machine, call, reset: bool):
+def stop_softly(vm: Machine, call, reset: bool) -> None:
     """Ask the guest to stop or restart, and return once it has."""
     with vm.operation():
         vm.require_on()
@@ -108,7 +108,7 @@ def stop_softly(vm: Machine, call, reset: bool):
         vm.stopping = False
 
 
-def wait_for_tools(vm: Machine, call, seconds: int):
+def wait_for_tools(vm: Machine, call, seconds: int) -> None:
     """Return once Tools run; after so many seconds (0 or less: never) raise 3000 (docs/vix-semantics.md, section 16)."""
     vm.settled()
     end = call.since + seconds if seconds > 0 else None
@@ -129,13 +129,13 @@ def wait_for_tools(vm: Machine, call, seconds: int):
             vm.clock.wait(vm.changed, min(times, default=None))
 
 
-def _reset(vm: Machine):
+def _reset(vm: Machine) -> None:
     vm.halt()
     vm.save({**vm.state, "power": ON, "booted": vm.clock.now(), "ran": 0.0}, lost=("environment",))
     vm.boot_or_off()
 
 
-def restart(vm: Machine):
+def restart(vm: Machine) -> None:
     """Have the guest restart, as it does by itself after an installation."""
     with vm.busy:
         if vm.power == ON:

@@ -86,7 +86,7 @@ def take(vm: Machine, name: str, description: str = "", memory: bool = False, on
     return snapshot
 
 
-def remove(vm: Machine, call, uid: int, children: bool):
+def remove(vm: Machine, call, uid: int, children: bool) -> None:
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()
@@ -94,7 +94,7 @@ def remove(vm: Machine, call, uid: int, children: bool):
         drop(vm, vm.tree.below(uid) if children else {uid})
 
 
-def drop(vm: Machine, gone: set[int]):
+def drop(vm: Machine, gone: set[int]) -> None:
     """Have a VM that is held for an operation no longer have these snapshots, as far as it has them; the children of each move up to its parent."""
     tree = vm.tree
     for uid in gone:
@@ -105,7 +105,7 @@ def drop(vm: Machine, gone: set[int]):
         vm.drop_disks()
 
 
-def revert(vm: Machine, call, uid: int, stay_off: bool):
+def revert(vm: Machine, call, uid: int, stay_off: bool) -> None:
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()

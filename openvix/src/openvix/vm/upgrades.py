@@ -16,7 +16,7 @@ from openvix.vm.machine import OFF, Machine
 HARDWARE = "virtualHW.version"
 
 
-def install_tools(vm: Machine, call, upgrade: bool, at_once: bool):
+def install_tools(vm: Machine, call, upgrade: bool, at_once: bool) -> None:
     """Show the guest the image of the Tools installer, and return once Tools are installed, or at once.
 
     upgrade: Tools install themselves and the guest restarts. Otherwise somebody has to install them in the guest, and who waits may wait for ever. Raises
@@ -44,7 +44,7 @@ def install_tools(vm: Machine, call, upgrade: bool, at_once: bool):
         vm.installing.release()
 
 
-def _quietly(work, vm: Machine, run: object, is_over):
+def _quietly(work, vm: Machine, run: object, is_over) -> None:
     """Do what nobody waits for."""
     try:
         work(vm, run, is_over)
@@ -55,7 +55,7 @@ def _quietly(work, vm: Machine, run: object, is_over):
         vm.installing.release()
 
 
-def _upgrade(vm: Machine, run: object, is_over):
+def _upgrade(vm: Machine, run: object, is_over) -> None:
     vm.clock.sleep_until(vm.clock.now() + vm.settings["operation_seconds"])
     if vm.run is not run:
         raise VixError(constants.VIX_E_TOOLS_INSTALL_CANCELLED)
@@ -63,7 +63,7 @@ def _upgrade(vm: Machine, run: object, is_over):
     power.restart(vm)
 
 
-def _await_installation(vm: Machine, run: object, is_over):
+def _await_installation(vm: Machine, run: object, is_over) -> None:
     with vm.changed:
         while vm.settings["tools"] != "installed":
             if vm.run is not run or is_over():
@@ -71,7 +71,7 @@ def _await_installation(vm: Machine, run: object, is_over):
             vm.changed.wait()
 
 
-def upgrade_hardware(vm: Machine, call, newest: int):
+def upgrade_hardware(vm: Machine, call, newest: int) -> None:
     """Raise the version of the virtual hardware to the newest; a VM that has it already stays as it is. Raises VixError 3007 unless the VM is off, 15."""
     with vm.operation():
         if vm.power != OFF:

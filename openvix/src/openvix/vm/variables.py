@@ -25,7 +25,7 @@ def read_guest(vm, name: str) -> str:
     return vm.variables(RUNTIME).get((GUEST + name).lower(), vm.config().get(GUEST + name, ""))
 
 
-def write_guest(vm, name: str, value: str):
+def write_guest(vm, name: str, value: str) -> None:
     if "/" in name:
         raise VixError(constants.VIX_E_INVALID_ARG)
     write_config(vm, GUEST + name, value)
@@ -37,7 +37,7 @@ def read_config(vm, name: str) -> str:
     return vm.config().get(name, "")
 
 
-def write_config(vm, name: str, value: str):
+def write_config(vm, name: str, value: str) -> None:
     """Change the configuration that runs: what is stored stays."""
     # Its keys have no case.
     vm.set_variable(RUNTIME, name.lower(), value)
@@ -47,7 +47,7 @@ def read_environment(vm, account: Account, name: str) -> str:
     return vm.tools.environment_of(account).get(name, "")
 
 
-def write_environment(vm, account: Account, name: str, value: str):
+def write_environment(vm, account: Account, name: str, value: str) -> None:
     """Set a variable for the programs that Tools start from now on."""
     if not account.administrator:
         raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS)

@@ -27,7 +27,7 @@ def is_encrypted(config: vmx.Settings) -> bool:
     return config.get(KEY_SAFE) is not None
 
 
-def require_password(config: vmx.Settings, password: str | None):
+def require_password(config: vmx.Settings, password: str | None) -> None:
     """Raise VIX_E_NEED_KEY when an encrypted VM is opened without a password, VIX_E_CRYPTO_BAD_PASSWORD with a wrong one."""
     if not is_encrypted(config):
         return

@@ -50,7 +50,7 @@ def are_enabled(config: vmx.Settings) -> bool:
     return (config.get(SWITCH) or "TRUE").upper() == "FALSE"
 
 
-def enable(vm, enabled: bool):
+def enable(vm, enabled: bool) -> None:
     """Switch the feature on or off, with all folders."""
     vm.change_config(lambda config: config.set(SWITCH, _text(not enabled)))
     vm.show_folders()
@@ -64,7 +64,7 @@ def at(vm, index: int) -> Folder:
     return found[index]
 
 
-def add(vm, folder: Folder):
+def add(vm, folder: Folder) -> None:
     """Share one more directory; raises 23 when the name is taken, 4 or 20002 when the host has no such directory."""
     _require_directory(folder.host)
 
@@ -76,13 +76,13 @@ def add(vm, folder: Folder):
     _change(vm, added)
 
 
-def set_state(vm, folder: Folder):
+def set_state(vm, folder: Folder) -> None:
     """Change the directory and the access of the folder of this name; raises 2000 when there is none."""
     _require_directory(folder.host)
     _change(vm, lambda folders: [folder if each.name == folder.name else each for each in _with(folder.name, folders)])
 
 
-def remove(vm, name: str):
+def remove(vm, name: str) -> None:
     """Share a directory no longer; the indices behind it shift. Raises 2000 when there is none of this name."""
     _change(vm, lambda folders: [each for each in _with(name, folders) if each.name != name])
 
@@ -98,7 +98,7 @@ def _change(vm, change):
     vm.show_folders()
 
 
-def _write(config: vmx.Settings, folders: list[Folder]):
+def _write(config: vmx.Settings, folders: list[Folder]) -> None:
     for number in range(_count(config)):
         for key in KEYS if number >= len(folders) else ():
             config.remove(f"sharedFolder{number}.{key}")
@@ -116,7 +116,7 @@ def _count(config: vmx.Settings) -> int:
     return int(text)
 
 
-def _require_directory(path: str):
+def _require_directory(path: str) -> None:
     if not os.path.isdir(path):
         raise VixError(constants.VIX_E_NOT_A_DIRECTORY if os.path.exists(path) else constants.VIX_E_FILE_NOT_FOUND)
 

@@ -34,7 +34,7 @@ class Settings:
         _, quoted, bare = LINE.match(self.lines[number]).groups()
         return ESCAPE.sub(lambda found: chr(int(found[1], 16)), quoted if quoted is not None else bare)
 
-    def set(self, key: str, value: str):
+    def set(self, key: str, value: str) -> None:
         number = self._at.get(key.lower())
         name = key if number is None else LINE.match(self.lines[number])[1]
         line = f'{name} = "{ESCAPED.sub(lambda found: f"|{ord(found[0]):02X}", value)}"'
@@ -44,7 +44,7 @@ class Settings:
         else:
             self.lines[number] = line
 
-    def remove(self, key: str):
+    def remove(self, key: str) -> None:
         number = self._at.get(key.lower())
         if number is not None:
             self.__init__([*self.lines[:number], *self.lines[number + 1 :]], self.encoding)

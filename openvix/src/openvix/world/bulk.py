@@ -25,7 +25,7 @@ class Herd:
         said = json.loads(self._path.read_bytes()) if self._path.exists() else {}
         self._count, self._running = said.get("count", 0), said.get("running", 0)
 
-    def grow(self, count: int, running: int):
+    def grow(self, count: int, running: int) -> None:
         """Have at least so many; those that are there already began as they did."""
         if count > self._count:
             self._running = running if not self._count else self._running

@@ -79,13 +79,13 @@ class Faults:
         with self._lock:
             return [rule.books() for rule in self._rules]
 
-    def add(self, rule: dict):
+    def add(self, rule: dict) -> None:
         """Add a rule as worldfile.fault() returns it."""
         with self._lock:
             # A new list: match() reads the old one without the lock when it is empty.
             self._rules = [*self._rules, Rule(rule)]
 
-    def clear(self, number: int | None = None):
+    def clear(self, number: int | None = None) -> None:
         """Remove the rule of this number as told() counts them, or all."""
         with self._lock:
             if number is not None and not 1 <= number <= len(self._rules):

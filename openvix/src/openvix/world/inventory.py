@@ -40,7 +40,7 @@ class Inventory:
             self._keep()
             return True
 
-    def end_making(self, path: str, whole: bool):
+    def end_making(self, path: str, whole: bool) -> None:
         """Note that a VM is whole, or that nothing is left of it."""
         with self._lock:
             self.making.pop(path)
@@ -49,12 +49,12 @@ class Inventory:
                 self.elsewhere.append(path)
             self._keep()
 
-    def begin_deleting(self, path: str, files: list[str]):
+    def begin_deleting(self, path: str, files: list[str]) -> None:
         with self._lock:
             self.deleting[path] = files
             self._keep()
 
-    def end_deleting(self, path: str):
+    def end_deleting(self, path: str) -> None:
         with self._lock:
             self.deleting.pop(path)
             for listed in (self.elsewhere, self.unregistered):
@@ -62,7 +62,7 @@ class Inventory:
                     listed.remove(path)
             self._keep()
 
-    def register(self, path: str, registered: bool):
+    def register(self, path: str, registered: bool) -> None:
         with self._lock:
             if registered == (path in self.unregistered):
                 self.unregistered.remove(path) if registered else self.unregistered.append(path)

@@ -32,7 +32,7 @@ def named() -> Path:
     return Path(state) / "openvix" / "default"
 
 
-def prepare(world: Path):
+def prepare(world: Path) -> None:
     """Make the directories of a world, each for its owner only, and say how to serve it."""
     for folder in (world, world / "vms", world / "run", world / "run" / "clients", scratch(world)):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def emulating(folder: Path) -> set[int]:
     return {pid for lock in _machine_locks(folder) if process_locks.is_held(lock) for pid in process_locks.holders(lock)}
 
 
-def end_emulating(folder: Path):
+def end_emulating(folder: Path) -> None:
     """Kill the processes that emulating() finds, and return once they are gone."""
     for lock in _machine_locks(folder):
         process_locks.end_holders(lock)
@@ -152,7 +152,7 @@ def _machine_locks(folder: Path) -> list[Path]:
     return [*inside, *(path for home in inventory.folders(folder) for path in home.glob("openvix/guest/qemu.lock"))]
 
 
-def end_sandboxed(folder: Path):
+def end_sandboxed(folder: Path) -> None:
     """Kill the processes that sandboxed() finds, and return once they are gone."""
     process_locks.end(lambda: sandboxed(folder), END_SECONDS)
 

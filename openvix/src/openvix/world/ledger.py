@@ -48,12 +48,12 @@ class Ledgers:
         self._kept = folder.parent / "left.json"
         self._left: list[dict] = json.loads(self._kept.read_bytes()) if self._kept.exists() else []
 
-    def begin(self, name: str):
+    def begin(self, name: str) -> None:
         """A client that keeps this ledger has connected."""
         with self._lock:
             self._connections[name] = self._connections.get(name, 0) + 1
 
-    def end(self, name: str):
+    def end(self, name: str) -> None:
         """A connection has ended: with the last one of a client its ledger is booked and removed."""
         with self._lock:
             self._connections[name] -= 1
@@ -77,7 +77,7 @@ class Ledgers:
             self._left = []
             self._kept.unlink(missing_ok=True)
 
-    def _book(self, name: str):
+    def _book(self, name: str) -> None:
         row = _row(name, read(self._folder / name), ended=True)
         if row:
             self._left.append(row)

@@ -57,7 +57,7 @@ class Machines:
                 self[path] = found
             return found
 
-    def lay(self, asleep: Asleep):
+    def lay(self, asleep: Asleep) -> None:
         """Have one more that sleeps."""
         self._all[asleep.path] = asleep
 
@@ -67,10 +67,10 @@ class Machines:
             raise KeyError(path)
         return found
 
-    def __setitem__(self, path: str, machine: Machine):
+    def __setitem__(self, path: str, machine: Machine) -> None:
         self._all[path] = self._awake[path] = machine
 
-    def __delitem__(self, path: str):
+    def __delitem__(self, path: str) -> None:
         del self._all[path], self._awake[path]
 
     def __contains__(self, path: str) -> bool:

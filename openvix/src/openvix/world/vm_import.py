@@ -29,7 +29,7 @@ def found(directory: Path) -> list[Path]:
     return sorted(paths)
 
 
-def adopt(paths: list[Path], world: Path):
+def adopt(paths: list[Path], world: Path) -> None:
     """Copy VMs into a world that nobody serves; one whose name it has already is left as it is."""
     names = [path.stem for path in paths]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -42,7 +42,7 @@ def adopt(paths: list[Path], world: Path):
             _copy(path, place)
 
 
-def _copy(path: Path, place: Path):
+def _copy(path: Path, place: Path) -> None:
     try:
         vmx.read(path.read_bytes())
         metadata = path.with_suffix(".vmsd")

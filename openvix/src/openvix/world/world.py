@@ -51,7 +51,7 @@ class Calls:
         self._lock, self._made = threading.Lock(), first + len(records)
         self._records: collections.deque[list] = collections.deque(records, maxlen=CALLS)
 
-    def append(self, record: list):
+    def append(self, record: list) -> None:
         with self._lock:
             self._records.append(record)
             self._made += 1
@@ -127,7 +127,7 @@ class World:
                 settling.submit(_settle, machine).add_done_callback(_tell)
             settling.shutdown(wait=False)
 
-    def _read(self, path: str, host: Host):
+    def _read(self, path: str, host: Host) -> None:
         try:
             machine = Machine(Path(path), host, self.closing, self.clock)
             # Whoever asks a world that has begun sees it as it is; only guests take longer.
@@ -220,7 +220,7 @@ class World:
         self.machines[machine.path] = machine
         return machine
 
-    def forget(self, machine: Machine):
+    def forget(self, machine: Machine) -> None:
         """Have a VM that is being deleted no longer, though clients may have handles of it."""
         self.deleted.add(machine.path)
         del self.machines[machine.path]
@@ -247,7 +247,7 @@ class World:
         machine.settle()
         return machine
 
-    def add_herd(self, count: int, running: int):
+    def add_herd(self, count: int, running: int) -> None:
         """Have so many VMs with names that tell their numbers, the first ones running; those that are there stay as they are."""
         with self._adding:
             self.herd.grow(count, running)
@@ -266,7 +266,7 @@ class World:
                     _write(path, config.replace(stand_in.encode(), name.encode()))
                     self.machines.lay(Asleep(path, name, self.local, *self._bare(path, self.local), self.defaults["tools"]))
 
-    def add_host(self, said: dict):
+    def add_host(self, said: dict) -> None:
         """Have one more host, as worldfile.host() describes it; its VMs are added one by one."""
         with self._adding:
             if (said["name"].lower(), said["port"]) in self.remote:
@@ -316,7 +316,7 @@ def taken_books(directory: Path) -> dict:
         path.unlink(missing_ok=True)
 
 
-def _settle(machine: Machine):
+def _settle(machine: Machine) -> None:
     try:
         machine.settle()
     except (OSError, VixError) as error:
@@ -339,14 +339,14 @@ def _gone(machine: Machine) -> set[str]:
     return {path for snapshot in machine.tree.snapshots for path in snapshot.clones if not Path(path).exists()}
 
 
-def _write(path: str, content: bytes):
+def _write(path: str, content: bytes) -> None:
     file = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     os.write(file, content)
     os.close(file)
     os.rename(f"{path}.new", path)
 
 
-def clear_scratch(directory: Path):
+def clear_scratch(directory: Path) -> None:
     """Clear away what a killed daemon was just trying; the lock is held."""
     scratch = layout.scratch(directory)
     if any(scratch.iterdir()):
@@ -355,12 +355,12 @@ def clear_scratch(directory: Path):
             disks.remove(left)
 
 
-def _clear(folder: Path):
+def _clear(folder: Path) -> None:
     """Remove what is left of a VM whose making was interrupted."""
     remove_own(folder / "openvix")
     trees.remove(None, str(folder))
 
 
-def note(text: str):
+def note(text: str) -> None:
     """Write a line into the log of the daemon. No argument of a call belongs there: it may be a secret."""
     print(time.strftime("%Y-%m-%dT%H:%M:%S"), text, file=sys.stderr, flush=True)

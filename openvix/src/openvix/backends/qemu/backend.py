@@ -234,14 +234,14 @@ class QemuMachine:
         self._shares = Shares(self._emulator.dial(SHARES))
         self._tools.begin()
 
-    def _told(self, emulated: object, event: dict | None):
+    def _told(self, emulated: object, event: dict | None) -> None:
         """Hear what QEMU says happened, None for its end; what cannot be taken in, as on a disk that is full, keeps nothing that follows from being told."""
         try:
             self._take_in(emulated, event)
         except (VixError, OSError) as failure:
             self._log(f"handling an event from QEMU failed: {failure}")
 
-    def _take_in(self, emulated: object, event: dict | None):
+    def _take_in(self, emulated: object, event: dict | None) -> None:
         if event is None:
             with self._lock:
                 if self._emulated is not emulated:
@@ -283,7 +283,7 @@ class QemuMachine:
                 held.enter_context(self._shares.quiet(HOLD_SECONDS if self._qmp.ask("query-status")["running"] else 0))
             yield
 
-    def _tell(self, command: str, **arguments):
+    def _tell(self, command: str, **arguments) -> None:
         """Have QEMU carry out a command. Raises VixError."""
         qmp = self._qmp
         if qmp is None:
@@ -316,7 +316,7 @@ class QemuMachine:
             with contextlib.suppress(DiskError):
                 self._disk.mend()
 
-    def _log(self, text: str):
+    def _log(self, text: str) -> None:
         """Write a line where users of VMware look for what became of a VM. No argument of a call belongs there: it may be a secret."""
         with contextlib.suppress(OSError), open(self._own.parent / LOG, "a", encoding="utf-8") as log:
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
@@ -332,7 +332,7 @@ def _told_as_failures(code: int, log=lambda text: None):
         raise VixError(code, str(error)) from error
 
 
-def _require(accelerated: str):
+def _require(accelerated: str) -> None:
     """Raise CannotStart unless QEMU can use this accelerator; of one that can be used, that is found out once."""
     if accelerated in _usable:
         return
@@ -342,7 +342,7 @@ def _require(accelerated: str):
     _usable.add(accelerated)
 
 
-def _share(source: Path, target: Path):
+def _share(source: Path, target: Path) -> None:
     """Have a file that never changes in another place too."""
     try:
         os.link(source, target)

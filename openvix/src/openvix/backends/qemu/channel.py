@@ -55,7 +55,7 @@ class Channel:
         """Whether the connection has ended; otherwise a channel that broke is put right by its next request."""
         return self._closed
 
-    def sync(self, seconds: float = SECONDS):
+    def sync(self, seconds: float = SECONDS) -> None:
         """Find the agent, whatever it was about to say. Raises Broken."""
         with self._lock:
             self._sync(time.monotonic() + seconds)
@@ -97,7 +97,7 @@ class Channel:
                 return False
             return True
 
-    def _sync(self, until: float):
+    def _sync(self, until: float) -> None:
         waiting = b""
         while True:
             # Of several that are answered late, only the last is followed by nothing more.
@@ -114,7 +114,7 @@ class Channel:
                 if time.monotonic() >= until:
                     raise Broken("the guest tools do not answer") from None
 
-    def _send(self, frame: bytes, until: float):
+    def _send(self, frame: bytes, until: float) -> None:
         with self._told():
             self._connection.settimeout(_left(until))
             self._connection.sendall(frame)

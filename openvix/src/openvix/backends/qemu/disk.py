@@ -35,7 +35,7 @@ class Disk:
         atomic_files.replace(self._folder / f"{number}.json", json.dumps({"hardware": hardware}).encode())
         return number
 
-    def forget(self, number: int):
+    def forget(self, number: int) -> None:
         """Know no more of a number, once it is certain that nothing is kept under it."""
         (self._folder / f"{number}.json").unlink(missing_ok=True)
 
@@ -47,11 +47,11 @@ class Disk:
         image("snapshot", "-c", tag(number), str(self.path))
         return number
 
-    def restore(self, number: int):
+    def restore(self, number: int) -> None:
         """Have the disk as it was kept under this number. Raises DiskError."""
         image("snapshot", "-a", tag(number), str(self.path))
 
-    def drop(self, number: int):
+    def drop(self, number: int) -> None:
         """Keep no longer what is kept under this number, if there is anything. Raises DiskError."""
         if number in self.numbers():
             image("snapshot", "-d", tag(number), str(self.path))
@@ -68,7 +68,7 @@ class Disk:
         said = json.loads(image("info", "-U", "-f", "qcow2", "--output=json", str(self.path)))
         return {int(each["name"].removeprefix(TAG)) for each in said.get("snapshots", []) if each["name"].startswith(TAG)}
 
-    def copy(self, number: int, target: Path):
+    def copy(self, number: int, target: Path) -> None:
         """Make a disk at target that begins with what is kept under this number. Raises DiskError."""
         what = ("-l", f"snapshot.name={tag(number)}") if number else ()
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -57,7 +57,7 @@ class Emulator:
     def __init__(self, folder: Path):
         self._folder, self._process = folder, None
 
-    def start(self, hardware: Hardware, software: Software, disk: Path, *, tag: str | None, paused: bool):
+    def start(self, hardware: Hardware, software: Software, disk: Path, *, tag: str | None, paused: bool) -> None:
         """Start it with the disk, from the memory that is kept there under a tag (None: from its start). Raises CannotStart."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         with contextlib.ExitStack() as held:
@@ -93,7 +93,7 @@ class Emulator:
         """Return what the one runs on that was started last."""
         return Hardware(*json.loads((self._folder / HARDWARE).read_bytes()))
 
-    def remember(self, hardware: Hardware):
+    def remember(self, hardware: Hardware) -> None:
         """Know better what the one runs on that was started last."""
         atomic_files.replace(self._folder / HARDWARE, json.dumps(hardware).encode())
 

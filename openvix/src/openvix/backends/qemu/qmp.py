@@ -71,7 +71,7 @@ class Qmp:
             raise QmpError(f"{command}: {answer['error'].get('desc', 'refused')}")
         return answer["return"]
 
-    def job(self, command: str, name: str, **arguments):
+    def job(self, command: str, name: str, **arguments) -> None:
         """Have a command carried out that is a job of QEMU's, and return once it is done. Raises QmpError, QmpDisconnected."""
         with self._changed:
             self._jobs[name] = "created"

@@ -107,10 +107,10 @@ class AgentTools:
             self._channel = None
             self._await(channel)
 
-    def _await(self, channel: Channel):
+    def _await(self, channel: Channel) -> None:
         threading.Thread(target=self._await_agent, args=(self._run, channel), name="tools", daemon=True).start()
 
-    def _await_agent(self, run: object, channel: Channel):
+    def _await_agent(self, run: object, channel: Channel) -> None:
         while self._run is run and not channel.is_closed:
             # A guest that takes its time to boot, or hangs, does not answer: as long as it runs, it may.
             with contextlib.suppress(Broken):
@@ -123,7 +123,7 @@ class AgentTools:
                 break
         self._link.changed()
 
-    def _set_clock(self, channel: Channel):
+    def _set_clock(self, channel: Channel) -> None:
         """Set the guest's clock: a guest that comes back has the time of when it went. Raises Broken."""
         with contextlib.suppress(OSError):
             channel.call("clock", *divmod(time.time_ns(), 10**9), seconds=ASK_SECONDS)
@@ -243,7 +243,7 @@ class AgentTools:
             for _ in _pauses(VANISH_SECONDS):
                 self._ask("command", pid, answer="b")
 
-    def _must_be_executable(self, account: Account, program: str):
+    def _must_be_executable(self, account: Account, program: str) -> None:
         if not program:
             raise VixError(constants.VIX_E_INVALID_ARG)
         try:
@@ -263,7 +263,7 @@ class AgentTools:
             raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
         return pid
 
-    def _await_program(self, pid: int, line: str):
+    def _await_program(self, pid: int, line: str) -> None:
         """Wait for the shell to become the program, so that it is listed under its own name, but not for what the shell may have to do before."""
         before = b"".join(_raw(each) + b"\0" for each in (*programs.SHELL, line))
         with told_as_failures(), contextlib.suppress(ProcessLookupError):
@@ -290,7 +290,7 @@ class AgentTools:
             # A machine that was suspended and goes on, or an agent that was started again, is asked once more.
             return self._ask("ended", pid, answer="ii")
 
-    def _discard(self, account: Account, folder: str):
+    def _discard(self, account: Account, folder: str) -> None:
         """Remove the folder of a script, as far as the guest's programs have left it there."""
         with contextlib.suppress(VixError):
             self.delete_directory(account, folder)
@@ -304,7 +304,7 @@ class AgentTools:
             raise error(errno.EISDIR, guest_path)
         self._send(account, None, source, guest_path, "", 0)
 
-    def _send(self, account: Account, directory: int | None, name: str, base: str, rest: str, depth: int):
+    def _send(self, account: Account, directory: int | None, name: str, base: str, rest: str, depth: int) -> None:
         """Copy what is at a name in a directory of the host to a path of the guest, as trees.copy does."""
         info = os.stat(name, dir_fd=directory, follow_symlinks=False)
         mode, kind = stat.S_IMODE(info.st_mode) & 0o777, stat.S_IFMT(info.st_mode)
@@ -333,7 +333,7 @@ class AgentTools:
         mode, *_ = self._stat(account, guest_path)
         self._receive(account, guest_path, "", mode, None, host_paths.resolved(host_path), 0, NAMES)
 
-    def _receive(self, account: Account, base: str, rest: str, mode: int, target: int | None, new: str, depth: int, room: int):
+    def _receive(self, account: Account, base: str, rest: str, mode: int, target: int | None, new: str, depth: int, room: int) -> None:
         """Copy what is at a path of the guest to a name in a directory of the host, as trees.copy does. The guest may lie: no link is followed there.
 
         room: for the names of the directories from here downwards.
@@ -465,13 +465,13 @@ class AgentTools:
         return _text(path)
 
 
-def _require(is_possible: object, otherwise: str):
+def _require(is_possible: object, otherwise: str) -> None:
     """Raise OSError for what no guest says that does not lie."""
     if not is_possible:
         raise error(errno.EIO, otherwise)
 
 
-def _require_file(mode: int, size: int):
+def _require_file(mode: int, size: int) -> None:
     _require(mode in MODES and size >= 0, "a file that cannot be")
 
 

@@ -84,7 +84,7 @@ def _text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def create_directory(disk: Path, account: Account, path: str):
+def create_directory(disk: Path, account: Account, path: str) -> None:
     """Make a directory, and those above it that are missing; what is there already, of whatever kind, is an error."""
     names = path.rstrip("/").split("/")
     made = False
@@ -99,7 +99,7 @@ def create_directory(disk: Path, account: Account, path: str):
         raise error(errno.EEXIST if path.startswith("/") else errno.EINVAL, path)
 
 
-def delete_directory(disk: Path, account: Account, path: str):
+def delete_directory(disk: Path, account: Account, path: str) -> None:
     """Remove a directory with all that is in it; a link to one is none."""
     with paths.find(disk, _bare(path), follow=False) as place:
         rights.must_see(account, place.path)
@@ -109,7 +109,7 @@ def delete_directory(disk: Path, account: Account, path: str):
         trees.remove(place.directory, place.name)
 
 
-def delete_file(disk: Path, account: Account, path: str):
+def delete_file(disk: Path, account: Account, path: str) -> None:
     """Remove a file or a link; anything else is an error."""
     with paths.find(disk, path, follow=False) as place:
         rights.must_see(account, place.path)
@@ -119,7 +119,7 @@ def delete_file(disk: Path, account: Account, path: str):
         os.unlink(place.name, dir_fd=place.directory)
 
 
-def rename(disk: Path, account: Account, old: str, new: str):
+def rename(disk: Path, account: Account, old: str, new: str) -> None:
     """Rename a file, link or directory; onto itself nothing happens, onto a directory it fails, a file is replaced."""
     with paths.find(disk, _bare(old), follow=False) as source, paths.find(disk, _bare(new), follow=False) as target:
         rights.must_see(account, source.path)
@@ -142,7 +142,7 @@ def create_temp_file(disk: Path, account: Account) -> str:
             return path
 
 
-def write_new(disk: Path, account: Account, path: str, content: bytes):
+def write_new(disk: Path, account: Account, path: str, content: bytes) -> None:
     """Make a file that only its owner can read."""
     with paths.find(disk, path, follow=False) as place:
         _must_change(account, place)
@@ -150,7 +150,7 @@ def write_new(disk: Path, account: Account, path: str, content: bytes):
             trees.write(file, content)
 
 
-def copy_in(disk: Path, account: Account, host_path: str, path: str):
+def copy_in(disk: Path, account: Account, host_path: str, path: str) -> None:
     """Copy a file or directory of the host to a path of the guest."""
     with paths.find(disk, path) as place:
         source = host_paths.resolved(host_path)
@@ -161,14 +161,14 @@ def copy_in(disk: Path, account: Account, host_path: str, path: str):
         trees.copy(None, source, place.directory, place.name, source, trees.Manner(target_forced=_forced(account, place)))
 
 
-def copy_out(disk: Path, account: Account, path: str, host_path: str):
+def copy_out(disk: Path, account: Account, path: str, host_path: str) -> None:
     """Copy a file or directory of the guest to a path of the host."""
     with paths.find(disk, path) as place:
         manner = trees.Manner(check=lambda each: rights.must_read(account, each), source_forced=_forced(account, place))
         trees.copy(place.directory, place.name, None, host_paths.resolved(host_path), "" if place.path == "/" else place.path, manner)
 
 
-def make_share_points(disk: Path, names: set[str]):
+def make_share_points(disk: Path, names: set[str]) -> None:
     """Have an empty directory for each shared folder, and none for what is no longer shared."""
     above = os.path.dirname(paths.SHARES)
     with paths.find(disk, above) as place:
@@ -195,7 +195,7 @@ def _forced(account: Account, place: paths.Place) -> bool:
     return account.administrator and not place.shared and not place.hosted
 
 
-def _must_change(account: Account, place: paths.Place):
+def _must_change(account: Account, place: paths.Place) -> None:
     place.must_change()
     # What is shared for writing is so for everyone in the guest.
     if not place.hosted:

@@ -110,7 +110,7 @@ def launch(init: Init, environment: dict[str, str], program: str, arguments: lis
         return pid
 
 
-def kill(init: Init, pid: int, number: int):
+def kill(init: Init, pid: int, number: int) -> None:
     """Send a signal to a process of the sandbox, by its process id there; -1 means all but init. Raises OSError."""
     with _agent("kill", str(init), str(pid), str(number)) as process:
         answer = _answer(process, end="done")
@@ -129,7 +129,7 @@ def is_alive(init: Init) -> bool:
     return True
 
 
-def stop(init: Init):
+def stop(init: Init) -> None:
     """End the sandbox and all that runs in it, and return once it is gone."""
     try:
         handle = os.pidfd_open(init.pid)
@@ -181,7 +181,7 @@ def _refusal(answer: list[str]) -> OSError:
     return OSError(number, f"{os.strerror(number)} ({' '.join(answer[2:]) or 'the sandbox agent exited'})")
 
 
-def _reap(pid: int, options: int = 0):
+def _reap(pid: int, options: int = 0) -> None:
     # The sandbox is a child of the process that started it; later it is somebody else's.
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, options)

@@ -80,7 +80,7 @@ def picture(lines: list[str]) -> bytes:
     return encode(rows)
 
 
-def draw(rows: list[bytearray], letter: str, left: int, top: int):
+def draw(rows: list[bytearray], letter: str, left: int, top: int) -> None:
     """Put a letter where it begins to the right of left and below top, if it fits."""
     if left + COLUMNS * SCALE > WIDTH or top + ROWS * SCALE > HEIGHT:
         return

@@ -76,7 +76,7 @@ class System:
         """Let every process of the guest go on."""
         self._signal_all(signal.SIGCONT)
 
-    def _signal_all(self, number: int):
+    def _signal_all(self, number: int) -> None:
         with self._lock, told_as_failures():
             init = _init_of(self._read())
             if init and sandbox.is_alive(init):
@@ -133,7 +133,7 @@ class System:
             # A host that lost its power may have lost what was in the file, and then the guest's processes too.
             return {}
 
-    def _write(self, record: dict):
+    def _write(self, record: dict) -> None:
         beside = self._record.with_suffix(".new")
         beside.write_text(json.dumps(record), encoding="utf-8")
         os.replace(beside, self._record)

@@ -137,7 +137,7 @@ class SimulatedTools:
         if not sandbox.is_allowed():
             raise VixError(constants.VIX_E_OP_NOT_SUPPORTED_ON_GUEST)
 
-    def _must_be_executable(self, account: Account, program: str):
+    def _must_be_executable(self, account: Account, program: str) -> None:
         if not program:
             raise VixError(constants.VIX_E_INVALID_ARG)
         try:
@@ -158,7 +158,7 @@ class SimulatedTools:
         with _told_as_not_started():
             return sandbox.run(*self._shell(account, line))
 
-    def _await_program(self, pid: int, line: str):
+    def _await_program(self, pid: int, line: str) -> None:
         """Wait for the shell to become the program, so that it is listed under its own name, but not for what the shell may have to do before."""
         end = time.monotonic() + START_SECONDS
         init = self._system.init()
@@ -227,7 +227,7 @@ def _told_as_not_started() -> Iterator[None]:
         raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
 
 
-def _discard(disk: Path, account: Account, folder: str):
+def _discard(disk: Path, account: Account, folder: str) -> None:
     """Remove the folder of a script, as far as the guest's programs have left it there."""
     with contextlib.suppress(OSError):
         files.delete_directory(disk, account, folder)

@@ -254,10 +254,10 @@ def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
     return cpio.archive(members)
 
 
-def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path], modules: dict[str, bytes]):
+def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path], modules: dict[str, bytes]) -> None:
     """Add to a tree of unpacked packages what makes a guest of it."""
 
-    def lay(path: str, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)):
+    def lay(path: str, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)) -> None:
         place = root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)
@@ -296,7 +296,7 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path
             (root / path).symlink_to("/usr/bin/busybox")
 
 
-def _compile_python(root: Path):
+def _compile_python(root: Path) -> None:
     """Compile the modules of a tree's Python by itself: the guest would take seconds for it, each time where its user may not keep them."""
     libraries = next((root / "usr/lib").glob("*/ld-linux-*.so.*"))
     modules = next(root.glob("usr/lib/python3.*"))
@@ -307,7 +307,7 @@ def _compile_python(root: Path):
         raise CannotBuild(f"compiling Python's modules failed: {(done.stdout + done.stderr).strip()[-200:]}")
 
 
-def _make_disk(root: Path, owners: dict[str, tuple[int, int]], raw: Path, made: Path):
+def _make_disk(root: Path, owners: dict[str, tuple[int, int]], raw: Path, made: Path) -> None:
     """Make a file system of a tree, its files those of their owners, and of that a disk for QEMU."""
     with open(raw, "wb") as file:
         file.truncate(DISK_BYTES)
@@ -335,7 +335,7 @@ def _run(name: str, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def _sync(path: Path):
+def _sync(path: Path) -> None:
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

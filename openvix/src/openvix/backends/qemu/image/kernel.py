@@ -45,7 +45,7 @@ def modules(folder: Path, wanted: tuple[str, ...], needed: tuple[str, ...]) -> d
     built_in = {_name(Path(line)) for path in folder.rglob("modules.builtin") for line in path.read_text(encoding="utf-8").split()}
     found: dict[str, bytes] = {}
 
-    def take(name: str):
+    def take(name: str) -> None:
         if name in found or name not in files:
             return
         content = _content(files[name])

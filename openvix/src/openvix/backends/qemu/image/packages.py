@@ -86,7 +86,7 @@ def download(packages: list[Package], folder: Path, scratch: Path, say: Callable
     return [folder / package.file for package in packages]
 
 
-def unpack(file: Path, tree: Path, owners: dict[str, tuple[int, int]]):
+def unpack(file: Path, tree: Path, owners: dict[str, tuple[int, int]]) -> None:
     """Unpack a package into a directory, and note whom each path belongs to; what a guest can do without is left out. Raises CannotBuild."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
@@ -98,7 +98,7 @@ def unpack(file: Path, tree: Path, owners: dict[str, tuple[int, int]]):
             raise CannotBuild(f"unpacking {file.name} failed: {error}") from error
 
 
-def _lay(archive: tarfile.TarFile, member: tarfile.TarInfo, tree: Path, owners: dict[str, tuple[int, int]]):
+def _lay(archive: tarfile.TarFile, member: tarfile.TarInfo, tree: Path, owners: dict[str, tuple[int, int]]) -> None:
     path = merged(member.name)
     if not path or path in MERGED or LEFT_OUT.match(path):
         return

@@ -33,7 +33,7 @@ class Handles:
         self._handles: OrderedDict[int, Handle] = OrderedDict()
         self._lists: OrderedDict[int, list] = OrderedDict()
 
-    def add(self, number: int, handle: Handle):
+    def add(self, number: int, handle: Handle) -> None:
         self.close(number)
         if len(self._handles) >= MOST:
             os.close(self._handles.popitem(last=False)[1].file)
@@ -51,13 +51,13 @@ class Handles:
         """Return an open file of a node, which may have no name any more."""
         return next((handle for handle in self._handles.values() if handle.node == node), None)
 
-    def close(self, number: int):
+    def close(self, number: int) -> None:
         self._lists.pop(number, None)
         handle = self._handles.pop(number, None)
         if handle:
             os.close(handle.file)
 
-    def close_all(self, shares: set[bytes] | None = None):
+    def close_all(self, shares: set[bytes] | None = None) -> None:
         """Close what is in these shares (None: everything)."""
         for number, handle in list(self._handles.items()):
             if shares is None or handle.share in shares:
@@ -66,7 +66,7 @@ class Handles:
                     self.close(number)
         self._lists.clear()
 
-    def keep_list(self, number: int, names: list):
+    def keep_list(self, number: int, names: list) -> None:
         if number not in self._lists and len(self._lists) >= MOST_LISTS:
             self._lists.popitem(last=False)
         self._lists[number] = names

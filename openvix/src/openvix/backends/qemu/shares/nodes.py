@@ -104,12 +104,12 @@ class Nodes:
         self._add(number, Node(parent, name, inode_of(info)))
         return number
 
-    def recall(self, number: int, node: Node):
+    def recall(self, number: int, node: Node) -> None:
         """Know what a guest knows of a host before this one. It leads to no other file than one of this name in this place."""
         if number not in self._nodes and number != ROOT and is_name(node.name):
             self._add(number, node)
 
-    def _add(self, number: int, node: Node):
+    def _add(self, number: int, node: Node) -> None:
         if len(self._nodes) >= MOST:
             old, gone = self._nodes.popitem(last=False)
             if self._numbers.get((gone.parent, gone.name)) == old:
@@ -117,7 +117,7 @@ class Nodes:
         self._nodes[number] = node
         self._numbers[node.parent, node.name] = number
 
-    def moved(self, parent: int, name: bytes, new_parent: int, new_name: bytes):
+    def moved(self, parent: int, name: bytes, new_parent: int, new_name: bytes) -> None:
         """Know that a file has another name now."""
         number = self._numbers.pop((parent, name), None)
         self._numbers.pop((new_parent, new_name), None)

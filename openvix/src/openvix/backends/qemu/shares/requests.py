@@ -47,7 +47,7 @@ class Requests:
         self._nodes, self._handles = Nodes(), Handles()
         self._next = first_number()
 
-    def show(self, shares: dict[bytes, Share]):
+    def show(self, shares: dict[bytes, Share]) -> None:
         """Let the guest see these shares. Raises OSError for none."""
         before = self._nodes.shares
         self._handles.close_all({name for name, share in before.items() if name not in shares or shares[name].path != share.path})
@@ -58,7 +58,7 @@ class Requests:
         """Whether the guest is shown any share."""
         return bool(self._nodes.shares)
 
-    def recall(self, told: bytes):
+    def recall(self, told: bytes) -> None:
         """Know a file that the guest knows: its number, that of its directory, its inode, and its name. Raises Malformed."""
         if len(told) < fuse.NODE.size:
             raise Malformed
@@ -169,7 +169,7 @@ class Requests:
             place.share.must_be_writable()
             yield place
 
-    def _require_no_share(self, node: int):
+    def _require_no_share(self, node: int) -> None:
         if node == ROOT:
             raise error(errno.EBUSY, "/")
 
@@ -447,12 +447,12 @@ def _name(body) -> bytes:
     return name
 
 
-def _must_be_directory(place: Place):
+def _must_be_directory(place: Place) -> None:
     if not stat.S_ISDIR(place.info.st_mode):
         raise error(errno.ENOTDIR, place.path)
 
 
-def _must_be_file(info: os.stat_result, path: str, *, to_write: bool):
+def _must_be_file(info: os.stat_result, path: str, *, to_write: bool) -> None:
     """Raise OSError for what is not opened: to open a pipe or a device is to do something."""
     if to_write and info.st_mode & (stat.S_ISUID | stat.S_ISGID):
         # On the host it runs with the rights of its owner, whoever wrote it.

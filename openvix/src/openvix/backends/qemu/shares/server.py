@@ -65,7 +65,7 @@ class Shares:
         self._thread = threading.Thread(target=self._serve, name="shares", daemon=True)
         self._thread.start()
 
-    def show(self, shares: dict[str, tuple[str, bool]]):
+    def show(self, shares: dict[str, tuple[str, bool]]) -> None:
         """Let the guest see these directories of the host and no others: for each name the path, and whether it can be written.
 
         Where a file system of the host does not answer for some seconds, this is so for all that the guest asks after that.

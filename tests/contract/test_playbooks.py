@@ -33,7 +33,7 @@ def test_vmrun_vm_commands_have_modules(openvix, tmp_path):
     share, variables = tmp_path / "share", tmp_path / "guest.json"
     share.mkdir()
     clone = str(pathlib.Path(vmx).parents[1] / "copy" / "copy.vmx")
-    variables.write_text(json.dumps({"vmx": vmx, "clone": clone, "folder": str(share), "guest_username": "lab", "guest_password": "s3cret-lab"}))
+    variables.write_text(json.dumps({"vmx": vmx, "clone": clone, "directory": str(share), "guest_username": "lab", "guest_password": "s3cret-lab"}))
 
     done = playbook("vmrun", variables)
 
@@ -50,7 +50,7 @@ def test_vmrun_guest_commands_have_modules(openvix, tmp_path):
     share, variables = tmp_path / "share", tmp_path / "guest.json"
     share.mkdir()
     (share / "data").write_bytes(bytes(range(256)))
-    variables.write_text(json.dumps({"vmx": vmx, "folder": str(share), "guest_username": "lab", "guest_password": "s3cret-lab"}))
+    variables.write_text(json.dumps({"vmx": vmx, "directory": str(share), "guest_username": "lab", "guest_password": "s3cret-lab"}))
 
     done = playbook("vmrun_guests", variables)
 
@@ -79,7 +79,7 @@ def test_sandbox_playbook_reverts_each_time(openvix, tmp_path):
     sample, variables, folder = tmp_path / "sample.sh", tmp_path / "guest.json", tmp_path / "results"
     sample.write_text(SAMPLE)
     folder.mkdir()
-    given = {"vmx": vmx, "snapshot": "clean", "sample": str(sample), "folder": str(folder), "guest_username": "lab", "guest_password": "s3cret-lab"}
+    given = {"vmx": vmx, "snapshot": "clean", "sample": str(sample), "directory": str(folder), "guest_username": "lab", "guest_password": "s3cret-lab"}
     variables.write_text(json.dumps(given))
 
     for done in (playbook("sandbox", variables), playbook("sandbox", variables)):

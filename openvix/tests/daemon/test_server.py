@@ -8,6 +8,7 @@ import contextlib
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -160,6 +161,59 @@ def test_a_daemon_that_cannot_start_is_told_at_once(tmp_path, monkeypatch):
     with pytest.raises(control.Unserved, match="log may tell why"):
         control.start(tmp_path / "world")
     assert time.monotonic() - began < 100
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from openvix.world import layout
+world = Path(sys.argv[1])
+lock = layout.lock(world)
+print(flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("later", ["innocent", "nobody"])
+def test_end_spares_a_later_holder(tmp_path, monkeypatch, later):
+    """The id in the lock may change while it is looked at: what is killed is the process that was looked at, or none."""
+    world = tmp_path / "world"
+    layout.prepare(world)
+    monkeypatch.setattr(control, "STOP_SECONDS", 0)
+    monkeypatch.setattr(layout, "END_SECONDS", 0)
+    command = [*layout.python(HOLDER), str(world)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder, subprocess.Popen(["sleep", "600"]) as innocent:
+        try:
+            holder.stdout.readline()
+            lock, looked = world / "run" / "lock", layout.processes
+            lock.write_text(str(holder.pid))
+
+            def processes(directory):
+                found = looked(directory)
+                lock.write_text(str(innocent.pid) if later == "innocent" else "")
+                return found
+
+            monkeypatch.setattr(layout, "processes", processes)
+            with pytest.raises(control.Unserved, match="cannot be ended"):
+                control.end(world)
+            assert (holder.poll(), innocent.poll()) == (None, None)
+        finally:
+            holder.kill()
+            innocent.kill()
+
+
+def test_end_kills_a_holder_that_does_not_answer(tmp_path, monkeypatch):
+    world = tmp_path / "world"
+    layout.prepare(world)
+    monkeypatch.setattr(control, "STOP_SECONDS", 0)
+    with subprocess.Popen([*layout.python(HOLDER), str(world)], stdout=subprocess.PIPE) as holder:
+        try:
+            holder.stdout.readline()
+            (world / "run" / "lock").write_text(str(holder.pid))
+            control.end(world)
+            assert holder.wait(60) == -signal.SIGKILL
+        finally:
+            holder.kill()
 
 
 SLOW = """

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import time
 from pathlib import Path
 
 from openvix.config import worldfile
 from openvix.config.errors import ConfigError
 from openvix.protocol import frames
+from openvix.system import process_locks
 from openvix.system.clock import SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import VixError
@@ -279,9 +279,8 @@ def end(directory: Path) -> None:
         with connection, contextlib.suppress(Unserved, OSError):
             connection.ask("OpenVIX_Stop")
     lock = layout.lock_within(directory, STOP_SECONDS)
-    if lock is None and layout.holder(directory) in layout.processes(directory):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(layout.holder(directory), signal.SIGKILL)
+    if lock is None:
+        process_locks.end(lambda: _holding(directory), layout.END_SECONDS)
         lock = layout.lock_within(directory, layout.END_SECONDS)
     if lock is None:
         raise Unserved(f"process {layout.holder(directory)} serves {directory} and cannot be ended")
@@ -293,3 +292,9 @@ def end(directory: Path) -> None:
             (directory / "run" / "socket").unlink()
     finally:
         os.close(lock)
+
+
+def _holding(directory: Path) -> set[int]:
+    """Return the process id of the daemon that holds the lock of a world; that of a process that has nothing to do with the world is left out."""
+    holder = layout.holder(directory)
+    return set() if holder is None else {holder} & layout.processes(directory).keys()

@@ -125,6 +125,14 @@ static void await_child(pid_t child)
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static void count_calls(VixHandle job, VixEventType type, VixHandle info, void *data)
+{
+    (void)job;
+    (void)type;
+    (void)info;
+    ++*(int *)data;
+}
+
 static void a_fork_before_and_after_connecting_is_survived(void)
 {
     /* A job that failed before anything was connected is there already, and so is the thread that makes callbacks. */
@@ -143,10 +151,16 @@ static void a_fork_before_and_after_connecting_is_survived(void)
     VixHandle host = connected();
     VixHandle vm = opened(host, "/vm.vmx");
     VixHandle endless = VixVM_Reset(vm, VIX_VMPOWEROP_NORMAL, NULL, NULL);
+    int calls = 0;
+    VixHandle heard = VixVM_Reset(vm, VIX_VMPOWEROP_NORMAL, count_calls, &calls);
     child = fork();
     if (child == 0) {
         CODE(VIX_E_HOST_CONNECTION_LOST, cpus_of(vm));
         CODE(VIX_E_HOST_CONNECTION_LOST, VixJob_GetError(endless));
+        /* The callback is the parent's: once another has been made in this process, it would have been. */
+        CODE(VIX_E_HOST_CONNECTION_LOST, outcome(heard));
+        await_callback();
+        CHECK(calls == 0);
         Vix_ReleaseHandle(vm);
         VixHost_Disconnect(host);
         use_once();
@@ -155,6 +169,7 @@ static void a_fork_before_and_after_connecting_is_survived(void)
     await_child(child);
     CODE(VIX_OK, cpus_of(vm));
     Vix_ReleaseHandle(endless);
+    Vix_ReleaseHandle(heard);
     Vix_ReleaseHandle(vm);
     VixHost_Disconnect(host);
 }
@@ -164,14 +179,6 @@ static void without_a_daemon_the_job_says_so(void)
     VixHandle job = start_connecting();
     CHECK(Vix_GetHandleType(job) == VIX_HANDLETYPE_JOB);
     CODE(VIX_E_HOST_NOT_CONNECTED, outcome(job));
-}
-
-static void count_calls(VixHandle job, VixEventType type, VixHandle info, void *data)
-{
-    (void)job;
-    (void)type;
-    (void)info;
-    ++*(int *)data;
 }
 
 /* The daemon has nothing for this provider, and says so before it accepts. */

@@ -21,6 +21,7 @@ from pathlib import Path
 import programs
 import pytest
 from checkout import VIX_API
+from waiting import eventually
 
 from openvix.protocol import frames
 from openvix.system import c_build
@@ -631,3 +632,32 @@ def test_a_linked_clone_needs_no_snapshot(scripted, client):
     client.outcome(fact, given)
 
     assert scripted.calls == [("VixVM_Clone", *sent)]
+
+
+def test_vm_of_a_released_job_is_released(scripted, client):
+    """The receiving thread drops the job, with the VM that it has opened: another thread sends that, and no call of the client's."""
+    released = threading.Event()
+
+    def answer(connection, number, function, arguments):
+        connection.sendall(frames.encode(number, frames.ACCEPTED, ""))
+        assert released.wait(60)
+        connection.sendall(frames.encode(number, frames.DONE, *scripted.outcome(function, arguments), ""))
+
+    scripted.answer = answer
+    client.library.Vix_ReleaseHandle(client.call("VixHost_OpenVM", client.host, b"/other.vmx", 0, 0, None, None))
+    released.set()
+    eventually(lambda: ("OpenVIX_ReleaseVM", "/other.vmx") in scripted.asked)
+
+
+def test_disconnect_ends_a_wait_for_a_job(scripted, client):
+    scripted.answer = never_ending(scripted)
+    job = client.call("VixVM_Reset", client.vm, 0, None, None)
+    ends = []
+    waiter = threading.Thread(target=lambda: ends.append(client.library.VixJob_Wait(job, 0)), daemon=True)
+    waiter.start()
+    eventually(lambda: Path(f"/proc/self/task/{waiter.native_id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "S")
+
+    client.library.VixHost_Disconnect(client.host)
+
+    waiter.join(60)
+    assert ends == [constants.VIX_E_INVALID_HANDLE]

@@ -22,4 +22,3 @@ def test_every_installed_folder_is_hashed():
 
     files = [path for folder in packed for path in (ROOT / "openvix" / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert listed == sorted({str(path.parent.relative_to(ROOT / "openvix")) for path in files})
-    assert all(path.suffix for path in files)

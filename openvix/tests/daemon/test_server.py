@@ -196,7 +196,9 @@ def test_end_spares_a_later_holder(tmp_path, monkeypatch, later):
             monkeypatch.setattr(layout, "processes", processes)
             with pytest.raises(control.Unserved, match="cannot be ended"):
                 control.end(world)
-            assert (holder.poll(), innocent.poll()) == (None, None)
+            with pytest.raises(subprocess.TimeoutExpired):
+                innocent.wait(0.5)
+            assert holder.poll() is None
         finally:
             holder.kill()
             innocent.kill()

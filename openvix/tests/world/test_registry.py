@@ -11,6 +11,7 @@ from protocol_client import Client
 
 from openvix.vix import constants
 from openvix.vm import machine
+from openvix.world.registry import Asleep, Machines
 from openvix.world.world import World
 
 OFF, ON, SUSPENDED = "powered_off", "powered_on", "suspended"
@@ -70,3 +71,14 @@ def test_a_vm_that_wakes_while_its_world_is_read_settles_once(openvix, tmp_path,
     for each in world.machines.awake():
         each.settled()
     assert sorted(settled) == ["copy", "web"]
+
+
+def test_vm_unreadable_on_waking_is_unknown():
+    """Its files may have become unreadable since its world began."""
+    asleep = Asleep("/vms/web/web.vmx", "web", None, OFF, 0)
+    machines = Machines(lambda asleep: None)
+    machines.lay(asleep)
+    assert asleep.path in machines
+    assert machines.get(asleep.path) is None
+    assert asleep.path not in machines
+    assert (machines.values(), machines.awake()) == ([], [])

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import socket
 import struct
+from collections.abc import Generator
+from typing import Any
 
 LARGEST = 64 * 1024 * 1024
 DEEPEST = 8
@@ -22,7 +25,7 @@ class ProtocolError(Exception):
     """The peer violates the protocol; the connection is closed."""
 
 
-def encode(*values) -> bytes:
+def encode(*values: object) -> bytes:
     """Return the frame that carries these values: None, int, str, bytes, list or tuple."""
     pieces = [b""]
     for value in values:
@@ -34,7 +37,7 @@ def encode(*values) -> bytes:
     return b"".join(pieces)
 
 
-def add(pieces: list[bytes], value) -> None:
+def add(pieces: list[bytes], value: Any) -> None:
     kind = type(value)
     if kind is int or kind is bool:
         pieces.append(TAGGED_INTEGER.pack(INTEGER, value))
@@ -70,7 +73,8 @@ def decode(body: bytes) -> list:
     return values
 
 
-def take(body: bytes, at: int, depth: int):
+def take(body: bytes, at: int, depth: int) -> tuple[Any, int]:
+    """Return the value of a frame at a place, and the place behind it."""
     tag = body[at]
     if tag == INTEGER:
         return TAGGED_INTEGER.unpack_from(body, at)[1], at + 9
@@ -99,7 +103,7 @@ def take(body: bytes, at: int, depth: int):
     return raw.decode("utf-8"), end
 
 
-def frames(connection):
+def frames(connection: socket.socket) -> Generator[list, None, None]:
     """Yield the values of each frame that arrives on this socket, until the other side closes it between two frames."""
     waiting = bytearray()
     while True:

@@ -10,11 +10,14 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import creation, machine, snapshots
+from openvix.vm.caller import Caller
+from openvix.vm.keeper import Keeper
 from openvix.vm.machine import OFF, SUSPENDED, Machine
 from openvix.vmware import vmsd, vmx
 
@@ -23,7 +26,7 @@ OWN_KEYS = re.compile(r"uuid\.|ethernet\d+\.generatedAddress", re.IGNORECASE)
 PARENT = 'parentFileNameHint="{}"\n'
 
 
-def clone(world, vm: Machine, call, uid: int | None, linked: bool, target: str) -> Machine:
+def clone(world: Keeper, vm: Machine, call: Caller, uid: int | None, linked: bool, target: str) -> Machine:
     """Make a clone of a VM, from a snapshot or (None) its current state, whose .vmx is at the absolute path target.
 
     Raises VixError: 3007 unless it can be cloned in its power state (full: off or suspended; linked: not suspended, and off to take the snapshot that it
@@ -45,14 +48,14 @@ def clone(world, vm: Machine, call, uid: int | None, linked: bool, target: str) 
             disk = vm.state["disk"] if uid is None else vm.state["snapshots"][str(uid)]["disk"]
             fill(vm, path, disk, uid if linked else None)
         made = world.take_in(path, vm.host)
-        if linked:
+        if linked and uid is not None:
             adopt(vm, uid, str(path))
     made.settle()
     return made
 
 
 @contextlib.contextmanager
-def begun(world, path: Path, base: Machine | None):
+def begun(world: Keeper, path: Path, base: Machine | None) -> Iterator[None]:
     """Have a VM made beside its place within the block, and put it there at its end; what fails or is killed leaves nothing.
 
     base: of which the block takes a snapshot first.
@@ -122,7 +125,7 @@ def fill(vm: Machine, path: Path, disk: int, base: int | None) -> None:
             config.set(key, f"{name}.vmdk")
     config.set("displayName", f"Clone of {config.get('displayName', vm.name)}")
     config.set("checkpoint.vmState", "")
-    state = {"power": OFF, "booted": None, "ran": 0.0, "disk": number, "captured": False, "snapshots": {}}
+    state: dict[str, object] = {"power": OFF, "booted": None, "ran": 0.0, "disk": number, "captured": False, "snapshots": {}}
     descriptor = creation.DISK
     if base is not None:
         state["base"] = {"vmx": vm.path, "uid": base}

@@ -14,10 +14,12 @@ from pathlib import Path
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import clones, machine
+from openvix.vm.caller import Caller
+from openvix.vm.keeper import Keeper
 from openvix.vm.machine import Machine
 
 
-def delete(world, vm: Machine, call, with_disks: bool) -> None:
+def delete(world: Keeper, vm: Machine, call: Caller, with_disks: bool) -> None:
     """Delete a VM that is off or suspended; raises VixError 3007 when it is on, 15 when another program holds it. A daemon that is killed ends it later."""
     with vm.operation():
         if vm.is_on:

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from openvix.backends import hypervisors
@@ -24,6 +24,7 @@ from openvix.system import atomic_files, fault_context
 from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import VixError
+from openvix.vm.caller import Caller
 from openvix.vmware import shared_folders, vmsd, vmx
 
 OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
@@ -61,7 +62,8 @@ class Machine:
         self._settled = threading.Event()
         self.busy, self._guest_lock, self.installing = threading.Lock(), threading.Lock(), threading.Lock()
         self.stopping = self.is_deleted = self._is_brief = False
-        self._config, self._config_stamp = None, None
+        self._config: vmx.Settings | None = None
+        self._config_stamp: tuple[int, int, int] | None = None
         self._files_lock = threading.RLock()
         self.backend = hypervisors.of(self._settings).new(self.own, hostname(self.name), self._settings, self)
         self.tools.environment = self.variables("environment")
@@ -122,11 +124,13 @@ class Machine:
         try:
             found = os.stat(self.path)
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-            if stamp != self._config_stamp:
-                self._config, self._config_stamp = vmx.read(Path(self.path).read_bytes()), stamp
+            config = self._config
+            if config is None or stamp != self._config_stamp:
+                config = vmx.read(Path(self.path).read_bytes())
+                self._config, self._config_stamp = config, stamp
         except (OSError, ValueError):
             raise VixError(constants.VIX_E_CANNOT_READ_VM_CONFIG, f"reading {self.path}") from None
-        return self._config
+        return config
 
     def number(self, key: str, default: int) -> int:
         text = self.config().get(key)
@@ -161,7 +165,7 @@ class Machine:
         self._settled.wait()
 
     @contextlib.contextmanager
-    def operation(self, hard: bool = False):
+    def operation(self, hard: bool = False) -> Iterator[None]:
         """Hold the VM for one power or snapshot operation: a second one meanwhile finds it busy. During an orderly stop only a hard one is let in."""
         self.settled()
         # What takes a moment ends what somebody may have seen the end of already.
@@ -187,7 +191,7 @@ class Machine:
             finally:
                 self._is_brief = False
 
-    def linger(self, call, doing: int = 0, snapshot: bool = False) -> None:
+    def linger(self, call: Caller, doing: int = 0, snapshot: bool = False) -> None:
         """Take as long as an operation takes on this VM, and show meanwhile what is being done."""
         self.doing = doing
         settings = self.settings
@@ -312,7 +316,7 @@ class Machine:
         self.mark_lock()
 
     def _save(self, state: dict, tree: vmsd.Tree | None, files: dict[str, bytes | None] | None) -> None:
-        changes = {self.own / "state.json": json.dumps(state).encode()}
+        changes: dict[Path, bytes | None] = {self.own / "state.json": json.dumps(state).encode()}
         changes.update({self.folder / name: content for name, content in (files or {}).items()})
         if tree is not None:
             changes[self.folder / f"{self.name}.vmsd"] = vmsd.write(tree, self.name)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import clones
+from openvix.vm.caller import Caller
 from openvix.vm.machine import ON, PAUSED, SUSPENDED, Machine
 
 
-def on(vm: Machine, call, paused: bool, window: bool = False) -> None:
+def on(vm: Machine, call: Caller, paused: bool, window: bool = False) -> None:
     with vm.operation():
         if vm.is_on:
             raise VixError(constants.VIX_E_VM_IS_RUNNING)
@@ -31,21 +32,21 @@ def on(vm: Machine, call, paused: bool, window: bool = False) -> None:
             vm.drop_disks()
 
 
-def off(vm: Machine, call) -> None:
+def off(vm: Machine, call: Caller) -> None:
     with vm.operation(hard=True):
         vm.require_on()
         vm.linger(call, constants.VIX_POWERSTATE_POWERING_OFF)
         vm.turn_off()
 
 
-def reset(vm: Machine, call) -> None:
+def reset(vm: Machine, call: Caller) -> None:
     with vm.operation(hard=True):
         vm.require_on()
         vm.linger(call, constants.VIX_POWERSTATE_RESETTING)
         _reset(vm)
 
 
-def suspend(vm: Machine, call) -> None:
+def suspend(vm: Machine, call: Caller) -> None:
     with vm.operation():
         vm.require_on()
         vm.linger(call, constants.VIX_POWERSTATE_SUSPENDING)
@@ -58,7 +59,7 @@ def suspend(vm: Machine, call) -> None:
         vm.halt()
 
 
-def pause(vm: Machine, call) -> None:
+def pause(vm: Machine, call: Caller) -> None:
     with vm.operation():
         # Undocumented for a VM that is paused already: for us it does not run.
         if vm.power != ON:
@@ -68,7 +69,7 @@ def pause(vm: Machine, call) -> None:
         vm.save({**vm.state, "power": PAUSED, "ran": vm.ran()})
 
 
-def unpause(vm: Machine, call) -> None:
+def unpause(vm: Machine, call: Caller) -> None:
     with vm.operation():
         vm.require_on()
         if vm.power == ON:
@@ -78,13 +79,14 @@ def unpause(vm: Machine, call) -> None:
         vm.save({**vm.state, "power": ON, "booted": vm.clock.now() - vm.state["ran"]})
 
 
-def stop_softly(vm: Machine, call, reset: bool) -> None:
+def stop_softly(vm: Machine, call: Caller, reset: bool) -> None:
     """Ask the guest to stop or restart, and return once it has."""
     with vm.operation():
         vm.require_on()
-        if not vm.tools_run():
+        left = vm.tools_in()
+        if left is None or left > 0:
             raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING)
-        if vm.tools_in() + vm.settings["scripts_seconds"] > 0:
+        if left + vm.settings["scripts_seconds"] > 0:
             raise VixError(constants.VIX_E_POWEROP_SCRIPTS_NOT_AVAILABLE)
         run, obeyed = vm.run, vm.settings["soft_stop"] == "obeyed"
         vm.stopping = obeyed
@@ -108,7 +110,7 @@ def stop_softly(vm: Machine, call, reset: bool) -> None:
         vm.stopping = False
 
 
-def wait_for_tools(vm: Machine, call, seconds: int) -> None:
+def wait_for_tools(vm: Machine, call: Caller, seconds: int) -> None:
     """Return once Tools run; after so many seconds (0 or less: never) raise 3000 (docs/vix-semantics.md, section 16)."""
     vm.settled()
     end = call.since + seconds if seconds > 0 else None

@@ -11,6 +11,7 @@ import time
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import creation, machine
+from openvix.vm.caller import Caller
 from openvix.vm.machine import OFF, ON, PAUSED, SUSPENDED, Machine
 from openvix.vmware import vmsd
 
@@ -58,7 +59,7 @@ def power_bits(vm: Machine, uid: int) -> int:
     return machine.POWER_BITS[vm.state["snapshots"][str(uid)]["power"]]
 
 
-def create(vm: Machine, call, name: str, description: str, memory: bool, only: bool = False) -> vmsd.Snapshot:
+def create(vm: Machine, call: Caller, name: str, description: str, memory: bool, only: bool = False) -> vmsd.Snapshot:
     """Take a snapshot; only: it replaces every other."""
     with vm.operation():
         vm.require_unlocked()
@@ -76,7 +77,7 @@ def take(vm: Machine, name: str, description: str = "", memory: bool = False, on
     kept = {"disk": vm.keep(with_memory), "power": power, "ran": 0.0 if power == OFF else vm.ran()}
     before = vm.tree._replace(snapshots=(), current=0) if only else vm.tree
     tree = before.with_new(name, description, time.time_ns() // 1000, with_memory)
-    snapshot = tree.find(tree.current)
+    snapshot = tree.snapshots[-1]
     others = {} if only else vm.state["snapshots"]
     state = {**vm.state, "captured": vm.power == SUSPENDED, "snapshots": {**others, str(snapshot.uid): kept}}
     replaced = {vmsd.state_file(vm.name, each.uid): None for each in vm.tree.snapshots} if only else {}
@@ -86,7 +87,7 @@ def take(vm: Machine, name: str, description: str = "", memory: bool = False, on
     return snapshot
 
 
-def remove(vm: Machine, call, uid: int, children: bool) -> None:
+def remove(vm: Machine, call: Caller, uid: int, children: bool) -> None:
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()
@@ -105,7 +106,7 @@ def drop(vm: Machine, gone: set[int]) -> None:
         vm.drop_disks()
 
 
-def revert(vm: Machine, call, uid: int, stay_off: bool) -> None:
+def revert(vm: Machine, call: Caller, uid: int, stay_off: bool) -> None:
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()

@@ -7,16 +7,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import power
+from openvix.vm.caller import Caller
 from openvix.vm.machine import OFF, Machine
 
 HARDWARE = "virtualHW.version"
 
 
-def install_tools(vm: Machine, call, upgrade: bool, at_once: bool) -> None:
+def install_tools(vm: Machine, call: Caller, upgrade: bool, at_once: bool) -> None:
     """Show the guest the image of the Tools installer, and return once Tools are installed, or at once.
 
     upgrade: Tools install themselves and the guest restarts. Otherwise somebody has to install them in the guest, and who waits may wait for ever. Raises
@@ -36,7 +38,7 @@ def install_tools(vm: Machine, call, upgrade: bool, at_once: bool) -> None:
     call.progress()
     work = _upgrade if upgrade else _await_installation
     if at_once:
-        threading.Thread(target=_quietly, args=(work, vm, run, call.client.world.closing.is_set), daemon=True).start()
+        threading.Thread(target=_quietly, args=(work, vm, run, vm.closing.is_set), daemon=True).start()
         return
     try:
         work(vm, run, call.is_orphan)
@@ -44,7 +46,7 @@ def install_tools(vm: Machine, call, upgrade: bool, at_once: bool) -> None:
         vm.installing.release()
 
 
-def _quietly(work, vm: Machine, run: object, is_over) -> None:
+def _quietly(work: Callable[[Machine, object, Callable[[], bool]], None], vm: Machine, run: object, is_over: Callable[[], bool]) -> None:
     """Do what nobody waits for."""
     try:
         work(vm, run, is_over)
@@ -55,7 +57,7 @@ def _quietly(work, vm: Machine, run: object, is_over) -> None:
         vm.installing.release()
 
 
-def _upgrade(vm: Machine, run: object, is_over) -> None:
+def _upgrade(vm: Machine, run: object, is_over: Callable[[], bool]) -> None:
     vm.clock.sleep_until(vm.clock.now() + vm.settings["operation_seconds"])
     if vm.run is not run:
         raise VixError(constants.VIX_E_TOOLS_INSTALL_CANCELLED)
@@ -63,7 +65,7 @@ def _upgrade(vm: Machine, run: object, is_over) -> None:
     power.restart(vm)
 
 
-def _await_installation(vm: Machine, run: object, is_over) -> None:
+def _await_installation(vm: Machine, run: object, is_over: Callable[[], bool]) -> None:
     with vm.changed:
         while vm.settings["tools"] != "installed":
             if vm.run is not run or is_over():
@@ -71,7 +73,7 @@ def _await_installation(vm: Machine, run: object, is_over) -> None:
             vm.changed.wait()
 
 
-def upgrade_hardware(vm: Machine, call, newest: int) -> None:
+def upgrade_hardware(vm: Machine, call: Caller, newest: int) -> None:
     """Raise the version of the virtual hardware to the newest; a VM that has it already stays as it is. Raises VixError 3007 unless the VM is off, 15."""
     with vm.operation():
         if vm.power != OFF:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from openvix.guest.rights import Account
 from openvix.vix import constants
 from openvix.vix.errors import VixError
+from openvix.vm.machine import Machine
 
 # Both are entries of the configuration that runs; the stored ones lie in the .vmx.
 RUNTIME, ENVIRONMENT = "runtime", "environment"
 GUEST = "guestinfo."
 
 
-def read_guest(vm, name: str) -> str:
+def read_guest(vm: Machine, name: str) -> str:
     """Return a variable of the guest; "ip" is what Tools report."""
     if "/" in name:
         raise VixError(constants.VIX_E_INVALID_ARG)
@@ -25,29 +26,29 @@ def read_guest(vm, name: str) -> str:
     return vm.variables(RUNTIME).get((GUEST + name).lower(), vm.config().get(GUEST + name, ""))
 
 
-def write_guest(vm, name: str, value: str) -> None:
+def write_guest(vm: Machine, name: str, value: str) -> None:
     if "/" in name:
         raise VixError(constants.VIX_E_INVALID_ARG)
     write_config(vm, GUEST + name, value)
 
 
-def read_config(vm, name: str) -> str:
+def read_config(vm: Machine, name: str) -> str:
     """Return what the .vmx says, whatever was written since the VM is on."""
     vm.require_on()
     return vm.config().get(name, "")
 
 
-def write_config(vm, name: str, value: str) -> None:
+def write_config(vm: Machine, name: str, value: str) -> None:
     """Change the configuration that runs: what is stored stays."""
     # Its keys have no case.
     vm.set_variable(RUNTIME, name.lower(), value)
 
 
-def read_environment(vm, account: Account, name: str) -> str:
+def read_environment(vm: Machine, account: Account, name: str) -> str:
     return vm.tools.environment_of(account).get(name, "")
 
 
-def write_environment(vm, account: Account, name: str, value: str) -> None:
+def write_environment(vm: Machine, account: Account, name: str, value: str) -> None:
     """Set a variable for the programs that Tools start from now on."""
     if not account.administrator:
         raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS)

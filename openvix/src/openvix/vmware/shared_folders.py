@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from openvix.vix import constants
 from openvix.vix.errors import VixError
@@ -31,6 +32,19 @@ class Folder(NamedTuple):
         return constants.VIX_SHAREDFOLDER_WRITE_ACCESS if self.writable else 0
 
 
+class VM(Protocol):
+    """The VM whose folders are changed."""
+
+    def config(self) -> vmx.Settings:
+        """Return what its .vmx says now."""
+
+    def change_config(self, change: Callable[[vmx.Settings], None]) -> None:
+        """Have the .vmx changed as a whole."""
+
+    def show_folders(self) -> None:
+        """Show the guest the folders that are shared with it now."""
+
+
 def of(config: vmx.Settings) -> list[Folder]:
     """Return the shared folders of a VM in the order of their indices, whether the feature is on or off."""
     found = []
@@ -50,13 +64,13 @@ def are_enabled(config: vmx.Settings) -> bool:
     return (config.get(SWITCH) or "TRUE").upper() == "FALSE"
 
 
-def enable(vm, enabled: bool) -> None:
+def enable(vm: VM, enabled: bool) -> None:
     """Switch the feature on or off, with all folders."""
     vm.change_config(lambda config: config.set(SWITCH, _text(not enabled)))
     vm.show_folders()
 
 
-def at(vm, index: int) -> Folder:
+def at(vm: VM, index: int) -> Folder:
     """Return the folder with this index, or raise VIX_E_INVALID_ARG."""
     found = of(vm.config())
     if not 0 <= index < len(found):
@@ -64,7 +78,7 @@ def at(vm, index: int) -> Folder:
     return found[index]
 
 
-def add(vm, folder: Folder) -> None:
+def add(vm: VM, folder: Folder) -> None:
     """Share one more directory; raises 23 when the name is taken, 4 or 20002 when the host has no such directory."""
     _require_directory(folder.host)
 
@@ -76,13 +90,13 @@ def add(vm, folder: Folder) -> None:
     _change(vm, added)
 
 
-def set_state(vm, folder: Folder) -> None:
+def set_state(vm: VM, folder: Folder) -> None:
     """Change the directory and the access of the folder of this name; raises 2000 when there is none."""
     _require_directory(folder.host)
     _change(vm, lambda folders: [folder if each.name == folder.name else each for each in _with(folder.name, folders)])
 
 
-def remove(vm, name: str) -> None:
+def remove(vm: VM, name: str) -> None:
     """Share a directory no longer; the indices behind it shift. Raises 2000 when there is none of this name."""
     _change(vm, lambda folders: [each for each in _with(name, folders) if each.name != name])
 
@@ -93,7 +107,7 @@ def _with(name: str, folders: list[Folder]) -> list[Folder]:
     return folders
 
 
-def _change(vm, change):
+def _change(vm: VM, change: Callable[[list[Folder]], list[Folder]]) -> None:
     vm.change_config(lambda config: _write(config, change(of(config))))
     vm.show_folders()
 

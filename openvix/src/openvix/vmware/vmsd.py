@@ -52,7 +52,7 @@ class Tree(NamedTuple):
 
     def without(self, uid: int, children: bool) -> Tree:
         """Return the tree without a snapshot: its children go as well, or move up to its parent."""
-        parent = self.find(uid).parent
+        parent = next(each.parent for each in self.snapshots if each.uid == uid)
         gone = self.below(uid) if children else {uid}
         left = (each._replace(parent=parent) if each.parent == uid else each for each in self.snapshots if each.uid not in gone)
         return self._replace(snapshots=tuple(left), current=parent if self.current in gone else self.current)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import overload
 
 # A value may hold neither of these: it is written as | and two hexadecimal digits.
 ESCAPED = re.compile(r'[\x00-\x1f"|\x7f]')
@@ -20,23 +21,40 @@ class Settings:
     """The lines of one file as a mapping: keys regardless of case, the order and every unknown line kept."""
 
     def __init__(self, lines: list[str] | None = None, encoding: str = "UTF-8"):
-        self.lines, self.encoding = lines or [], encoding
-        self._at = {}
+        self.encoding = encoding
+        self._lay(lines or [])
+
+    def _lay(self, lines: list[str]) -> None:
+        self.lines = lines
+        # Number of the line that sets each key.
+        self._at: dict[str, int] = {}
         for number, line in enumerate(self.lines):
             found = LINE.match(line)
             if found:
                 self._at[found[1].lower()] = number
 
+    @overload
+    def get(self, key: str) -> str | None: ...
+
+    @overload
+    def get(self, key: str, default: str) -> str: ...
+
     def get(self, key: str, default: str | None = None) -> str | None:
         number = self._at.get(key.lower())
         if number is None:
             return default
-        _, quoted, bare = LINE.match(self.lines[number]).groups()
+        _, quoted, bare = self._parts(number)
         return ESCAPE.sub(lambda found: chr(int(found[1], 16)), quoted if quoted is not None else bare)
+
+    def _parts(self, number: int) -> tuple[str, str | None, str]:
+        """Return the key of a line that sets one, and its value: quoted, or else bare."""
+        found = LINE.match(self.lines[number])
+        assert found, "only such lines are in _at"
+        return found[1], found[2], found[3]
 
     def set(self, key: str, value: str) -> None:
         number = self._at.get(key.lower())
-        name = key if number is None else LINE.match(self.lines[number])[1]
+        name = key if number is None else self._parts(number)[0]
         line = f'{name} = "{ESCAPED.sub(lambda found: f"|{ord(found[0]):02X}", value)}"'
         if number is None:
             self._at[key.lower()] = len(self.lines)
@@ -47,11 +65,11 @@ class Settings:
     def remove(self, key: str) -> None:
         number = self._at.get(key.lower())
         if number is not None:
-            self.__init__([*self.lines[:number], *self.lines[number + 1 :]], self.encoding)
+            self._lay([*self.lines[:number], *self.lines[number + 1 :]])
 
     def keys(self) -> list[str]:
         """Return the keys as they are spelt, in the order of the file."""
-        return [LINE.match(self.lines[number])[1] for number in sorted(self._at.values())]
+        return [self._parts(number)[0] for number in sorted(self._at.values())]
 
     def write(self) -> bytes:
         """Return the bytes of the file. A text that its encoding cannot hold makes it a UTF-8 file."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from openvix.config import worldfile
@@ -37,7 +38,7 @@ class Fault(NamedTuple):
 class Rule:
     """A rule of the world, and how many calls have matched it and were struck by it."""
 
-    def __init__(self, said: dict, matched: int = 0, struck: int = 0, counted: list[tuple[object, int]] = ()):
+    def __init__(self, said: dict, matched: int = 0, struck: int = 0, counted: Iterable[tuple[object, int]] = ()):
         self.said = said
         self.matched, self.struck = matched, struck
         self.first, self.end = said["from"], said["from"] + said["times"] if said["times"] else None

@@ -32,8 +32,8 @@ def read(path: Path) -> dict | None:
         if magic != MAGIC:
             return None
         slots = file.read(min(max(used, 0), SLOTS) * SLOT.size)
-        slots = SLOT.iter_unpack(slots[: len(slots) // SLOT.size * SLOT.size])
-        still = [{"handle": handle, "type": kind, "references": references} for handle, kind, references, _ in slots if references]
+        whole = slots[: len(slots) // SLOT.size * SLOT.size]
+        still = [{"handle": handle, "type": kind, "references": references} for handle, kind, references, _ in SLOT.iter_unpack(whole) if references]
         return {"disconnected": bool(disconnected), "buffers": buffers, "too_often": too_often, "open": still}
     return None
 

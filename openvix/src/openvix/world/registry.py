@@ -38,24 +38,30 @@ class Asleep(NamedTuple):
 
 
 class Machines:
-    """Whoever is asked for by its path wakes up; wake makes a Machine of one that sleeps."""
+    """Whoever is asked for by its path wakes up; wake makes a Machine of one that sleeps; for None it is unknown from then on."""
 
-    def __init__(self, wake: Callable[[Asleep], Machine]):
+    def __init__(self, wake: Callable[[Asleep], Machine | None]):
         self._all: dict[str, Machine | Asleep] = {}
         self._awake: dict[str, Machine] = {}
         self._wake, self._waking = wake, threading.Lock()
 
     def get(self, path: str | None) -> Machine | None:
+        if path is None:
+            return None
         found = self._awake.get(path)
         return self._woken(path) if found is None and path in self._all else found
 
     def _woken(self, path: str) -> Machine | None:
         with self._waking:
             found = self._all.get(path)
-            if isinstance(found, Asleep):
-                found = self._wake(found)
-                self[path] = found
-            return found
+            if not isinstance(found, Asleep):
+                return found
+            machine = self._wake(found)
+            if machine is None:
+                del self._all[path]
+            else:
+                self[path] = machine
+            return machine
 
     def lay(self, asleep: Asleep) -> None:
         """Have one more that sleeps."""

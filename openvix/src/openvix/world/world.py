@@ -15,7 +15,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from openvix.config import hosts, worldfile
 from openvix.config.errors import ConfigError
@@ -35,6 +37,9 @@ from openvix.world.inventory import Inventory
 from openvix.world.ledger import Ledgers
 from openvix.world.registry import Asleep, Machines
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 # How many calls a world remembers.
 CALLS = 100_000
 # What lies in openvix/guest of a VM whose guest runs, or ran when its daemon was killed: a simulated and a real one.
@@ -46,7 +51,7 @@ SETTLERS, LEAVERS = 8, 32
 class Calls:
     """The latest calls of all clients, each a list that changes when the call ends."""
 
-    def __init__(self, first: int = 0, records: list[list] = ()):
+    def __init__(self, first: int = 0, records: Sequence[list] = ()):
         """first, records: as kept() of an earlier daemon returned them."""
         self._lock, self._made = threading.Lock(), first + len(records)
         self._records: collections.deque[list] = collections.deque(records, maxlen=CALLS)
@@ -323,7 +328,7 @@ def _settle(machine: Machine) -> None:
         note(f"{machine.path} does not settle: {error!r}")
 
 
-def _pool(threads: int):
+def _pool(threads: int) -> ThreadPoolExecutor:
     from concurrent.futures import ThreadPoolExecutor  # a tenth of a daemon's start, which a world without a running guest does not need
 
     return ThreadPoolExecutor(threads)

@@ -30,8 +30,8 @@ def main():
 
 def tasks(world, guest):
     """Print the VIX calls and the time of each kind of task."""
-    one, hundred = make(world.folder / "one", 1) / "0", make(world.folder / "hundred", 100)
-    there, back = world.folder / "there", world.folder / "back"
+    one, hundred = make(world.directory / "one", 1) / "0", make(world.directory / "hundred", 100)
+    there, back = world.directory / "there", world.directory / "back"
     rows = []
 
     def add(what, module, options, plain, plain_options, changed=None):
@@ -60,14 +60,14 @@ def tasks(world, guest):
 
 def large(world, guest):
     """Print what a large file takes, and yield a message for each process that took too much memory."""
-    source = world.folder / "large"
+    source = world.directory / "large"
     with open(source, "wb") as file:
         file.truncate(LARGE << 20)
     brought = world.run("vmlab.vix.guest_copy", changed=True, **guest, src=str(source), dest="/srv/brought")
     there = {"src": str(source), "remote_src": True}
     new = world.run("vmlab.vix.guest_copy", changed=True, **guest, **there, dest="/srv/large")
     same = world.run("vmlab.vix.guest_copy", changed=False, **guest, **there, dest="/srv/large")
-    plain = world.run("ansible.builtin.copy", **there, dest=str(world.folder / "large-there"))
+    plain = world.run("ansible.builtin.copy", **there, dest=str(world.directory / "large-there"))
     done = {"new, of the controller": brought, "new": new, "unchanged": same}
     rows = [[f"guest_copy, {LARGE} MiB, {what}", sum(each.calls.values()), each.seconds, each.seconds / plain.seconds] for what, each in done.items()]
     table(["task", "VIX calls", "s", "times ansible.builtin.copy"], rows)
@@ -80,7 +80,7 @@ def growth(world, guest):
     """Print what many small files take, and yield a message when their time grows faster than their number."""
     seconds, rows = {}, []
     for number in (1, FEW, MANY):
-        source = make(world.folder / f"growing-{number}", number)
+        source = make(world.directory / f"growing-{number}", number)
         # The quicker of two, as something else may take the machine's time.
         done = min(
             (world.run("vmlab.vix.guest_copy", changed=True, **guest, src=f"{source}/", dest=f"/srv/growing-{number}-{go}") for go in (1, 2)),
@@ -94,12 +94,12 @@ def growth(world, guest):
     return [f"the time for small files grows faster than their number: {times:.1f} times"] if times > STEEPEST * MANY / FEW else []
 
 
-def make(folder, number):
+def make(directory, number):
     """A directory with the given number of small files."""
-    folder.mkdir()
+    directory.mkdir()
     for each in range(number):
-        (folder / str(each)).write_text(f"This is file {each}.\n")
-    return folder
+        (directory / str(each)).write_text(f"This is file {each}.\n")
+    return directory
 
 
 def in_guest(calls):

@@ -95,8 +95,8 @@ keyed_groups: [{key: vix_guest_os, prefix: os}, {key: vix_power, separator: ''}]
 
 
 def main():
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, bench() as world:
-        place, faults = pathlib.Path(os.path.realpath(folder)), []
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory, bench() as world:
+        place, faults = pathlib.Path(os.path.realpath(directory)), []
         made = Made(place)
         faults += listed(made)
         constructed(made)
@@ -108,19 +108,19 @@ def main():
 class Made:
     """Inventories of any number of VMs, in a directory; environment: what Ansible's commands need to read them."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        (folder / "inventory_plugins").mkdir()
-        (folder / "inventory_plugins" / "floor.py").write_text(FLOOR)
-        (folder / "ansible_collections" / "vmlab").mkdir(parents=True)
-        (folder / "ansible_collections" / "vmlab" / "vix").symlink_to(ROOT, target_is_directory=True)
+    def __init__(self, directory):
+        self.directory = directory
+        (directory / "inventory_plugins").mkdir()
+        (directory / "inventory_plugins" / "floor.py").write_text(FLOOR)
+        (directory / "ansible_collections" / "vmlab").mkdir(parents=True)
+        (directory / "ansible_collections" / "vmlab" / "vix").symlink_to(ROOT, target_is_directory=True)
         self.environment = {
             **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(folder),
-            "ANSIBLE_INVENTORY_PLUGINS": str(folder / "inventory_plugins"),
+            "ANSIBLE_COLLECTIONS_PATH": str(directory),
+            "ANSIBLE_INVENTORY_PLUGINS": str(directory / "inventory_plugins"),
             "ANSIBLE_INVENTORY_ENABLED": "auto,yaml",
-            "ANSIBLE_HOME": str(folder / "ansible"),
-            "HOME": str(folder / "home"),
+            "ANSIBLE_HOME": str(directory / "ansible"),
+            "HOME": str(directory / "home"),
             "VIX_LIBRARY": "/nowhere.so",
         }
         self._values = {}
@@ -128,26 +128,26 @@ class Made:
 
     def of(self, count, more=""):
         """The inventory files of so many VMs, by what reads them."""
-        vms = self.folder / f"vms{count}"
+        vms = self.directory / f"vms{count}"
         if not vms.exists():
             self._write_vms(vms, count)
         texts = {
-            "bare plugin": ("floor.yml", f"plugin: floor\nfolder: {vms}\ncount: {count}\n{more}"),
+            "bare plugin": ("floor.yml", f"plugin: floor\ndirectory: {vms}\ncount: {count}\n{more}"),
             "vmx_files, directories": ("vmx.yml", f"plugin: vmlab.vix.vmx_files\nsources: [scan]\nscan_folders: ['{vms}']\n{more}"),
             "vmx_files, library": ("list.vmx.yml", f"plugin: vmlab.vix.vmx_files\nsources: [library]\n{more}"),
             "vms, cache": (
                 "vix.yml",
                 f"plugin: vmlab.vix.vms\nsources: [scan]\nscan_folders: ['{vms}']\n{more}"
-                f"cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: {self.folder / 'cache'}\n",
+                f"cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: {self.directory / 'cache'}\n",
             ),
         }
         paths = {}
         for what, (name, text) in texts.items():
-            paths[what] = self.folder / f"{count}{'c' if more else ''}.{name}"
+            paths[what] = self.directory / f"{count}{'c' if more else ''}.{name}"
             paths[what].write_text(text)
         if not more:
             paths["YAML file"] = vms.with_suffix(".yml")
-        lists = self.folder / "home" / ".vmware" / "inventory.vmls"
+        lists = self.directory / "home" / ".vmware" / "inventory.vmls"
         lists.parent.mkdir(parents=True, exist_ok=True)
         lists.write_text(vms.with_suffix(".vmls").read_text())
         return paths
@@ -178,7 +178,7 @@ class Made:
         """Have ansible-inventory list an inventory; return seconds, seconds of processor time, and what it said."""
         command = [str(pathlib.Path(sys.executable).with_name("ansible-inventory")), "-i", str(path), "--list"]
         before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=self.directory, env=self.environment, capture_output=True, text=True, check=False)
         seconds, after = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
         if done.returncode or "WARNING" in done.stderr:
             sys.exit(f"{path} could not be read:\n{done.stderr[-4000:]}")
@@ -255,7 +255,7 @@ def asked(world, made):
     made.environment.update(world.world.environment)
     rows = []
     for concurrency in (4, 16, 32):
-        path = made.folder / f"{concurrency}.vix.yml"
+        path = made.directory / f"{concurrency}.vix.yml"
         path.write_text(f"plugin: vmlab.vix.vms\nconcurrency: {concurrency}\n")
         before = len(world.world.calls())
         alone = ask(made, world.world.environment["VIX_LIBRARY"], concurrency)
@@ -264,7 +264,7 @@ def asked(world, made):
         if len(plain(said)) != ASKED:
             sys.exit("VIX did not list all")
         rows.append([ASKED, concurrency, calls, alone, seconds, processor])
-    empty = made.folder / "empty.yml"
+    empty = made.directory / "empty.yml"
     empty.write_text("all: {hosts: {}}\n")
     rows.append([0, "", 0, "", *made.read(empty)[:2]])
     print(f"Running VMs, where each call of VIX takes {LATENCY * 1000:g} ms: asking alone, and in ansible-inventory --list. The last row is Ansible's own.\n")
@@ -289,7 +289,7 @@ print(len(found["vms"]), time.monotonic() - begin)
     command = [sys.executable, "-c", script, library, str(concurrency)]
     done = subprocess.run(
         command,
-        env={**made.environment, "PYTHONPATH": os.pathsep.join(filter(None, [str(made.folder), os.environ.get("PYTHONPATH")]))},
+        env={**made.environment, "PYTHONPATH": os.pathsep.join(filter(None, [str(made.directory), os.environ.get("PYTHONPATH")]))},
         capture_output=True,
         text=True,
         check=True,

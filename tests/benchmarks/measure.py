@@ -31,10 +31,10 @@ Measured = collections.namedtuple("Measured", "seconds calls result peaks")
 
 
 class Bench:
-    """A world with tasks that are run on it; folder: for the files of a benchmark."""
+    """A world with tasks that are run on it; directory: for the files of a benchmark."""
 
-    def __init__(self, folder, world, environment):
-        self.folder, self.world, self._environment = folder, world, environment
+    def __init__(self, directory, world, environment):
+        self.directory, self.world, self._environment = directory, world, environment
 
     def run(self, module, *, changed=None, **options):
         """Run one task on this machine, as the ansible command does; return seconds, VIX calls by name, the result, and the peak memory of processes in MiB.
@@ -44,7 +44,7 @@ class Bench:
         ansible = str(pathlib.Path(sys.executable).with_name("ansible"))
         command = [ansible, "localhost", "--connection", "local", "-m", module, "-a", json.dumps(options)]
         before, begin = len(self.world.calls()), time.monotonic()
-        with subprocess.Popen(command, cwd=self.folder, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        with subprocess.Popen(command, cwd=self.directory, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             ender = threading.Timer(LONGEST, process.kill)
             ender.start()
             with watched({process.pid: "ansible", self.world.status()["pid"]: "OpenVIX's daemon"}) as peaks:
@@ -63,23 +63,23 @@ class Bench:
 def bench():
     """A Bench with a temporary directory and a temporary world."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = pathlib.Path(name)
-        (folder / "ansible_collections" / "vmlab").mkdir(parents=True)
-        (folder / "ansible_collections" / "vmlab" / "vix").symlink_to(ROOT, target_is_directory=True)
-        (folder / "files").mkdir()
-        world = ServedWorld(folder / "world", str(build()), {})
+        directory = pathlib.Path(name)
+        (directory / "ansible_collections" / "vmlab").mkdir(parents=True)
+        (directory / "ansible_collections" / "vmlab" / "vix").symlink_to(ROOT, target_is_directory=True)
+        (directory / "files").mkdir()
+        world = ServedWorld(directory / "world", str(build()), {})
         environment = {
             **os.environ,
             **world.environment,
             "ANSIBLE_COLLECTIONS_PATH": name,
-            "ANSIBLE_HOME": str(folder / "ansible"),
+            "ANSIBLE_HOME": str(directory / "ansible"),
             "ANSIBLE_LOCALHOST_WARNING": "0",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         }
         try:
-            yield Bench(folder / "files", world, environment)
+            yield Bench(directory / "files", world, environment)
         finally:
             world.end()
             shutil.rmtree(world.directory, ignore_errors=True)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_tools
-short_description: Wait for, install and upgrade VMware Tools in guests
+short_description: Wait for VMware Tools in guests, mount their installer, or upgrade them
 version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
-  - Wait until the guest tools are running in the guest of a VM.
+  - Wait until the guest tools (VMware Tools or open-vm-tools) are running in the guest of a VM.
   - If they do not start in time, the error message contains the reason if it is known, for example that the VM is not
     powered on, waits for the answer to a question, or does not have guest tools.
   - Mount the installer image of VMware Tools in the guest, or upgrade VMware Tools.

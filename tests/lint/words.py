@@ -37,7 +37,7 @@ CODE = re.compile(
 PROSE = re.compile(r"\S\s+\S")  # a string that is a single word is an identifier or a value
 QUOTED = re.compile(r'"""(.*?)"""|"((?:\\.|[^"\\\n])*)"|\'\'\'(.*?)\'\'\'|\'((?:\\.|[^\'\\\n])*)\'', re.DOTALL)
 C_TOKEN = re.compile(r'/\*(?P<block>.*?)\*/|//(?P<line>[^\n]*)|"(?P<string>(?:\\.|[^"\\\n])*)"|\'(?:\\.|[^\'\\\n])+\'|(?P<name>[A-Za-z_]\w*)', re.DOTALL)
-HASH_COMMENT = re.compile(r"(?:^|(?<=\s))#(?!!)(.*)$", re.MULTILINE)
+HASH_COMMENT = re.compile(r"(?:^|(?<=[\s{]))#(?!!)(.*)$", re.MULTILINE)
 NOT_PROSE = ("|", "GNU General Public License v3.0+ (see ")  # a row of a table, the header with the licence
 FENCE = re.compile(r"^ *(```+|~~~+)\s*(\w*)")
 TASK_NAME = re.compile(r"^\s*(?:- )?name: (.*)$", re.MULTILINE)
@@ -244,7 +244,8 @@ class Checker:
         if read is None or matches(path, self._skip):
             return []
         found = []
-        for text in read(source):
+        file_name = Text(1, re.sub(r"\W", "_", pathlib.PurePath(path).stem), is_name=True)
+        for text in (file_name, *read(source)):
             found += self._check_names(path, text) if text.is_name else self._check_words(path, text)
         if path.endswith(".md"):
             found += self._check_columns(path, source)

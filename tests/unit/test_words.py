@@ -43,6 +43,7 @@ PLACES = {
     "C comment": ("openvix/native/libvix/calls.c", "/* One.\n * {} */\n", 2),
     "C string": ("openvix/native/libvix/calls.c", 'int f(void) {{\n    say("{}");\n}}\n', 2),
     "template": ("roles/lab/templates/lab.j2", "{{# so #}}\n# {}\n", 2),
+    "template comment": ("roles/lab/templates/lab.j2", "a\n{{# {} #}}\n", 2),
 }
 
 
@@ -74,6 +75,11 @@ def test_plain_text_passes(checker, place):
 def test_name_put_back_found(checker, name, source):
     hits = found(checker, name.get("path", "plugins/*").replace("*", "src/x.py"), source.format(name["example"]))
     assert hits == [(1, f"the name {name['example']}: {name['instead']}")]
+
+
+def test_file_name_put_back_found(checker):
+    assert found(checker, "openvix/src/openvix/nursery.py", "") == [(1, "the name nursery: fork server, many VMs, thread pool")]
+    assert found(checker, "docs/two-ways.md", "") != []
 
 
 def test_names_of_results_and_in_c_found(checker):

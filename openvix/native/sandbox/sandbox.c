@@ -7,11 +7,11 @@
 /*
  * The sandbox of a simulated guest, made of Linux namespaces; the daemon has threads and cannot enter them itself.
  *
- *   agent boot DISK HOSTNAME [NAME...]                     make a sandbox whose root is DISK (a name in the current directory);
+ *   sandbox boot DISK HOSTNAME [NAME...]                   make a sandbox whose root is DISK (a name in the current directory);
  *                                                          it comes to life when a byte is read from standard input
- *   agent try                                              do the same on an empty disk in memory, and stop short of coming to life
- *   agent enter PID:START wait|start [VARIABLE=VALUE...] -- PROGRAM ARGV0 [ARGUMENT...]
- *   agent kill PID:START GUESTPID SIGNAL                   GUESTPID -1: every process but init
+ *   sandbox try                                            do the same on an empty disk in memory, and stop short of coming to life
+ *   sandbox enter PID:START wait|start [VARIABLE=VALUE...] -- PROGRAM ARGV0 [ARGUMENT...]
+ *   sandbox kill PID:START GUESTPID SIGNAL                 GUESTPID -1: every process but init
  *
  * PID:START is the host's process id of the sandbox's init and its start time (field 22 of /proc/PID/stat), so that a process id
  * that was given to another process is never taken for it. Answers are lines on standard output: "init PID" (boot), "pid GUESTPID"
@@ -202,10 +202,10 @@ static void make_devices(char **names)
     need(mount("shm", "shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m"), "mount /dev/shm");
     need(mkdir("openvix", 0755), HIDDEN);
     need(chdir("openvix"), HIDDEN);
-    bind_file(self, "agent");
-    need(symlink("agent", "init"), "init");
+    bind_file(self, "sandbox");
+    need(symlink("sandbox", "init"), "init");
     for (; *names; names++)
-        if (symlink("agent", *names) && errno != EEXIST)
+        if (symlink("sandbox", *names) && errno != EEXIST)
             fail(*names);
     need(chdir("../.."), "chdir");
 }
@@ -484,6 +484,6 @@ int main(int count, char **arguments)
                 arguments[i] = NULL;
                 return enter(arguments[2], strcmp(arguments[3], "wait") == 0, arguments + 4, arguments[i + 1], arguments + i + 2);
             }
-    fprintf(stderr, "usage: agent boot|try|enter|kill, see its source\n");
+    fprintf(stderr, "usage: sandbox boot|try|enter|kill, see its source\n");
     return 2;
 }

@@ -28,10 +28,10 @@ QEMU = 'echo "QEMU emulator version {} (Debian)"'
 @pytest.fixture(autouse=True)
 def afresh():
     """What is found here of the machine is nothing for other tests, nor theirs for these."""
-    for known in (sandbox.agent, sandbox._trial):
+    for known in (sandbox.helper, sandbox._trial):
         known.cache_clear()
     yield
-    for known in (sandbox.agent, sandbox._trial):
+    for known in (sandbox.helper, sandbox._trial):
         known.cache_clear()
 
 

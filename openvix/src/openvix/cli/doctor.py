@@ -74,7 +74,7 @@ def _libvix() -> Iterator[Finding]:
 
 def _sandbox() -> Finding:
     try:
-        sandbox.agent()
+        sandbox.helper()
     except CannotBuild:
         return Finding(PROGRAMS, "namespaces", False, "cannot be tested: the test program needs a C compiler", COMPILER)
     said = "are not permitted for this user: programs cannot run in simulated guests; their files and accounts work"

@@ -257,8 +257,8 @@ def test_a_program_cannot_change_the_host(make, disk):
         "device": "chmod 666 /dev/null",
         "device of init": "chmod 666 /proc/1/fd/0",
         "settings": "cat /proc/sys/vm/swappiness > /tmp/value && cat /tmp/value > /proc/sys/vm/swappiness",
-        "agent": ": >> /dev/openvix/agent",
-        "agent of init": ": >> /proc/1/exe",
+        "helper": ": >> /dev/openvix/sandbox",
+        "helper of init": ": >> /proc/1/exe",
         "writable /usr": "mount -o remount,rw,bind /usr",
         "writable /proc": "mount -o remount,rw,bind /proc",
         "no /usr": "umount /usr",
@@ -330,7 +330,7 @@ def test_a_process_is_listed_only_once_it_is_one_of_the_guest(make, disk):
     finally:
         done.set()
         thread.join()
-    assert not {command for command in seen if command.startswith("agent")}
+    assert not {command for command in seen if command.startswith("sandbox")}
 
 
 @allowed

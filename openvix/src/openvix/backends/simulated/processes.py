@@ -80,7 +80,7 @@ def _open(init: sandbox.Init) -> int:
 def _look(proc: int, pid: int, init: sandbox.Init, end: float) -> _Seen | None:
     program = _program(proc, pid, end)
     # Neither what has ended nor what has yet to become the program that it was entered for.
-    if not program or (program.environment == [b""] and program.arguments[:1] == [b"agent"] and program.arguments[2:3] == [str(init).encode()]):
+    if not program or (program.environment == [b""] and program.arguments[:1] == [b"sandbox"] and program.arguments[2:3] == [str(init).encode()]):
         return None
     name, command = program.state.name, _text(b" ".join(program.arguments))
     whole = os.path.basename(_text(program.arguments[0]))

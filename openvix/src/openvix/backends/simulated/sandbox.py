@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-# Where the agent lies in every sandbox; under another name in this directory it idles as a declared process.
+# Where the helper lies in every sandbox; under another name in this directory it idles as a declared process.
 HIDDEN = "/dev/openvix"
 DEATH_SECONDS = 10
 
@@ -33,8 +33,8 @@ class Init(NamedTuple):
 
 
 @functools.cache
-def agent() -> Path:
-    """Return the path of the agent, compiled when it is first needed; raise CannotBuild."""
+def helper() -> Path:
+    """Return the path of the helper, the program that makes and enters sandboxes, compiled when it is first needed; raise CannotBuild."""
     from openvix.system import c_build  # which a world without a running guest does not need
 
     return c_build.compile_program([c_build.source_folder("sandbox") / "sandbox.c"], "openvix-sandbox")
@@ -51,7 +51,7 @@ def _trial() -> bool:
 
     # Only a trial tells: it depends on the kernel, its settings, and what this process itself is confined to.
     try:
-        with _agent("try") as process:
+        with _start_helper("try") as process:
             begun, answer = _answer(process), _answer(process, end="done")
     except (OSError, CannotBuild):
         return False
@@ -62,7 +62,7 @@ def _trial() -> bool:
 
 def start(disk: Path, hostname: str, names: list[str], remember: Callable[[Init], None]) -> Init:
     """Make a sandbox with this disk as its root, where programs of these names can idle; it comes to life once remember has returned. Raises OSError."""
-    process = _agent("boot", disk.name, hostname, *names, cwd=disk.parent, stdin=subprocess.PIPE)
+    process = _start_helper("boot", disk.name, hostname, *names, cwd=disk.parent, stdin=subprocess.PIPE)
     with process:
         answer = _answer(process)
         if answer[0] != "init":
@@ -112,7 +112,7 @@ def launch(init: Init, environment: dict[str, str], program: str, arguments: lis
 
 def kill(init: Init, pid: int, number: int) -> None:
     """Send a signal to a process of the sandbox, by its process id there; -1 means all but init. Raises OSError."""
-    with _agent("kill", str(init), str(pid), str(number)) as process:
+    with _start_helper("kill", str(init), str(pid), str(number)) as process:
         answer = _answer(process, end="done")
     if answer[0] != "done":
         raise _refusal(answer)
@@ -146,11 +146,11 @@ def stop(init: Init) -> None:
         os.close(handle)
 
 
-def _agent(*arguments: str, cwd: Path | str = "/", stdin: int = subprocess.DEVNULL) -> subprocess.Popen:
+def _start_helper(*arguments: str, cwd: Path | str = "/", stdin: int = subprocess.DEVNULL) -> subprocess.Popen:
     # No environment and another name: for a moment the guest can see this process.
     return subprocess.Popen(
-        ["agent", *arguments],
-        executable=agent(),
+        ["sandbox", *arguments],
+        executable=helper(),
         cwd=cwd,
         env={},
         bufsize=0,
@@ -163,7 +163,7 @@ def _agent(*arguments: str, cwd: Path | str = "/", stdin: int = subprocess.DEVNU
 
 def _enter(init: Init, manner: str, environment: dict[str, str], program: str, arguments: list[str]) -> tuple[int, subprocess.Popen]:
     variables = [f"{name}={value}" for name, value in environment.items()]
-    process = _agent("enter", str(init), manner, *variables, "--", program, *arguments)
+    process = _start_helper("enter", str(init), manner, *variables, "--", program, *arguments)
     answer = _answer(process)
     if answer[0] == "pid":
         return int(answer[1]), process
@@ -172,13 +172,13 @@ def _enter(init: Init, manner: str, environment: dict[str, str], program: str, a
 
 
 def _answer(process: subprocess.Popen, end: str = "error") -> list[str]:
-    """Return the words of the next line that the agent says; what its end stands for when it says no more."""
+    """Return the words of the next line that the helper says; what its end stands for when it says no more."""
     return process.stdout.readline().decode(errors="replace").split() or [end]
 
 
 def _refusal(answer: list[str]) -> OSError:
     number = int(answer[1]) if len(answer) > 1 else errno.EIO
-    return OSError(number, f"{os.strerror(number)} ({' '.join(answer[2:]) or 'the sandbox agent exited'})")
+    return OSError(number, f"{os.strerror(number)} ({' '.join(answer[2:]) or 'the sandbox helper exited'})")
 
 
 def _reap(pid: int, options: int = 0) -> None:

@@ -25,6 +25,7 @@ options:
   folders:
     description:
       - List of shared folders.
+      - Exactly one of O(folders) and O(name) is required. Mutually exclusive with O(path) and O(writable).
       - An empty list with O(exclusive=true) removes all shared folders.
     type: list
     elements: dict
@@ -47,15 +48,17 @@ options:
   name:
     description:
       - Name of the shared folder in the guest.
+      - Exactly one of O(folders) and O(name) is required.
     type: str
   path:
     description:
       - Absolute path of the directory on the VM host. The directory must exist.
-      - Required if O(state=present).
+      - Required if O(state=present) and O(name) is set. Mutually exclusive with O(folders).
     type: path
   writable:
     description:
       - Whether the guest can write to the shared folder.
+      - Mutually exclusive with O(folders).
     type: bool
     default: false
   state:

@@ -50,16 +50,19 @@ options:
   name:
     description:
       - Name of a variable.
+      - Mutually exclusive with O(names) and O(variables).
       - The name of a guest variable cannot contain a slash. The name of a variable to set cannot contain an equals
         sign.
     type: str
   value:
     description:
       - Value of the variable O(name).
+      - At least one of O(value) and O(variables) is required if O(state=present).
     type: str
   names:
     description:
       - Names of several variables.
+      - At least one of O(name) and O(names) is required if O(state) is V(absent) or V(read).
       - Only used if O(state) is V(absent) or V(read).
     type: list
     elements: str

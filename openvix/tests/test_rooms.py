@@ -30,7 +30,7 @@ ROOMS = {
     "vm": ("vix", "system", "config", "vmware", "guest", "backends"),
     "calls": ("vix", "protocol", "system", "config", "vmware", "vm"),
     "world": ("vix", "system", "config", "vmware", "guest", "vm"),
-    "daemon": ("vix", "protocol", "system", "config", "calls", "world"),
+    "daemon": ("vix", "protocol", "system", "config", "backends.simulated", "vm", "calls", "world"),
     "cli": ("vix", "system", "config", "backends.simulated", "backends.qemu", "world", "daemon"),
     "pytest_plugin": ("system", "config", "world", "daemon"),
 }

@@ -11,7 +11,9 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +32,7 @@ BOOT_SECONDS = 120.0
 class ServedWorld:
     """A world that a daemon of its own serves; directory is where it lies, environment what a client needs to find it."""
 
-    def __init__(self, directory: Path, library: str, settings: dict, serve=control.serve, hypervisor: str = "simulated"):
+    def __init__(self, directory: Path, library: str, settings: dict, serve: Callable[[Path], int] = control.serve, hypervisor: str = "simulated"):
         self.directory, self._serve, self._hypervisor = directory, serve, hypervisor
         self.environment = {"VIX_LIBRARY": library, "OPENVIX_WORLD": str(directory)}
         self._forgiven = False
@@ -160,7 +162,7 @@ class ServedWorld:
         with connection:
             return connection.ask("OpenVIX_Handles")
 
-    def _ask(self, function: str, argument: object = None):
+    def _ask(self, function: str, argument: object = None) -> Any:
         try:
             return self._connection.ask(function, argument)
         except (OSError, control.Unserved):

@@ -6,37 +6,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from openvix.calls import files, folders, hosts, power, programs, properties, snapshots, tools, variables, vms  # noqa: F401 - they fill the table
+from openvix.calls.client import Client
 from openvix.calls.properties import HOST_PROPERTIES, SNAPSHOT_PROPERTIES, VM_PROPERTIES  # noqa: F401
-from openvix.calls.table import TABLE, Refusal, named, snapshot_of
+from openvix.calls.table import TABLE, Answer, named, refusal, snapshot_of
 from openvix.protocol.frames import ProtocolError
 from openvix.vix import constants
 from openvix.vix.signatures import SIGNATURES
+from openvix.vm.machine import Machine
 
 
-def understand(client, function: str, arguments: list):
+def understand(client: Client, function: str, arguments: list) -> tuple[Answer, Sequence[Any], Machine | None]:
     """Return what answers this call, its arguments with objects in the place of references, and the VM that it is about (None: none)."""
     world = client.world
-    answer = TABLE.get(function)
+    answer: Answer | None = TABLE.get(function)
     first = arguments[0] if arguments and isinstance(arguments[0], str) else ""
     if answer is None:
-        return Refusal(constants.VIX_E_NOT_SUPPORTED), (), world.machines.get(first)
+        return refusal(constants.VIX_E_NOT_SUPPORTED), (), world.machines.get(first)
     signature = SIGNATURES[function]
     if signature[0] in "hvp":
         machine = world.machines.get(first.rpartition("#")[0] if signature[0] == "p" else first)
         host = machine.host if machine else client.hosts.get(first, world.local)
         if function in host.plays.lacks:
-            return Refusal(constants.VIX_E_NOT_SUPPORTED), (), machine
+            return refusal(constants.VIX_E_NOT_SUPPORTED), (), machine
     if len(arguments) != len(signature):
         raise ProtocolError(f"{function} takes {len(signature)} arguments, got {len(arguments)}")
     meant = None
-    understood = []
+    understood: list[Any] = []
     for letter, value in zip(signature, arguments, strict=True):
         if type(value) is not FORMS[letter] and not (value is None and letter in "spor"):
             raise ProtocolError(f"an argument of {function} must be {FORMS[letter].__name__}, got {type(value).__name__}")
         if letter == "v":
             if value in world.deleted:
-                answer = Refusal(constants.VIX_E_VM_NOT_FOUND)
+                answer = refusal(constants.VIX_E_VM_NOT_FOUND)
                 letter = "s"
             value = meant = world.machines.get(value)
         elif letter == "p" or (letter == "o" and value is not None):
@@ -46,7 +51,7 @@ def understand(client, function: str, arguments: list):
         elif letter == "h" and value not in client.hosts:
             value = None
         if value is None and letter in "hvp":
-            answer = Refusal(constants.VIX_E_INVALID_HANDLE)
+            answer = refusal(constants.VIX_E_INVALID_HANDLE)
         understood.append(value)
     if function in NAMES and understood[1]:
         meant = named(world, client.hosts.get(understood[0], world.local), understood[1])
@@ -56,6 +61,6 @@ def understand(client, function: str, arguments: list):
     return answer, understood, meant
 
 
-FORMS = {"h": str, "v": str, "p": str, "o": str, "r": str, "s": str, "i": int, "l": list}
+FORMS: dict[str, type[Any]] = {"h": str, "v": str, "p": str, "o": str, "r": str, "s": str, "i": int, "l": list}
 # These name a VM by the path of its .vmx.
 NAMES = ("VixHost_OpenVM", "VixVM_Open", "VixHost_RegisterVM", "VixHost_UnregisterVM")

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from openvix.calls.table import answers, snapshot_of
 from openvix.vix import constants
 from openvix.vix.errors import VixError
@@ -17,12 +19,14 @@ API_VERSION = 19
 
 @answers("Vix_GetProperties")
 def get_properties(call, kind, text, wanted):
-    world, item = call.world, []
+    world = call.world
+    item: list[object] = []
+    subject: Any  # what the properties are those of
     if kind == constants.VIX_HANDLETYPE_VM and text in world.machines:
         subject, known = world.machines[text], VM_PROPERTIES
-    elif kind == constants.VIX_HANDLETYPE_SNAPSHOT and snapshot_of(world, text):
-        (machine, uid), known = snapshot_of(world, text), SNAPSHOT_PROPERTIES
-        subject = (machine, snapshots.find(machine, uid))
+    elif kind == constants.VIX_HANDLETYPE_SNAPSHOT and (found := snapshot_of(world, text)):
+        machine, uid = found
+        subject, known = (machine, snapshots.find(machine, uid)), SNAPSHOT_PROPERTIES
     elif kind == constants.VIX_HANDLETYPE_HOST and text in call.client.hosts:
         subject, known = call.client.hosts[text], HOST_PROPERTIES
     else:

@@ -11,39 +11,43 @@ A function answers with a list of items, each a list of property id and value in
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TypeAlias
 
+from openvix.config.hosts import Host
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vix.signatures import DAEMON_FUNCTIONS
+from openvix.vm.keeper import Keeper
 from openvix.vm.machine import Machine
 from openvix.vmware import encryption
 
-TABLE: dict[str, Callable[..., list]] = {}
+# Takes the call, and its arguments with objects in the place of references.
+Answer: TypeAlias = Callable[..., list]
+TABLE: dict[str, Answer] = {}
 
 
-def answers(name: str):
+def answers(name: str) -> Callable[[Answer], Answer]:
     """Enter the decorated function into the table as the answer to the function of vix.h of this name."""
     if name not in DAEMON_FUNCTIONS or name in TABLE:
         raise LookupError(f"{name} does not reach the daemon, or is answered already")
 
-    def enter(function):
+    def enter(function: Answer) -> Answer:
         TABLE[name] = function
         return function
 
     return enter
 
 
-class Refusal(NamedTuple):
-    """What answers a call that cannot even begin."""
+def refusal(code: int) -> Answer:
+    """Return what answers a call that cannot even begin: it raises VixError with this code."""
 
-    code: int
+    def refuse(call: object, *arguments: object) -> list:
+        raise VixError(code)
 
-    def __call__(self, call, *arguments):
-        raise VixError(self.code)
+    return refuse
 
 
-def named(world, host, text: str) -> Machine | None:
+def named(world: Keeper, host: Host, text: str) -> Machine | None:
     """Return the VM of a host whose .vmx has this path in the notation of its product."""
     path = host.plays.meant(host.directory, text)
     found = path and world.find(path)
@@ -55,7 +59,7 @@ def reference(machine: Machine, uid: int) -> str:
     return f"{machine.path}#{uid}"
 
 
-def snapshot_of(world, text: str | None) -> tuple[Machine, int] | None:
+def snapshot_of(world: Keeper, text: str | None) -> tuple[Machine, int] | None:
     path, _, uid = (text or "").rpartition("#")
     machine = world.machines.get(path)
     return (machine, int(uid)) if machine and uid.isdigit() else None

@@ -13,6 +13,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from openvix import __version__
 from openvix.cli import install
@@ -286,7 +287,7 @@ def add(connection: control.Connection, content: dict) -> None:
                 connection.ask("OpenVIX_AddVM", {"name": name, "host": host, **settings})
 
 
-def meant(said) -> Path:
+def meant(said: argparse.Namespace) -> Path:
     """Return the directory of the world that a command is about."""
     path = said.world or layout.named()
     directory = path if layout.is_world(path) or not path.exists() else beside(path)
@@ -295,7 +296,7 @@ def meant(said) -> Path:
     return directory.absolute()
 
 
-def served(said) -> control.Connection:
+def served(said: argparse.Namespace) -> control.Connection:
     """Return a connection to the world that a command is about, which must not be stopped."""
     directory = meant(said)
     if layout.stopped(directory).exists():
@@ -334,7 +335,8 @@ def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
 
 def calls(said):
     with served(said) as connection:
-        following, running = 0, set()
+        following = 0
+        running: set[int] = set()
         try:
             while True:
                 for call in connection.ask("OpenVIX_Calls", {"since": min(running, default=following)}):
@@ -421,7 +423,7 @@ def clear_faults(said):
         connection.ask("OpenVIX_ClearFaults", int(said.rule) if said.rule else None)
 
 
-def _word(key: str, value: object) -> str:
+def _word(key: str, value: Any) -> str:
     """Return the value of a key as it can be given to a shell."""
     if key == "error":
         return ERRORS.get(value, str(value))

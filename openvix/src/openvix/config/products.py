@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from openvix.vix import constants
+
+T = TypeVar("T")
 
 TITLES = {
     "workstation": "VMware Workstation",
@@ -150,7 +153,7 @@ def of(name: str, version: str) -> Product:
     return Product(name, version, lacks, _latest(HARDWARE[name], number))
 
 
-def _latest(table: dict, number: tuple[int, int]):
+def _latest(table: Mapping[tuple[int, int], T], number: tuple[int, int]) -> T:
     """Return what a table from versions on says of this one; of an older one, what it says of the oldest."""
     return table[max((version for version in table if version <= number), default=min(table))]
 

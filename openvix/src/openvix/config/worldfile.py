@@ -9,13 +9,19 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
 
 from openvix.config import products
 from openvix.config.errors import ConfigError
 from openvix.system import atomic_files
 from openvix.vix import constants
 from openvix.vix.signatures import DAEMON_FUNCTIONS
+
+T = TypeVar("T")
+# Takes what a key is set to, and how to name the key; returns the value, or raises ConfigError.
+Asked: TypeAlias = Callable[[object, str], T]
 
 KEPT = "world.json"
 
@@ -181,7 +187,7 @@ def table(said: object, keys: dict, where: str) -> dict:
     return {key: asked(said[key], f"{key} in {where}") if key in said else default for key, (default, asked) in keys.items()}
 
 
-def _known(said: dict, keys, where: str) -> None:
+def _known(said: dict, keys: Iterable[str], where: str) -> None:
     for key in said:
         if key not in keys:
             raise ConfigError(f"{where} does not know the key {key!r}; it knows {', '.join(keys)}")
@@ -194,11 +200,12 @@ def _text(value: object, what: str) -> str:
 
 
 def _function(value: object, what: str) -> str:
-    if value != "*" and value not in DAEMON_FUNCTIONS:
-        near = difflib.get_close_matches(_text(value, what), DAEMON_FUNCTIONS, 1)
+    function = _text(value, what)
+    if function != "*" and function not in DAEMON_FUNCTIONS:
+        near = difflib.get_close_matches(function, DAEMON_FUNCTIONS, 1)
         meant = f": is {near[0]} meant?" if near else ""
         raise ConfigError(f"{what} must be * or a function of vix.h that reaches the daemon, not {value!r}{meant}")
-    return value
+    return function
 
 
 def _code(value: object, what: str) -> int:
@@ -217,15 +224,17 @@ def _secret(value: object, what: str) -> str:
 
 
 def _version(value: object, what: str) -> str:
-    if not re.match(r"\d", _text(value, what)):
+    text = _text(value, what)
+    if not re.match(r"\d", text):
         raise ConfigError(f"{what} must be a text that begins with a number, not {value!r}")
-    return value
+    return text
 
 
 def _name(value: object, what: str) -> str:
-    if not _text(value, what):
+    text = _text(value, what)
+    if not text:
         raise ConfigError(f"{what} must not be empty")
-    return value
+    return text
 
 
 def _truth(value: object, what: str) -> bool:
@@ -234,7 +243,7 @@ def _truth(value: object, what: str) -> bool:
     return value
 
 
-def _whole(least: int, most: int):
+def _whole(least: int, most: int) -> Asked[int]:
     def asked(value: object, what: str) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             raise ConfigError(f"{what} must be a whole number from {least} to {most}, not {value!r}")
@@ -253,9 +262,9 @@ def _seconds_or_none(value: object, what: str) -> float | None:
     return None if value is None else _seconds(value, what)
 
 
-def _one_of(*choices: str):
+def _one_of(*choices: str) -> Asked[str]:
     def asked(value: object, what: str) -> str:
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise ConfigError(f"{what} must be one of {', '.join(choices)}, not {value!r}")
         return value
 
@@ -272,9 +281,10 @@ def _each(asked):
 
 
 def _path(value: object, what: str) -> str:
-    if not _text(value, what).startswith("/"):
+    text = _text(value, what)
+    if not text.startswith("/"):
         raise ConfigError(f"{what} must be an absolute path, not {value!r}")
-    return value
+    return text
 
 
 def _account(value: object, what: str) -> dict:
@@ -326,9 +336,10 @@ WORLD = {
 
 
 def _host_name(value: object, what: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,200}[A-Za-z0-9_])?|[0-9A-Fa-f:.]+", _text(value, what)):
+    text = _text(value, what)
+    if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,200}[A-Za-z0-9_])?|[0-9A-Fa-f:.]+", text):
         raise ConfigError(f"{what} must be the name or the address of a host, without scheme, port and path, not {value!r}")
-    return value
+    return text
 
 
 def _user(value: object, what: str) -> dict:
@@ -351,7 +362,7 @@ HOST = {
 }
 ACCOUNT = {"name": ("", _name), "password": ("", _secret), "administrator": (False, _truth), "home": (None, _path)}
 PROCESS = {"name": ("", _name), "command": ("", _text), "owner": ("root", _name)}
-SNAPSHOT = {"name": ("", _text), "description": ("", _text)}
+SNAPSHOT: dict[str, tuple[Any, Asked[Any]]] = {"name": ("", _text), "description": ("", _text)}
 SNAPSHOT["children"] = ([], _each(_snapshot))
 VM = {
     "guest_os": ("debian12-64", _name),

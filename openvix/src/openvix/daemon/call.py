@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Protocol
 
 from openvix import calls
 from openvix.protocol import frames
@@ -15,6 +16,7 @@ from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vix.signatures import JOBS
 from openvix.world.faults import Fault
+from openvix.world.world import World
 
 # What the host's own file system can answer while a VM's files change.
 HOST_ERRORS = {
@@ -30,21 +32,44 @@ NO_FAULT = Fault()
 AT_ONCE = ("VixHost_Connect", "VixHost_FindItems")
 
 
+class Client(calls.Client, Protocol):
+    """The client that a call comes from."""
+
+    @property
+    def world(self) -> World:
+        """The world that it is connected to."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has left."""
+
+    def send(self, *values: object) -> None:
+        """Send a frame with these values."""
+
+    def lose(self) -> None:
+        """End the connection, as a network would."""
+
+
 class Call:
     """One call of a client: who asks, for what, and how it is answered."""
 
     __slots__ = ("_fault", "answer", "arguments", "client", "number", "presence", "record", "since", "world")
 
-    def __init__(self, client, number: int, function: str, arguments: list):
+    def __init__(self, client: Client, number: int, function: str, arguments: list):
         self.client, self.world, self.number = client, client.world, number
         # What a call may last is counted from its arrival, whenever a thread comes to it.
         self.since = self.world.clock.now()
         self.answer, self.arguments, machine = calls.understand(client, function, arguments)
         # And so is what befalls the VM meanwhile.
         self.presence = machine and machine.presence()
-        self.record = [client.pid, function, machine and machine.path, None]
+        name, path = (machine.name, machine.path) if machine else (None, None)
+        self.record = [client.pid, function, path, None]
         self.world.calls.append(self.record)
-        self._fault = self.world.faults.match(function, machine and machine.name, machine and machine.path, client.pid) or NO_FAULT
+        self._fault = self.world.faults.match(function, name, path, client.pid) or NO_FAULT
 
     def start(self):
         """Answer at once, or begin the job."""
@@ -102,7 +127,7 @@ class Call:
         except VixError as failure:
             error = failure.code
         except OSError as failure:
-            error = HOST_ERRORS.get(failure.errno, constants.VIX_E_FILE_ERROR)
+            error = HOST_ERRORS.get(failure.errno or 0, constants.VIX_E_FILE_ERROR)
         finally:
             self.record[3] = error
             if fault.after:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 from openvix.config import worldfile
 from openvix.config.errors import ConfigError
@@ -19,8 +22,10 @@ from openvix.system import process_locks
 from openvix.system.clock import SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import VixError
+from openvix.vm.machine import Machine
 from openvix.world import layout
 from openvix.world.registry import Asleep
+from openvix.world.world import World
 
 # How long a daemon may take to answer for the first time.
 START_SECONDS = 30.0
@@ -28,7 +33,22 @@ START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 
 
-def answer(client, number: int, function: str, arguments: list) -> None:
+class Client(Protocol):
+    """Who asks: a client of the daemon."""
+
+    @property
+    def world(self) -> World:
+        """What the daemon serves."""
+
+    @property
+    def stop(self) -> Callable[[], None]:
+        """Ends the daemon."""
+
+    def send(self, *values: object) -> None:
+        """Send a frame with these values."""
+
+
+def answer(client: Client, number: int, function: str, arguments: list) -> None:
     """Answer a control call of a client of the daemon."""
     if function not in TABLE or len(arguments) != 1 or not isinstance(arguments[0], str):
         raise frames.ProtocolError(f"no such control call: {function}")
@@ -48,7 +68,7 @@ def answer(client, number: int, function: str, arguments: list) -> None:
         client.stop()
 
 
-def status(world, _) -> dict:
+def status(world: World, _: object) -> dict:
     vms = [
         {"name": vm.name, "vmx": vm.path, "power": vm.power, "tools": _tools(vm), "snapshots": _snapshots(vm)} | _host(vm)
         for vm in sorted(world.machines.values(), key=lambda vm: vm.name)
@@ -56,19 +76,19 @@ def status(world, _) -> dict:
     return {"pid": os.getpid(), "world": str(world.directory), "product": world.product, "vms": vms}
 
 
-def _snapshots(vm) -> int:
+def _snapshots(vm: Machine | Asleep) -> int:
     return vm.snapshots if isinstance(vm, Asleep) else len(vm.tree.snapshots)
 
 
-def _host(vm) -> dict:
+def _host(vm: Machine | Asleep) -> dict:
     return {"host": f"{vm.host.name}:{vm.host.port}"} if vm.host.name else {}
 
 
-def _tools(vm) -> str:
+def _tools(vm: Machine | Asleep) -> str:
     return {constants.VIX_TOOLSSTATE_RUNNING: "running", constants.VIX_TOOLSSTATE_NOT_INSTALLED: "not_installed"}.get(vm.tools_state(), "unknown")
 
 
-def calls(world, said) -> list[dict]:
+def calls(world: World, said: Any) -> list[dict]:
     """Return the calls in the order in which they began; with {"since": n} those from number n on, each with its number."""
     first, records = world.calls.kept()
     rows = [{"client": pid, "call": function, "vm": path, "error": error} for pid, function, path, error in records]
@@ -78,28 +98,29 @@ def calls(world, said) -> list[dict]:
     return [{"number": number, **row} for number, row in enumerate(rows, start=first) if number >= since]
 
 
-def handles(world, _) -> list[dict]:
+def handles(world: World, _: object) -> list[dict]:
     return world.ledgers.report()
 
 
-def forget_handles(world, _):
+def forget_handles(world: World, _: object) -> None:
     world.ledgers.forget()
 
 
-def add_vm(world, said) -> str:
+def add_vm(world: World, said: Any) -> str:
     if not isinstance(said, dict):
         raise ConfigError("a VM must be a table with its name")
     settings = {key: value for key, value in said.items() if key not in ("name", "host")}
-    return world.add(said.get("name"), worldfile.vm(said.get("name"), settings, world.defaults), world.host(said.get("host"))).path
+    name: Any = said.get("name")
+    return world.add(name, worldfile.vm(name, settings, world.defaults), world.host(said.get("host"))).path
 
 
-def add_herd(world, said):
+def add_herd(world: World, said: Any) -> None:
     """Make many VMs at once."""
     said = worldfile.table(said, {"count": (0, worldfile.COUNT), "running": (0, worldfile.COUNT)}, "a herd")
     world.add_herd(said["count"], said["running"])
 
 
-def add_host(world, said):
+def add_host(world: World, said: Any) -> None:
     """Have one more host that is reached by name; its VMs come one by one."""
     host = worldfile.host(said, world.defaults)
     if host["vm"]:
@@ -107,41 +128,42 @@ def add_host(world, said):
     world.add_host(host)
 
 
-def change_vm(world, said) -> dict:
+def change_vm(world: World, said: Any) -> dict:
     """Change settings of a VM, named by the path of its .vmx; return all that can be changed, as they are now."""
-    if not isinstance(said, dict) or said.get("vmx") not in world.machines:
+    path: Any = said.get("vmx") if isinstance(said, dict) else None
+    if path not in world.machines:
         raise ConfigError("a change must say of which VM of this world: vmx")
-    vm = world.machines[said["vmx"]]
+    vm = world.machines[path]
     vm.change_settings(worldfile.changes({key: value for key, value in said.items() if key != "vmx"}))
     return {key: vm.settings[key] for key in worldfile.LIVE}
 
 
-def add_fault(world, said):
+def add_fault(world: World, said: Any) -> None:
     world.faults.add(worldfile.fault(said))
 
 
-def faults(world, _) -> list[dict]:
+def faults(world: World, _: object) -> list[dict]:
     return world.faults.told()
 
 
-def clear_faults(world, number):
+def clear_faults(world: World, number: object) -> None:
     """Remove all faults, or the one of this number in the list."""
     if number is not None and type(number) is not int:
         raise ConfigError("a fault is named by its number")
     world.faults.clear(number)
 
 
-def advance(world, seconds) -> float:
+def advance(world: World, seconds: object) -> float:
     """Move the world's time on, and return what it is now."""
     if not isinstance(world.clock, SteppedClock):
         raise ConfigError('the time of this world is real: clock = "stepped" in its [world] is for tests that move it on')
-    if type(seconds) not in (int, float) or not 0 <= seconds < 1e9:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
         raise ConfigError(f"time moves on by a number of seconds, not by {seconds!r}")
     world.clock.advance(seconds)
     return world.clock.now()
 
 
-def stop(world, _):
+def stop(world: World, _: object) -> None:
     layout.stopped(world.directory).touch()
 
 
@@ -169,7 +191,7 @@ class Unserved(Exception):
 class Connection:
     """A client of the daemon that keeps no ledger. Not for several threads at once."""
 
-    def __init__(self, socket, ledger: str = ""):
+    def __init__(self, socket: socket.socket, ledger: str = ""):
         self._socket, self._frames = socket, frames.frames(socket)
         self._number = -1
         self._received: dict[int, list] = {}
@@ -185,7 +207,7 @@ class Connection:
         self._frames.close()
         self._socket.close()
 
-    def begin(self, function: str, *arguments) -> int:
+    def begin(self, function: str, *arguments: object) -> int:
         """Send a request and return its number."""
         self._number += 1
         self._socket.sendall(frames.encode(self._number, function, *arguments))
@@ -209,11 +231,11 @@ class Connection:
         error, items, directive = self.receive(number, frames.DONE)
         return error, items, directive
 
-    def call(self, function: str, *arguments) -> tuple[int, list, str]:
+    def call(self, function: str, *arguments: object) -> tuple[int, list, str]:
         """Send a request and return its outcome."""
         return self.wait(self.begin(function, *arguments))
 
-    def ask(self, function: str, argument: object = None):
+    def ask(self, function: str, argument: object = None) -> Any:
         """Return the answer to a control call, or raise ConfigError."""
         error, items, _ = self.call(function, json.dumps(argument))
         result = json.loads(items[0][1])
@@ -239,7 +261,7 @@ def serve(world: Path) -> int:
     return os.posix_spawn(arguments[0], arguments, os.environ, file_actions=nothing, setsid=True)
 
 
-def start(world: Path, serve=serve) -> tuple[Connection, int | None]:
+def start(world: Path, serve: Callable[[Path], int] = serve) -> tuple[Connection, int | None]:
     """Start the daemon of a prepared world, by serve() or by another that does the same, or raise Unserved.
 
     Returns a connection and the process id of the new daemon, None when another was quicker.

@@ -33,6 +33,7 @@ class ForkServer:
     def serve(self, world: Path) -> int:
         """As control.serve(): start the daemon of a prepared world and return its process id. It is no child of the caller."""
         print(json.dumps([os.path.abspath(world), dict(os.environ)]), file=self._process.stdin, flush=True)
+        assert self._process.stdout is not None, "it is a pipe"
         return int(self._process.stdout.readline())
 
 

@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from openvix.config.hosts import Host
@@ -21,6 +22,7 @@ from openvix.daemon import control
 from openvix.daemon.call import Call
 from openvix.protocol import frames
 from openvix.vix import constants
+from openvix.vm.machine import Machine
 from openvix.world import layout
 from openvix.world.ledger import NAME
 from openvix.world.world import World, note
@@ -34,12 +36,12 @@ LOOK_SECONDS = 2.0
 class Client:
     """One connection of a client: its hosts and guest logins, and the books it keeps."""
 
-    def __init__(self, world: World, connection: socket.socket, stop):
+    def __init__(self, world: World, connection: socket.socket, stop: Callable[[], None]):
         self.world, self.stop = world, stop
         self.pid, self.gone = 0, False
         self.hosts: dict[str, Host] = {}
         self.logins: dict[str, tuple] = {}
-        self._opened: dict[str, str] = {}
+        self._opened: dict[str, str | None] = {}
         self._connection, self._sending = connection, threading.Lock()
 
     def send(self, *values):
@@ -58,10 +60,10 @@ class Client:
         self.hosts[reference] = host
         return reference
 
-    def opened(self, machine, host: str | None) -> None:
+    def opened(self, machine: Machine, host: str | None) -> None:
         self._opened[machine.path] = host
 
-    def opener(self, machine) -> str | None:
+    def opener(self, machine: Machine) -> str | None:
         """Return the host by which this client opened a VM."""
         return self._opened.get(machine.path)
 
@@ -196,7 +198,7 @@ def _is_there(directory: Path, lock: int) -> bool:
     return False
 
 
-def _serve(world: World, listener: socket.socket, is_there) -> None:
+def _serve(world: World, listener: socket.socket, is_there: Callable[[], bool]) -> None:
     """Take connections until the world is stopped or its directory is removed."""
 
     wake = os.eventfd(0, os.EFD_CLOEXEC)
@@ -207,7 +209,7 @@ def _serve(world: World, listener: socket.socket, is_there) -> None:
 
     listener.setblocking(False)
     while True:
-        ready, _, _ = select.select([listener, wake], [], [], LOOK_SECONDS)
+        ready, _, _ = select.select([listener.fileno(), wake], [], [], LOOK_SECONDS)
         if world.closing.is_set():
             return
         if not ready:

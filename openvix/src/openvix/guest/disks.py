@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from openvix.guest import paths, rights, trees
@@ -53,7 +54,7 @@ def _beside(place: Path) -> Path:
     return place.with_name(f".{place.name}.partial")
 
 
-def _whole(place: Path, fill) -> None:
+def _whole(place: Path, fill: Callable[[Path], None]) -> None:
     """Have a directory filled beside its place and then put it there; what a killed daemon left beside goes."""
     partial = _beside(place)
     if partial.exists():

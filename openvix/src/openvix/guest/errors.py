@@ -51,7 +51,7 @@ def told_as_failures() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise VixError(CODES.get(error.errno, constants.VIX_E_FAIL), str(error)) from error
+        raise VixError(CODES.get(error.errno or 0, constants.VIX_E_FAIL), str(error)) from error
 
 
 def error(number: int, path: str) -> OSError:

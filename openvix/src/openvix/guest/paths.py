@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from openvix.guest.errors import error
 
@@ -34,6 +34,10 @@ class View(NamedTuple):
 
     disk: Path
     shares: dict[str, tuple[str, bool]]
+
+
+# The files of a guest, as find() looks at them.
+Disk: TypeAlias = Path | View
 
 
 class Place(NamedTuple):
@@ -61,7 +65,7 @@ class Place(NamedTuple):
 
 
 @contextlib.contextmanager
-def find(disk: Path | View, path: str, *, follow: bool = True) -> Iterator[Place]:
+def find(disk: Disk, path: str, *, follow: bool = True) -> Iterator[Place]:
     """Give the place to which an absolute path of the guest leads, its last link followed or not.
 
     The directory that holds it must exist. A guest's programs may replace directories by links meanwhile: each step is made from an open directory, so
@@ -115,7 +119,9 @@ class _Way:
     """The directories that a path has entered, all of them open."""
 
     def __init__(self, disk: Path):
-        self.names, self._open = [], []
+        self.names: list[str] = []
+        # Descriptor of each, whether it is shared, whether it is the host's.
+        self._open: list[tuple[int, bool, bool]] = []
         self.host = os.open("/", DIRECTORY)
         try:
             self._open.append((os.open(disk, DIRECTORY), False, False))

@@ -95,5 +95,5 @@ def _watch():
 def _step(event: str, arguments: tuple) -> None:
     if _thread.steps and (event in STEPS or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES)):
         _thread.steps -= 1
-        if not _thread.steps:
+        if not _thread.steps and _thread.dying:
             _thread.dying()

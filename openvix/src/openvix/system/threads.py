@@ -17,7 +17,7 @@ _free: list[queue.SimpleQueue] = []  # where each thread that has nothing to do 
 _lock = threading.Lock()
 
 
-def give(work: Callable, *arguments) -> None:
+def give(work: Callable[..., object], *arguments: object) -> None:
     """Have work(*arguments) done on a thread of its own."""
     with _lock:
         place = _free.pop() if _free else None

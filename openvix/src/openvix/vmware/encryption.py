@@ -29,11 +29,12 @@ def is_encrypted(config: vmx.Settings) -> bool:
 
 def require_password(config: vmx.Settings, password: str | None) -> None:
     """Raise VIX_E_NEED_KEY when an encrypted VM is opened without a password, VIX_E_CRYPTO_BAD_PASSWORD with a wrong one."""
-    if not is_encrypted(config):
+    safe = config.get(KEY_SAFE)
+    if safe is None:
         return
     from openvix.vmware import keysafe  # the same
 
     if not password:
         raise VixError(constants.VIX_E_NEED_KEY)
-    if not keysafe.opens(config.get(KEY_SAFE), password):
+    if not keysafe.opens(safe, password):
         raise VixError(constants.VIX_E_CRYPTO_BAD_PASSWORD)

@@ -36,7 +36,7 @@ def opens(text: str, password: str) -> bool:
     """Return whether a password opens a key safe."""
     safe = PHRASE.fullmatch(urllib.parse.unquote(text))
     # One that VMware made is a lock that no password opens here.
-    return bool(safe) and hmac.compare_digest(_digest(password, _bytes(safe[2]), int(safe[1])), _bytes(safe[3]))
+    return safe is not None and hmac.compare_digest(_digest(password, _bytes(safe[2]), int(safe[1])), _bytes(safe[3]))
 
 
 def _digest(password: str, salt: bytes, rounds: int) -> bytes:

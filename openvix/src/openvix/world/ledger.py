@@ -95,4 +95,4 @@ class Ledgers:
 def _row(name: str, books: dict | None, ended: bool) -> dict | None:
     if books is None or not (books["open"] or books["buffers"] or books["too_often"]):
         return None
-    return {"client": int(NAME.fullmatch(name)[1]), "ended": ended, **books}
+    return {"client": int(name.partition("-")[0]), "ended": ended, **books}

@@ -37,7 +37,8 @@ def fault(name: str, seconds: float = SECONDS, program: str = "qemu-system-x86_6
             # One that hangs in the kernel does not even die: it is left to its fate.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(1)
-            process.stderr.close()
+            if process.stderr:
+                process.stderr.close()
             return f"a test VM with this accelerator did not run within {seconds:g} s"
     if process.returncode == RAN:
         return ""

@@ -15,8 +15,9 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from openvix.backends.qemu import accelerator
 from openvix.backends.qemu.disk import Disk, DiskError, tag
@@ -89,12 +90,12 @@ class QemuMachine:
             software = Software(self._own / KERNEL, self._own / INITRD, (self._own / APPEND).read_text(encoding="utf-8"))
             self._emulator.start(hardware, software, self._disk.path, tag=tag(disk) if kept else None, paused=paused)
             try:
-                self._watch()
+                qmp = self._watch()
                 if hardware.type == NEWEST:
-                    kind = self._qmp.ask("qom-get", path="/machine", property="type").removesuffix("-machine")
+                    kind = qmp.ask("qom-get", path="/machine", property="type").removesuffix("-machine")
                     self._emulator.remember(hardware._replace(type=kind))
                 # Whatever it was when it was kept.
-                self._qmp.ask("stop" if paused else "cont")
+                qmp.ask("stop" if paused else "cont")
                 self.share(shared)
             except (QmpDisconnected, QmpError, OSError) as error:
                 self._end()
@@ -189,7 +190,7 @@ class QemuMachine:
                 return self._disk.keep()
             number = self._disk.announce(self._emulator.hardware() if memory else None)
             # A request that is half sent would be so for ever in what is kept. What there may be of one that fails is dropped with what is not used.
-            with self._quiet():
+            with self._quiet(self._qmp):
                 if memory:
                     self._qmp.job("snapshot-save", f"save{number}", tag=tag(number), vmstate="disk0", devices=["disk0"])
                 else:
@@ -227,12 +228,13 @@ class QemuMachine:
         memory = max(owner.number("memsize", LEAST_MEMORY), LEAST_MEMORY)
         return Hardware(NEWEST, memory, owner.number("numvcpus", 1), network, str(owner.settings["accelerator"]))
 
-    def _watch(self):
+    def _watch(self) -> Qmp:
         """Talk to the QEMU that runs, and to its Tools once they answer."""
         emulated = self._emulated = object()
-        self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._told(emulated, event))
+        qmp = self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._told(emulated, event))
         self._shares = Shares(self._emulator.dial(SHARES))
         self._tools.begin()
+        return qmp
 
     def _told(self, emulated: object, event: dict | None) -> None:
         """Hear what QEMU says happened, None for its end; what cannot be taken in, as on a disk that is full, keeps nothing that follows from being told."""
@@ -274,16 +276,16 @@ class QemuMachine:
             changed.notify_all()
 
     @contextlib.contextmanager
-    def _quiet(self):
+    def _quiet(self, qmp: Qmp) -> Iterator[None]:
         """Within the block nothing is on its way between the guest and the host."""
         with contextlib.ExitStack() as held:
             held.enter_context(self._tools.quiet())
             if self._shares is not None:
                 # One that is paused says nothing: nobody waits for it.
-                held.enter_context(self._shares.quiet(HOLD_SECONDS if self._qmp.ask("query-status")["running"] else 0))
+                held.enter_context(self._shares.quiet(HOLD_SECONDS if qmp.ask("query-status")["running"] else 0))
             yield
 
-    def _tell(self, command: str, **arguments) -> None:
+    def _tell(self, command: str, **arguments: Any) -> None:
         """Have QEMU carry out a command. Raises VixError."""
         qmp = self._qmp
         if qmp is None:
@@ -323,7 +325,7 @@ class QemuMachine:
 
 
 @contextlib.contextmanager
-def _told_as_failures(code: int, log=lambda text: None):
+def _told_as_failures(code: int, log: Callable[[str], None] = lambda text: None) -> Iterator[None]:
     """Raise VixError with this code of VIX's for what QEMU or its disk cannot do."""
     try:
         yield

@@ -66,7 +66,7 @@ class Channel:
         with self._lock:
             yield
 
-    def call(self, operation: str, *values, answer: str = "", each: str = "", seconds: float = SECONDS) -> list:
+    def call(self, operation: str, *values: object, answer: str = "", each: str = "", seconds: float = SECONDS) -> list:
         """Have the agent carry out an operation and return what it answers: values of these kinds, and then of these as often as there are any.
 
         Raises OSError with the errno that the agent says, or E2BIG for what it would not take; Broken.

@@ -29,7 +29,7 @@ class Disk:
         """Return what is kept beside each number: on which hardware the machine ran if its memory is kept with it (else None)."""
         return {int(path.stem): json.loads(path.read_bytes()) for path in self._folder.glob("*.json") if path.stem.isdigit()}
 
-    def announce(self, hardware: dict | None) -> int:
+    def announce(self, hardware: tuple | None) -> int:
         """Return the number under which something is to be kept next: named before it is there, so that nothing is kept of which nobody knows."""
         number = 1 + max(self.kept(), default=0)
         atomic_files.replace(self._folder / f"{number}.json", json.dumps({"hardware": hardware}).encode())

@@ -55,7 +55,8 @@ class Emulator:
     """The QEMU of one VM, which has this directory for it."""
 
     def __init__(self, folder: Path):
-        self._folder, self._process = folder, None
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, hardware: Hardware, software: Software, disk: Path, *, tag: str | None, paused: bool) -> None:
         """Start it with the disk, from the memory that is kept there under a tag (None: from its start). Raises CannotStart."""

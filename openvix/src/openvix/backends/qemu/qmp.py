@@ -12,6 +12,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable
+from typing import Any
 
 # A line that is longer is none of QEMU's.
 LONGEST = 4 * 1024 * 1024
@@ -36,7 +37,7 @@ class Qmp:
         """Begin the conversation on a connected socket. Raises QmpDisconnected."""
         self._connection, self._tell = connection, tell
         self._asking, self._changed = threading.Lock(), threading.Condition()
-        self._answers: dict[int, dict] = {}
+        self._answers: dict[object, dict] = {}
         self._asked = 0
         self._jobs: dict[str, str] = {}
         self._over = False
@@ -51,7 +52,7 @@ class Qmp:
         threading.Thread(target=self._pass_on, name="events", daemon=True).start()
         self.ask("qmp_capabilities")
 
-    def ask(self, command: str, seconds: float = SECONDS, **arguments):
+    def ask(self, command: str, seconds: float = SECONDS, **arguments: Any) -> Any:
         """Have a command carried out and return what it returns. Raises QmpError, QmpDisconnected."""
         with self._asking:
             self._asked += 1
@@ -71,7 +72,7 @@ class Qmp:
             raise QmpError(f"{command}: {answer['error'].get('desc', 'refused')}")
         return answer["return"]
 
-    def job(self, command: str, name: str, **arguments) -> None:
+    def job(self, command: str, name: str, **arguments: Any) -> None:
         """Have a command carried out that is a job of QEMU's, and return once it is done. Raises QmpError, QmpDisconnected."""
         with self._changed:
             self._jobs[name] = "created"
@@ -119,10 +120,11 @@ class Qmp:
 
     def _pass_on(self):
         """Tell events: not from where answers are read, as who is told may wait for one who waits for an answer."""
-        said = {}
-        while said is not None:
+        while True:
             said = self._events.get()
             self._tell(said)
+            if said is None:
+                return
 
     def _line(self) -> dict:
         try:

@@ -15,6 +15,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from openvix.backends.qemu.channel import Broken, Channel
 from openvix.backends.qemu.shares.nodes import is_name
@@ -151,7 +152,7 @@ class AgentTools:
             return False
         return True
 
-    def _ask(self, operation: str, *values, **options) -> list:
+    def _ask(self, operation: str, *values: object, **options: Any) -> list:
         """Have the agent carry out an operation. Raises OSError as the guest's system does; VixError."""
         channel = self.channel()
         try:

@@ -14,7 +14,6 @@ import contextlib
 import errno
 import os
 import stat
-from pathlib import Path
 
 from openvix.guest import host_paths, paths, rights, trees
 from openvix.guest.errors import error
@@ -24,7 +23,7 @@ from openvix.vix import constants
 from openvix.vix.errors import VixError
 
 
-def kind_of(disk: Path, account: Account, path: str) -> int:
+def kind_of(disk: paths.Disk, account: Account, path: str) -> int:
     """Return the file type bits of what a path leads to, 0 for nothing or what the account may not see; raise for an empty or relative path."""
     try:
         with paths.find(disk, path) as place:
@@ -36,7 +35,7 @@ def kind_of(disk: Path, account: Account, path: str) -> int:
         return 0
 
 
-def file_info(disk: Path, account: Account, path: str) -> FileInfo:
+def file_info(disk: paths.Disk, account: Account, path: str) -> FileInfo:
     """Return what a path leads to; a link is told as such unless it leads to a directory."""
     with paths.find(disk, path) as place:
         rights.must_see(account, place.path)
@@ -46,7 +45,7 @@ def file_info(disk: Path, account: Account, path: str) -> FileInfo:
     return _info(os.path.basename(path.rstrip("/")), found, linked)
 
 
-def list_directory(disk: Path, account: Account, path: str) -> list[FileInfo]:
+def list_directory(disk: paths.Disk, account: Account, path: str) -> list[FileInfo]:
     """Return what a directory holds, sorted by name."""
     with paths.find(disk, path) as place:
         rights.must_read(account, place.path)
@@ -59,7 +58,7 @@ def list_directory(disk: Path, account: Account, path: str) -> list[FileInfo]:
             return listed
 
 
-def _linked(disk: Path, account: Account, path: str, found: os.stat_result) -> FileInfo:
+def _linked(disk: paths.Disk, account: Account, path: str, found: os.stat_result) -> FileInfo:
     """Return what file_info tells, or for a link that leads nowhere the link itself."""
     name = os.path.basename(path)
     if stat.S_ISLNK(found.st_mode):
@@ -84,7 +83,7 @@ def _text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def create_directory(disk: Path, account: Account, path: str) -> None:
+def create_directory(disk: paths.Disk, account: Account, path: str) -> None:
     """Make a directory, and those above it that are missing; what is there already, of whatever kind, is an error."""
     names = path.rstrip("/").split("/")
     made = False
@@ -99,7 +98,7 @@ def create_directory(disk: Path, account: Account, path: str) -> None:
         raise error(errno.EEXIST if path.startswith("/") else errno.EINVAL, path)
 
 
-def delete_directory(disk: Path, account: Account, path: str) -> None:
+def delete_directory(disk: paths.Disk, account: Account, path: str) -> None:
     """Remove a directory with all that is in it; a link to one is none."""
     with paths.find(disk, _bare(path), follow=False) as place:
         rights.must_see(account, place.path)
@@ -109,7 +108,7 @@ def delete_directory(disk: Path, account: Account, path: str) -> None:
         trees.remove(place.directory, place.name)
 
 
-def delete_file(disk: Path, account: Account, path: str) -> None:
+def delete_file(disk: paths.Disk, account: Account, path: str) -> None:
     """Remove a file or a link; anything else is an error."""
     with paths.find(disk, path, follow=False) as place:
         rights.must_see(account, place.path)
@@ -119,7 +118,7 @@ def delete_file(disk: Path, account: Account, path: str) -> None:
         os.unlink(place.name, dir_fd=place.directory)
 
 
-def rename(disk: Path, account: Account, old: str, new: str) -> None:
+def rename(disk: paths.Disk, account: Account, old: str, new: str) -> None:
     """Rename a file, link or directory; onto itself nothing happens, onto a directory it fails, a file is replaced."""
     with paths.find(disk, _bare(old), follow=False) as source, paths.find(disk, _bare(new), follow=False) as target:
         rights.must_see(account, source.path)
@@ -133,7 +132,7 @@ def rename(disk: Path, account: Account, old: str, new: str) -> None:
         os.rename(source.name, target.name, src_dir_fd=source.directory, dst_dir_fd=target.directory)
 
 
-def create_temp_file(disk: Path, account: Account) -> str:
+def create_temp_file(disk: paths.Disk, account: Account) -> str:
     """Make an empty file that no other has the name of, and return its path."""
     while True:
         path = f"/tmp/vmware{int.from_bytes(os.urandom(4))}"
@@ -142,7 +141,7 @@ def create_temp_file(disk: Path, account: Account) -> str:
             return path
 
 
-def write_new(disk: Path, account: Account, path: str, content: bytes) -> None:
+def write_new(disk: paths.Disk, account: Account, path: str, content: bytes) -> None:
     """Make a file that only its owner can read."""
     with paths.find(disk, path, follow=False) as place:
         _must_change(account, place)
@@ -150,7 +149,7 @@ def write_new(disk: Path, account: Account, path: str, content: bytes) -> None:
             trees.write(file, content)
 
 
-def copy_in(disk: Path, account: Account, host_path: str, path: str) -> None:
+def copy_in(disk: paths.Disk, account: Account, host_path: str, path: str) -> None:
     """Copy a file or directory of the host to a path of the guest."""
     with paths.find(disk, path) as place:
         source = host_paths.resolved(host_path)
@@ -161,14 +160,14 @@ def copy_in(disk: Path, account: Account, host_path: str, path: str) -> None:
         trees.copy(None, source, place.directory, place.name, source, trees.Manner(target_forced=_forced(account, place)))
 
 
-def copy_out(disk: Path, account: Account, path: str, host_path: str) -> None:
+def copy_out(disk: paths.Disk, account: Account, path: str, host_path: str) -> None:
     """Copy a file or directory of the guest to a path of the host."""
     with paths.find(disk, path) as place:
         manner = trees.Manner(check=lambda each: rights.must_read(account, each), source_forced=_forced(account, place))
         trees.copy(place.directory, place.name, None, host_paths.resolved(host_path), "" if place.path == "/" else place.path, manner)
 
 
-def make_share_points(disk: Path, names: set[str]) -> None:
+def make_share_points(disk: paths.Disk, names: set[str]) -> None:
     """Have an empty directory for each shared folder, and none for what is no longer shared."""
     above = os.path.dirname(paths.SHARES)
     with paths.find(disk, above) as place:

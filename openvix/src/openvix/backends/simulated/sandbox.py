@@ -64,6 +64,7 @@ def start(disk: Path, hostname: str, names: list[str], remember: Callable[[Init]
     """Make a sandbox with this disk as its root, where programs of these names can idle; it comes to life once remember has returned. Raises OSError."""
     process = _start_helper("boot", disk.name, hostname, *names, cwd=disk.parent, stdin=subprocess.PIPE)
     with process:
+        assert process.stdin is not None, "it is a pipe"
         answer = _answer(process)
         if answer[0] != "init":
             raise _refusal(answer)
@@ -173,6 +174,7 @@ def _enter(init: Init, manner: str, environment: dict[str, str], program: str, a
 
 def _answer(process: subprocess.Popen, end: str = "error") -> list[str]:
     """Return the words of the next line that the helper says; what its end stands for when it says no more."""
+    assert process.stdout is not None, "it is a pipe"
     return process.stdout.readline().decode(errors="replace").split() or [end]
 
 

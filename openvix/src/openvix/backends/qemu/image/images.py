@@ -95,7 +95,7 @@ def build(variant: str = "plain", say: Callable[[str], None] = print, *, fresh: 
     with _alone(folder, say), tempfile.TemporaryDirectory(prefix="new-", dir=folder) as scratch:
         # Whoever was waited for may have built it.
         now = find(variant)
-        if now != found:
+        if now and now != found:
             return now
         try:
             return _build(folder, Path(scratch), variant, say)
@@ -147,7 +147,8 @@ def _read(folder: Path, recipe: str) -> Image | None:
         told = json.loads((folder / "image.json").read_bytes())
         if told["format"] != FORMAT or told["recipe"] != recipe or any((folder / name).stat().st_size != size for name, size in told["sizes"].items()):
             return None
-        return Image(folder.name, *(folder / told[each] for each in ("kernel", "initrd", "root")), told["append"])
+        kernel, initrd, root = (folder / told[each] for each in ("kernel", "initrd", "root"))
+        return Image(folder.name, kernel, initrd, root, told["append"])
     except (OSError, ValueError, KeyError):
         return None
 
@@ -166,10 +167,11 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     recipe = _recipe(variant)
     key = hashlib.sha256(repr((recipe, wanted, [program.read_bytes() for program in programs])).encode()).hexdigest()[:16]
     there = folder / key
-    if _read(there, recipe):
+    image = _read(there, recipe)
+    if image:
         say("the image is up to date with Debian's packages")
         os.utime(there / "image.json")
-        return _read(there, recipe)
+        return image
 
     linux, *files = packages.download(wanted, folder / "packages", scratch, say)
     made, root, modules = (scratch / name for name in ("made", "root", "linux"))
@@ -211,7 +213,10 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
         there.rename(scratch / "broken")
     made.rename(there)
     _sync(folder)
-    return _read(there, recipe)
+    image = _read(there, recipe)
+    if image is None:
+        raise CannotBuild(f"the new image in {there} cannot be read")
+    return image
 
 
 def _lay_kernel(tree: Path, made: Path) -> str:
@@ -329,7 +334,7 @@ def _make_disk(root: Path, owners: dict[str, tuple[int, int]], raw: Path, made: 
 
 
 def _run(name: str, *arguments: str) -> str:
-    done = subprocess.run([command(name), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run([command(name) or name, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         raise CannotBuild(f"{shlex.join([name, *arguments[:1]])} failed: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
     return done.stdout + done.stderr

@@ -69,7 +69,7 @@ def _content(path: Path) -> bytes:
     content = path.read_bytes()
     for magic, expand in EXPANDERS.items():
         if content.startswith(magic):
-            content = expand(content)
+            content = expand(content) or b""
             break
     if not content:
         raise LookupError(path.name)

@@ -40,7 +40,10 @@ def find(names: list[str], scratch: Path) -> list[Package]:
     lines = _apt("looking for packages", scratch, "apt-get", "download", "-qq", "--print-uris", *names).splitlines()
     # 'ADDRESS' NAME_VERSION_ARCHITECTURE.deb SIZE DIGEST, the version with %3a for :
     fields = [line.rpartition("' ")[2].split() for line in lines if line.startswith("'")]
-    found = {file.partition("_")[0]: Package(*file.split("_")[:2], file, int(size), digest) for file, size, digest, *_ in fields}
+    found = {}
+    for file, size, digest, *_ in fields:
+        name, version, *_ = file.split("_")
+        found[name] = Package(name, version, file, int(size), digest)
     missing = [name for name in names if name not in found]
     if missing:
         raise CannotBuild(f"apt has no download address for {' '.join(missing)}{ADVICE}")
@@ -114,9 +117,9 @@ def _lay(archive: tarfile.TarFile, member: tarfile.TarInfo, tree: Path, owners: 
         place.symlink_to(member.linkname)
     elif member.islnk():
         place.hardlink_to(tree / merged(member.linkname))
-    elif member.isfile():
+    elif member.isfile() and (content := archive.extractfile(member)):
         with open(place, "wb") as file:
-            file.write(archive.extractfile(member).read())
+            file.write(content.read())
         place.chmod(member.mode)
         os.utime(place, (member.mtime, member.mtime))
 

@@ -15,7 +15,8 @@ SALT_LENGTH = 16
 # In which order the bytes of a digest are written, three by three.
 ORDER = [(0, 21, 42)]
 while len(ORDER) < 21:
-    ORDER.append(tuple((each + 22) % 63 for each in ORDER[-1]))
+    first, second, third = ((each + 22) % 63 for each in ORDER[-1])
+    ORDER.append((first, second, third))
 
 
 def hashed(password: str, salt: str | None = None) -> str:

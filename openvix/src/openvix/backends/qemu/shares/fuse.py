@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from enum import IntEnum
 from struct import Struct
@@ -81,7 +82,7 @@ ROOT = 1
 WORD = (1 << 64) - 1
 
 
-def attributes(info, inode: int) -> bytes:
+def attributes(info: os.stat_result, inode: int) -> bytes:
     """Return what a guest is told of a file. Everything belongs to the guest's root, and has no bits that give rights."""
     times = (info.st_atime_ns, info.st_mtime_ns, info.st_ctime_ns)
     return ATTRIBUTES.pack(

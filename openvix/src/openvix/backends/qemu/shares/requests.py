@@ -16,6 +16,7 @@ import os
 import stat
 import struct
 import time
+from collections.abc import Iterator
 
 from openvix.backends.qemu.shares import fuse
 from openvix.backends.qemu.shares.fuse import ROOT, Operation
@@ -146,7 +147,7 @@ class Requests:
             raise error(errno.EINVAL, str(flags))
         return self._move(node, target, body[fuse.RENAME2_IN.size :])
 
-    def _move(self, node: int, target: int, body) -> bytes:
+    def _move(self, node: int, target: int, body: memoryview) -> bytes:
         self._require_no_share(node)
         self._require_no_share(target)
         names = bytes(body).split(b"\0")
@@ -162,7 +163,7 @@ class Requests:
         return b""
 
     @contextlib.contextmanager
-    def _directory(self, node: int):
+    def _directory(self, node: int) -> Iterator[Place]:
         """Find a directory whose entries may be changed."""
         with self._nodes.at(node) as place:
             _must_be_directory(place)
@@ -228,7 +229,7 @@ class Requests:
         return fuse.ATTRIBUTES_OUT.pack(0, VALID, 0) + self._attributes_of(node, number if handle else None)
 
     @contextlib.contextmanager
-    def _reached(self, node: int, handle: Handle | None):
+    def _reached(self, node: int, handle: Handle | None) -> Iterator[tuple[str, os.stat_result]]:
         """Give a path of a file that may be changed, by its open file if there is one, and what is known of it."""
         if handle:
             self._nodes.shares[handle.share].must_be_writable()
@@ -239,7 +240,7 @@ class Requests:
             yield place.path, place.info
 
     @contextlib.contextmanager
-    def _writing(self, path: str, info: os.stat_result, handle: Handle | None):
+    def _writing(self, path: str, info: os.stat_result, handle: Handle | None) -> Iterator[int]:
         if handle and handle.writable:
             yield handle.file
             return
@@ -439,7 +440,7 @@ ANSWERS = {
 }
 
 
-def _name(body) -> bytes:
+def _name(body: memoryview) -> bytes:
     """Return the one name that a request ends in."""
     name, end = bytes(body[:-1]), bytes(body[-1:])
     if end != b"\0" or not is_name(name):

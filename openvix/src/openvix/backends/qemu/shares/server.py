@@ -55,6 +55,7 @@ class Shares:
         # Held by whoever changes what follows, but never while a file is asked for: only the thread asks the host's file systems, which may not answer.
         self._change = threading.Condition()
         self._is_asking = False
+        self._state: State
         # A guest that has been at work for an earlier daemon would be told that its files are gone.
         self._shown: dict[bytes, Share] | None = None
         self._is_shown = True
@@ -199,7 +200,7 @@ class Shares:
                 return
             shown, self._is_asking = self._shown, True
         with self._asking():
-            self._requests.show(shown)
+            self._requests.show(shown or {})
         with self._change:
             self._is_shown = self._shown is shown
             self._change.notify_all()

@@ -30,6 +30,8 @@ def pytest_addoption(parser):
         default=os.environ.get("OPENVIX_TEST_PYTHON", sys.executable),
         help="the Python of the VM host, that run_module runs modules with (default: OPENVIX_TEST_PYTHON, or pytest's own)",
     )
+    unforked = "start each Python anew that runs a module or a command of Ansible, and fork none (default: whether NO_FORKSERVER is set)"
+    parser.addoption("--no-forkserver", action="store_true", default=bool(os.environ.get("NO_FORKSERVER")), help=unforked)
 
 
 def place_collection():

@@ -58,14 +58,9 @@ READERS = ("playwright~=1.65", "pytest>=9,<10")
 IMPORTER = "galaxy-importer~=0.4.44"
 BUILDER = "ansible-builder~=3.2"
 
-# Replaces a script that ansible-test would download to install pip in its environments.
-BOOTSTRAP = """\
-import subprocess, sys
-subprocess.check_call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEVNULL)
-wanted = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
-sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", *wanted]))
-"""
-BOOTSTRAP_VERSIONS = ("24_2", "25_2")  # of ansible-core 2.19; of 2.20 and 2.21
+# Replaces a script that ansible-test would download to install pip in its environments: of ansible-core 2.19; of 2.20 and 2.21.
+BOOTSTRAP = ROOT / ".ci" / "get_pip.py"
+BOOTSTRAP_VERSIONS = ("24_2", "25_2")
 
 # Thousands of processes import what is compiled by the first of them, if that may keep it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -94,7 +89,7 @@ def pip_settings():
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], stdout=subprocess.PIPE, text=True, check=False).stdout
     found = {}
     for line in listed.splitlines():
-        name, _, value = line.partition("=")
+        name, _dummy, value = line.partition("=")
         if variable := UV_SETTINGS.get(name.rpartition(".")[2]):
             found[variable] = (",".join if variable == "UV_FIND_LINKS" else " ".join)(ast.literal_eval(value).split())
     # As pip does, which takes the newest wherever it is.
@@ -233,16 +228,27 @@ def ansible_test(session, place, *arguments, **options):
     cache.mkdir(parents=True, exist_ok=True)
     for version in BOOTSTRAP_VERSIONS:
         script = cache / f"get_pip_{version}.py"
-        if not script.exists():
-            script.write_text(BOOTSTRAP, encoding="utf-8")
+        if not script.exists() or "vmlab" in script.read_text(encoding="utf-8"):
+            shutil.copyfile(BOOTSTRAP, script)
     folders = [os.path.dirname(os.path.realpath(path)) for path in PYTHONS.values()]
     rest = [path for path in os.environ["PATH"].split(os.pathsep) if "pyenv" not in path]
     # Its scripts begin with "#!" and the path of the Python that runs it, where a space would end that path: so by a link.
     with tempfile.TemporaryDirectory(prefix="env-") as short, session.chdir(place):
         os.symlink(session.virtualenv.location, f"{short}/env")
-        path = os.pathsep.join([f"{short}/env/bin", *folders[::-1], *rest])
+        place_uv(short)
+        path = os.pathsep.join([short, f"{short}/env/bin", *folders[::-1], *rest])
         command = (f"{short}/env/bin/python", f"{short}/env/bin/ansible-test")
         return session.run(*command, *arguments, env={"PATH": path}, external=True, **options)
+
+
+def place_uv(directory):
+    """Put uv, where it is installed, into a directory, with the settings that it needs: ansible-test keeps nothing of the environment but PATH."""
+    uv = shutil.which("uv", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
+    if uv:
+        settings = "".join(f"export {name}={shlex.quote(os.environ[name])}\n" for name in (*UV_SETTINGS.values(), "UV_INDEX_STRATEGY") if name in os.environ)
+        command = pathlib.Path(directory, "uv")
+        command.write_text(f'#!/bin/sh\n{settings}exec {shlex.quote(uv)} "$@"\n', encoding="utf-8")
+        command.chmod(0o755)
 
 
 def install_openvix(session):
@@ -369,7 +375,7 @@ def run_targets(session, version, targets):
             "vix_library": session.run("openvix", "library", silent=True).strip(),
             "openvix_worlds": {target: stack.enter_context(world(session, place, target)) for target in targets},
             "openvix_world": "{{ openvix_worlds[ansible_play_role_names[0]] }}",  # a target is a role, the first of its play
-            "ansible_python_interpreter": stack.enter_context(warm_python(session, place)),
+            "ansible_python_interpreter": stack.enter_context(fork_server(session, place)),
         }
         tests = place / "tests" / "integration"
         (tests / "integration_config.yml").write_text(json.dumps(variables), encoding="utf-8")
@@ -381,12 +387,16 @@ def run_targets(session, version, targets):
 
 
 @contextlib.contextmanager
-def warm_python(session, place):
-    """Serve a Python that has imported already what modules have of Ansible, of which each module is a fork; yield its path."""
-    python = [f"{session.virtualenv.bin}/python", str(place / "tests" / "unit" / "warm_python.py")]
+def fork_server(session, place):
+    """Serve a Python of which each module is a fork, and yield its path; the environment's own where NO_FORKSERVER is set."""
+    python = f"{session.virtualenv.bin}/python"
+    if os.environ.get("NO_FORKSERVER"):
+        yield python
+        return
+    command = [python, str(place / "tests" / "support" / "forkserver.py")]
     with (
         tempfile.TemporaryDirectory(prefix="python-") as folder,
-        subprocess.Popen([*python, folder, "modules"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server,
+        subprocess.Popen([*command, folder, "modules"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server,
     ):
         yield server.stdout.readline().decode().rstrip("\n")
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import mmap
 import os
@@ -20,6 +21,7 @@ import tempfile
 import time
 
 import ansible.module_utils
+import forkserver
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -39,32 +41,49 @@ def importable(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def start_module(importable, tmp_path_factory, pytestconfig):
-    """Start a module; return the lines with its process ID and, when it has ended, its wait status."""
-    path = tmp_path_factory.mktemp("starter") / "socket"
-    command = [pytestconfig.getoption("target_python"), str(ROOT / "tests" / "unit" / "starter.py"), path.name]
+    """Start a module in a session that it leads: a forkserver.Fork, or what stands for one with --no-forkserver."""
+    python = pytestconfig.getoption("target_python")
     environment = {**os.environ, "PYTHONPATH": str(importable), "PYTHONNOUSERSITE": "1"}
-    with subprocess.Popen(command, cwd=path.parent, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
-        assert starter.stdout.readline() == "ready\n"
-        parent = os.open(path.parent, os.O_RDONLY)
+    if pytestconfig.getoption("no_forkserver"):
+        yield functools.partial(Fresh, python, environment)
+        return
+    directory = tmp_path_factory.mktemp("forkserver")
+    with forkserver.running(directory, python=python, env=environment):
+        parent = os.open(directory, os.O_RDONLY)
 
         @contextlib.contextmanager
-        def start(module, folder, streams, clock, seconds):
+        def start(module, streams, directory, clock, seconds):
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(seconds)
                 connection.connect(f"/proc/self/fd/{parent}/socket")  # its own path may be too long for a socket's
-                with connection.makefile("rw") as lines:
-                    request = {
-                        "module": module,
-                        "folder": str(folder),
-                        "environment": {**environment, **os.environ},
-                        "streams": [*map(str, streams)],
-                        "clock": clock and str(clock),
-                    }
-                    print(json.dumps(request), file=lines, flush=True)
-                    yield connection, lines
+                yield forkserver.Fork(connection, module, streams, directory, {**environment, **os.environ}, clock)
 
         yield start
         os.close(parent)
+
+
+class Fresh:
+    """A module in a newly started Python: as forkserver.Fork, without the server."""
+
+    def __init__(self, python, environment, module, streams, directory, clock, seconds):
+        command = [python, forkserver.__file__, "once", module, *([clock] if clock else [])]
+        own = {"cwd": directory, "env": {**environment, **os.environ, "PYTHONPATH": environment["PYTHONPATH"]}, "start_new_session": True}
+        self._process = subprocess.Popen(command, stdin=streams[0], stdout=streams[1], stderr=streams[2], **own)
+        self._seconds, self.pid, self.connection = seconds, self._process.pid, os.pidfd_open(self._process.pid)
+
+    def wait(self):
+        if not select.select([self.connection], [], [], self._seconds)[0]:
+            raise TimeoutError
+        return self._process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *dummy):
+        os.close(self.connection)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 @pytest.fixture
@@ -93,13 +112,15 @@ def run_module(start_module, tmp_path_factory):
             clock = pathlib.Path(place, "clock") if passed else None
             if clock:
                 clock.write_bytes(struct.pack("<d", 0))
-            with start_module(module, workdir, streams, clock, seconds) as (connection, lines):
-                process, status = int(lines.readline()), None
+            name, status = f"ansible_collections.vmlab.vix.plugins.modules.{module}", None
+            with contextlib.ExitStack() as stack:
+                opened = [stack.enter_context(stream.open(mode)).fileno() for stream, mode in zip(streams, ("rb", "wb", "wb"), strict=True)]
+                process = stack.enter_context(start_module(name, opened, str(workdir), clock and str(clock), seconds))
                 with contextlib.suppress(TimeoutError):
                     if clock:
-                        move(clock, passed, connection, seconds)
-                    status = os.waitstatus_to_exitcode(int(lines.readline()))
-            left = end_session(process)
+                        move(clock, passed, process.connection, seconds)
+                    status = process.wait()
+            left = end_session(process.pid)
             stdout, stderr = (stream.read_text() for stream in streams[1:])
         if status is None:
             pytest.fail(f"{module} was not done after {seconds} s\n{stdout}\n{stderr}")

@@ -24,7 +24,7 @@ FILES = dict(FILE.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 def copy(tmp_path):
     """A copy of the collection with the files of CONTRIBUTING.md in it, and the module in the action group."""
     place = tmp_path / "ansible_collections" / "vmlab" / "vix"
-    for name in ("plugins", "meta", "tests/unit"):
+    for name in ("plugins", "meta", "tests/unit", "tests/support", "openvix/tests/support"):
         shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("conftest.py", "pyproject.toml", "galaxy.yml", "tests/__init__.py"):
         shutil.copy2(ROOT / name, place / name)

@@ -131,6 +131,7 @@ def test_a_client_that_keeps_a_handle_is_seen(openvix):
     client("leave(); vm = None", vm)
     assert openvix.handles() == []
     client("vm = opened(sys.argv[1]); leave()", vm)
+    eventually(lambda: openvix.handles()[0]["ended"])  # the daemon sees it a moment after us
     [row] = openvix.handles()
     assert (row["ended"], row["disconnected"], row["buffers"]) == (True, True, 0)
     assert [each["type"] for each in row["open"]] == [constants.VIX_HANDLETYPE_VM]

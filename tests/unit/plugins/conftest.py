@@ -12,12 +12,11 @@ import pathlib
 import subprocess
 import sys
 
+import forkserver
 import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.display import Display
-
-from .. import warm_python
 
 
 @dataclasses.dataclass
@@ -97,9 +96,12 @@ def inventory(write_inventory, home, monkeypatch, capsys):
 
 
 @pytest.fixture(scope="session")
-def warm_controller(tmp_path_factory):
+def warm_controller(tmp_path_factory, pytestconfig):
     """A Python that runs Ansible's commands, by forks of one that has imported already what they import before they read Ansible's settings."""
-    with warm_python.running(tmp_path_factory.mktemp("controller"), "commands") as path:
+    if pytestconfig.getoption("no_forkserver"):
+        yield sys.executable
+        return
+    with forkserver.running(tmp_path_factory.mktemp("controller"), "commands") as path:
         yield path
 
 

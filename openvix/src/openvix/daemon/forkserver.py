@@ -42,7 +42,7 @@ def main():
     # What a daemon imports, and tries, only when it is needed: nearly every one needs it, and here it is done once for all.
     import concurrent.futures.thread  # noqa: F401
 
-    from openvix.backends.simulated import backend, sandbox  # noqa: F401
+    from openvix.backends.simulated import sandbox
     from openvix.daemon import server
 
     sandbox.is_allowed()

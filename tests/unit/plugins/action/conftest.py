@@ -12,9 +12,8 @@ import pathlib
 import subprocess
 import sys
 
+import forkserver
 import pytest
-
-from ... import warm_python
 
 # A VM host that Ansible takes for another machine, though files get there by a copy: it writes the size of each that is sent.
 ELSEWHERE = '''
@@ -112,9 +111,12 @@ class Play:
 
 
 @pytest.fixture(scope="session")
-def python(tmp_path_factory):
+def python(tmp_path_factory, pytestconfig):
     """The Python of the VM host: a fork of one that has imported what modules have of Ansible."""
-    with warm_python.running(tmp_path_factory.mktemp("python")) as path:
+    if pytestconfig.getoption("no_forkserver"):
+        yield sys.executable
+        return
+    with forkserver.running(tmp_path_factory.mktemp("python")) as path:
         yield path
 
 

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import io
+import pathlib
 import stat
 import subprocess
 import tarfile
+import tempfile
 
 import pytest
 from archives import read_cpio
@@ -114,19 +116,26 @@ def test_a_home_that_the_image_may_have_is_made_only_where_it_is_missing(tmp_pat
     assert not [path for path in files if path.startswith(str(tmp_path))]
 
 
-def test_files_hold_what_the_world_says_and_one_that_has_no_place_harms_no_other(tmp_path):
+@pytest.fixture
+def outside_dev():
+    """A directory in which a script can be carried out under the very paths of a guest, none of which is below /dev, where tmp_path may be."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        yield pathlib.Path(directory)
+
+
+def test_files_hold_what_the_world_says_and_one_that_has_no_place_harms_no_other(outside_dev):
     text = "it's $HOME `x`\\n%s\n\nno end"
-    home = f"{tmp_path}/home of a"
-    wanted = {f"{tmp_path}/deep/ü b/c": text, str(tmp_path): "a directory", f"{tmp_path}/empty": "", f"{home}/own": "-n", f"{home}/own/below": ""}
+    home = f"{outside_dev}/home of a"
+    wanted = {f"{outside_dev}/deep/ü b/c": text, str(outside_dev): "a directory", f"{outside_dev}/empty": "", f"{home}/own": "-n", f"{home}/own/below": ""}
     script, _ = sown(accounts=[{"name": "a", "home": home}], files=wanted)
-    complaints, owners = carry_out(script, tmp_path)
+    complaints, owners = carry_out(script, outside_dev)
 
     # Of the one that is a directory, and of the one below what is none.
     assert len(complaints) == 3
-    assert (tmp_path / "deep/ü b/c").read_text() == text
-    assert (tmp_path / "deep/ü b/c").stat().st_mode & 0o777 == 0o644
-    assert (tmp_path / "empty").read_text() == ""
-    assert (tmp_path / "home of a/own").read_text() == "-n"
+    assert (outside_dev / "deep/ü b/c").read_text() == text
+    assert (outside_dev / "deep/ü b/c").stat().st_mode & 0o777 == 0o644
+    assert (outside_dev / "empty").read_text() == ""
+    assert (outside_dev / "home of a/own").read_text() == "-n"
     assert owners == [f"1000:1000 {home}", f"1000:1000 {home}/own"]
 
 

@@ -2,20 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A script does on a warm Python what it does on Python."""
+"""A script, or a module, does on a fork what it does on Python."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import select
+import socket
+import struct
 import subprocess
 import sys
 import time
 
+import forkserver
 import pytest
-
-from . import warm_python
 
 ALL = """
 import os, sys
@@ -35,7 +36,7 @@ WAITING = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(300)\n"
 
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory):
-    with warm_python.running(tmp_path_factory.mktemp("a place")) as path:
+    with forkserver.running(tmp_path_factory.mktemp("a place")) as path:
         yield path
 
 
@@ -106,7 +107,7 @@ def test_script_imports_modules_not_controller(warm, run):
 def test_command_imports_before_settings(run, tmp_path):
     script = "import sys; print([name in sys.modules for name in ('jinja2.nativetypes', 'ansible.module_utils.basic', 'ansible.constants')])\n"
     reading = f"{script}from ansible import constants; print(constants.DEFAULT_FORKS)"
-    with warm_python.running(tmp_path, "commands") as path:
+    with forkserver.running(tmp_path, "commands") as path:
         done = run(path, reading, env={**os.environ, "ANSIBLE_FORKS": "23"})
 
     assert done.stdout == "[True, True, False]\n23\n"
@@ -123,7 +124,7 @@ def test_script_ends_with_requester(warm, tmp_path):
 
 
 def test_server_leaves_nothing(run, tmp_path):
-    with warm_python.running(tmp_path) as path:
+    with forkserver.running(tmp_path) as path:
         parent = int(run(path, "import os; print(os.getppid())").stdout)
         assert run(path, "").returncode == 0
 
@@ -138,3 +139,36 @@ def lives(process):
     with contextlib.suppress(OSError), open(f"/proc/{process}/stat", encoding="utf-8") as file:
         return file.read().rpartition(") ")[2][0] != "Z"
     return False
+
+
+MODULE = """
+import atexit, os, sys, time
+atexit.register(print, "last")
+print(__name__, sys.argv, os.getcwd(), os.environ["WORD"], sys.stdin.read(), time.monotonic(), os.getsid(0) == os.getpid())
+raise SystemExit(7)
+"""
+
+
+def test_module_as_without_server(tmp_path):
+    """Both ways in which run_module starts a module: --no-forkserver is the second."""
+    (tmp_path / "shown.py").write_text(MODULE)
+    (tmp_path / "input").write_text("said")
+    (tmp_path / "clock").write_bytes(struct.pack("<d", 4711))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "WORD": "as it is"}
+    command = [sys.executable, forkserver.__file__, "once", "shown", str(tmp_path / "clock")]
+    with (tmp_path / "input").open() as given:
+        fresh = subprocess.run(command, cwd=tmp_path, env=environment, stdin=given, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    (tmp_path / "server").mkdir()
+    with (
+        forkserver.running(tmp_path / "server", env=environment),
+        socket.socket(socket.AF_UNIX) as connection,
+        (tmp_path / "input").open() as given,
+        (tmp_path / "output").open("w") as output,
+    ):
+        connection.settimeout(60)
+        connection.connect(str(tmp_path / "server" / "socket"))
+        streams = [given.fileno(), output.fileno(), output.fileno()]
+        status = forkserver.Fork(connection, "shown", streams, str(tmp_path), environment, str(tmp_path / "clock")).wait()
+
+    assert fresh.stdout == f"__main__ ['{tmp_path}/shown.py'] {tmp_path} as it is said 4711.0 True\nlast\n"
+    assert (status, (tmp_path / "output").read_text()) == (fresh.returncode, fresh.stdout) == (7, fresh.stdout)

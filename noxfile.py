@@ -444,6 +444,7 @@ def lint(session):
         ("ruff", "check"),
         ("ruff", "format", "--check"),
         ("mypy",),
+        ("mypy", "--config-file", "openvix/pyproject.toml"),
         ("yamllint", "--strict", "."),
         ("shellcheck", *scripts),
         ("reuse", "lint", "--lines"),

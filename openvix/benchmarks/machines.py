@@ -51,10 +51,10 @@ def main() -> int:
 
 def rounds(client: Client, vm: str, folder: Path) -> dict[str, list[float]]:
     """Return the seconds of each thing that was measured, round by round."""
-    found = {}
+    found: dict[str, list[float]] = {}
     (folder / "large").write_bytes(os.urandom(1 << 20) * (LARGE >> 20))
 
-    def measured(what, *calls):
+    def measured(what: str, *calls: tuple) -> None:
         begun = time.perf_counter()
         for call in calls:
             client.items(*call)
@@ -78,7 +78,7 @@ def rounds(client: Client, vm: str, folder: Path) -> dict[str, list[float]]:
     return found
 
 
-def report(found: dict[str, list[float]]):
+def report(found: dict[str, list[float]]) -> None:
     for what, seconds in found.items():
         wish = f"   wish: under {WISHES[what]} s" if what in WISHES else ""
         print(f"{what:26} {statistics.median(seconds):7.3f} s   from {min(seconds):.3f} to {max(seconds):.3f}{wish}")

@@ -14,7 +14,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from openvix.cli import main as cli
 from openvix.daemon import control
@@ -22,21 +24,22 @@ from openvix.system import c_build
 from openvix.vix import constants
 
 ROUNDS = 5000
+T = TypeVar("T")
 
 
-def timed(act) -> tuple[float, object]:
+def timed(act: Callable[[], T]) -> tuple[float, T]:
     began = time.perf_counter()
     result = act()
     return time.perf_counter() - began, result
 
 
-def waited(vix, job: int, *wanted) -> None:
+def waited(vix: ctypes.CDLL, job: int, *wanted: object) -> None:
     error = vix.VixJob_Wait(job, *wanted, ctypes.c_int(0))
     vix.Vix_ReleaseHandle(job)
     assert not error, error
 
 
-def handle_of(vix, job: int) -> ctypes.c_int:
+def handle_of(vix: ctypes.CDLL, job: int) -> ctypes.c_int:
     handle = ctypes.c_int()
     waited(vix, job, ctypes.c_int(constants.VIX_PROPERTY_JOB_RESULT_HANDLE), ctypes.byref(handle))
     return handle
@@ -45,7 +48,7 @@ def handle_of(vix, job: int) -> ctypes.c_int:
 FIND = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
 
 
-def found(vix, host) -> int:
+def found(vix: ctypes.CDLL, host: ctypes.c_int) -> int:
     count, completed = 0, threading.Event()
 
     @FIND
@@ -61,7 +64,7 @@ def found(vix, host) -> int:
     return count
 
 
-def property_times(vix, vm) -> list[float]:
+def property_times(vix: ctypes.CDLL, vm: ctypes.c_int) -> list[float]:
     state, times = ctypes.c_int(), []
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -71,17 +74,25 @@ def property_times(vix, vm) -> list[float]:
     return times
 
 
+def daemon_of(world: Path) -> int:
+    """Return the process id of the daemon of a served world."""
+    connection = control.connect(world)
+    assert connection is not None, "the world is served"
+    with connection:
+        return connection.ask("OpenVIX_Status")["pid"]
+
+
 def memory(pid: int) -> float:
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 
-def tell(what: str, value: float, unit: str, wish: str):
+def tell(what: str, value: float, unit: str, wish: str) -> None:
     wished = f"(wished: under {wish})" if wish else ""
     print(f"{what:<46} {value:>9.2f} {unit:<3} {wished}".rstrip(), flush=True)
 
 
-def run(number: int, world: Path):
+def run(number: int, world: Path) -> None:
     def begin(herd):
         return timed(lambda: cli.begin(world, None, [], herd))[0]
 
@@ -97,19 +108,17 @@ def run(number: int, world: Path):
     times = property_times(vix, vm)
     tell("reading a property, median", statistics.median(times) * 1e6, "us", "100 us")
     tell("reading a property, 99 of 100", statistics.quantiles(times, n=100)[98] * 1e6, "us", "")
-    with control.connect(world) as connection:
-        tell("memory of the daemon", memory(connection.ask("OpenVIX_Status")["pid"]), "MB", "500 MB")
+    tell("memory of the daemon", memory(daemon_of(world)), "MB", "500 MB")
     seconds, _ = timed(lambda: [vix.Vix_ReleaseHandle(handle_of(vix, job)) for job in opening(vix, host, world, min(number, 1000))])
     tell("opening a VM for the first time, mean of 1000", seconds / min(number, 1000) * 1e3, "ms", "")
-    with control.connect(world) as connection:
-        tell("memory with 1000 of them awake", memory(connection.ask("OpenVIX_Status")["pid"]), "MB", "500 MB")
+    tell("memory with 1000 of them awake", memory(daemon_of(world)), "MB", "500 MB")
     for handle in (vm, host):
         vix.Vix_ReleaseHandle(handle)
     tell("stop", timed(lambda: control.end(world))[0], "s", "")
     tell("start of the world as it was", begin(None), "s", "5 s")
 
 
-def opening(vix, host, world: Path, number: int):
+def opening(vix: ctypes.CDLL, host: ctypes.c_int, world: Path, number: int) -> Iterator[int]:
     for each in range(1, number + 1):
         yield vix.VixHost_OpenVM(host, str(world / f"vms/vm{each:05}/vm{each:05}.vmx").encode(), 0, 0, None, None)
 

@@ -38,7 +38,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder, "world")
         layout.prepare(world)
-        worldfile.keep(world, worldfile.check({}, "qemu"))
+        worldfile.save(world, worldfile.check({}, "qemu"))
         connection, _ = control.start(world)
         try:
             with connection, Client(world) as client:

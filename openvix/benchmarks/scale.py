@@ -93,8 +93,8 @@ def tell(what: str, value: float, unit: str, wish: str) -> None:
 
 
 def run(number: int, world: Path) -> None:
-    def begin(herd):
-        return timed(lambda: cli.begin(world, None, [], herd))[0]
+    def begin(numbered):
+        return timed(lambda: cli.serve(world, None, [], numbered))[0]
 
     tell(f"first start of {number} VMs, all running", begin({"count": number, "running": number}), "s", "5 s")
     os.environ["OPENVIX_WORLD"] = str(world)

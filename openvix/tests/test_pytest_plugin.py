@@ -54,7 +54,7 @@ def test_a_clean_test_passes(outcome):
 def test_a_leaked_handle_fails_the_test(outcome):
     result, told = outcome("def test(openvix):\n    client(openvix, handles=[(4711, 6, 2, 0)])\n")
     assert told == {"passed": 1, "errors": 1}
-    result.stdout.fnmatch_lines(["*left something behind*", "*'handle': 4711*"])
+    result.stdout.fnmatch_lines(["*left handles, buffers or processes behind*", "*'handle': 4711*"])
 
 
 def test_a_leaked_buffer_fails_the_test(outcome):
@@ -66,7 +66,7 @@ def test_a_leaked_buffer_fails_the_test(outcome):
 def test_a_handle_that_is_released_too_often_fails_the_test(outcome):
     result, told = outcome("def test(openvix):\n    client(openvix, too_often=2)\n")
     assert told == {"passed": 1, "errors": 1}
-    result.stdout.fnmatch_lines(["*; 2 it released too often*"])
+    result.stdout.fnmatch_lines(["*; it released 2 handles that it did not own*"])
 
 
 def test_a_leak_of_a_client_that_is_killed_is_seen_even_when_the_daemon_is_killed_too(outcome):
@@ -98,7 +98,7 @@ def test_a_left_over_process_fails_the_test_and_is_ended(outcome, pytester):
         "    process.returncode = 0\n"
     )
     assert told == {"passed": 1, "errors": 1}
-    result.stdout.fnmatch_lines(["*was left running: *time.sleep(300)*"])
+    result.stdout.fnmatch_lines(["*was still running after the stop of the world: *time.sleep(300)*"])
     [line] = [line for line in result.outlines if line.startswith("PID ")]
     # Killed: gone, or waiting for its parent to notice.
     assert cmdline(line.split()[1]) == ""

@@ -170,15 +170,15 @@ def test_a_mistake_on_the_command_line_is_one_sentence(tmp_path, lab):
     (tmp_path / "full" / "letter.txt").touch()
     for arguments, sentence in (
         (("start", tmp_path / "none.toml"), "No such file or directory"),
-        (("start", tmp_path / "full"), "other things in it"),
-        (("start", tmp_path / "web.vmx"), "give the folder that it lies in"),
+        (("start", tmp_path / "full"), "contains no .vmx file"),
+        (("start", tmp_path / "web.vmx"), "pass the directory that contains it"),
         (("start", tmp_path, "--directory", tmp_path), "--directory"),
         (("start", lab, "--directory", "/dev/null/x"), "Not a directory"),
-        (("start", "--running", "1", tmp_path / "none"), "--vms is a number from 0 to 99999, and --running says how many of those"),
-        (("start", "--vms", "-1", tmp_path / "none"), "--vms is a number"),
-        (("start", "--vms", "100000", tmp_path / "none"), "--vms is a number"),
-        (("status", tmp_path / "none"), "is no world"),
-        (("stop", tmp_path / "full"), "is no world"),
+        (("start", "--running", "1", tmp_path / "none"), "--vms must be from 0 to 99999 and --running from 0 to --vms"),
+        (("start", "--vms", "-1", tmp_path / "none"), "--vms must be from 0"),
+        (("start", "--vms", "100000", tmp_path / "none"), "--vms must be from 0"),
+        (("status", tmp_path / "none"), "is not a world"),
+        (("stop", tmp_path / "full"), "is not a world"),
     ):
         told = run(*arguments)
         assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1), told.stderr
@@ -190,7 +190,7 @@ def test_a_vm_that_cannot_be_made_is_told_and_can_be_once_its_mistake_is_mended(
     lab.write_text('[vm.web]\nfiles = { "/etc/hostname/x" = "" }\n')
     told = run("start", lab)
     assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1)
-    assert told.stderr.startswith("openvix: [vm.web] cannot be made: ")
+    assert told.stderr.startswith("openvix: creating VM 'web' failed: ")
     assert "/etc/hostname/x" in told.stderr
     assert list((lab.with_suffix(".world") / "vms").iterdir()) == []
     lab.write_text('[vm.web]\nfiles = { "/etc/x" = "" }\n')
@@ -205,7 +205,7 @@ def test_what_a_world_file_says_of_a_world_that_is_served_is_told_to_count_later
     assert list(states(lab)) == ["db", "new", "web"]
     lab.write_text(LAB.replace("3008", "5"), encoding="utf-8")
     again = run("start", lab)
-    assert (again.returncode, again.stderr.count("\n"), "when it is stopped and started again" in again.stderr) == (0, 1, True)
+    assert (again.returncode, again.stderr.count("\n"), "take effect after 'openvix stop' and 'openvix start'" in again.stderr) == (0, 1, True)
     assert "error=VIX_E_CANNOT_CONNECT_TO_VM " in run("fault", "list", "--world", lab).stdout
     run("stop", lab)
     assert run("start", lab).stderr == ""
@@ -336,8 +336,8 @@ def test_faults_are_added_listed_and_cleared(lab):
         assert client.code("VixVM_PowerOff", str(world / "vms/web/web.vmx"), 0) == 3008 | 0xAB << 16
     listed = run("fault", "list", OPENVIX_WORLD=str(world)).stdout.splitlines()
     assert [line.split("  ")[1:] for line in listed[1:]] == [
-        ["call=VixVM_PowerOff vm=web times=1 error=VIX_E_CANNOT_CONNECT_TO_VM junk=0xab", "(matched 1, struck 1)"],
-        ["call=* from=99 question='Moved or copied?'", "(matched 2, struck 0)"],
+        ["call=VixVM_PowerOff vm=web times=1 error=VIX_E_CANNOT_CONNECT_TO_VM junk=0xab", "(matched 1, applied 1)"],
+        ["call=* from=99 question='Moved or copied?'", "(matched 2, applied 0)"],
     ]
     assert run("fault", "--world", lab, "clear", "1").returncode == 0
     assert len(run("fault", "list", "--world", lab).stdout.splitlines()) == 2
@@ -348,17 +348,17 @@ def test_faults_are_added_listed_and_cleared(lab):
         (("add", "error"), "KEY=VALUE"),
         (("add", "error=many"), "name or the number of an error of vix.h, not 'many'"),
         (("add", "error=VIX_E_NONE"), "not 'VIX_E_NONE'"),
-        (("add", "error=65536"), "whole number"),
-        (("add", "error=5", "call=VixVM_PowerOnn"), "not 'VixVM_PowerOnn': is VixVM_PowerOn meant?"),
-        (("add", "error=5", "call=VixJob_Wait"), "that reaches the daemon"),
-        (("add", "colour=red"), "does not know the key 'colour'"),
-        (("clear", "9"), "no fault 9"),
+        (("add", "error=65536"), "integer"),
+        (("add", "error=5", "call=VixVM_PowerOnn"), "not 'VixVM_PowerOnn'; did you mean VixVM_PowerOn?"),
+        (("add", "error=5", "call=VixJob_Wait"), "that the daemon answers"),
+        (("add", "colour=red"), "unknown key 'colour'"),
+        (("clear", "9"), "no fault has the number 9"),
         (("clear", "x"), "number"),
     ):
         told = run("fault", *arguments, "--world", lab)
         assert (told.returncode, told.stderr.count("\n"), sentence in told.stderr) == (1, 1, True), told.stderr
     later = run("fault", "add", "vm=later", "error=5", "--world", lab)
-    assert (later.returncode, later.stderr) == (0, "openvix: the fault is added, and no VM is called 'later' yet\n")
+    assert (later.returncode, later.stderr) == (0, "openvix: the fault was added, but there is no VM named 'later' yet\n")
 
 
 def test_calls_and_handles_are_shown(lab):
@@ -370,7 +370,7 @@ def test_calls_and_handles_are_shown(lab):
     assert [line.split()[1:3] for line in lines] == [["VixHost_Connect", "VIX_OK"], ["VixVM_PowerOn", "VIX_E_VM_IS_RUNNING"]]
     assert lines[1].endswith("vms/web/web.vmx")
     assert [json.loads(line)["error"] for line in run("calls", "--json", lab).stdout.splitlines()] == [0, constants.VIX_E_VM_IS_RUNNING]
-    assert run("handles", lab).stdout == "no client has anything open\n"
+    assert run("handles", lab).stdout == "no client has open handles or buffers\n"
     (world / "run/clients/1-x.ledger").write_bytes(ledger.HEAD.pack(ledger.MAGIC, 2, 1, 1, 3) + ledger.SLOT.pack(4711, 3, 2, 0))
     with control.Connection(layout.dial(world), "1-x.ledger"):
         pass
@@ -378,7 +378,7 @@ def test_calls_and_handles_are_shown(lab):
     while "4711" not in (told := run("handles", lab).stdout) and time.monotonic() < end:
         pass
     assert told.splitlines() == [
-        "process 1 has ended and left 2 buffers and 1 handles, and released 3 times what was not its own",
+        "process 1 (ended): 2 buffers, 1 handles, 3 releases of handles that it did not own",
         "  handle 4711 (vm), 2 references",
     ]
     assert json.loads(run("handles", "--json", lab).stdout)[0]["buffers"] == 2
@@ -416,8 +416,8 @@ def test_settings_of_a_vm_change_and_time_moves_on(lab):
         assert run("advance", "10", "--world", lab).returncode == 0
         assert client.power(db) == constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_TOOLS_RUNNING | 0x1000
     assert run("change", "db", "--world", lab).stdout.startswith("tools=installed tools_image=true ip='' question='' extra_power_bits=0x1000 ")
-    assert "no VM of this world is 'x'" in run("change", "x", "ip=1", "--world", lab).stderr
-    assert "does not know the key" in run("change", "db", "memory=4", "--world", lab).stderr
+    assert "no VM of this world has the name or path 'x'" in run("change", "x", "ip=1", "--world", lab).stderr
+    assert "unknown key 'memory'" in run("change", "db", "memory=4", "--world", lab).stderr
 
 
 def test_what_befell_a_daemon_can_be_read_after_it_died(lab):
@@ -426,12 +426,12 @@ def test_what_befell_a_daemon_can_be_read_after_it_died(lab):
     run("fault", "add", "--world", lab, "call=VixVM_Suspend", "kill=true", "times=1")
     with Client(world) as client, pytest.raises((control.Unserved, ConnectionError)):
         client.code("VixVM_Suspend", str(world / "vms/web/web.vmx"), 0)
-    assert "not served" in run("status", lab).stdout
+    assert "is not running" in run("status", lab).stdout
     assert [line.split()[1:3] for line in run("calls", lab).stdout.splitlines()] == [
         ["VixHost_Connect", "VIX_OK"],
         ["VixVM_Suspend", "VIX_E_HOST_CONNECTION_LOST"],
     ]
-    assert "kill=true  (matched 1, struck 1)" in run("fault", "list", "--world", lab).stdout
+    assert "kill=true  (matched 1, applied 1)" in run("fault", "list", "--world", lab).stdout
 
 
 def test_a_world_that_is_not_served_tells_so(lab):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a machine is told that it lacks, with commands of a made-up Debian or with none."""
+"""What a machine is findings that it lacks, with commands of a made-up Debian or with none."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_real_guests_need_a_qemu_that_is_new_enough(debian):
     assert all(finding.fine for finding in doctor.real_guests())
     debian.install("qemu-system-x86_64", QEMU.format("7.1.9"))
     old = found(doctor.real_guests())[doctor.QEMU, "qemu-system-x86_64"]
-    assert (old.fine, old.said, old.packages) == (False, f"{debian.bin}/qemu-system-x86_64 is older than 7.2", ())
+    assert (old.fine, old.message, old.packages) == (False, f"{debian.bin}/qemu-system-x86_64 is older than 7.2", ())
     debian.install("qemu-system-x86_64", QEMU.format("11.0.1"))
     assert all(finding.fine for finding in doctor.real_guests())
     debian.install("qemu-system-x86_64", "exit 1")
@@ -85,59 +85,59 @@ def test_real_guests_need_a_qemu_that_is_new_enough(debian):
 
 
 def test_the_image_needs_debians_packages(debian):
-    told = found()[doctor.IMAGE, "Debian's apt"]
-    assert (told.fine, told.said) == (True, KERNEL)
+    findings = found()[doctor.IMAGE, "Debian's apt"]
+    assert (findings.fine, findings.message) == (True, KERNEL)
     (debian.mirror / "lists").unlink()
-    told = found()[doctor.IMAGE, "Debian's apt"]
-    assert not told.fine
-    assert told.said.startswith(f"apt finds no package {images.KERNEL}")
+    findings = found()[doctor.IMAGE, "Debian's apt"]
+    assert not findings.fine
+    assert findings.message.startswith(f"apt finds no package {images.KERNEL}")
 
 
 @pytest.mark.parametrize(
-    ("system", "said"),
+    ("system", "message"),
     [("Debian GNU/Linux", "; run 'apt-get update' as root to fetch the package lists"), ("Ubuntu", ": this is Ubuntu, not Debian")],
 )
-def test_lists_that_are_missing_are_told_from_those_of_another_system(debian, monkeypatch, system, said):
+def test_lists_that_are_missing_are_told_from_those_of_another_system(debian, monkeypatch, system, message):
     (debian.mirror / "lists").unlink()
     monkeypatch.setattr(doctor.platform, "freedesktop_os_release", lambda: {"NAME": system, "ID": "x"})
-    assert found()[doctor.IMAGE, "Debian's apt"].said == f"apt finds no package {images.KERNEL}{said}"
+    assert found()[doctor.IMAGE, "Debian's apt"].message == f"apt finds no package {images.KERNEL}{message}"
 
 
 def test_a_machine_that_has_nothing_is_told_all_and_one_command_for_it(bare, monkeypatch):
     monkeypatch.setattr(doctor.platform, "freedesktop_os_release", lambda: {"NAME": "Fedora Linux", "ID": "fedora"})
     findings = list(doctor.look())
-    told = found(findings)
+    by_name = found(findings)
 
-    assert {name for (_, name), finding in told.items() if finding.needed and not finding.fine} >= {
+    assert {name for (_, name), finding in by_name.items() if finding.needed and not finding.fine} >= {
         *("C compiler", "qemu-system-x86_64", "qemu-img", "mke2fs", "debugfs", "static libcrypt", "Debian's apt"),
     }
-    assert told[doctor.LIBRARY, "C compiler"].said.startswith("cannot compile libvix.so: no C compiler (cc, gcc, clang) was found")
-    assert told[doctor.IMAGE, "Debian's apt"].said == "the image is built from Debian's packages with apt; this is Fedora Linux"
-    assert not told[doctor.IMAGE, "lz4"].needed
+    assert by_name[doctor.LIBRARY, "C compiler"].message.startswith("cannot compile libvix.so: no C compiler (cc, gcc, clang) was found")
+    assert by_name[doctor.IMAGE, "Debian's apt"].message == "the image is built from Debian's packages with apt; this is Fedora Linux"
+    assert not by_name[doctor.IMAGE, "lz4"].needed
     command = doctor.install(findings)
     assert command == "apt install --no-install-recommends e2fsprogs gcc libc6-dev libcrypt-dev lz4 qemu-system-x86 qemu-utils"
 
 
 def test_images_that_are_not_used_any_more_are_told_with_what_removes_them(debian):
-    def told():
+    def findings():
         return found().get((doctor.IMAGE, "old images"))
 
     newest = images.build(say=lambda line: None)
-    assert told() is None
+    assert findings() is None
     for version in ("1.2.3-5", "1.2.3-6"):
         debian.offer(f"linux-image-{version}-cloud-amd64", version, kernel())
         newest = images.build(say=lambda line: None, fresh=True)
-    old = told()
+    old = findings()
     assert (old.fine, old.packages) == (True, ())
-    assert old.said.startswith("2 images, which this version does not use, take 0 MB; remove them with: cd ")
-    subprocess.run(["sh", "-c", old.said.partition("remove them with: ")[2]], check=True)
-    assert (told(), images.find()) == (None, newest)
+    assert old.message.startswith("2 images, which this version does not use, take 0 MB; remove them with: cd ")
+    subprocess.run(["sh", "-c", old.message.partition("remove them with: ")[2]], check=True)
+    assert (findings(), images.find()) == (None, newest)
 
 
 def test_another_processor_is_told(debian, monkeypatch):
     monkeypatch.setattr(images, "MACHINE", "vax")
-    (told,) = [finding for finding in doctor.look() if finding.purpose == doctor.IMAGE]
-    assert (told.fine, told.said) == (False, f"the guest image can only be built on vax; this computer is {os.uname().machine}")
+    (findings,) = [finding for finding in doctor.look() if finding.purpose == doctor.IMAGE]
+    assert (findings.fine, findings.message) == (False, f"the guest image can only be built on vax; this computer is {os.uname().machine}")
 
 
 def test_nothing_to_install_is_no_command(debian):
@@ -153,9 +153,9 @@ def test_the_command_line_says_what_is_missing_and_ends_in_1(debian):
     (line,) = [line for line in ended.stdout.splitlines() if "qemu-system-x86_64" in line]
     assert line.split(maxsplit=1)[0] == "missing"
     assert "no version number found in the output of" in line
-    told = json.loads(run("--json").stdout)
-    assert told["fine"] is False
-    assert {"purpose", "name", "fine", "said", "packages", "needed"} == set(told["findings"][0])
+    findings = json.loads(run("--json").stdout)
+    assert findings["fine"] is False
+    assert {"purpose", "name", "fine", "message", "packages", "needed"} == set(findings["findings"][0])
 
 
 def test_a_machine_that_lacks_nothing_ends_in_0(whole):

@@ -63,7 +63,7 @@ def test_what_is_installed_and_the_line_that_leads_to_it(tmp_path):
     content = Path(c_build.build()).read_bytes()
     files = {str(path.relative_to(tmp_path / "lib")): path.read_bytes() for path in (tmp_path / "lib").rglob("*") if path.is_file()}
     assert files.pop("vixwrapper-config.txt").decode().splitlines() == install.LINES
-    assert files == {"libvixAllProducts.so": content, f"{install.FOLDER}/64bit/libvix.so": content}
+    assert files == {"libvixAllProducts.so": content, f"{install.DIRECTORY}/64bit/libvix.so": content}
 
 
 def test_vmwares_wrapper_and_other_products_stay_and_installing_again_changes_nothing(tmp_path):
@@ -72,7 +72,7 @@ def test_vmwares_wrapper_and_other_products_stay_and_installing_again_changes_no
     said = [run("--libdir", tmp_path).stdout for _ in range(2)]
 
     assert said[0] == said[1]
-    assert "was there and stays" in said[0]
+    assert "was kept" in said[0]
     assert (tmp_path / "libvixAllProducts.so").read_bytes() == b"VMware's"
     lines = (tmp_path / "vixwrapper-config.txt").read_bytes().splitlines()
     # The last line that fits is tried first: ours.
@@ -127,7 +127,7 @@ def test_a_program_that_a_wrapper_serves_finds_opens_and_reads(openvix, home, wr
     [
         (lambda libdir: (libdir / "vixwrapper-config.txt").unlink(), constants.VIX_E_WRAPPER_WORKSTATION_NOT_INSTALLED),
         (lambda libdir: (libdir / "vixwrapper-config.txt").write_text("ws 19 vmdb 16.0.0 OpenVIX\n"), constants.VIX_E_WRAPPER_VERSION_NOT_FOUND),
-        (lambda libdir: shutil.rmtree(libdir / install.FOLDER), constants.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED),
+        (lambda libdir: shutil.rmtree(libdir / install.DIRECTORY), constants.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED),
     ],
 )
 def test_a_wrapper_that_finds_no_implementation_answers_itself(openvix, home, libdir, wrapper, spoil, code):

@@ -124,8 +124,8 @@ def test_a_world_file_names_hosts_with_their_vms(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[[host]]\nname = 'a'\n", "who may connect"),
-        ("[[host]]\nusers = [{name = 'a'}]\n", "by which name"),
+        ("[[host]]\nname = 'a'\n", "requires the key users"),
+        ("[[host]]\nusers = [{name = 'a'}]\n", "requires the key name"),
         ("[[host]]\nname = 'https://a'\n", "without scheme"),
         ("[[host]]\nname = 'a/../b'\n", "without scheme"),
         ("[[host]]\nname = 'a'\nproduct = 'player'\n", "product in"),

@@ -21,8 +21,8 @@ REMOTE = ("https://host:8333/sdk", "root", "")
 
 
 def connected(openvix, product):
-    plays = products.of(product, products.VERSIONS[product])
-    return Client(openvix.directory, provider=plays.provider, at=REMOTE if plays.is_remote else (None, None, None))
+    expected = products.get(product, products.VERSIONS[product])
+    return Client(openvix.directory, provider=expected.provider, at=REMOTE if expected.is_remote else (None, None, None))
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def connected(openvix, product):
     ],
 )
 def test_the_matrix_of_the_manual_says_what_a_product_lacks(product, version, lacks, has):
-    plays = products.of(product, version)
-    assert set(lacks) <= plays.lacks
-    assert not set(has) & plays.lacks
+    expected = products.get(product, version)
+    assert set(lacks) <= expected.lacks
+    assert not set(has) & expected.lacks
 
 
 @pytest.mark.parametrize("product", products.TITLES)
@@ -51,7 +51,7 @@ def test_what_a_product_lacks_is_not_supported_and_the_rest_is(request, product)
     request.node.add_marker(pytest.mark.openvix(product=product))
     openvix = request.getfixturevalue("openvix")
     vm = openvix.add_vm("web")
-    lacks = products.of(product, products.VERSIONS[product]).lacks
+    lacks = products.get(product, products.VERSIONS[product]).lacks
     forms = {
         "h": lambda client: client.host,
         "v": lambda _: vm,
@@ -197,4 +197,4 @@ def test_server_1_may_keep_a_disk(openvix):
 def test_fusion_26_wants_an_option_that_no_header_has(openvix):
     with Client(openvix.directory, options=0x200) as client:
         assert client.code("VixHost_Connect", -1, constants.VIX_SERVICEPROVIDER_DEFAULT, None, 0, None, None, 0, []) == constants.VIX_E_LICENSE
-    assert products.of("fusion", "13.6.0").wanted_option == 0
+    assert products.get("fusion", "13.6.0").required_option == 0

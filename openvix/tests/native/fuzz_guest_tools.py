@@ -33,7 +33,7 @@ ETC = {
 
 def build(folder: Path) -> Path | None:
     """Return the fuzzer, or None where no compiler has libFuzzer."""
-    tools = c_build.source_folder("guest_tools")
+    tools = c_build.source_directory("guest_tools")
     sources = [path for path in sorted(tools.glob("*.c")) if path.name != "tools.c"]
     own = Path(__file__).parent / "c" / "fuzz_guest_tools.c"
     for compiler in filter(None, map(shutil.which, COMPILERS)):

@@ -29,7 +29,7 @@ def compiles(tmp_path):
     """Compile statements for the body of a program that includes the header, with every warning an error; whether it runs well."""
 
     def check(*statements: str) -> bool:
-        (tmp_path / "vix.h").symlink_to(c_build.source_folder("libvix") / "vix.h")
+        (tmp_path / "vix.h").symlink_to(c_build.source_directory("libvix") / "vix.h")
         lines = ['#include "vix.h"', "int main(void)", "{", *(f"    {each}" for each in statements), "    return 0;", "}", ""]
         (tmp_path / "checks.c").write_text("\n".join(lines))
         return subprocess.run([c_build.compile_client(tmp_path / "checks.c")], check=False).returncode == 0

@@ -119,10 +119,10 @@ def test_a_file_that_has_no_size_is_read_and_one_that_grows_is_not_read_for_ever
 
 def test_a_fault_cuts_a_copy_and_fills_a_disk(guest, lab, disk, tmp_path):
     (tmp_path / "big").write_bytes(b"x" * 3_000_000)
-    with fault_context.by(cut=1_500_000):
+    with fault_context.injected(cut=1_500_000):
         guest.copy_in(lab, str(tmp_path / "big"), "/opt/cut")
     assert (disk / "opt/cut").stat().st_size == 1_500_000
-    with fault_context.by(room=1_500_000):
+    with fault_context.injected(room=1_500_000):
         assert code(guest.copy_in, lab, str(tmp_path / "big"), "/opt/full") == constants.VIX_E_DISK_FULL
     paces = []
     with fault_context.paced(paces.append):

@@ -60,14 +60,14 @@ def run_call(library, name):
 def wrong_library(tmp_path_factory):
     """libvix.so with every fault of WRONG in it."""
     folder = tmp_path_factory.mktemp("wrong")
-    shutil.copytree(c_build.source_folder("libvix"), folder / "libvix")
+    shutil.copytree(c_build.source_directory("libvix"), folder / "libvix")
     for file, text, other, _, _ in WRONG.values():
         path = folder / "libvix" / file
         source = path.read_text(encoding="utf-8")
         assert source.count(text) == 1, text
         path.write_text(source.replace(text, other), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(c_build, "source_folder", lambda name: folder / name)
+        patch.setattr(c_build, "source_directory", lambda name: folder / name)
         patch.setenv("OPENVIX_CACHE", str(folder / "cache"))
         return c_build.build()
 

@@ -57,6 +57,6 @@ def served(directory):
     """Return the world of a directory, as a daemon that has just begun finds it."""
     layout.prepare(directory)
     world = World(directory)
-    for machine in world.machines.awake():
+    for machine in world.machines.loaded():
         machine.settled()
     return world

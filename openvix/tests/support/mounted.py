@@ -32,7 +32,7 @@ PATIENT, USUAL = 250_000, 10_000
 
 
 def build(patience: int) -> Path:
-    source = c_build.source_folder("guest_shares") / "shares.c"
+    source = c_build.source_directory("guest_shares") / "shares.c"
     return c_build._compiled("openvix-shares", [source], [*c_build.FLAGS, *SANITIZE, f"-DPATIENCE_MILLISECONDS={patience}", str(source)])
 
 

@@ -59,7 +59,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be seve
 
 def build(flags: list[str] = ()) -> Path:
     """Return the path of the agent, compiled with these flags besides."""
-    folder = c_build.source_folder("guest_tools")
+    folder = c_build.source_directory("guest_tools")
     sources = sorted(folder.glob("*.c"))
     return c_build._compiled("openvix-tools", sorted(folder.glob("*.[ch]")), [*c_build.FLAGS, *flags, *map(str, sources), "-lcrypt"])
 

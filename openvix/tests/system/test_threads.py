@@ -18,15 +18,15 @@ from openvix.system import threads
 def none_idle(monkeypatch):
     """Have no thread left from before, and none kept long."""
     monkeypatch.setattr(threads, "IDLE_SECONDS", 0.2)
-    monkeypatch.setattr(threads, "_free", [])
+    monkeypatch.setattr(threads, "_idle", [])
 
 
 def test_a_thread_that_is_done_takes_what_comes_next(none_idle, monkeypatch):
     monkeypatch.setattr(threads, "IDLE_SECONDS", 200)
     used = queue.SimpleQueue()
     for _ in range(5):
-        threads.give(lambda: used.put(threading.current_thread()))
-        eventually(lambda: threads._free)
+        threads.start(lambda: used.put(threading.current_thread()))
+        eventually(lambda: threads._idle)
 
     assert len({used.get(timeout=60) for _ in range(5)}) == 1
 
@@ -34,8 +34,8 @@ def test_a_thread_that_is_done_takes_what_comes_next(none_idle, monkeypatch):
 def test_what_waits_keeps_nothing_else_waiting(none_idle):
     done, gate = queue.SimpleQueue(), threading.Event()
     for number in range(20):
-        threads.give(lambda number=number: (gate.wait(60), done.put(number)))
-    threads.give(done.put, "beside")
+        threads.start(lambda number=number: (gate.wait(60), done.put(number)))
+    threads.start(done.put, "beside")
 
     assert done.get(timeout=60) == "beside"
     gate.set()
@@ -45,19 +45,19 @@ def test_what_waits_keeps_nothing_else_waiting(none_idle):
 def test_threads_with_nothing_to_do_end(none_idle):
     gate, used = threading.Event(), queue.SimpleQueue()
     for _ in range(10):
-        threads.give(lambda: (used.put(threading.current_thread()), gate.wait(60)))
+        threads.start(lambda: (used.put(threading.current_thread()), gate.wait(60)))
     known = [used.get(timeout=60) for _ in range(10)]
     gate.set()
 
     eventually(lambda: not any(thread.is_alive() for thread in known))
-    assert threads._free == []
+    assert threads._idle == []
 
 
 def test_whatever_is_given_while_threads_end_is_done(none_idle, monkeypatch):
     monkeypatch.setattr(threads, "IDLE_SECONDS", 0.0005)
     done = queue.SimpleQueue()
     for number in range(2000):
-        threads.give(done.put, number)
+        threads.start(done.put, number)
         if not number % 3:
             time.sleep(0.0005)
 
@@ -69,9 +69,9 @@ def test_an_exception_ends_its_thread_and_is_told(none_idle, monkeypatch):
     told, done = queue.SimpleQueue(), queue.SimpleQueue()
     monkeypatch.setattr(threading, "excepthook", lambda said: told.put((said.exc_type, said.thread)))
 
-    threads.give(int, "no number")
+    threads.start(int, "no number")
     kind, thread = told.get(timeout=60)
-    threads.give(lambda: done.put(threading.current_thread()))
+    threads.start(lambda: done.put(threading.current_thread()))
 
     assert kind is ValueError
     assert done.get(timeout=60) is not thread

@@ -96,5 +96,5 @@ def test_only_some_settings_of_a_vm_change_while_it_is_served(openvix):
     for wrong in ({"memory": 4}, {"tools": "maybe"}, {"password": "x"}):
         with pytest.raises(Exception, match=next(iter(wrong))):
             openvix.change_vm(vm, **wrong)
-    with pytest.raises(Exception, match="of which VM"):
+    with pytest.raises(Exception, match="requires the key vmx"):
         openvix.change_vm("/none.vmx", ip="x")

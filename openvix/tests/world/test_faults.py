@@ -57,7 +57,7 @@ def test_the_kth_call_of_each_client_fails_whatever_it_is(openvix, monkeypatch):
             connected = ("VixHost_Connect", constants.VIX_API_VERSION, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, None, 0, None, None, 0, [])
             assert [connection.call(*connected)[0] for _ in range(4)] == [0, 0, 11, 0]
     assert openvix.faults()[0]["matched"] == 8
-    assert openvix.faults()[0]["struck"] == 2
+    assert openvix.faults()[0]["applied"] == 2
     assert openvix.vms == {vm: OFF}
 
 
@@ -132,12 +132,12 @@ def test_rules_are_listed_as_they_were_said_and_cleared_one_by_one(openvix):
     openvix.fault(call="VixVM_PowerOn", vm="web", error=3008)
     openvix.fault(call="*", junk=1)
     assert openvix.faults() == [
-        {"call": "VixVM_PowerOn", "vm": "web", "error": 3008, "matched": 0, "struck": 0},
-        {"call": "*", "junk": 1, "matched": 0, "struck": 0},
+        {"call": "VixVM_PowerOn", "vm": "web", "error": 3008, "matched": 0, "applied": 0},
+        {"call": "*", "junk": 1, "matched": 0, "applied": 0},
     ]
     openvix.clear_faults(1)
     assert [rule["call"] for rule in openvix.faults()] == ["*"]
-    with pytest.raises(Exception, match="there is no fault 2"):
+    with pytest.raises(Exception, match="no fault has the number 2"):
         openvix.clear_faults(2)
 
 
@@ -155,7 +155,7 @@ def test_a_daemon_that_dies_by_a_fault_does_so_as_often_as_the_rule_says_and_wha
         # The work of the one that was struck is done already where it dies after it.
         assert again.code("VixVM_PowerOn", vm, 0, []) == (constants.VIX_E_VM_IS_RUNNING if "where" in how else 0)
         assert again.code("VixVM_PowerOff", vm, 0) == 3008
-    assert [(rule["matched"], rule["struck"]) for rule in openvix.faults()] == [(2, 1), (3, 1)]
+    assert [(rule["matched"], rule["applied"]) for rule in openvix.faults()] == [(2, 1), (3, 1)]
     assert [call["error"] for call in openvix.calls("VixVM_PowerOn")][:2] == [0, 0 if "where" in how else constants.VIX_E_HOST_CONNECTION_LOST]
     assert [call["number"] for call in openvix._ask("OpenVIX_Calls", {"since": 5})] == [5, 6]
 
@@ -165,7 +165,7 @@ def test_a_world_that_is_started_by_its_user_forgets_what_befell_the_last_daemon
     openvix.fault(call="VixVM_PowerOn", kill=True, times=1)
     with pytest.raises((control.Unserved, ConnectionError)):
         client.code("VixVM_PowerOn", vm, 0, [])
-    cli.begin(openvix.directory, None, [], None)
+    cli.serve(openvix.directory, None, [], None)
     assert openvix.faults() == openvix.calls() == []
 
 

@@ -11,7 +11,7 @@ from protocol_client import Client
 
 from openvix.vix import constants
 from openvix.vm import machine
-from openvix.world.registry import Asleep, Machines
+from openvix.world.registry import Machines, UnloadedVM
 from openvix.world.world import World
 
 OFF, ON, SUSPENDED = "powered_off", "powered_on", "suspended"
@@ -68,17 +68,17 @@ def test_a_vm_that_wakes_while_its_world_is_read_settles_once(openvix, tmp_path,
     settle = machine.Machine.settle
     monkeypatch.setattr(machine.Machine, "settle", lambda self: (settled.append(self.name), settle(self)))
     world = World(openvix.directory)
-    for each in world.machines.awake():
+    for each in world.machines.loaded():
         each.settled()
     assert sorted(settled) == ["copy", "web"]
 
 
-def test_vm_unreadable_on_waking_is_unknown():
+def test_unreadable_vm_becomes_unknown():
     """Its files may have become unreadable since its world began."""
-    asleep = Asleep("/vms/web/web.vmx", "web", None, OFF, 0)
-    machines = Machines(lambda asleep: None)
-    machines.lay(asleep)
-    assert asleep.path in machines
-    assert machines.get(asleep.path) is None
-    assert asleep.path not in machines
-    assert (machines.values(), machines.awake()) == ([], [])
+    unloaded = UnloadedVM("/vms/web/web.vmx", "web", None, OFF, 0)
+    machines = Machines(lambda unloaded: None)
+    machines.add_unloaded(unloaded)
+    assert unloaded.path in machines
+    assert machines.get(unloaded.path) is None
+    assert unloaded.path not in machines
+    assert (machines.values(), machines.loaded()) == ([], [])

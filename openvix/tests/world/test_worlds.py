@@ -75,7 +75,7 @@ def test_a_client_of_another_user_is_refused_even_if_it_gets_through(openvix):
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert f"user {NOBODY} refused" in (run / "log").read_text()
+    assert f"refusing the connection of user {NOBODY}: " in (run / "log").read_text()
     assert openvix.status()["pid"]
 
 
@@ -84,7 +84,7 @@ def test_another_version_serves_its_own_world_and_restarts_it_itself(openvix, tm
     shutil.copytree(Path(package.__file__).parent, other / "openvix", ignore=shutil.ignore_patterns("__pycache__"))
     code = (
         f"import sys; sys.path.insert(0, {str(other)!r}); from pathlib import Path; "
-        f"from openvix.cli import main; main.begin(Path({str(world)!r}), None, [], None)"
+        f"from openvix.cli import main; main.serve(Path({str(world)!r}), None, [], None)"
     )
     try:
         subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, timeout=60)

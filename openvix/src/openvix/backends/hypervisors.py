@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What VMs run on: each can be simulated or real, and those that have to do with it need not know which."""
+"""The selection of a VM's backend: simulated, or QEMU."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from openvix.backends.simulated.tools import SimulatedTools
 from openvix.guest.machine_backend import MachineBackend
 from openvix.guest.owner import Owner
 
-# How the .vmx of a VM says it, where it is not simulated.
+# The key in the .vmx that names the hypervisor of a VM, unless it is simulated.
 KEY = "openvix.hypervisor"
 
 
 class Hypervisor(NamedTuple):
-    """How the machine of a VM comes to be, and before that its disks.
+    """The functions that create the backend of a VM and, before that, its disks.
 
-    new: from the directory that it keeps its own in, the guest's host name, the settings of the VM as worldfile.vm() returns them, and the VM.
-    make: from an empty directory, the host name, the settings, and whether snapshots exist from the start; returns the number of the disk that the VM begins
-    with, and of what its snapshots keep. Raises VixError, OSError.
+    new(directory, host name of the guest, settings as worldfile.vm() returns them, VM) returns the backend.
+    make(empty directory, host name, settings, whether the VM has snapshots) creates the disks; it returns the numbers of the current disk and of the
+    disk of the snapshots. Raises VixError, OSError.
     """
 
     new: Callable[[Path, str, dict[str, Any], Owner], MachineBackend]
@@ -33,9 +33,9 @@ class Hypervisor(NamedTuple):
 
 
 def of(settings: dict[str, Any]) -> Hypervisor:
-    """Return what a VM with these settings runs on. Each kind of machine is given its kind of Tools here, and can be given another."""
+    """Return the hypervisor of a VM with these settings. The guest tools of each backend are also chosen here."""
     if settings["hypervisor"] == "qemu":
-        from openvix.backends.qemu import backend, tools  # only a world with real machines waits for it
+        from openvix.backends.qemu import backend, tools  # imported here, as only worlds with QEMU need it
 
         return Hypervisor(lambda own, hostname, settings, owner: backend.QemuMachine(own, owner, tools.AgentTools), backend.make)
     return Hypervisor(_simulated, simulated.make)

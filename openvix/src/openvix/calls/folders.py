@@ -22,7 +22,7 @@ def enable_shared_folders(call, machine, enabled, options):
 @answers("VixVM_GetNumSharedFolders")
 def get_num_shared_folders(call, machine):
     machine.require_tools()
-    return [[constants.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT, len(shared_folders.of(machine.config()))]]
+    return [[constants.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT, len(shared_folders.read(machine.config()))]]
 
 
 @answers("VixVM_GetSharedFolderState")
@@ -62,7 +62,7 @@ def remove_shared_folder(call, machine, name, flags):
 
 
 def folder_of(machine, name, host_path, flags):
-    """Return the folder that a client describes, of a VM whose folders can be changed now."""
+    """Return the shared folder for the arguments of a call. Raises VixError if the VM's shared folders cannot be changed now."""
     require_bits(flags, constants.VIX_SHAREDFOLDER_WRITE_ACCESS)
     require(name and "/" not in name and name not in (".", ".."))
     require_path(host_path)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hosts: connecting, finding and registering VMs (docs/vix-semantics.md, sections 9 and 10)."""
+"""Hosts: connect, and find and register VMs (docs/vix-semantics.md, sections 9 and 10)."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def connect(call, api_version, provider, host_name, port, user_name, password, o
     require(api_version == constants.VIX_API_VERSION and not properties)
     require_bits(options, HOST_OPTIONS)
     called = called_host(call.world, provider, host_name)
-    plays = called.plays
-    if provider != plays.provider and (provider != constants.VIX_SERVICEPROVIDER_DEFAULT or plays.is_remote):
+    product = called.product
+    if provider != product.provider and (provider != constants.VIX_SERVICEPROVIDER_DEFAULT or product.is_remote):
         if provider in REMOTE:
             raise VixError(constants.VIX_E_NOT_SUPPORTED if host_name else constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
         raise VixError(MISSING_PROVIDERS.get(provider, constants.VIX_E_WRAPPER_SERVICEPROVIDER_NOT_FOUND))
-    if plays.is_remote:
+    if product.is_remote:
         if hosts.address(host_name or "") is None:
             raise VixError(constants.VIX_E_INVALID_HOSTNAME_SPECIFICATION)
-        # VMware's library would hang without them.
-        if not user_name or password is None or not called.knows(user_name, password):
+        # VMware's library hangs without them.
+        if not user_name or password is None or not called.accepts(user_name, password):
             raise VixError(constants.VIX_E_AUTHENTICATION_FAIL)
-    elif host_name and plays.name != "server":
+    elif host_name and product.name != "server":
         raise VixError(constants.VIX_E_NOT_FOR_REMOTE_HOST)
-    needed = called.settings["needs_host_option"] | plays.wanted_option
+    needed = called.settings["needs_host_option"] | product.required_option
     if options & needed != needed:
         raise VixError(constants.VIX_E_LICENSE)
     return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, call.client.new_host(called)]]
@@ -50,7 +50,7 @@ MISSING_PROVIDERS = {
 
 
 def called_host(world, provider, name):
-    """Return the host that a client calls: one of those that the world names, or the one that it is."""
+    """Return the host that a client connects to: the local host, or a remote host of the world. Raises VixError."""
     if not name or not world.remote or provider in LOCAL:
         return world.local
     address = hosts.address(name)
@@ -70,13 +70,13 @@ def find_items(call, host, kind, criteria, timeout):
     world, place = call.world, call.client.hosts[host]
     machines = [machine for machine in world.machines.values() if machine.host is place]
     if kind == constants.VIX_FIND_REGISTERED_VMS:
-        if not place.plays.has_inventory:
+        if not place.product.has_inventory:
             raise VixError(constants.VIX_E_NOT_SUPPORTED)
         found = [machine for machine in machines if machine.path not in world.inventory.unregistered]
     else:
         require(kind == constants.VIX_FIND_RUNNING_VMS)
         found = [machine for machine in machines if machine.is_on]
-    return [[constants.VIX_PROPERTY_FOUND_ITEM_LOCATION, place.plays.said(place.directory, machine.path)] for machine in found]
+    return [[constants.VIX_PROPERTY_FOUND_ITEM_LOCATION, place.product.format_path(place.directory, machine.path)] for machine in found]
 
 
 @answers("VixHost_RegisterVM")
@@ -84,9 +84,9 @@ def register_vm(call, host, path):
     require(path)
     world, place = call.world, call.client.hosts[host]
     machine = named(world, place, path)
-    if machine is None and not (not place.plays.is_remote and os.path.isfile(path)):
+    if machine is None and not (not place.product.is_remote and os.path.isfile(path)):
         raise VixError(constants.VIX_E_NOT_FOUND)
-    if place.plays.has_inventory and machine:
+    if place.product.has_inventory and machine:
         world.inventory.register(machine.path, True)
     return []
 
@@ -96,7 +96,7 @@ def unregister_vm(call, host, path):
     require(path)
     world, place = call.world, call.client.hosts[host]
     machine = named(world, place, path)
-    if place.plays.has_inventory and machine:
+    if place.product.has_inventory and machine:
         if machine.power != OFF:
             raise VixError(constants.VIX_E_VM_IS_RUNNING)
         world.inventory.register(machine.path, False)

@@ -10,7 +10,7 @@ from openvix.calls.table import account_of, answers, require, require_bits
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
-# What the guest can say in one message to the host (docs/vix-semantics.md, section 18), and what it says of a process beside its texts.
+# The largest message of a guest to the host (docs/vix-semantics.md, section 18), and the bytes of a process in it besides its strings.
 MESSAGE, PROCESS = 65536, 64
 LARGEST_SCRIPT = 60536
 
@@ -20,7 +20,7 @@ def run_program_in_guest(call, machine, program, arguments, options, properties)
     require_bits(options, constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY | constants.VIX_RUNPROGRAM_ACTIVATE_WINDOW)
     require(program and not properties)
     wait = not options & constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
-    return ran(machine, wait, machine.tools.run_program, account_of(call, machine), program, arguments)
+    return run_in_guest(machine, wait, machine.tools.run_program, account_of(call, machine), program, arguments)
 
 
 @answers("VixVM_RunScriptInGuest")
@@ -30,11 +30,11 @@ def run_script_in_guest(call, machine, interpreter, text, options, properties):
     if len((interpreter or "").encode()) + len(text.encode()) > LARGEST_SCRIPT:
         raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
     wait = not options & constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY
-    return ran(machine, wait, machine.tools.run_script, account_of(call, machine), interpreter or None, text)
+    return run_in_guest(machine, wait, machine.tools.run_script, account_of(call, machine), interpreter or None, text)
 
 
-def ran(machine, wait, run, *arguments):
-    """Run a program in the guest and tell its end, unless the VM ends before it."""
+def run_in_guest(machine, wait, run, *arguments):
+    """Run a program in the guest and return the result items. Raises VixError if the VM is powered off before the program ends."""
     lived = machine.run
     pid, elapsed, code = run(*arguments, wait=wait)
     if machine.run is not lived:
@@ -59,7 +59,7 @@ def list_processes_in_guest(call, machine, options):
     for process in machine.tools.processes():
         room -= PROCESS + sum(len(text.encode("utf-8", "replace")) for text in (process.name, process.owner, process.command))
         if room < 0:
-            # The list is cut where the message is full, and nobody is told.
+            # The list is truncated without an error when the message is full.
             break
         items.append(
             [

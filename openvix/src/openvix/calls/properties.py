@@ -32,28 +32,28 @@ def get_properties(call, kind, text, wanted):
     else:
         raise VixError(constants.VIX_E_VM_NOT_FOUND if text in world.deleted else constants.VIX_E_INVALID_HANDLE)
     for key in wanted:
-        tell = known.get(key)
-        if tell is None:
+        read = known.get(key)
+        if read is None:
             raise VixError(constants.VIX_E_UNRECOGNIZED_PROPERTY)
-        item += key, tell(subject)
+        item += key, read(subject)
     return [item]
 
 
 def shares_path(vm):
-    """Return where the guest has shared folders; without Tools nobody knows."""
-    if not vm.tools_run() or "VixVM_AddSharedFolder" in vm.host.plays.lacks:
+    """Return the directory of shared folders in the guest. Raises VixError unless the guest tools run."""
+    if not vm.tools_run() or "VixVM_AddSharedFolder" in vm.host.product.lacks:
         raise VixError(constants.VIX_E_UNRECOGNIZED_PROPERTY)
     return shared_folders.PLACE
 
 
 HOST_PROPERTIES = {
-    constants.VIX_PROPERTY_HOST_HOSTTYPE: lambda host: host.plays.provider,
+    constants.VIX_PROPERTY_HOST_HOSTTYPE: lambda host: host.product.provider,
     constants.VIX_PROPERTY_HOST_API_VERSION: lambda host: API_VERSION,
-    constants.VIX_PROPERTY_HOST_SOFTWARE_VERSION: lambda host: f"{host.plays.title} {host.plays.version} (OpenVIX)",
+    constants.VIX_PROPERTY_HOST_SOFTWARE_VERSION: lambda host: f"{host.product.title} {host.product.version} (OpenVIX)",
 }
 VM_PROPERTIES = {
     constants.VIX_PROPERTY_VM_NUM_VCPUS: lambda vm: vm.number("numvcpus", 1),
-    constants.VIX_PROPERTY_VM_VMX_PATHNAME: lambda vm: vm.host.plays.said(vm.host.directory, vm.path),
+    constants.VIX_PROPERTY_VM_VMX_PATHNAME: lambda vm: vm.host.product.format_path(vm.host.directory, vm.path),
     constants.VIX_PROPERTY_VM_VMTEAM_PATHNAME: lambda vm: None,  # a text may be NULL
     constants.VIX_PROPERTY_VM_MEMORY_SIZE: lambda vm: vm.number("memsize", 4),
     constants.VIX_PROPERTY_VM_READ_ONLY: lambda vm: 0,
@@ -63,7 +63,7 @@ VM_PROPERTIES = {
     constants.VIX_PROPERTY_VM_POWER_STATE: lambda vm: vm.power_bits(),
     constants.VIX_PROPERTY_VM_TOOLS_STATE: lambda vm: vm.tools_state(),
     constants.VIX_PROPERTY_VM_IS_RUNNING: lambda vm: int(vm.is_on),
-    constants.VIX_PROPERTY_VM_SUPPORTED_FEATURES: lambda vm: vm.host.plays.features,
+    constants.VIX_PROPERTY_VM_SUPPORTED_FEATURES: lambda vm: vm.host.product.features,
     constants.VIX_PROPERTY_VM_SSL_ERROR: lambda vm: 0,
     constants.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH: shares_path,
 }

@@ -57,7 +57,7 @@ def get_parent(call, child):
 def create_snapshot(call, machine, name, description, options, properties):
     require_bits(options, constants.VIX_SNAPSHOT_INCLUDE_MEMORY)
     require(not properties)
-    snapshot = snapshots.create(machine, call, name or "", description or "", memory=bool(options), only=machine.host.plays.keeps_one_snapshot)
+    snapshot = snapshots.create(machine, call, name or "", description or "", memory=bool(options), only=machine.host.product.keeps_one_snapshot)
     return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, reference(machine, snapshot.uid)]]
 
 
@@ -72,7 +72,7 @@ def remove_snapshot(call, machine, snapshot, options):
 @answers("VixVM_RevertToSnapshot")
 def revert_to_snapshot(call, machine, snapshot, options, properties):
     stay_off = options == constants.VIX_VMPOWEROP_SUPPRESS_SNAPSHOT_POWERON
-    # To stay off excludes every way of starting.
+    # The option to stay off excludes all options for the start.
     require_bits(options, options if stay_off else constants.VIX_VMPOWEROP_LAUNCH_GUI)
     require(not properties and snapshot[0] is machine)
     require_display(call, machine, options)

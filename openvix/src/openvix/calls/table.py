@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of calls, which the other files of this folder fill: which function of vix.h is answered by what.
+"""The table of implementations of the functions of vix.h. The other modules of this package fill it.
 
 What a function is called with is its signature in openvix.vix.signatures, whether as a job is said there as well.
 A function answers with a list of items, each a list of property id and value in turn, or raises VixError.
@@ -27,7 +27,7 @@ TABLE: dict[str, Answer] = {}
 
 
 def answers(name: str) -> Callable[[Answer], Answer]:
-    """Enter the decorated function into the table as the answer to the function of vix.h of this name."""
+    """Register the decorated function as the implementation of a function of vix.h."""
     if name not in DAEMON_FUNCTIONS or name in TABLE:
         raise LookupError(f"{name} does not reach the daemon, or is answered already")
 
@@ -39,7 +39,7 @@ def answers(name: str) -> Callable[[Answer], Answer]:
 
 
 def refusal(code: int) -> Answer:
-    """Return what answers a call that cannot even begin: it raises VixError with this code."""
+    """Return an implementation that raises VixError with this code, for calls that cannot begin."""
 
     def refuse(call: object, *arguments: object) -> list:
         raise VixError(code)
@@ -48,14 +48,14 @@ def refusal(code: int) -> Answer:
 
 
 def named(world: Keeper, host: Host, text: str) -> Machine | None:
-    """Return the VM of a host whose .vmx has this path in the notation of its product."""
-    path = host.plays.meant(host.directory, text)
+    """Return the VM of a host by its path in the notation of the host's product, None if there is none."""
+    path = host.product.parse_path(host.directory, text)
     found = path and world.find(path)
     return found if found and found.host is host else None
 
 
 def reference(machine: Machine, uid: int) -> str:
-    """Return the reference of a snapshot; that of a VM is the path of its .vmx."""
+    """Return the reference of a snapshot in the protocol. The reference of a VM is the path of its .vmx."""
     return f"{machine.path}#{uid}"
 
 
@@ -66,7 +66,7 @@ def snapshot_of(world: Keeper, text: str | None) -> tuple[Machine, int] | None:
 
 
 def require(right: bool) -> None:
-    """Raise VIX_E_INVALID_ARG unless an argument is right."""
+    """Raise VIX_E_INVALID_ARG unless an argument is valid."""
     if not right:
         raise VixError(constants.VIX_E_INVALID_ARG)
 
@@ -76,7 +76,7 @@ def require_bits(value: int, allowed: int) -> None:
 
 
 def require_path(*paths):
-    """Raise unless each is an absolute path."""
+    """Raise VIX_E_INVALID_ARG unless each is an absolute path."""
     require(all(path and path.startswith("/") for path in paths))
 
 
@@ -88,7 +88,7 @@ def require_display(call, machine, options):
 
 
 def account_of(call, machine):
-    """Return the account that this client is logged in with, or raise what stands against a guest operation."""
+    """Return the account with which this client is logged in. Raises VixError if guest operations are not possible."""
     machine.require_guest()
     session, account = call.client.logins.get(machine.path, (None, None))
     if session is not machine.session:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tools, the login in a guest, and its screen (docs/vix-semantics.md, sections 16, 17, 23 and 24)."""
+"""Guest tools, guest logins and screenshots (docs/vix-semantics.md, sections 16, 17, 23 and 24)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def login_in_guest(call, machine, user_name, password, options):
     session = machine.session
     account = machine.tools.login(user_name, password or "")
     if options:
-        # Nobody sits at the console of a simulated guest.
+        # No user is logged in at the console of a simulated guest.
         raise VixError(constants.VIX_E_INTERACTIVE_SESSION_NOT_PRESENT)
     call.client.logins[machine.path] = (session, account)
     return []
@@ -43,8 +43,8 @@ def install_tools(call, machine, options, command_line):
     upgrade, at_once = constants.VIX_INSTALLTOOLS_AUTO_UPGRADE, constants.VIX_INSTALLTOOLS_RETURN_IMMEDIATELY
     require_bits(options, upgrade | at_once)
     require(command_line is None)
-    # ESX returns as soon as the image is there, whatever it is told.
-    mounts = machine.host.plays.name == "vi_server" and not options & upgrade
+    # ESX always returns as soon as the image is mounted.
+    mounts = machine.host.product.name == "vi_server" and not options & upgrade
     upgrades.install_tools(machine, call, upgrade=bool(options & upgrade), at_once=bool(options & at_once) or mounts)
     return []
 

@@ -32,7 +32,7 @@ def write_variable(call, machine, kind, name, value, options):
         variables.write_guest(machine, name, value)
     elif kind == constants.VIX_VM_CONFIG_RUNTIME_ONLY:
         # Not on ESX (docs/vix-semantics.md, section 21).
-        if machine.host.plays.name == "vi_server":
+        if machine.host.product.name == "vi_server":
             raise VixError(constants.VIX_E_NOT_SUPPORTED)
         variables.write_config(machine, name, value)
     else:

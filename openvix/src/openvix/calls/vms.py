@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""VMs as a whole: opening, cloning, deleting and upgrading them (docs/vix-semantics.md, sections 11, 13, 14 and 24)."""
+"""VMs: open, clone, delete and upgrade (docs/vix-semantics.md, sections 11, 13, 14 and 24)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openvix.vmware import encryption
 @answers("VixHost_OpenVM")
 def open_vm(call, host, path, options, properties):
     require(options == constants.VIX_VMOPEN_NORMAL)
-    # One that is not encrypted does not look at it.
+    # The password is ignored for a VM that is not encrypted.
     require(all(key == constants.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD for key in properties[::2]))
     passwords = properties[1::2]
     require(all(isinstance(password, str) for password in passwords))
@@ -31,13 +31,13 @@ def open_(call, host, path):
 
 
 def opened(call, host, text, password):
-    """Open a VM by the path that a client writes, and return its handle."""
+    """Open a VM by its path in the notation of the host's product; return the result items. Raises VixError."""
     world = call.world
     place = call.client.hosts[host]
-    path = place.plays.meant(place.directory, text or "")
+    path = place.product.parse_path(place.directory, text or "")
     require(path)
     machine = named(world, place, text)
-    unlisted = machine and place.plays.has_inventory and machine.path in world.inventory.unregistered
+    unlisted = machine and place.product.has_inventory and machine.path in world.inventory.unregistered
     if not os.path.isfile(path) or unlisted:
         raise VixError(constants.VIX_E_VM_NOT_FOUND)
     if machine is None:
@@ -51,8 +51,8 @@ def opened(call, host, text, password):
 @answers("VixVM_Delete")
 def delete(call, machine, options):
     require_bits(options, constants.VIX_VMDELETE_DISK_FILES)
-    # vSphere and Server 2 keep no disk without its VM (docs/vix-semantics.md, section 13).
-    require(options or machine.host.plays.provider != constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER)
+    # vSphere and Server 2 always delete the disks with the VM (docs/vix-semantics.md, section 13).
+    require(options or machine.host.product.provider != constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER)
     deletion.delete(call.world, machine, call, with_disks=bool(options))
     return []
 
@@ -70,5 +70,5 @@ def clone(call, machine, snapshot, kind, target, options, properties):
 @answers("VixVM_UpgradeVirtualHardware")
 def upgrade_virtual_hardware(call, machine, options):
     require(not options)
-    upgrades.upgrade_hardware(machine, call, machine.host.plays.hardware)
+    upgrades.upgrade_hardware(machine, call, machine.host.product.hardware)
     return []

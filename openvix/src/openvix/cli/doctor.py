@@ -22,9 +22,9 @@ from openvix.backends.simulated import sandbox
 from openvix.system import c_build
 from openvix.system.c_build import CannotBuild
 
-# What OpenVIX does for its users, in the order in which it is told.
+# The parts of OpenVIX that have requirements, in the order of the report.
 LIBRARY, PROGRAMS, QEMU, IMAGE = "libvix.so", "programs in simulated guests", "QEMU guests", "image of QEMU guests"
-# The snapshots of QEMU that keep memory are of this version.
+# Snapshots with memory require this version.
 OLDEST_QEMU = (7, 2)
 COMPILER = ("gcc", "libc6-dev")
 
@@ -32,14 +32,14 @@ COMPILER = ("gcc", "libc6-dev")
 class Finding(NamedTuple):
     """One requirement of OpenVIX.
 
-    purpose: the part of OpenVIX that has the requirement; fine: whether it is met; said: a path if it is met, else a message; packages: Debian's packages
+    purpose: the part of OpenVIX that has the requirement; fine: whether it is met; message: a path if it is met, else a message; packages: Debian's packages
     that provide it; needed: False if it is optional.
     """
 
     purpose: str
     name: str
     fine: bool
-    said: str = ""
+    message: str = ""
     packages: tuple[str, ...] = ()
     needed: bool = True
 
@@ -77,25 +77,25 @@ def _sandbox() -> Finding:
         sandbox.helper()
     except CannotBuild:
         return Finding(PROGRAMS, "namespaces", False, "cannot be tested: the test program needs a C compiler", COMPILER)
-    said = "are not permitted for this user: programs cannot run in simulated guests; their files and accounts work"
-    return Finding(PROGRAMS, "namespaces", sandbox.is_allowed(), "" if sandbox.is_allowed() else said)
+    message = "are not permitted for this user: programs cannot run in simulated guests; their files and accounts work"
+    return Finding(PROGRAMS, "namespaces", sandbox.is_allowed(), "" if sandbox.is_allowed() else message)
 
 
-def _command(purpose: str, name: str, package: str, said: str = "not found", *, needed: bool = True) -> Finding:
+def _command(purpose: str, name: str, package: str, message: str = "not found", *, needed: bool = True) -> Finding:
     path = images.command(name)
-    return Finding(purpose, name, path is not None, path or said, (package,), needed)
+    return Finding(purpose, name, path is not None, path or message, (package,), needed)
 
 
 def _qemu() -> Finding:
     found = _command(QEMU, "qemu-system-x86_64", "qemu-system-x86")
     if not found.fine:
         return found
-    output = subprocess.run([found.said, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False).stdout
+    output = subprocess.run([found.message, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False).stdout
     version = re.search(r"version (\d+)\.(\d+)", output)
     if version is None:
-        return found._replace(fine=False, said=f"no version number found in the output of {found.said} --version")
+        return found._replace(fine=False, message=f"no version number found in the output of {found.message} --version")
     if tuple(map(int, version.groups())) < OLDEST_QEMU:
-        return found._replace(fine=False, said=f"{found.said} is older than {'.'.join(map(str, OLDEST_QEMU))}", packages=())
+        return found._replace(fine=False, message=f"{found.message} is older than {'.'.join(map(str, OLDEST_QEMU))}", packages=())
     return found
 
 
@@ -104,8 +104,8 @@ def _image() -> Iterator[Finding]:
         yield Finding(IMAGE, "processor", False, f"the guest image can only be built on {images.MACHINE}; this computer is {os.uname().machine}")
         return
     yield from (_command(IMAGE, name, package) for name, package in images.COMMANDS.items() if name not in ("apt-get", "apt-cache", "dpkg-deb", "qemu-img"))
-    said = "not found: guests boot and restart more slowly"
-    yield _command(IMAGE, "lz4", "lz4", said, needed=False)
+    message = "not found: guests boot and restart more slowly"
+    yield _command(IMAGE, "lz4", "lz4", message, needed=False)
     yield _static()
     yield _debian()
     found = images.find()
@@ -115,10 +115,9 @@ def _image() -> Iterator[Finding]:
         # They are not removed automatically: a VM may be created from one at this moment, and another OpenVIX version may share this cache.
         size = sum(file.stat().st_size for directory in old for file in directory.iterdir()) / 1e6
         names = " ".join(directory.name for directory in old)
-        said = (
-            f"{len(old)} images, which this version does not use, take {size:.0f} MB; remove them with: cd {shlex.quote(str(old[0].parent))} && rm -rf {names}"
-        )
-        yield Finding(IMAGE, "old images", True, said, needed=False)
+        command = f"cd {shlex.quote(str(old[0].parent))} && rm -rf {names}"
+        message = f"{len(old)} images, which this version does not use, take {size:.0f} MB; remove them with: {command}"
+        yield Finding(IMAGE, "old images", True, message, needed=False)
 
 
 def _static() -> Finding:
@@ -134,7 +133,8 @@ def _debian() -> Finding:
         try:
             return Finding(IMAGE, "Debian's apt", True, packages.dependency(images.KERNEL, images.KERNELS, Path(scratch)))
         except CannotBuild:
-            why = "; run 'apt-get update' as root to fetch the package lists" if system.startswith("Debian") else f": this is {system}, not Debian"
+            is_debian = system.startswith("Debian")
+            why = "; run 'apt-get update' as root to fetch the package lists" if is_debian else f": this is {system}, not Debian"
             return Finding(IMAGE, "Debian's apt", False, f"apt finds no package {images.KERNEL}{why}")
 
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a user's request ends with when it cannot be met."""
+"""The error for invalid user input."""
 
 from __future__ import annotations
 
 
 class ConfigError(Exception):
-    """What the user wrote is not valid; the message is one sentence for them."""
+    """Invalid input of the user, or a request that cannot be carried out; the message is one line for the user."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts of a world: the one that clients run on, and those that they reach by name; no network is between them."""
+"""The hosts of a world: the local one, and those that clients connect to by name. No network is involved."""
 
 from __future__ import annotations
 
@@ -19,37 +19,38 @@ PORT = 443
 
 
 class Host(NamedTuple):
-    """One host: the product that it plays, where its VMs lie ("vms" in its directory), and its users with their passwords (None: nobody is refused)."""
+    """One host. Its VMs are in "vms" of its directory; users maps names to passwords, None accepts every login."""
 
     name: str
     port: int
     directory: Path
-    plays: Product
+    product: Product
     settings: dict
     users: dict[str, str] | None = None
 
-    def knows(self, user: str, password: str) -> bool:
+    def accepts(self, user: str, password: str) -> bool:
         """Return whether a user may connect with this password."""
-        # Whoever can measure how long this takes can read the world file.
+        # Timing attacks do not matter: whoever can measure this can also read the world file.
         return self.users is None or self.users.get(user) == password
 
 
 def local(directory: Path, settings: dict) -> Host:
-    """Return the host that the world itself is."""
-    return Host("", 0, directory, products.of(settings["product"], settings["version"]), settings)
+    """Return the local host of a world."""
+    return Host("", 0, directory, products.get(settings["product"], settings["version"]), settings)
 
 
-def remote(world: Path, said: dict) -> Host:
-    """Return a host as worldfile.host() describes it, in the directory of a world."""
-    users = {user["name"]: user["password"] for user in said["users"]}
-    return Host(said["name"].lower(), said["port"], folder(world, said), products.of(said["product"], said["version"]), said, users)
+def remote(world: Path, settings: dict) -> Host:
+    """Return a remote host of a world; settings as worldfile.host() returns them."""
+    users = {user["name"]: user["password"] for user in settings["users"]}
+    product = products.get(settings["product"], settings["version"])
+    return Host(settings["name"].lower(), settings["port"], _directory(world, settings), product, settings, users)
 
 
-def folder(world: Path, said: dict) -> Path:
-    return world / "hosts" / (said["name"].lower() + ("" if said["port"] == PORT else f":{said['port']}"))
+def _directory(world: Path, settings: dict) -> Path:
+    return world / "hosts" / (settings["name"].lower() + ("" if settings["port"] == PORT else f":{settings['port']}"))
 
 
 def address(text: str) -> tuple[str, int] | None:
-    """Return name and port of what VixHost_Connect is given, None when it is malformed."""
+    """Return name and port of a host name as VixHost_Connect takes it, None if it is malformed."""
     found = URL.fullmatch(text)
     return (found[1].strip("[]").lower(), int(found[2] or PORT)) if found else None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Products: what the one that a world plays can do, and how it speaks of its VMs (docs/vix-semantics.md, sections 9, 10 and 25)."""
+"""VMware products: their features in each version, and how they write paths (docs/vix-semantics.md, sections 9, 10 and 25)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ HARDWARE = {
 }
 # Success without any effect, though the matrix does not tick them (docs/vix-semantics.md, section 10).
 IDLE = ("VixHost_RegisterVM", "VixHost_UnregisterVM")
-# The datastore that a product with remote paths keeps its VMs in.
+# The datastore in the paths of a product with remote paths.
 STORE = "[standard] "
 PROVIDERS = {
     "workstation": constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION,
@@ -86,12 +86,12 @@ FEATURES = {
     "VixVM_UpgradeVirtualHardware": constants.VIX_VM_SUPPORT_HARDWARE_UPGRADE,
 }
 
-# It is in no header, yet Fusion wants it from this version on (docs/vix-semantics.md, section 2.2).
+# Not in any header, but required by Fusion from this version on (docs/vix-semantics.md, section 2.2).
 FUSION_OPTION, FROM_FUSION = 0x200, (26, 0)
 
 
 class Product(NamedTuple):
-    """A product in one version."""
+    """A product in one version; lacks: the functions that it does not support, hardware: its newest virtual hardware."""
 
     name: str
     version: str
@@ -104,13 +104,13 @@ class Product(NamedTuple):
 
     @property
     def provider(self) -> int:
-        """Return the provider that a client names: Server 2 is spoken to like vSphere."""
+        """Return the provider that a client passes to VixHost_Connect; Server 2 uses that of vSphere."""
         older = constants.VIX_SERVICEPROVIDER_VMWARE_SERVER if _number(self.version) < (2, 0) else constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER
         return PROVIDERS.get(self.name, older)
 
     @property
     def is_remote(self) -> bool:
-        """Return whether its host is named, with a user and a password, and its paths are those of a datastore."""
+        """Return whether clients pass a host name, a user and a password, and paths in a datastore."""
         return self.provider in (constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED)
 
     @property
@@ -122,8 +122,8 @@ class Product(NamedTuple):
         return self.name == "server"
 
     @property
-    def wanted_option(self) -> int:
-        """Return the bits without which VixHost_Connect ends in VIX_E_LICENSE."""
+    def required_option(self) -> int:
+        """Return the option bits without which VixHost_Connect fails with VIX_E_LICENSE."""
         return FUSION_OPTION if self.name == "fusion" and _number(self.version) >= FROM_FUSION else 0
 
     @property
@@ -132,19 +132,19 @@ class Product(NamedTuple):
         bits = 0 if self.keeps_one_snapshot or "VixVM_CreateSnapshot" in self.lacks else constants.VIX_VM_SUPPORT_MULTIPLE_SNAPSHOTS
         return bits | sum(bit for function, bit in FEATURES.items() if function not in self.lacks)
 
-    def said(self, directory: Path, path: str) -> str:
-        """Return how this product writes the path of a VM of the world in this directory."""
+    def format_path(self, directory: Path, path: str) -> str:
+        """Return the path of a VM as this product writes it; directory: that of the host."""
         return STORE + path.removeprefix(f"{directory}/vms/") if self.is_remote else path
 
-    def meant(self, directory: Path, text: str) -> str | None:
-        """Return the path on this machine that a client means, None when this product takes no such path."""
+    def parse_path(self, directory: Path, text: str) -> str | None:
+        """Return the local path for a path in the notation of this product, None if it is not valid there."""
         if not self.is_remote:
             return text if text.startswith("/") else None
         return f"{directory}/vms/{text.removeprefix(STORE)}" if text.startswith(STORE) else None
 
 
-def of(name: str, version: str) -> Product:
-    """Return a product, with the column of the manual's matrix that is nearest to its version."""
+def get(name: str, version: str) -> Product:
+    """Return a product with the features that the manual's matrix lists for the nearest version."""
     number = _number(version)
     columns = {
         _number(column[len(TITLES[name]) :]): lacks for column, lacks in constants.LACKS.items() if re.fullmatch(rf"{TITLES[name]} \d[\d. and]*", column)
@@ -154,7 +154,7 @@ def of(name: str, version: str) -> Product:
 
 
 def _latest(table: Mapping[tuple[int, int], T], number: tuple[int, int]) -> T:
-    """Return what a table from versions on says of this one; of an older one, what it says of the oldest."""
+    """Return the entry of the newest version that is not newer than this one, else that of the oldest."""
     return table[max((version for version in table if version <= number), default=min(table))]
 
 

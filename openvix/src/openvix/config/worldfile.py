@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The world file: what its user may say, and one clear sentence for what they may not (openvix/docs/world-file.md)."""
+"""The world file: its keys, their checks and the messages for invalid values (docs/world-file.md)."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from openvix.vix import constants
 from openvix.vix.signatures import DAEMON_FUNCTIONS
 
 T = TypeVar("T")
-# Takes what a key is set to, and how to name the key; returns the value, or raises ConfigError.
-Asked: TypeAlias = Callable[[object, str], T]
+# A check of a key: takes its value and its name in messages; returns the value, or raises ConfigError.
+Check: TypeAlias = Callable[[object, str], T]
 
-KEPT = "world.json"
+SAVED = "world.json"
 
 TOOLS = ("installed", "not_installed", "outdated", "never")
 HYPERVISORS = ("simulated", "qemu")
 POWER_STATES = ("powered_off", "powered_on", "suspended", "paused")
-# What of a VM can be changed while a world is served.
+# The settings of a VM that can be changed while its world is served.
 LIVE = (
     "tools",
     "tools_image",
@@ -46,77 +46,78 @@ LIVE = (
     "copy_speed",
 )
 DIRECTIVES = ("hang", "crash", "abort", "exit")
-# How many VMs can be made by their number.
+# The largest number of VMs that "openvix start --vms" creates.
 MOST = 99_999
-# What a fault can end instead of the client, and what of a VM it can make a call see.
+# Faults that end the connection or the daemon, and settings of a VM that a fault can replace for one call.
 ENDS = ("lost", "kill")
-SEEN = ("tools", "question", "extra_power_bits", "locked")
+OVERRIDES = ("tools", "question", "extra_power_bits", "locked")
 
 
 def load(path: Path, hypervisor: str | None = None) -> dict:
-    """Read a world file (TOML) and return it checked and complete: {"world":, "defaults":, "vm": {name: settings}, "fault": [...]}.
+    """Read a world file (TOML), check it and fill in the defaults.
 
-    hypervisor: what VMs run on of which the file does not say it.
+    hypervisor: the hypervisor of VMs for which the file names none.
+    Returns {"world":, "host": [...], "defaults":, "vm": {name: settings}, "fault": [...]}. Raises ConfigError.
     """
     import tomllib
 
     try:
         return check(tomllib.loads(path.read_text(encoding="utf-8")), hypervisor)
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
+        raise ConfigError(f"cannot read the world file {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is not UTF-8 text") from None
+        raise ConfigError(f"{path}: the file is not UTF-8 text") from None
     except (tomllib.TOMLDecodeError, ConfigError) as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def keep(directory: Path, said: dict) -> None:
-    """Keep in a world's directory what check() says of the world itself."""
-    # It may hold the passwords of users: nobody else may read it, as the directory is for its owner only.
-    atomic_files.replace(directory / KEPT, json.dumps(of_world(said), indent=2).encode())
+def save(directory: Path, content: dict) -> None:
+    """Save the settings of a world, as check() returns them, in its directory."""
+    # The file may contain passwords; it is protected by the mode of the directory, 0700.
+    atomic_files.replace(directory / SAVED, json.dumps(without_vms(content), indent=2).encode())
 
 
-def of_world(said: dict) -> dict:
-    """Return what check() says of the world itself, and not of its VMs."""
-    hosts = [{key: value for key, value in each.items() if key != "vm"} for each in said["host"]]
-    return {**{key: said[key] for key in ("world", "defaults", "fault")}, "host": hosts}
+def without_vms(content: dict) -> dict:
+    """Return what check() returned without the VMs."""
+    hosts = [{key: value for key, value in each.items() if key != "vm"} for each in content["host"]]
+    return {**{key: content[key] for key in ("world", "defaults", "fault")}, "host": hosts}
 
 
-def kept(directory: Path) -> dict:
-    """Return what keep() kept; a world that was made without a world file is one of defaults."""
-    path = directory / KEPT
+def load_saved(directory: Path) -> dict:
+    """Return the settings that save() wrote, or the defaults for a world without a world file."""
+    path = directory / SAVED
     if not path.exists():
         return check({})
-    said = json.loads(path.read_bytes())
-    # An older OpenVIX did not know all of it.
+    content = json.loads(path.read_bytes())
+    # Files of older versions lack some of the keys.
     return {
-        "world": {**{key: default for key, (default, _) in WORLD.items()}, **said["world"]},
-        "host": said.get("host", []),
-        "defaults": complete(said["defaults"]),
-        "fault": [{**{key: default for key, (default, _) in FAULT.items()}, **rule} for rule in said["fault"]],
+        "world": {**{key: default for key, (default, _) in WORLD.items()}, **content["world"]},
+        "host": content.get("host", []),
+        "defaults": complete(content["defaults"]),
+        "fault": [{**{key: default for key, (default, _) in FAULT.items()}, **rule} for rule in content["fault"]],
     }
 
 
-def check(said: dict, hypervisor: str | None = None) -> dict:
-    """Return a whole world file checked, with everything in it that was left out."""
-    _known(said, ("world", "host", "defaults", "vm", "fault"), "a world file")
-    defaults = table(said.get("defaults", {}), VM, "[defaults]")
-    if hypervisor and "hypervisor" not in said.get("defaults", {}):
+def check(content: dict, hypervisor: str | None = None) -> dict:
+    """Check the content of a world file and fill in the defaults: see load(). Raises ConfigError."""
+    _require_known_keys(content, ("world", "host", "defaults", "vm", "fault"), "the world file")
+    defaults = table(content.get("defaults", {}), VM, "[defaults]")
+    if hypervisor and "hypervisor" not in content.get("defaults", {}):
         defaults["hypervisor"] = hypervisor
-    vms = said.get("vm", {})
+    vms = content.get("vm", {})
     if not isinstance(vms, dict):
-        raise ConfigError("vm must be tables like [vm.web]")
-    faults = said.get("fault", [])
+        raise ConfigError("vm must consist of tables such as [vm.web]")
+    faults = content.get("fault", [])
     if not isinstance(faults, list):
         raise ConfigError("fault must be an array of tables: [[fault]]")
-    world = table(said.get("world", {}), WORLD, "[world]")
-    hosts = said.get("host", [])
+    world = table(content.get("world", {}), WORLD, "[world]")
+    hosts = content.get("host", [])
     if not isinstance(hosts, list):
         raise ConfigError("host must be an array of tables: [[host]]")
     hosts = [host(each, defaults) for each in hosts]
-    places = [(each["name"].lower(), each["port"]) for each in hosts]
-    if len({*places}) < len(places):
-        raise ConfigError("two [[host]] have the same name and port")
+    addresses = [(each["name"].lower(), each["port"]) for each in hosts]
+    if len({*addresses}) < len(addresses):
+        raise ConfigError("two [[host]] tables have the same name and port")
     return {
         "world": {**world, "version": world["version"] or products.VERSIONS[world["product"]]},
         "host": hosts,
@@ -126,76 +127,82 @@ def check(said: dict, hypervisor: str | None = None) -> dict:
     }
 
 
-def host(said: object, defaults: dict) -> dict:
-    """Return a host that is reached by name, checked, with its VMs."""
-    found = table(said, HOST, "[[host]]")
+def host(content: object, defaults: dict) -> dict:
+    """Return a checked [[host]] table with its VMs; defaults: the settings of VMs. Raises ConfigError."""
+    found = table(content, HOST, "[[host]]")
     if not found["name"]:
-        raise ConfigError("[[host]] must say by which name it is reached: name")
+        raise ConfigError("[[host]] requires the key name")
     where = f"[[host]] {found['name']}"
     if not found["users"]:
-        raise ConfigError(f"{where} must say who may connect: users")
+        raise ConfigError(f"{where} requires the key users: the users that may connect")
     if not isinstance(found["vm"], dict):
-        raise ConfigError(f"vm in {where} must be tables like [host.vm.web]")
+        raise ConfigError(f"vm in {where} must consist of tables such as [host.vm.web]")
     vms = {name: vm(name, settings, defaults) for name, settings in found["vm"].items()}
     return {**found, "version": found["version"] or products.VERSIONS[found["product"]], "vm": vms}
 
 
-def vm(name: object, said: dict, defaults: dict) -> dict:
-    """Return the settings of one VM checked, those left out taken from the defaults."""
-    # The name is that of a directory and of the files in it, some with a suffix.
+def vm(name: object, content: dict, defaults: dict) -> dict:
+    """Return the checked settings of one VM, complete with the defaults. Raises ConfigError."""
+    # The name becomes that of a directory and of the files in it, some of which have a suffix.
     if not isinstance(name, str) or not name or name.startswith(".") or "/" in name or len(name.encode()) > 200 or not name.isprintable():
-        raise ConfigError(f"{name!r} is no name for a VM: it must be printable, without /, not begin with a dot and be at most 200 bytes long")
+        raise ConfigError(f"invalid VM name {name!r}: it must be printable, without /, not start with a dot and have at most 200 bytes")
     where = f"[vm.{name}]"
-    return table(said, {**{key: (defaults[key], asked) for key, (_, asked) in VM.items()}, "power": ("powered_off", _one_of(*POWER_STATES))}, where)
+    keys = {key: (defaults[key], check) for key, (_, check) in VM.items()}
+    return table(content, {**keys, "power": ("powered_off", _one_of(*POWER_STATES))}, where)
 
 
 def complete(settings: dict) -> dict:
-    """Return the settings of a VM that an older OpenVIX may have kept, with those that it did not know."""
+    """Return the settings of a VM with the defaults of keys that the older version lacked which saved them."""
     return {**{key: default for key, (default, _) in VM.items()}, **settings}
 
 
-def changes(said: dict) -> dict:
-    """Return changes of the settings of a VM checked."""
-    _known(said, LIVE, "a change of a VM")
-    return {key: VM[key][1](value, key) for key, value in said.items()}
+def changes(settings: dict) -> dict:
+    """Return checked changes of the settings of a VM. Raises ConfigError."""
+    _require_known_keys(settings, LIVE, "a change of a VM")
+    return {key: VM[key][1](value, key) for key, value in settings.items()}
 
 
-def fault(said: dict) -> dict:
-    """Return one fault checked."""
-    rule = table(said, FAULT, "[[fault]]")
+def fault(content: dict) -> dict:
+    """Return a checked [[fault]] table, complete with the defaults. Raises ConfigError."""
+    rule = table(content, FAULT, "[[fault]]")
     if rule["call"] is None:
-        raise ConfigError("[[fault]] must say which call it is for: call")
+        raise ConfigError("[[fault]] requires the key call: a function of vix.h, or *")
     ends = [each for each in (*DIRECTIVES, *ENDS) if rule[each]]
     if len(ends) > 1:
-        raise ConfigError(f"[[fault]] can be only one of {', '.join((*DIRECTIVES, *ENDS))}")
+        raise ConfigError(f"[[fault]] accepts only one of these keys: {', '.join((*DIRECTIVES, *ENDS))}")
     if rule["where"] == "job" and not ends:
-        raise ConfigError(f'[[fault]] with where = "job" must be one of {", ".join((*DIRECTIVES, *ENDS))}')
+        raise ConfigError(f'[[fault]] with where = "job" requires one of these keys: {", ".join((*DIRECTIVES, *ENDS))}')
     if rule["where"] == "after" and not any(rule[each] for each in ENDS):
-        raise ConfigError(f'[[fault]] with where = "after" must be one of {", ".join(ENDS)}')
+        raise ConfigError(f'[[fault]] with where = "after" requires one of these keys: {", ".join(ENDS)}')
     if rule["step"] and not rule["kill"]:
-        raise ConfigError("[[fault]] with a step must kill: kill = true")
-    if not (rule["error"] or rule["junk"] or rule["delay"] or ends or any(rule[each] is not None for each in ("disk_full", "cut", *SEEN))):
-        raise ConfigError(f"[[fault]] must do something: error, junk, delay, {', '.join((*DIRECTIVES, *ENDS))}, disk_full, cut, {', '.join(SEEN)}")
+        raise ConfigError("[[fault]] with the key step requires kill = true")
+    if not (rule["error"] or rule["junk"] or rule["delay"] or ends or any(rule[each] is not None for each in ("disk_full", "cut", *OVERRIDES))):
+        effects = ("error", "junk", "delay", *DIRECTIVES, *ENDS, "disk_full", "cut", *OVERRIDES)
+        raise ConfigError(f"[[fault]] requires at least one of these keys: {', '.join(effects)}")
     return rule
 
 
-def table(said: object, keys: dict, where: str) -> dict:
-    """Return a table checked: keys names each key with its default and what checks it."""
-    if not isinstance(said, dict):
+def table(content: object, keys: dict, where: str) -> dict:
+    """Return a checked table with defaults.
+
+    keys: {key: (default, check)}, where check(value, name) returns the value or raises ConfigError.
+    where: the name of the table in messages.
+    """
+    if not isinstance(content, dict):
         raise ConfigError(f"{where} must be a table")
-    _known(said, keys, where)
-    return {key: asked(said[key], f"{key} in {where}") if key in said else default for key, (default, asked) in keys.items()}
+    _require_known_keys(content, keys, where)
+    return {key: check(content[key], f"{key} in {where}") if key in content else default for key, (default, check) in keys.items()}
 
 
-def _known(said: dict, keys: Iterable[str], where: str) -> None:
-    for key in said:
+def _require_known_keys(content: dict, keys: Iterable[str], where: str) -> None:
+    for key in content:
         if key not in keys:
-            raise ConfigError(f"{where} does not know the key {key!r}; it knows {', '.join(keys)}")
+            raise ConfigError(f"unknown key {key!r} in {where}; valid keys: {', '.join(keys)}")
 
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or "\0" in value:
-        raise ConfigError(f"{what} must be a text, not {value!r}")
+        raise ConfigError(f"{what} must be a string without NUL, not {value!r}")
     return value
 
 
@@ -203,8 +210,8 @@ def _function(value: object, what: str) -> str:
     function = _text(value, what)
     if function != "*" and function not in DAEMON_FUNCTIONS:
         near = difflib.get_close_matches(function, DAEMON_FUNCTIONS, 1)
-        meant = f": is {near[0]} meant?" if near else ""
-        raise ConfigError(f"{what} must be * or a function of vix.h that reaches the daemon, not {value!r}{meant}")
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"{what} must be * or a function of vix.h that the daemon answers, not {value!r}{hint}")
     return function
 
 
@@ -217,16 +224,16 @@ def _code(value: object, what: str) -> int:
 
 
 def _secret(value: object, what: str) -> str:
-    # What was said is not repeated.
+    # The message does not repeat the value: it is a secret.
     if not isinstance(value, str) or "\0" in value:
-        raise ConfigError(f"{what} must be a text")
+        raise ConfigError(f"{what} must be a string without NUL")
     return value
 
 
 def _version(value: object, what: str) -> str:
     text = _text(value, what)
     if not re.match(r"\d", text):
-        raise ConfigError(f"{what} must be a text that begins with a number, not {value!r}")
+        raise ConfigError(f"{what} must be a string that begins with a digit, not {value!r}")
     return text
 
 
@@ -243,13 +250,13 @@ def _truth(value: object, what: str) -> bool:
     return value
 
 
-def _whole(least: int, most: int) -> Asked[int]:
-    def asked(value: object, what: str) -> int:
+def _whole(least: int, most: int) -> Check[int]:
+    def check(value: object, what: str) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise ConfigError(f"{what} must be a whole number from {least} to {most}, not {value!r}")
+            raise ConfigError(f"{what} must be an integer from {least} to {most}, not {value!r}")
         return value
 
-    return asked
+    return check
 
 
 def _seconds(value: object, what: str) -> float:
@@ -262,22 +269,22 @@ def _seconds_or_none(value: object, what: str) -> float | None:
     return None if value is None else _seconds(value, what)
 
 
-def _one_of(*choices: str) -> Asked[str]:
-    def asked(value: object, what: str) -> str:
+def _one_of(*choices: str) -> Check[str]:
+    def check(value: object, what: str) -> str:
         if not isinstance(value, str) or value not in choices:
             raise ConfigError(f"{what} must be one of {', '.join(choices)}, not {value!r}")
         return value
 
-    return asked
+    return check
 
 
-def _each(asked):
-    def all_of(value: object, what: str) -> list:
+def _each(check):
+    def check_all(value: object, what: str) -> list:
         if not isinstance(value, list):
             raise ConfigError(f"{what} must be a list, not {value!r}")
-        return [asked(item, f"an item of {what}") for item in value]
+        return [check(item, f"an item of {what}") for item in value]
 
-    return all_of
+    return check_all
 
 
 def _path(value: object, what: str) -> str:
@@ -290,8 +297,8 @@ def _path(value: object, what: str) -> str:
 def _account(value: object, what: str) -> dict:
     account = table(value, ACCOUNT, what)
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}", account["name"] or ""):
-        raise ConfigError(f"name in {what} must be that of a user: letters, digits, _, . and -")
-    # What is checked may be checked again, so that it says nothing where nothing was said.
+        raise ConfigError(f"name in {what} must be a user name: letters, digits, _, . and -")
+    # Optional keys are left out, so that the result can be checked again.
     return {key: value for key, value in account.items() if value is not None}
 
 
@@ -300,23 +307,23 @@ def _accounts(value: object, what: str) -> list[dict]:
     names = [account["name"] for account in accounts]
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"{what} name {name!r} twice")
+            raise ConfigError(f"{what} contains the name {name!r} twice")
     return accounts
 
 
 def _process(value: object, what: str) -> dict:
     process = table(value, PROCESS, what)
     if not process["name"]:
-        raise ConfigError(f"{what} needs a name")
+        raise ConfigError(f"{what} requires the key name")
     return {**process, "command": process["command"] or process["name"]}
 
 
 def _files(value: object, what: str) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise ConfigError(f"{what} must be a table of path and text, not {value!r}")
+        raise ConfigError(f"{what} must be a table of paths and contents, not {value!r}")
     for path, content in value.items():
         if not path.startswith("/") or path.endswith("/") or ".." in path.split("/") or "\0" in path:
-            raise ConfigError(f"{what}: {path!r} is not the absolute path of a file")
+            raise ConfigError(f"a key in {what} must be the absolute path of a file, not {path!r}")
         _text(content, f"{path!r} of {what}")
     return value
 
@@ -338,14 +345,14 @@ WORLD = {
 def _host_name(value: object, what: str) -> str:
     text = _text(value, what)
     if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,200}[A-Za-z0-9_])?|[0-9A-Fa-f:.]+", text):
-        raise ConfigError(f"{what} must be the name or the address of a host, without scheme, port and path, not {value!r}")
+        raise ConfigError(f"{what} must be a host name or address without scheme, port and path, not {value!r}")
     return text
 
 
 def _user(value: object, what: str) -> dict:
     user = table(value, USER, what)
     if not user["name"]:
-        raise ConfigError(f"{what} needs a name")
+        raise ConfigError(f"{what} requires the key name")
     return user
 
 
@@ -362,7 +369,7 @@ HOST = {
 }
 ACCOUNT = {"name": ("", _name), "password": ("", _secret), "administrator": (False, _truth), "home": (None, _path)}
 PROCESS = {"name": ("", _name), "command": ("", _text), "owner": ("root", _name)}
-SNAPSHOT: dict[str, tuple[Any, Asked[Any]]] = {"name": ("", _text), "description": ("", _text)}
+SNAPSHOT: dict[str, tuple[Any, Check[Any]]] = {"name": ("", _text), "description": ("", _text)}
 SNAPSHOT["children"] = ([], _each(_snapshot))
 VM = {
     "guest_os": ("debian12-64", _name),
@@ -409,5 +416,5 @@ FAULT = {
     "step": (None, _whole(1, 1 << 30)),
     "disk_full": (None, _whole(0, 1 << 62)),
     "cut": (None, _whole(0, 1 << 62)),
-    **{key: (None, VM[key][1]) for key in SEEN},
+    **{key: (None, VM[key][1]) for key in OVERRIDES},
 }

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calls of clients on their way: counted, struck by faults, answered at once or as jobs on threads of their own."""
+"""The execution of client calls: counting, faults, immediate answers, and jobs on separate threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openvix.vix.signatures import JOBS
 from openvix.world.faults import Fault
 from openvix.world.world import World
 
-# What the host's own file system can answer while a VM's files change.
+# VIX errors for errors of the local file system during changes of a VM's files.
 HOST_ERRORS = {
     errno.ENOSPC: constants.VIX_E_DISK_FULL,
     errno.EDQUOT: constants.VIX_E_DISK_FULL,
@@ -28,8 +28,8 @@ HOST_ERRORS = {
     errno.ENOMEM: constants.VIX_E_OUT_OF_MEMORY,
 }
 NO_FAULT = Fault()
-# These take no time.
-AT_ONCE = ("VixHost_Connect", "VixHost_FindItems")
+# Jobs that finish before the function returns.
+IMMEDIATE_JOBS = ("VixHost_Connect", "VixHost_FindItems")
 
 
 class Client(calls.Client, Protocol):
@@ -55,16 +55,19 @@ class Client(calls.Client, Protocol):
 
 
 class Call:
-    """One call of a client: who asks, for what, and how it is answered."""
+    """One call of a client.
+
+    record: the entry in the world's log of calls, [process id, function, path of the .vmx or None, error or None while it runs].
+    """
 
     __slots__ = ("_fault", "answer", "arguments", "client", "number", "presence", "record", "since", "world")
 
     def __init__(self, client: Client, number: int, function: str, arguments: list):
         self.client, self.world, self.number = client, client.world, number
-        # What a call may last is counted from its arrival, whenever a thread comes to it.
+        # Delays count from the arrival of the call, not from the start of its thread.
         self.since = self.world.clock.now()
-        self.answer, self.arguments, machine = calls.understand(client, function, arguments)
-        # And so is what befalls the VM meanwhile.
+        self.answer, self.arguments, machine = calls.resolve(client, function, arguments)
+        # Changes of the VM are also noticed from here on.
         self.presence = machine and machine.presence()
         name, path = (machine.name, machine.path) if machine else (None, None)
         self.record = [client.pid, function, path, None]
@@ -72,22 +75,22 @@ class Call:
         self._fault = self.world.faults.match(function, name, path, client.pid) or NO_FAULT
 
     def start(self):
-        """Answer at once, or begin the job."""
+        """Answer immediately, or start the job."""
         fault = self._fault
         if self.record[1] in JOBS:
             self._begin_job(fault)
         elif fault.delay:
-            threads.give(self._finish_late, fault)
+            threads.start(self._finish_late, fault)
         else:
             self._finish(fault)
 
     def progress(self):
-        """Tell the callback of a job that it is under way."""
+        """Send the progress event of a job to its callback."""
         self.client.send(self.number, frames.EVENT, constants.VIX_EVENTTYPE_JOB_PROGRESS, [])
 
     def is_orphan(self) -> bool:
-        """Whether nobody waits for the answer any more."""
-        return self.client.gone
+        """Return whether the client has disconnected."""
+        return self.client.is_disconnected
 
     def _begin_job(self, fault: Fault) -> None:
         if fault.end and not (fault.in_job or fault.after or fault.step):
@@ -96,14 +99,14 @@ class Call:
         if fault.directive and not fault.in_job:
             self.client.send(self.number, frames.ACCEPTED, fault.directive)
             return
-        if self.record[1] in AT_ONCE and not (fault.delay or fault.directive or fault.end):
-            # The callback of the client may hear of it before the function has returned.
+        if self.record[1] in IMMEDIATE_JOBS and not (fault.delay or fault.directive or fault.end):
+            # The client's callback may be called before the function has returned.
             self._finish(fault)
             self.client.send(self.number, frames.ACCEPTED, "")
             return
         self.client.send(self.number, frames.ACCEPTED, "")
         if fault.directive != "hang":
-            threads.give(self._finish_late, fault)
+            threads.start(self._finish_late, fault)
 
     def _finish_late(self, fault: Fault) -> None:
         self.world.clock.sleep_until(self.since + fault.delay)
@@ -113,7 +116,7 @@ class Call:
         if fault.end and not (fault.after or fault.step):
             self._end(fault)
             return
-        # What is none of the failures below is a bug of ours: it is logged as such, and the client still gets its answer.
+        # Any exception not handled below is a bug: its traceback is logged, and the client still gets an answer.
         error, items = constants.VIX_E_FAIL, []
         try:
             if fault.directive:
@@ -121,7 +124,7 @@ class Call:
             elif fault.error:
                 error = fault.error
             else:
-                with fault_context.by(fault.sees, fault.room, fault.cut, fault.step, self.world.die):
+                with fault_context.injected(fault.sees, fault.room, fault.cut, fault.step, self.world.die):
                     items = self.answer(self, *self.arguments)
                 error = constants.VIX_OK
         except VixError as failure:
@@ -134,12 +137,12 @@ class Call:
                 self._end(fault)
             if error and fault.junk:
                 error |= fault.junk << 16
-                # A VixError is unsigned, an integer of the protocol is not.
+                # VixError is unsigned; integers of the protocol are signed.
                 error -= (error >> 63) << 64
             self.client.send(self.number, frames.DONE, error, items, fault.directive)
 
     def _end(self, fault: Fault) -> None:
-        """End the connection of this client, or the daemon."""
+        """Close the connection of this client, or kill the daemon."""
         if fault.end == "kill":
             self.world.die()
         self.client.lose()

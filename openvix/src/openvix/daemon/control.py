@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The calls of the command line and the pytest plugin (openvix/docs/protocol.md, "Control"): how the daemon answers them, and the client that asks."""
+"""Control calls of the command line and the pytest plugin: the answers of the daemon, and the client (openvix/docs/protocol.md, "Control")."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm.machine import Machine
 from openvix.world import layout
-from openvix.world.registry import Asleep
+from openvix.world.registry import UnloadedVM
 from openvix.world.world import World
 
-# How long a daemon may take to answer for the first time.
+# Time limit for the first answer of a new daemon.
 START_SECONDS = 30.0
-# How long an orderly end may take before the daemon is killed.
+# Time limit for an orderly stop; then the daemon is killed.
 STOP_SECONDS = 15.0
 
 
@@ -51,7 +51,7 @@ class Client(Protocol):
 def answer(client: Client, number: int, function: str, arguments: list) -> None:
     """Answer a control call of a client of the daemon."""
     if function not in TABLE or len(arguments) != 1 or not isinstance(arguments[0], str):
-        raise frames.ProtocolError(f"no such control call: {function}")
+        raise frames.ProtocolError(f"unknown control call {function}, or not one string as its argument")
     error, result = constants.VIX_OK, None
     try:
         result = TABLE[function](client.world, json.loads(arguments[0]))
@@ -62,7 +62,7 @@ def answer(client: Client, number: int, function: str, arguments: list) -> None:
     except OSError as failure:
         error, result = constants.VIX_E_FILE_ERROR, str(failure)
     except json.JSONDecodeError:
-        raise frames.ProtocolError(f"{function} without JSON") from None
+        raise frames.ProtocolError(f"the argument of {function} is not JSON") from None
     client.send(number, frames.DONE, error, [[constants.VIX_PROPERTY_NONE, json.dumps(result)]], "")
     if function == "OpenVIX_Stop":
         client.stop()
@@ -76,25 +76,28 @@ def status(world: World, _: object) -> dict:
     return {"pid": os.getpid(), "world": str(world.directory), "product": world.product, "vms": vms}
 
 
-def _snapshots(vm: Machine | Asleep) -> int:
-    return vm.snapshots if isinstance(vm, Asleep) else len(vm.tree.snapshots)
+def _snapshots(vm: Machine | UnloadedVM) -> int:
+    return vm.snapshots if isinstance(vm, UnloadedVM) else len(vm.tree.snapshots)
 
 
-def _host(vm: Machine | Asleep) -> dict:
+def _host(vm: Machine | UnloadedVM) -> dict:
     return {"host": f"{vm.host.name}:{vm.host.port}"} if vm.host.name else {}
 
 
-def _tools(vm: Machine | Asleep) -> str:
+def _tools(vm: Machine | UnloadedVM) -> str:
     return {constants.VIX_TOOLSSTATE_RUNNING: "running", constants.VIX_TOOLSSTATE_NOT_INSTALLED: "not_installed"}.get(vm.tools_state(), "unknown")
 
 
-def calls(world: World, said: Any) -> list[dict]:
-    """Return the calls in the order in which they began; with {"since": n} those from number n on, each with its number."""
-    first, records = world.calls.kept()
+def calls(world: World, selection: Any) -> list[dict]:
+    """Return the calls in the order in which they began: {"client":, "call":, "vm":, "error":}.
+
+    With {"since": n} only those from number n on, each with its "number".
+    """
+    first, records = world.calls.recorded()
     rows = [{"client": pid, "call": function, "vm": path, "error": error} for pid, function, path, error in records]
-    if said is None:
+    if selection is None:
         return rows
-    since = worldfile.table(said, {"since": (0, worldfile.NUMBER)}, "a question for calls")["since"]
+    since = worldfile.table(selection, {"since": (0, worldfile.NUMBER)}, "the argument of OpenVIX_Calls")["since"]
     return [{"number": number, **row} for number, row in enumerate(rows, start=first) if number >= since]
 
 
@@ -106,59 +109,60 @@ def forget_handles(world: World, _: object) -> None:
     world.ledgers.forget()
 
 
-def add_vm(world: World, said: Any) -> str:
-    if not isinstance(said, dict):
-        raise ConfigError("a VM must be a table with its name")
-    settings = {key: value for key, value in said.items() if key not in ("name", "host")}
-    name: Any = said.get("name")
-    return world.add(name, worldfile.vm(name, settings, world.defaults), world.host(said.get("host"))).path
+def add_vm(world: World, content: Any) -> str:
+    """Create a VM and return the path of its .vmx; content: its settings with "name" and optionally "host"."""
+    if not isinstance(content, dict):
+        raise ConfigError("adding a VM requires a table with the key name")
+    settings = {key: value for key, value in content.items() if key not in ("name", "host")}
+    name: Any = content.get("name")
+    return world.add(name, worldfile.vm(name, settings, world.defaults), world.host(content.get("host"))).path
 
 
-def add_herd(world: World, said: Any) -> None:
-    """Make many VMs at once."""
-    said = worldfile.table(said, {"count": (0, worldfile.COUNT), "running": (0, worldfile.COUNT)}, "a herd")
-    world.add_herd(said["count"], said["running"])
+def add_vms(world: World, content: Any) -> None:
+    """Create numbered VMs."""
+    content = worldfile.table(content, {"count": (0, worldfile.COUNT), "running": (0, worldfile.COUNT)}, "the argument of OpenVIX_AddVMs")
+    world.add_numbered(content["count"], content["running"])
 
 
-def add_host(world: World, said: Any) -> None:
-    """Have one more host that is reached by name; its VMs come one by one."""
-    host = worldfile.host(said, world.defaults)
+def add_host(world: World, content: Any) -> None:
+    """Add a remote host without VMs."""
+    host = worldfile.host(content, world.defaults)
     if host["vm"]:
-        raise ConfigError("the VMs of a host are added one by one")
+        raise ConfigError("the key vm is not accepted here; add the host first, then each of its VMs")
     world.add_host(host)
 
 
-def change_vm(world: World, said: Any) -> dict:
-    """Change settings of a VM, named by the path of its .vmx; return all that can be changed, as they are now."""
-    path: Any = said.get("vmx") if isinstance(said, dict) else None
+def change_vm(world: World, content: Any) -> dict:
+    """Change settings of the VM with the path "vmx" and return all settings that can be changed."""
+    path: Any = content.get("vmx") if isinstance(content, dict) else None
     if path not in world.machines:
-        raise ConfigError("a change must say of which VM of this world: vmx")
+        raise ConfigError("changing a VM requires the key vmx: the path of the .vmx of a VM of this world")
     vm = world.machines[path]
-    vm.change_settings(worldfile.changes({key: value for key, value in said.items() if key != "vmx"}))
+    vm.change_settings(worldfile.changes({key: value for key, value in content.items() if key != "vmx"}))
     return {key: vm.settings[key] for key in worldfile.LIVE}
 
 
-def add_fault(world: World, said: Any) -> None:
-    world.faults.add(worldfile.fault(said))
+def add_fault(world: World, content: Any) -> None:
+    world.faults.add(worldfile.fault(content))
 
 
 def faults(world: World, _: object) -> list[dict]:
-    return world.faults.told()
+    return world.faults.report()
 
 
 def clear_faults(world: World, number: object) -> None:
-    """Remove all faults, or the one of this number in the list."""
+    """Remove the fault with this number in the list, or all faults."""
     if number is not None and type(number) is not int:
-        raise ConfigError("a fault is named by its number")
+        raise ConfigError(f"the number of a fault must be an integer, not {number!r}")
     world.faults.clear(number)
 
 
 def advance(world: World, seconds: object) -> float:
-    """Move the world's time on, and return what it is now."""
+    """Advance the time of the world by a number of seconds; return the new time."""
     if not isinstance(world.clock, SteppedClock):
-        raise ConfigError('the time of this world is real: clock = "stepped" in its [world] is for tests that move it on')
+        raise ConfigError('cannot advance the time of this world: it requires clock = "stepped" in [world] of the world file')
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
-        raise ConfigError(f"time moves on by a number of seconds, not by {seconds!r}")
+        raise ConfigError(f"the time to advance must be a number of seconds, not {seconds!r}")
     world.clock.advance(seconds)
     return world.clock.now()
 
@@ -173,7 +177,7 @@ TABLE = {
     "OpenVIX_Handles": handles,
     "OpenVIX_ForgetHandles": forget_handles,
     "OpenVIX_AddVM": add_vm,
-    "OpenVIX_AddHerd": add_herd,
+    "OpenVIX_AddVMs": add_vms,
     "OpenVIX_AddHost": add_host,
     "OpenVIX_ChangeVM": change_vm,
     "OpenVIX_AddFault": add_fault,
@@ -185,11 +189,11 @@ TABLE = {
 
 
 class Unserved(Exception):
-    """No daemon answers for a world; the message is one sentence."""
+    """The daemon of a world does not answer."""
 
 
 class Connection:
-    """A client of the daemon that keeps no ledger. Not for several threads at once."""
+    """A client of the daemon without handle accounting, unless it is given a ledger. Not thread-safe."""
 
     def __init__(self, socket: socket.socket, ledger: str = ""):
         self._socket, self._frames = socket, frames.frames(socket)
@@ -214,7 +218,7 @@ class Connection:
         return self._number
 
     def receive(self, number: int, kind: int) -> list:
-        """Return the next frame of this kind for a request: what follows the kind."""
+        """Return the values of the next frame of this kind for a request, without number and kind. Raises Unserved."""
         received = self._received.setdefault(number, [])
         while True:
             for frame in received:
@@ -223,7 +227,7 @@ class Connection:
                     return frame[1:]
             arrived = next(self._frames, None)
             if arrived is None:
-                raise Unserved("the daemon of the world has ended")
+                raise Unserved("the daemon of the world closed the connection")
             self._received.setdefault(arrived[0], []).append(arrived[1:])
 
     def wait(self, number: int) -> tuple[int, list, str]:
@@ -236,7 +240,7 @@ class Connection:
         return self.wait(self.begin(function, *arguments))
 
     def ask(self, function: str, argument: object = None) -> Any:
-        """Return the answer to a control call, or raise ConfigError."""
+        """Return the result of a control call. Raises ConfigError, Unserved."""
         error, items, _ = self.call(function, json.dumps(argument))
         result = json.loads(items[0][1])
         if error:
@@ -245,7 +249,7 @@ class Connection:
 
 
 def connect(world: Path, ledger: str = "", seconds: float | None = None) -> Connection | None:
-    """Return a connection to the daemon of this world whose answers may take so many seconds, or None when there is none."""
+    """Return a connection to the daemon of this world, None if there is none; seconds: the time limit for each answer."""
     try:
         socket = layout.dial(world)
         socket.settimeout(seconds)
@@ -255,46 +259,46 @@ def connect(world: Path, ledger: str = "", seconds: float | None = None) -> Conn
 
 
 def serve(world: Path) -> int:
-    """Start the daemon of a world and return its process id; the world must be prepared."""
+    """Start the daemon of a prepared world and return its process id."""
     arguments = [os.fsdecode(each) for each in (world / "run" / "serve").read_bytes().split(b"\0")[:-1]]
     nothing = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
     return os.posix_spawn(arguments[0], arguments, os.environ, file_actions=nothing, setsid=True)
 
 
 def start(world: Path, serve: Callable[[Path], int] = serve) -> tuple[Connection, int | None]:
-    """Start the daemon of a prepared world, by serve() or by another that does the same, or raise Unserved.
+    """Start the daemon of a prepared world; serve: the function that starts the process.
 
-    Returns a connection and the process id of the new daemon, None when another was quicker.
+    Returns a connection, and the process id of the new daemon or None if another daemon was faster. Raises Unserved.
     """
     pid, ended = serve(world), None
     end = time.monotonic() + START_SECONDS
-    # It is tried once at least, however long this thread had to wait before.
+    # At least one attempt is made, even if this thread was suspended for longer than the time limit.
     while True:
         connection = connect(world)
         if connection:
             return connection, pid if ended is None else None
         if ended or time.monotonic() > end:
-            raise Unserved(f"no daemon answers for {world}; {world / 'run' / 'log'} may tell why")
+            raise Unserved(f"the daemon of {world} does not answer; see its log: {world / 'run' / 'log'}")
         if ended is None:
             ended = exit_code(pid)
             time.sleep(0.002)
         else:
-            # One that ends well has found another one serving. If that does not answer, it was on its way out and has let go of the world by now.
+            # A daemon exits at once if another one serves the world. If that one does not answer, it was stopping and has released the lock by now.
             time.sleep(0.05)
             pid, ended = serve(world), None
 
 
 def exit_code(pid: int) -> int | None:
-    """Return the wait status of a daemon that has ended, 0 for one that is not our child, and None while it runs."""
+    """Return the wait status of a daemon that has exited, 0 if it is not a child of this process, None while it runs."""
     try:
-        gone, code = os.waitpid(pid, os.WNOHANG)
+        ended, code = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return None if Path("/proc", str(pid)).exists() else 0
-    return code if gone else None
+    return code if ended else None
 
 
 def end(directory: Path) -> None:
-    """Leave no process of a world, nor anyone who would start it again."""
+    """Stop a world: end all its processes, and mark it so that clients do not start it again. Raises Unserved."""
     layout.stopped(directory).touch()
     connection = connect(directory, seconds=STOP_SECONDS)
     if connection:
@@ -305,9 +309,9 @@ def end(directory: Path) -> None:
         process_locks.end(lambda: _holding(directory), layout.END_SECONDS)
         lock = layout.lock_within(directory, layout.END_SECONDS)
     if lock is None:
-        raise Unserved(f"process {layout.holder(directory)} serves {directory} and cannot be ended")
+        raise Unserved(f"cannot stop {directory}: its daemon, process {layout.holder(directory)}, did not exit")
     try:
-        # A daemon that ended in order has removed it, and ended the guests.
+        # After an orderly stop the socket is removed and the guests have ended.
         if (directory / "run" / "socket").exists():
             layout.end_sandboxed(directory)
             layout.end_emulating(directory)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A process that has the daemon's code in memory and forks daemons, for tests, each of which has one of its own: most of a daemon's start is its imports."""
+"""A process that has imported the daemon's code and forks daemons. It makes tests faster: imports take most of a daemon's start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openvix.world import layout
 
 
 class ForkServer:
-    """Starts daemons of worlds; they live on when it is closed."""
+    """Starts daemons of worlds. They keep running when it is closed."""
 
     def __init__(self):
         command = layout.python("from openvix.daemon.forkserver import main; main()")
@@ -31,23 +31,23 @@ class ForkServer:
         self._process.communicate()
 
     def serve(self, world: Path) -> int:
-        """As control.serve(): start the daemon of a prepared world and return its process id. It is no child of the caller."""
+        """Start the daemon of a prepared world and return its process id, like control.serve(). The daemon is not a child of this process."""
         print(json.dumps([os.path.abspath(world), dict(os.environ)]), file=self._process.stdin, flush=True)
         assert self._process.stdout is not None, "it is a pipe"
         return int(self._process.stdout.readline())
 
 
 def main():
-    """Fork a daemon for each line of JSON in standard input, [world, environment], and answer with its process id."""
-    # What a daemon imports, and tries, only when it is needed: nearly every one needs it, and here it is done once for all.
+    """For each line of JSON on standard input, [world, environment], fork a daemon and print its process id."""
+    # Modules and checks that nearly every daemon needs, although it loads them only on demand: here they are loaded once for all.
     import concurrent.futures.thread  # noqa: F401
 
     from openvix.backends.simulated import sandbox
     from openvix.daemon import server
 
     sandbox.is_allowed()
-    gc.freeze()  # a collection in a daemon leaves the pages that it shares with this process alone
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the daemons
+    gc.freeze()  # garbage collection in a daemon must not write to the pages that it shares with this process
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the daemons
     for line in sys.stdin:
         directory, environment = json.loads(line)
         pid = os.fork()

@@ -25,7 +25,7 @@ from openvix.vix import constants
 from openvix.vm.machine import Machine
 from openvix.world import layout
 from openvix.world.ledger import NAME
-from openvix.world.world import World, note
+from openvix.world.world import World, log
 
 PROTOCOL = 1
 CREDENTIALS = struct.Struct("3i")
@@ -34,11 +34,11 @@ LOOK_SECONDS = 2.0
 
 
 class Client:
-    """One connection of a client: its hosts and guest logins, and the books it keeps."""
+    """One connection of a client, with its hosts and guest logins."""
 
     def __init__(self, world: World, connection: socket.socket, stop: Callable[[], None]):
         self.world, self.stop = world, stop
-        self.pid, self.gone = 0, False
+        self.pid, self.is_disconnected = 0, False
         self.hosts: dict[str, Host] = {}
         self.logins: dict[str, tuple] = {}
         self._opened: dict[str, str | None] = {}
@@ -46,12 +46,12 @@ class Client:
 
     def send(self, *values):
         frame = frames.encode(*values)
-        # It may have gone away without waiting for the answer: serve() notices.
+        # The client may have disconnected without waiting for the answer; serve() handles that.
         with contextlib.suppress(OSError), self._sending:
             self._connection.sendall(frame)
 
     def lose(self):
-        """End the connection, as a network would."""
+        """Close the connection like a network failure."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
@@ -64,11 +64,11 @@ class Client:
         self._opened[machine.path] = host
 
     def opener(self, machine: Machine) -> str | None:
-        """Return the host by which this client opened a VM."""
+        """Return the host through which this client opened a VM."""
         return self._opened.get(machine.path)
 
     def serve(self):
-        """Answer this client until it leaves."""
+        """Answer the requests of this client until it disconnects."""
         ledger = None
         try:
             if not self._is_ours():
@@ -79,10 +79,10 @@ class Client:
                 self.world.ledgers.begin(ledger)
             for frame in arriving if ledger is not None else ():
                 self._take(frame)
-        except frames.ProtocolError as breach:
-            note(f"client {self.pid} broke the protocol: {breach}")
+        except frames.ProtocolError as error:
+            log(f"closing the connection of client {self.pid}: protocol error: {error}")
         except ConnectionError:
-            # A client may die at any moment.
+            # A client may exit at any moment.
             pass
         finally:
             self._leave(ledger)
@@ -90,11 +90,11 @@ class Client:
     def _is_ours(self) -> bool:
         _, user, _ = CREDENTIALS.unpack(self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
         if user != os.getuid():
-            note(f"user {user} refused")
+            log(f"refusing the connection of user {user}: the world belongs to user {os.getuid()}")
         return user == os.getuid()
 
     def _greet(self, hello: list | None) -> str | None:
-        """Answer the first frame; return the name of the client's ledger ("" when it keeps none), or None when it is to leave."""
+        """Answer the first frame; return the name of the client's ledger ("" for none), or None if the connection must be closed."""
         match hello:
             case None:
                 return None
@@ -105,7 +105,7 @@ class Client:
                 self.pid = pid
                 self.send(0, frames.DONE, constants.VIX_OK, [], "")
                 return ledger
-        raise frames.ProtocolError("a connection begins with hello")
+        raise frames.ProtocolError("the first frame is not a valid hello")
 
     def _take(self, frame: list) -> None:
         match frame:
@@ -118,7 +118,7 @@ class Client:
             case [int(number), str(function), *arguments] if number > 0:
                 Call(self, number, function, arguments).start()
             case _:
-                raise frames.ProtocolError("a frame that is no request")
+                raise frames.ProtocolError("a frame is not a valid request")
 
     def _disconnect(self, host: str) -> None:
         self.world.calls.append([self.pid, "VixHost_Disconnect", None, constants.VIX_OK])
@@ -128,12 +128,12 @@ class Client:
             self.logins.pop(path, None)
 
     def _leave(self, ledger: str | None) -> None:
-        self.gone = True
+        self.is_disconnected = True
         if ledger:
             self.world.ledgers.end(ledger)
         self._connection.close()
-        # What waits on a VM for this client need not wait any longer.
-        for machine in self.world.machines.awake():
+        # Wake up calls that wait on a VM for this client.
+        for machine in self.world.machines.loaded():
             with machine.changed:
                 machine.changed.notify_all()
 
@@ -142,7 +142,7 @@ def main() -> int:
     """Serve the world named by the first argument until it is stopped; return the exit code."""
     directory = Path(sys.argv[1]).absolute()
     if not layout.is_world(directory):
-        print(f"openvix: {directory} is not a world: start it with 'openvix start'", file=sys.stderr)
+        print(f"openvix: {directory} is not a world; create one with 'openvix start'", file=sys.stderr)
         return 1
     _leave_parent(directory)
     lock = layout.lock(directory)
@@ -150,25 +150,25 @@ def main() -> int:
         return 0
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())
-    # What the daemon tries out lies in its world, where the next one finds it after a kill.
+    # Temporary files are kept in the world, where the next daemon finds them after a kill.
     os.environ["TMPDIR"] = str(layout.scratch(directory))
-    # Whoever comes while a large world is read waits for its answer, and does not start another daemon.
+    # Listen before a large world is loaded: clients then wait for an answer and do not start another daemon.
     listener = layout.listen(directory)
     world = World(directory)
-    note(f"serving {directory}")
+    log(f"serving {directory}")
     _serve(world, listener, lambda: _is_there(directory, lock))
     world.close()
-    # Where the world was removed, what tells of its guests is gone as well.
+    # If the world was removed, the files that identify its guests are gone too, so these calls find nothing.
     layout.end_sandboxed(directory)
     layout.end_emulating(directory)
     (directory / "run" / "socket").unlink(missing_ok=True)
-    note("stopped")
-    # Threads that wait for a guest or a client would keep the process.
+    log("stopped")
+    # Threads that wait for a guest or a client would keep the process alive.
     os._exit(0)
 
 
 def _leave_parent(directory: Path) -> None:
-    """Keep nothing of whoever started the daemon: an output that stays open here would stall a parent that reads to its end."""
+    """Close all inherited descriptors: an inherited pipe that stays open would block a parent that reads it to the end."""
     os.umask(0o077)
     os.chdir("/")
     if os.getsid(0) != os.getpid():
@@ -178,16 +178,16 @@ def _leave_parent(directory: Path) -> None:
         if int(name) > 2:
             _close(int(name))
     nothing = os.open(os.devnull, os.O_RDWR)
-    log = os.open(directory / "run" / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    for descriptor, kept in enumerate((nothing, nothing, log)):
+    log_file = os.open(directory / "run" / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for descriptor, kept in enumerate((nothing, nothing, log_file)):
         os.dup2(kept, descriptor)
-    for descriptor in {nothing, log} - {0, 1, 2}:
+    for descriptor in {nothing, log_file} - {0, 1, 2}:
         os.close(descriptor)
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
 def _close(descriptor: int) -> None:
-    # The one that listed them is closed already.
+    # The descriptor of the listing itself is already closed.
     with contextlib.suppress(OSError):
         os.close(descriptor)
 
@@ -199,7 +199,7 @@ def _is_there(directory: Path, lock: int) -> bool:
 
 
 def _serve(world: World, listener: socket.socket, is_there: Callable[[], bool]) -> None:
-    """Take connections until the world is stopped or its directory is removed."""
+    """Accept connections until the world is stopped or its directory is removed."""
 
     wake = os.eventfd(0, os.EFD_CLOEXEC)
 
@@ -215,14 +215,14 @@ def _serve(world: World, listener: socket.socket, is_there: Callable[[], bool]) 
         if not ready:
             if is_there():
                 continue
-            note("the world was removed")
+            log("stopping: the directory of the world was removed")
             world.closing.set()
             return
         try:
             connection, _ = listener.accept()
         except OSError as error:
-            # The client may have left again, or there are too many.
-            note(f"accepting failed: {error}")
+            # The client may have disconnected already, or there are too many connections.
+            log(f"accepting a connection failed: {error}")
             if world.closing.wait(0.1):
                 return
             continue

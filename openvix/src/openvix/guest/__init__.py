@@ -2,6 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a guest is, whatever it runs on: accounts and rights, paths, files kept as a tree, disks."""
+"""The parts of a guest that all backends share: accounts and rights, paths, files, processes and disks."""
 
 from __future__ import annotations

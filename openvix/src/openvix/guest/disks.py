@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Disks of guests: directories that hold all their files."""
+"""Disks of simulated guests: directories with all their files."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ from collections.abc import Callable
 from pathlib import Path
 
 from openvix.guest import paths, rights, trees
-from openvix.guest.errors import told_as_failures
+from openvix.guest.errors import as_vix_errors
 
-# What a Linux system has at its root, besides what it shows of the host.
+# The directories of a Linux system, besides those of the host that are visible in the guest.
 DIRECTORIES = {
     **dict.fromkeys(("dev", "etc", "etc/alternatives", "home", "media", "mnt", "opt", "proc", "run", "srv", "usr", "var", "var/lib", "var/log"), 0o755),
     "root": 0o700,
     "tmp": 0o1777,
     "var/tmp": 0o1777,
 }
-EXACTLY = trees.Manner(source_forced=True, target_forced=True, exact=True)
+EXACT = trees.CopyOptions(source_forced=True, target_forced=True, exact=True)
 
 
 def create(place: Path, *, hostname: str, accounts: list[dict], files: dict[str, str]) -> None:
-    """Make a new disk at a place that does not exist: the files of a small Linux system, a home for each account, and these files (guest path: text).
+    """Create a disk with the files of a small Linux system and a home for each account.
 
-    Raises VixError, also for a file where the guest cannot have one, and then leaves nothing.
+    place: a path that does not exist; accounts: as in the world file; files: {path in the guest: content}.
+    Raises VixError, also for a file that cannot exist in the guest; then nothing is left.
     """
-    with told_as_failures():
-        _whole(place, lambda disk: _fill(disk, hostname, accounts, files))
+    with as_vix_errors():
+        _create_atomically(place, lambda disk: _fill(disk, hostname, accounts, files))
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a disk, also that of a running guest, to a place that does not exist; what is there afterwards is complete. Raises VixError."""
-    with told_as_failures():
-        _whole(target, lambda disk: trees.copy(None, str(source), None, str(disk), "", EXACTLY))
+    """Copy a disk atomically to a path that does not exist; the guest may be running. Raises VixError."""
+    with as_vix_errors():
+        _create_atomically(target, lambda disk: trees.copy(None, str(source), None, str(disk), "", EXACT))
 
 
 def remove(place: Path) -> None:
-    """Remove a disk, or what is left of one; none there is no error. Raises VixError."""
-    with told_as_failures():
-        partial = _beside(place)
+    """Remove a disk, or the remains of one; a missing disk is ignored. Raises VixError."""
+    with as_vix_errors():
+        partial = _partial(place)
         if not partial.exists() and place.exists():
             os.rename(place, partial)
         for each in (partial, place):
@@ -50,13 +51,13 @@ def remove(place: Path) -> None:
                 trees.remove(None, str(each))
 
 
-def _beside(place: Path) -> Path:
+def _partial(place: Path) -> Path:
     return place.with_name(f".{place.name}.partial")
 
 
-def _whole(place: Path, fill: Callable[[Path], None]) -> None:
-    """Have a directory filled beside its place and then put it there; what a killed daemon left beside goes."""
-    partial = _beside(place)
+def _create_atomically(place: Path, fill: Callable[[Path], None]) -> None:
+    """Create a directory atomically: fill(path) writes it under another name, then it is renamed. Remains of an interrupted call are removed."""
+    partial = _partial(place)
     if partial.exists():
         trees.remove(None, str(partial))
     try:
@@ -94,7 +95,7 @@ def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]
     }
     for name, text in texts.items():
         (disk / "etc" / name).write_text(text, encoding="utf-8")
-    # The accounts are data of the world: there is no password in the guest.
+    # Passwords are checked against the world's settings; the guest contains none.
     shadow = disk / "etc" / "shadow"
     shadow.touch(mode=0o600)
     shadow.write_text("".join(f"{name}:*:::::::\n" for name in users), encoding="utf-8")
@@ -110,7 +111,7 @@ def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]
 
 
 def _make_directories(disk: Path, path: str, mode: int) -> None:
-    """Make a directory of the guest and those above it, where they are missing."""
+    """Create a directory of the guest and its parents if they are missing."""
     above = ""
     for name in path.strip("/").split("/"):
         above = f"{above}/{name}"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the guest tells what its operating system refused."""
+"""VIX errors for errors of the guest's operating system."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
-# A code of newer guests that vix.h does not name (docs/vix-semantics.md, sections 6 and 18).
+# An error of newer guests without a name in vix.h (docs/vix-semantics.md, sections 6 and 18).
 DIRECTORY_NOT_EMPTY = 20006
 
 # docs/vix-semantics.md, section 18
@@ -46,8 +46,8 @@ CODES = {
 
 
 @contextlib.contextmanager
-def told_as_failures() -> Iterator[None]:
-    """Raise VixError with VIX's code for every OSError (docs/vix-semantics.md, section 18)."""
+def as_vix_errors() -> Iterator[None]:
+    """Convert each OSError in the block into a VixError (docs/vix-semantics.md, section 18)."""
     try:
         yield
     except OSError as error:
@@ -55,5 +55,5 @@ def told_as_failures() -> Iterator[None]:
 
 
 def error(number: int, path: str) -> OSError:
-    """Return the OSError of this errno about this path."""
+    """Return an OSError with this errno for a path."""
     return OSError(number, errno.errorcode[number], path)

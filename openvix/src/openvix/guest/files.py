@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A file of a guest, as VIX describes it."""
+"""The properties of a file in a guest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class FileInfo(NamedTuple):
-    """What VIX tells of a file: its name without the directory, size in bytes, VIX_FILE_ATTRIBUTES_ flags, seconds since 1970 of its last change."""
+    """The properties of a file: name without directory, size in bytes, VIX_FILE_ATTRIBUTES_ flags, time of the last change in seconds since 1970."""
 
     name: str
     size: int

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How Tools that answer over a socket know the machine that they run in."""
+"""The connection of guest tools to the machine in which they run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 
 class Link(NamedTuple):
-    """What a machine backend gives to Tools that answer over a socket. None of it may be called with a lock of theirs held, except dial and runs."""
+    """The functions that a machine backend passes to guest tools. Except for dial and runs, they must not be called with a lock of the tools held."""
 
-    # Connects to them, one connection for each start of the guest. Raises OSError when the machine has ended.
+    # Return a new connection to the tools, one for each start of the guest. Raises OSError if the machine has ended.
     dial: Callable[[], socket.socket]
-    # Whether the machine runs.
+    # Return whether the machine runs.
     runs: Callable[[], bool]
-    # Returns once the guest has what its users expect as soon as Tools run: its shared folders.
+    # Wait until the shared folders are mounted in the guest.
     settle: Callable[[], None]
-    # Wakes those who wait for Tools.
+    # Wake up calls that wait for the tools.
     changed: Callable[[], None]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a machine backend knows of the VM that it runs."""
+"""The interface of a VM for its machine backend."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Protocol
 
 
 class Owner(Protocol):
-    """The VM that a backend belongs to."""
+    """The VM that a backend runs."""
 
     @property
     def name(self) -> str:
-        """Name of its .vmx, without the suffix."""
+        """The file name of the .vmx without its suffix."""
 
     @property
     def power(self) -> str:
@@ -24,17 +24,17 @@ class Owner(Protocol):
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """What the world file says of it, as openvix.config.worldfile returns it."""
+        """The settings of the VM, as openvix.config.worldfile returns them."""
 
     @property
     def changed(self) -> threading.Condition:
-        """Notified when something may have changed for which calls wait, such as Tools that run now."""
+        """Notified after changes for which calls may wait, such as the start of the guest tools."""
 
     def number(self, key: str, default: int) -> int:
-        """Return a number of its .vmx, the default where the key is missing. Raises VixError for a value that is not a number."""
+        """Return a number in the .vmx, or the default if the key is missing. Raises VixError for an invalid value."""
 
     def ended(self) -> None:
-        """Have the VM off, as its guest has ended by itself. Not to be called with a lock of the backend held."""
+        """Power off the VM after its guest has ended by itself. Must not be called with a lock of the backend held."""
 
     def restarted(self) -> None:
-        """Know that the guest has restarted by itself. Not to be called with a lock of the backend held."""
+        """Record that the guest has restarted by itself. Must not be called with a lock of the backend held."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Paths of the guest: followed as the guest would follow them, never out of it."""
+"""Resolution of paths of a guest. Links are followed as in the guest, and never lead out of its disk."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from typing import NamedTuple, TypeAlias
 
 from openvix.guest.errors import error
 
-# What the guest shows of the host, read-only: the same list as in sandbox.c. It is shown where both have something of the same kind.
+# Paths of the host that are visible in the guest, read-only; the same list as in sandbox.c. Each is visible if the guest has a file of the same type there.
 SHOWN = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/alternatives", "/etc/ld.so.cache")
-# Made anew in every sandbox; on the disk they are empty.
+# Created by each sandbox; empty on the disk.
 VOLATILE = ("/dev", "/proc")
-# Where a guest has the directories of the host that are shared with it.
+# The directory of shared folders in a guest.
 SHARES = "/mnt/hgfs"
 LINKS = 40
 LONGEST = 4096
 DEEPEST = 256
-# A link in the place of the directory is an error: it was no link a moment ago.
+# O_NOFOLLOW: a link is an error here, since the directory was checked to be none.
 DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class View(NamedTuple):
-    """A disk with directories of the host below SHARES: name: (path, writable)."""
+    """A disk with shared folders below SHARES. shares: {name: (directory of the host, writable)}."""
 
     disk: Path
     shares: dict[str, tuple[str, bool]]
@@ -41,9 +41,9 @@ Disk: TypeAlias = Path | View
 
 
 class Place(NamedTuple):
-    """Where a path leads: a name in an open directory. Nothing needs to be there.
+    """A resolved path: a name in an open directory. It need not exist.
 
-    shared: it is the host's and may not be changed; hosted: it is the host's and may.
+    shared: it is on the host and read-only; hosted: it is on the host and writable.
     """
 
     directory: int
@@ -53,11 +53,11 @@ class Place(NamedTuple):
     hosted: bool = False
 
     def stat(self) -> os.stat_result:
-        """Return what is there, a link itself; raise FileNotFoundError when there is nothing."""
+        """Return its status; a link is not followed. Raises FileNotFoundError."""
         return os.stat(self.name, dir_fd=self.directory, follow_symlinks=False)
 
     def must_change(self):
-        """Raise OSError for what no account of the guest may replace or remove."""
+        """Raise OSError if no account of the guest may replace or remove it."""
         if self.path in ("/", SHARES) or (self.hosted and os.path.dirname(self.path) == SHARES):
             raise error(errno.EBUSY, self.path)
         if self.shared:
@@ -66,26 +66,27 @@ class Place(NamedTuple):
 
 @contextlib.contextmanager
 def find(disk: Disk, path: str, *, follow: bool = True) -> Iterator[Place]:
-    """Give the place to which an absolute path of the guest leads, its last link followed or not.
+    """Resolve an absolute path of the guest; yield its Place, which is valid within the block.
 
-    The directory that holds it must exist. A guest's programs may replace directories by links meanwhile: each step is made from an open directory, so
-    nothing leads out. Raises OSError as Linux would; EINVAL for an empty or relative path.
+    follow: whether a link at the end of the path is followed. The parent directory must exist.
+    Programs of the guest may replace directories by links meanwhile. So each step starts from an open directory, and no path leads out of the guest.
+    Raises OSError like Linux does; EINVAL for an empty or relative path.
     """
     if not path.startswith("/") or "\0" in path:
         raise error(errno.EINVAL, path)
     if len(os.fsencode(path)) >= LONGEST:
         raise error(errno.ENAMETOOLONG, path)
     shares = {f"{SHARES}/{name}": share for name, share in disk.shares.items()} if isinstance(disk, View) else {}
-    with contextlib.closing(_Way(disk.disk if isinstance(disk, View) else disk)) as way:
+    with contextlib.closing(_OpenPath(disk.disk if isinstance(disk, View) else disk)) as walk:
         rest, links, directory_wanted = _parts(path), 0, path.endswith("/")
-        while rest or way.names:
-            # A path may end in a directory that has been entered already.
-            name = rest.pop() if rest else way.leave()
+        while rest or walk.names:
+            # A path may end in a directory that has already been entered.
+            name = rest.pop() if rest else walk.leave()
             if name == "..":
-                way.leave()
+                walk.leave()
                 continue
-            directory, here = way.last, way.path(name)
-            shared, hosted = way.shared or here in VOLATILE, way.hosted
+            directory, here = walk.last, walk.path(name)
+            shared, hosted = walk.shared or here in VOLATILE, walk.hosted
             try:
                 kind = stat.S_IFMT(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
             except FileNotFoundError:
@@ -97,26 +98,26 @@ def find(disk: Disk, path: str, *, follow: bool = True) -> Iterator[Place]:
                 if links > LINKS:
                     raise error(errno.ELOOP, path)
                 target = os.readlink(name, dir_fd=directory)
-                while target.startswith("/") and way.names:
-                    way.leave()
+                while target.startswith("/") and walk.names:
+                    walk.leave()
                 rest += _parts(target)
                 continue
             if here in SHOWN and kind is not None and _kind_on_host(here) == kind:
-                directory, name, shared = way.host, here[1:], True
+                directory, name, shared = walk.host, here[1:], True
             elif here in shares and os.path.isdir(shares[here][0]):
-                directory, name, kind = way.host, os.path.realpath(shares[here][0])[1:] or ".", stat.S_IFDIR
+                directory, name, kind = walk.host, os.path.realpath(shares[here][0])[1:] or ".", stat.S_IFDIR
                 shared, hosted = not shares[here][1], shares[here][1]
             if (rest or directory_wanted) and kind not in (stat.S_IFDIR, None):
                 raise error(errno.ENOTDIR, path)
             if not rest:
                 yield Place(directory, name, here, shared, hosted)
                 return
-            way.enter(directory, name, here, shared, hosted)
-        yield Place(way.last, ".", "/", False)
+            walk.enter(directory, name, here, shared, hosted)
+        yield Place(walk.last, ".", "/", False)
 
 
-class _Way:
-    """The directories that a path has entered, all of them open."""
+class _OpenPath:
+    """The open directories along a path."""
 
     def __init__(self, disk: Path):
         self.names: list[str] = []
@@ -151,7 +152,7 @@ class _Way:
         self.names.append(path.rpartition("/")[2])
 
     def leave(self) -> str:
-        """Go back to the directory above, of which the root has none, and return the name that was left."""
+        """Return to the parent directory, which for the root is the root; return the name of the directory that was left."""
         if not self.names:
             return "."
         os.close(self._open.pop()[0])
@@ -164,7 +165,7 @@ class _Way:
 
 
 def _parts(path: str) -> list[str]:
-    """Return the names in a path, the first one last."""
+    """Return the names in a path in reverse order."""
     return [part for part in reversed(path.split("/")) if part not in ("", ".")]
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How Tools run a program in a Linux guest (docs/vix-semantics.md, section 19)."""
+"""How the guest tools run a program in a Linux guest (docs/vix-semantics.md, section 19)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import NamedTuple
 from openvix.guest.rights import Account
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Bytes of a script and of its interpreter's path together.
+# The maximum total size of a script and the path of its interpreter, in bytes.
 LONGEST_SCRIPT = 60536
-# The shell that reads the arguments of a program; a command line follows.
+# The shell that parses the arguments of a program; the command line follows.
 SHELL = ["sh", "-c"]
-# What a shell takes for text, whatever characters are in it.
+# Quoted parts of a shell command line.
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 
 
@@ -30,12 +30,12 @@ class Ran(NamedTuple):
 
 
 def environment(account: Account, variables: dict[str, str]) -> dict[str, str]:
-    """Return the environment of the programs of an account, to which these variables are added."""
+    """Return the environment of programs of an account, with additional variables."""
     return {"PATH": PATH, "HOME": account.home, "USER": account.name, "LOGNAME": account.name, **variables}
 
 
 def command_line(program: str, arguments: str | None) -> tuple[str, bool]:
-    """Return the line by which SHELL runs a program, and whether the program takes the shell's place and process id.
+    """Return the command line with which SHELL runs a program, and whether the program replaces the shell and so has its process id.
 
     It does so unless the arguments may hold more than this one command.
     """

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who may touch what in a guest.
+"""Access rights in a simulated guest.
 
-The simulated rights are those of a login, not of user ids: an ordinary user who runs a world owns a single user id, so every file and process of
-the guest belongs to it. An administrator may do everything. Another account may see everything but what lies in other accounts' homes (root's is
-/root) and in the files that only root reads, and may write below its own home, /tmp and /var/tmp. The rights hold for the guest operations of VIX;
-a program that an account starts in the guest is not bound by them. A simulated guest gives nobody the right to write what it shows of the host.
+The rights depend on the login, not on user ids: all files and processes of the guest belong to the one user id that runs the world. An administrator
+has all rights. Another account can read everything except the homes of other accounts (including /root) and the files that only root can read. It can
+write below its own home, /tmp and /var/tmp. The rights apply to guest operations of VIX, not to programs that an account starts in the guest. Nobody
+can write to the directories of the host that are visible in the guest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROOT_ONLY = frozenset({"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gsha
 
 
 class Account(NamedTuple):
-    """A login in effect: the account's name, whether it is an administrator, its home, and the homes it may not look into."""
+    """The account of a login. hidden: the homes of other accounts, which it cannot read."""
 
     name: str
     administrator: bool
@@ -31,18 +31,18 @@ class Account(NamedTuple):
 
 
 def home_of(account: dict) -> str:
-    """Return the home directory that the world says, or else the usual one."""
+    """Return the home directory of an account, which by default depends on its name."""
     usual = "/root" if account["name"] == "root" else f"/home/{account['name']}"
     return posixpath.normpath(account.get("home") or usual)
 
 
 def account_of(name: str, accounts: list[dict]) -> Account:
-    """Return the account of this name among those of the world."""
-    said = next(account for account in accounts if account["name"] == name)
-    home = home_of(said)
+    """Return the account with this name; accounts: as in the world file."""
+    settings = next(account for account in accounts if account["name"] == name)
+    home = home_of(settings)
     others = {"/root", *(home_of(account) for account in accounts)}
     hidden = tuple(sorted(other for other in others if not is_below(home, other) and home != other))
-    return Account(name, bool(said.get("administrator", False)), home, hidden)
+    return Account(name, bool(settings.get("administrator", False)), home, hidden)
 
 
 def is_below(path: str, directory: str) -> bool:
@@ -50,19 +50,19 @@ def is_below(path: str, directory: str) -> bool:
 
 
 def must_see(account: Account, path: str) -> None:
-    """Raise PermissionError unless the account may know of what is at this path, all links followed."""
+    """Raise PermissionError unless the account may know whether this path exists; links in it are resolved."""
     if not account.administrator and any(is_below(path, home) for home in account.hidden):
         raise error(errno.EACCES, path)
 
 
 def must_read(account: Account, path: str) -> None:
-    """Raise PermissionError unless the account may read the file or list the directory at this path, all links followed."""
+    """Raise PermissionError unless the account may read the file or directory at this path; links in it are resolved."""
     must_see(account, path)
     if not account.administrator and (path in account.hidden or path in ROOT_ONLY):
         raise error(errno.EACCES, path)
 
 
 def must_write(account: Account, path: str) -> None:
-    """Raise PermissionError unless the account may make, change or remove what is at this path, all links followed."""
+    """Raise PermissionError unless the account may create, change or remove this path; links in it are resolved."""
     if not account.administrator and not any(is_below(path, own) for own in (account.home, "/tmp", "/var/tmp")):
         raise error(errno.EACCES, path)

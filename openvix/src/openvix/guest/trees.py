@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files and whole directories copied and removed.
+"""Copies and removal of files and directory trees.
 
-A running guest may replace anything by a link meanwhile, so every name is looked up in an open directory and no link is followed.
+A running guest may replace a file by a link at any time. So each name is looked up in an open directory, and no link is followed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from openvix.guest.errors import error
 from openvix.system import fault_context
 
 BLOCK = 1 << 20
-# Each level keeps two files open.
+# Each level of a copy keeps two files open.
 DEEPEST = 200
 
 
 @contextlib.contextmanager
 def opened(name: str, flags: int, directory: int | None, mode: int = 0o600, *, forced: bool = False) -> Iterator[int]:
-    """Open what is no link; forced: even where its mode forbids that to its owner."""
+    """Open a file or directory that is not a link; forced: also if its mode denies access to its owner."""
     with _unlocked(name, directory) if forced else contextlib.nullcontext():
         file = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode, dir_fd=directory)
         try:
@@ -37,7 +37,7 @@ def opened(name: str, flags: int, directory: int | None, mode: int = 0o600, *, f
 
 @contextlib.contextmanager
 def _unlocked(name: str, directory: int | None) -> Iterator[None]:
-    """Let the owner of a file or directory, where it is there, use it meanwhile."""
+    """Give the owner of a file or directory access within the block, if it exists."""
     try:
         place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     except FileNotFoundError:
@@ -49,7 +49,7 @@ def _unlocked(name: str, directory: int | None) -> Iterator[None]:
         if stat.S_ISLNK(mode) or mode & needed == needed:
             yield
             return
-        # Through the open file, as only this reaches the very one that was looked at.
+        # By the descriptor, so that the mode of this very file is changed.
         os.chmod(f"/proc/self/fd/{place}", stat.S_IMODE(mode) | needed)
         try:
             yield
@@ -59,8 +59,8 @@ def _unlocked(name: str, directory: int | None) -> Iterator[None]:
         os.close(place)
 
 
-class Manner(NamedTuple):
-    """How a tree is copied: check is asked about each path before it is read; forced as in opened(), for each side; exact as in copy()."""
+class CopyOptions(NamedTuple):
+    """Options of copy(). check: called with each path before it is read; forced: see opened(), for source and target; exact: see copy()."""
 
     check: Callable[[str], None] | None = None
     source_forced: bool = False
@@ -68,14 +68,15 @@ class Manner(NamedTuple):
     exact: bool = False
 
 
-def copy(source: int | None, name: str, target: int | None, new: str, path: str, manner: Manner, depth: int = 0) -> None:
-    """Copy a file, a link or a directory, over what is there already; directories are merged (docs/vix-semantics.md, section 20).
+def copy(source: int | None, name: str, target: int | None, new: str, path: str, options: CopyOptions, depth: int = 0) -> None:
+    """Copy a file, a link or a directory. Existing files are replaced, directories are merged (docs/vix-semantics.md, section 20).
 
-    path: that of the source, for the check. Neither owner, times nor set-id bits are kept; exact keeps times and mode, copies named pipes, leaves sockets
-    out, and passes over what vanishes meanwhile. The first error ends it and leaves what was done. Raises OSError.
+    source, name: the directory and the name of the source; target, new: of the copy; path: of the source, for options.check.
+    Owner, times and set-id bits are not preserved. With options.exact, times and mode are preserved, named pipes are copied, and sockets and files that
+    vanish meanwhile are skipped. Raises OSError at the first error; files that were copied before it stay.
     """
-    if manner.check:
-        manner.check(path)
+    if options.check:
+        options.check(path)
     info = os.stat(name, dir_fd=source, follow_symlinks=False)
     mode, kind = stat.S_IMODE(info.st_mode) & 0o777, stat.S_IFMT(info.st_mode)
     if kind == stat.S_IFDIR:
@@ -84,29 +85,29 @@ def copy(source: int | None, name: str, target: int | None, new: str, path: str,
         with contextlib.suppress(FileExistsError):
             os.mkdir(new, mode | 0o700, dir_fd=target)
         flags = os.O_RDONLY | os.O_DIRECTORY
-        with opened(name, flags, source, forced=manner.source_forced) as inner, opened(new, flags, target, forced=manner.target_forced) as outer:
+        with opened(name, flags, source, forced=options.source_forced) as inner, opened(new, flags, target, forced=options.target_forced) as outer:
             for child in sorted(os.listdir(inner)):
                 try:
-                    copy(inner, child, outer, child, f"{path}/{child}", manner, depth + 1)
+                    copy(inner, child, outer, child, f"{path}/{child}", options, depth + 1)
                 except FileNotFoundError:
-                    if not manner.exact:
+                    if not options.exact:
                         raise
-            _finish(outer, info, manner)
+            _finish(outer, info, options)
     elif kind == stat.S_IFLNK:
-        make_way(target, new, replaced=(stat.S_IFLNK, stat.S_IFREG))
+        clear_target(target, new, replaced=(stat.S_IFLNK, stat.S_IFREG))
         os.symlink(os.readlink(name, dir_fd=source), new, dir_fd=target)
     elif kind == stat.S_IFREG:
-        make_way(target, new, replaced=(stat.S_IFLNK,))
+        clear_target(target, new, replaced=(stat.S_IFLNK,))
         create = os.O_WRONLY | os.O_CREAT
-        with opened(name, os.O_RDONLY, source, forced=manner.source_forced) as inner, opened(new, create, target, mode, forced=manner.target_forced) as outer:
-            # A pipe may have come in the place of either.
+        with opened(name, os.O_RDONLY, source, forced=options.source_forced) as inner, opened(new, create, target, mode, forced=options.target_forced) as outer:
+            # Either may have been replaced by a pipe.
             must_be_file(inner, path)
             must_be_file(outer, new)
             os.ftruncate(outer, 0)
             while block := os.read(inner, BLOCK):
                 write(outer, block)
-            _finish(outer, info, manner)
-    elif not manner.exact:
+            _finish(outer, info, options)
+    elif not options.exact:
         raise error(errno.EISDIR, path)
     elif kind == stat.S_IFIFO:
         os.mkfifo(new, mode, dir_fd=target)
@@ -117,14 +118,14 @@ def must_be_file(file: int, path: str) -> None:
         raise error(errno.EISDIR, path)
 
 
-def _finish(file: int, info: os.stat_result, manner: Manner) -> None:
-    if manner.exact:
+def _finish(file: int, info: os.stat_result, options: CopyOptions) -> None:
+    if options.exact:
         os.fchmod(file, stat.S_IMODE(info.st_mode))
         os.utime(file, ns=(info.st_atime_ns, info.st_mtime_ns))
 
 
-def make_way(directory: int | None, name: str, replaced: tuple[int, ...]) -> None:
-    """Remove what is there if it is of these kinds; raise OSError for what is neither file nor directory."""
+def clear_target(directory: int | None, name: str, replaced: tuple[int, ...]) -> None:
+    """Remove an existing file of one of these types. Raises OSError unless another one is a file or a directory."""
     try:
         kind = stat.S_IFMT(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
     except FileNotFoundError:
@@ -137,16 +138,16 @@ def make_way(directory: int | None, name: str, replaced: tuple[int, ...]) -> Non
 
 def write(file: int, content: bytes) -> None:
     """Write all of the content to an open file."""
-    rest = memoryview(fault_context.arriving(content))
+    rest = memoryview(fault_context.written_part(content))
     while rest:
         rest = rest[os.write(file, rest) :]
 
 
 def remove(directory: int | None, name: str) -> None:
-    """Remove a directory with all that is in it, whatever the modes below it say."""
+    """Remove a directory tree, whatever its modes."""
     flags = os.O_RDONLY | os.O_DIRECTORY
     with opened(name, flags, directory, forced=True) as top:
-        # Directories are emptied into the topmost one, so no depth is too deep.
+        # Subdirectories are moved to the top directory, so that the depth of the tree is not limited.
         while names := os.listdir(top):
             for each in names:
                 if not _is_directory(top, each):

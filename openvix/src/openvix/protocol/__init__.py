@@ -2,6 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How libvix.so and the daemon speak: frames of values on a Unix socket."""
+"""The protocol between libvix.so and the daemon: frames of values on a Unix socket."""
 
 from __future__ import annotations

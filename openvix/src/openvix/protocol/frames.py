@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Frames and values: how libvix.so and the world speak (openvix/docs/protocol.md)."""
+"""Frames and values of the protocol between libvix.so and the daemon (openvix/docs/protocol.md)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ProtocolError(Exception):
 
 
 def encode(*values: object) -> bytes:
-    """Return the frame that carries these values: None, int, str, bytes, list or tuple."""
+    """Return the frame with these values: None, int, str, bytes, list or tuple. Raises ProtocolError."""
     pieces = [b""]
     for value in values:
         add(pieces, value)
@@ -42,7 +42,7 @@ def add(pieces: list[bytes], value: Any) -> None:
     if kind is int or kind is bool:
         pieces.append(TAGGED_INTEGER.pack(INTEGER, value))
     elif kind is str:
-        # Names in a guest need not be UTF-8; the protocol's texts are.
+        # Names in a guest may be invalid UTF-8, which the protocol does not permit.
         raw = value.encode("utf-8", "replace")
         if 0 in raw:
             raise ProtocolError("a text contains a NUL byte")
@@ -60,7 +60,7 @@ def add(pieces: list[bytes], value: Any) -> None:
 
 
 def decode(body: bytes) -> list:
-    """Return the values of one frame, its length left out."""
+    """Return the values of a frame without its length. Raises ProtocolError."""
     values, at = [], 0
     try:
         while at < len(body):
@@ -104,7 +104,7 @@ def take(body: bytes, at: int, depth: int) -> tuple[Any, int]:
 
 
 def frames(connection: socket.socket) -> Generator[list, None, None]:
-    """Yield the values of each frame that arrives on this socket, until the other side closes it between two frames."""
+    """Yield the values of each frame from this socket until the peer closes it between two frames. Raises ProtocolError."""
     waiting = bytearray()
     while True:
         while len(waiting) < 4:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that change as a whole or not at all, whatever moment the daemon is killed in."""
+"""Atomic changes of files, also if the daemon is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ NAME = "journal.json"
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put this content in the place of a file: readers see the old or the new one, never a part."""
+    """Replace the content of a file atomically."""
     os.replace(_written(path, content), path)
 
 
-def commit(folder: Path, changes: dict[Path, bytes | None]) -> None:
-    """Change several files at once (None removes one); the journal in this folder is the moment from which all are changed."""
-    journal, whole = folder / NAME, False
+def commit(directory: Path, changes: dict[Path, bytes | None]) -> None:
+    """Change several files atomically; None removes a file. Once the journal has been written to the directory, the change is permanent."""
+    journal, done = directory / NAME, False
     try:
-        # What needs room on the disk comes first: where there is none, nothing has happened.
+        # Write all new contents first: if the disk is full, nothing has changed.
         for path, content in changes.items():
             if content is not None:
                 _written(path, content)
         if len(changes) > 1:
-            replace(journal, json.dumps({str(path.relative_to(folder.parent)): content is not None for path, content in changes.items()}).encode())
-        whole = True
+            replace(journal, json.dumps({str(path.relative_to(directory.parent)): content is not None for path, content in changes.items()}).encode())
+        done = True
     finally:
-        if not whole:
+        if not done:
             for path in (journal, *changes):
-                _beside(path).unlink(missing_ok=True)
+                _temporary(path).unlink(missing_ok=True)
     _carry_out({path: content is not None for path, content in changes.items()})
     if len(changes) > 1:
         journal.unlink()
 
 
-def recover(folder: Path) -> None:
+def recover(directory: Path) -> None:
     """Finish a commit that was interrupted."""
-    journal = folder / NAME
+    journal = directory / NAME
     if journal.exists():
-        _carry_out({folder.parent / name: stays for name, stays in json.loads(journal.read_bytes()).items()})
+        _carry_out({directory.parent / name: stays for name, stays in json.loads(journal.read_bytes()).items()})
         journal.unlink()
 
 
@@ -52,19 +52,19 @@ def _carry_out(changes: dict[Path, bool]) -> None:
     for path, stays in changes.items():
         if not stays:
             path.unlink(missing_ok=True)
-        elif _beside(path).exists():
-            os.replace(_beside(path), path)
+        elif _temporary(path).exists():
+            os.replace(_temporary(path), path)
 
 
-def _beside(path: Path) -> Path:
+def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.new")
 
 
 def _written(path: Path, content: bytes) -> Path:
-    beside = _beside(path)
-    with open(beside, "wb") as file:
-        fault_context.need(len(content))
+    temporary = _temporary(path)
+    with open(temporary, "wb") as file:
+        fault_context.use_space(len(content))
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    return beside
+    return temporary

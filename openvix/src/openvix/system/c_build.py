@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is written in C is compiled where it is used, once, and kept in a cache."""
+"""Compilation of the C sources at their first use. The results are cached."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ import tempfile
 from pathlib import Path
 
 FLAGS = ["-std=c11", "-O2", "-fPIC", "-pthread", "-Wall", "-Wextra"]
-# A loaded library has threads: it must never be unloaded. Its own calls must not end in another library that has the same names, such as VMware's wrapper.
-# It has no name of its own inside: what is linked to it needs the file that it was linked to, libvixAllProducts.so for one.
+# nodelete: the library has threads and must never be unloaded. Bsymbolic: its calls must not be bound to another library with the same names,
+# such as VMware's wrapper. No soname: programs need the file that they were linked to, for example libvixAllProducts.so.
 SHARED = ["-shared", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,-Bsymbolic"]
 COMPILERS = ("cc", "gcc", "clang")
-# Without these two its first run takes long and undefined behaviour traps, as in no other compiler's release build.
+# -s makes the first run faster. Unlike the release builds of other compilers, zig's traps on undefined behaviour by default.
 ZIGLANG = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined", "-s"]
 ADVICE = "install one (Debian: apt install gcc libc6-dev) or run 'pip install ziglang'"
 
 
 class CannotBuild(Exception):
-    """The C sources cannot be compiled here; the message tells what to do."""
+    """The C sources cannot be compiled; the message contains the remedy."""
 
 
 def build() -> Path:
-    """Return the path of libvix.so, compiled from the sources of this package, or raise CannotBuild."""
-    folder = source_folder("libvix")
-    symbols = folder / "symbols.map"
-    read = sorted([*folder.glob("*.c"), *folder.glob("*.h"), *folder.glob("*.inc"), symbols])
-    return _compiled("libvix.so", read, [*FLAGS, *_more_flags(), *SHARED, f"-Wl,--version-script={symbols}", *map(str, sorted(folder.glob("*.c")))])
+    """Return the path of libvix.so; compile it first if necessary. Raises CannotBuild."""
+    directory = source_directory("libvix")
+    symbols = directory / "symbols.map"
+    read = sorted([*directory.glob("*.c"), *directory.glob("*.h"), *directory.glob("*.inc"), symbols])
+    return _compiled("libvix.so", read, [*FLAGS, *_more_flags(), *SHARED, f"-Wl,--version-script={symbols}", *map(str, sorted(directory.glob("*.c")))])
 
 
 def compile_program(sources: list[Path], name: str) -> Path:
-    """Return the path of the program of this name, compiled from C sources and static where the machine has what that takes, or raise CannotBuild."""
+    """Return the path of the program with this name, compiled from C sources, statically if possible. Raises CannotBuild."""
     arguments = [*FLAGS, *map(str, sources)]
     try:
         return _compiled(name, sources, ["-static", *arguments])
@@ -47,7 +47,7 @@ def compile_program(sources: list[Path], name: str) -> Path:
 
 
 def compile_static(sources: list[Path], name: str, *libraries: str) -> Path:
-    """Return the path of the program of this name, compiled from C sources and static, so that it runs in any Linux. Raises CannotBuild."""
+    """Return the path of the static program with this name, which runs on any Linux, compiled from C sources. Raises CannotBuild."""
     flags = ["-static", "-s", *FLAGS, *(str(path) for path in sources if path.suffix == ".c"), *(f"-l{library}" for library in libraries)]
     try:
         return _compiled(name, sources, flags)
@@ -59,7 +59,7 @@ def compile_static(sources: list[Path], name: str, *libraries: str) -> Path:
 
 
 def lacks_static(name: str) -> str:
-    """Return one sentence that says why no static program with a library of this name can be made here, "" where it can."""
+    """Return a message if static programs cannot be linked with this library, else ""."""
     compiler = next(_compilers(), None)
     if compiler is None:
         return f"no C compiler (cc, gcc, clang) was found; {ADVICE}"
@@ -72,83 +72,83 @@ def lacks_static(name: str) -> str:
 
 
 def compile_client(source: Path, library: Path | None = None) -> Path:
-    """Return the path of a program that uses libvix.so or another library of these functions, compiled from one C source, or raise CannotBuild."""
+    """Return the path of a program that is linked to libvix.so or another VIX library, compiled from one C source. Raises CannotBuild."""
     library = library or build()
     flags = [*FLAGS, *_more_flags(), "-Werror", str(source), str(library), f"-Wl,-rpath,{library.parent}"]
-    return _compiled(source.stem, [source, *_beside(source)], flags)
+    return _compiled(source.stem, [source, *_headers(source)], flags)
 
 
 def compile_wrapper(source: Path) -> Path:
-    """Return the path of a libvixAllProducts.so that opens libvix.so itself, compiled from one C source, or raise CannotBuild."""
+    """Return the path of a libvixAllProducts.so that opens libvix.so itself, compiled from one C source. Raises CannotBuild."""
     flags = [*FLAGS, *_more_flags(), "-Werror", "-shared", "-Wl,-z,nodelete", str(source), "-ldl"]
-    return _compiled("libvixAllProducts.so", [source, *_beside(source)], flags)
+    return _compiled("libvixAllProducts.so", [source, *_headers(source)], flags)
 
 
-def _beside(source: Path) -> list[Path]:
-    """Return what a C source of a client may include."""
-    return [path for folder in (source.parent, source_folder("libvix")) for kind in ("*.h", "*.inc") for path in sorted(folder.glob(kind))]
+def _headers(source: Path) -> list[Path]:
+    """Return the files that the C source of a client may include."""
+    return [path for directory in (source.parent, source_directory("libvix")) for kind in ("*.h", "*.inc") for path in sorted(directory.glob(kind))]
 
 
 def _more_flags() -> list[str]:
-    """Return what the environment adds for the library and its clients, as -fsanitize=address; never for the agent in the guests."""
+    """Return the flags in OPENVIX_CFLAGS, such as -fsanitize=address. They apply to the library and its clients only."""
     return shlex.split(os.environ.get("OPENVIX_CFLAGS", ""))
 
 
-def source_folder(name: str) -> Path:
-    """Return the folder of C sources of this name: inside the installed package, or beside src/ in a checkout."""
+def source_directory(name: str) -> Path:
+    """Return the directory of C sources with this name, in the installed package or in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "native" / name
     return installed if installed.is_dir() else package.parents[1] / "native" / name
 
 
 def _compilers():
-    """Yield the command lines of the compilers that are here, the preferred one first."""
+    """Yield the command lines of the compilers that are installed, the preferred one first."""
     yield from ([found] for found in map(shutil.which, COMPILERS) if found)
-    # Asked of another process: the one that serves a world sees no installed packages.
+    # Checked in another process, since the daemon cannot import installed packages.
     if subprocess.run([sys.executable, "-c", "import ziglang"], capture_output=True, check=False).returncode == 0:
         yield ZIGLANG
 
 
 def _compiled(name: str, read: list[Path], arguments: list[str]) -> Path:
-    folder = cache()
-    said = ""
+    directory = cache()
+    output = ""
     for compiler in _compilers():
         key = hashlib.sha256(repr([compiler, arguments]).encode())
         for path in read:
             key.update(hashlib.sha256(path.read_bytes()).digest())
-        place = folder / key.hexdigest()[:16] / name
-        if place.exists():
-            return place
-        said = said or _compile([*compiler, *arguments], place)
-        if place.exists():
-            return place
-    if said:
-        raise CannotBuild(f"compiling {name} failed: {said}")
+        target = directory / key.hexdigest()[:16] / name
+        if target.exists():
+            return target
+        output = output or _compile([*compiler, *arguments], target)
+        if target.exists():
+            return target
+    if output:
+        raise CannotBuild(f"compiling {name} failed: {output}")
     raise CannotBuild(f"cannot compile {name}: no C compiler (cc, gcc, clang) was found; {ADVICE}")
 
 
-def _compile(command: list[str], place: Path) -> str:
-    """Compile to this place, and return what the compiler said when it failed."""
-    place.parent.mkdir(mode=0o700, exist_ok=True)
-    # Written beside and moved: who builds at the same time, or looks, sees a whole file or none.
-    with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-        part = Path(scratch, place.name)
-        zig = {"ZIG_GLOBAL_CACHE_DIR": str(place.parents[1] / "zig"), "ZIG_LOCAL_CACHE_DIR": scratch}
+def _compile(command: list[str], target: Path) -> str:
+    """Compile to this path; return the output of the compiler if it failed, else ""."""
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    # The program is written to another file and moved, so that concurrent builds and users never see an incomplete file.
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        part = Path(scratch, target.name)
+        zig = {"ZIG_GLOBAL_CACHE_DIR": str(target.parents[1] / "zig"), "ZIG_LOCAL_CACHE_DIR": scratch}
         whole = [*command, "-o", str(part)]
         done = subprocess.run(whole, env=os.environ | zig, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode == 0 and part.exists():
-            os.replace(part, place)
+            os.replace(part, target)
             return ""
         return (done.stderr or done.stdout).strip()[-2000:] or f"{command[0]} exited with code {done.returncode}"
 
 
 def cache() -> Path:
-    """Return the directory that keeps what takes long to make, made where it is missing; raise CannotBuild where it is another user's."""
+    """Return the cache directory; create it if it is missing. Raises CannotBuild if it belongs to another user."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(os.environ.get("OPENVIX_CACHE") or Path(home) / "openvix").absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid():
-        raise CannotBuild(f"the cache directory {folder} belongs to another user and is not trusted; set OPENVIX_CACHE to a directory that you own")
-    folder.chmod(0o700)
-    return folder
+    directory = Path(os.environ.get("OPENVIX_CACHE") or Path(home) / "openvix").absolute()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if directory.stat().st_uid != os.geteuid():
+        raise CannotBuild(f"the cache directory {directory} belongs to another user and is not trusted; set OPENVIX_CACHE to a directory that you own")
+    directory.chmod(0o700)
+    return directory

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What befalls the call that a thread carries out: how it sees its VM, what it may write and how fast, and at which step the daemon dies."""
+"""The fault of the call that the current thread executes: settings of the VM, limits of disk space and speed, and the step at which the daemon is killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-# What changes files or starts processes, as Python's audit hooks name it; and "open" for writing.
+# Audit events of Python for changes of files and starts of processes; "open" for writing counts too.
 STEPS = {
     *("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"),
     *("subprocess.Popen", "os.posix_spawn", "signal.pthread_kill"),
@@ -27,7 +27,7 @@ class _Thread(threading.local):
     cut: int | None = None
     pace: Callable[[int], None] | None = None
     steps: int = 0
-    dying: Callable[[], None] | None = None
+    kill: Callable[[], None] | None = None
 
 
 _thread = _Thread()
@@ -36,12 +36,18 @@ _watched = False
 
 
 @contextlib.contextmanager
-def by(sees: dict | None = None, room: int | None = None, cut: int | None = None, step: int = 0, dying: Callable[[], None] | None = None) -> Iterator[None]:
-    """Within the block this thread sees each VM with these settings, has room for so many bytes, has so many arrive, and calls dying before this step."""
+def injected(
+    sees: dict | None = None, room: int | None = None, cut: int | None = None, step: int = 0, kill: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Apply a fault to this thread within the block.
+
+    sees: settings that replace those of each VM; room: bytes that fit on the disk; cut: bytes of a copied file that are written;
+    step, kill: call kill() before the step of this number.
+    """
     _thread.sees, _thread.room, _thread.cut = sees, room, cut
     if step:
         _watch()
-    _thread.steps, _thread.dying = step, dying
+    _thread.steps, _thread.kill = step, kill
     try:
         yield
     finally:
@@ -51,7 +57,7 @@ def by(sees: dict | None = None, room: int | None = None, cut: int | None = None
 
 @contextlib.contextmanager
 def paced(pace: Callable[[int], None] | None) -> Iterator[None]:
-    """Within the block, call pace with the number of bytes before they are written."""
+    """Within the block, call pace(bytes) before each write."""
     _thread.pace = pace
     try:
         yield
@@ -59,24 +65,24 @@ def paced(pace: Callable[[int], None] | None) -> Iterator[None]:
         _thread.pace = None
 
 
-def seen() -> dict | None:
-    """Return the settings that this thread sees instead of a VM's own."""
+def overrides() -> dict | None:
+    """Return the settings that replace those of a VM in this thread."""
     return _thread.sees
 
 
-def arriving(content):
-    """Return what arrives of what is to be written to a disk; raise OSError when there is no room for it."""
+def written_part(content):
+    """Return the part of the content that the fault lets through to a disk. Raises OSError if the disk is full."""
     if _thread.pace:
         _thread.pace(len(content))
     if _thread.cut is not None:
         content = content[: _thread.cut]
         _thread.cut -= len(content)
-    need(len(content))
+    use_space(len(content))
     return content
 
 
-def need(size: int) -> None:
-    """Take so many bytes of the room that there is, or raise OSError."""
+def use_space(size: int) -> None:
+    """Subtract so many bytes from the free space. Raises OSError if the disk is full."""
     if _thread.room is not None:
         if size > _thread.room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -86,7 +92,7 @@ def need(size: int) -> None:
 def _watch():
     global _watched
     with _watching:
-        # A hook stays for good, and costs every call of the daemon a little: only who asks for it has it.
+        # An audit hook cannot be removed and slows down every call, so it is installed only when it is first needed.
         if not _watched:
             sys.addaudithook(_step)
             _watched = True
@@ -95,5 +101,5 @@ def _watch():
 def _step(event: str, arguments: tuple) -> None:
     if _thread.steps and (event in STEPS or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES)):
         _thread.steps -= 1
-        if not _thread.steps and _thread.dying:
-            _thread.dying()
+        if not _thread.steps and _thread.kill:
+            _thread.kill()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Locks that a process holds as long as it lives: by them it is found again, and ended, and by no number that another process may have later."""
+"""Locks that a process holds until it exits. They identify a process reliably; a process id may be reused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ END_SECONDS = 10
 
 
 def take(lock: int, seconds: float = 0) -> bool:
-    """Take the lock of an open file, and return whether it could be had in so many seconds. Closing every descriptor of it gives it back."""
+    """Try for so many seconds to lock an open file; return whether it succeeded. Closing all its descriptors releases the lock."""
     until = time.monotonic() + seconds
     while True:
         try:
@@ -38,7 +38,7 @@ def is_held(lock: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        # Shared, so that two who look do not take each other for one who holds it.
+        # A shared lock, so that concurrent checks do not report each other.
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -49,14 +49,14 @@ def is_held(lock: Path) -> bool:
 
 
 def holders(lock: Path) -> list[int]:
-    """Return the ids of the processes that have this lock open, other than this one."""
+    """Return the ids of the other processes that have this lock file open."""
     try:
         wanted = lock.stat()
     except FileNotFoundError:
         return []
     found = []
     for pid in (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()):
-        # A process may end, or belong to somebody else.
+        # A process may exit, or belong to another user.
         with contextlib.suppress(OSError):
             if any(os.path.samestat(os.stat(f"/proc/{pid}/fd/{each}"), wanted) for each in os.listdir(f"/proc/{pid}/fd")):
                 found.append(pid)
@@ -64,27 +64,27 @@ def holders(lock: Path) -> list[int]:
 
 
 def await_end(lock: Path, seconds: float) -> None:
-    """Return once nobody holds this lock, or after so many seconds: a process that ends still holds it when its files are no longer seen in /proc."""
+    """Wait until this lock is released, at most so many seconds. An exiting process still holds it when /proc no longer shows its files."""
     until = time.monotonic() + seconds
     while is_held(lock) and time.monotonic() < until:
         time.sleep(0.005)
 
 
 def end_holders(lock: Path) -> None:
-    """Kill the processes that have this lock open, and return once they are gone."""
+    """Kill the processes that have this lock file open, and wait until they have exited."""
     if is_held(lock):
         end(lambda: holders(lock), END_SECONDS)
 
 
 def end(find: Callable[[], Collection[int]], seconds: float) -> None:
-    """Kill the processes whose ids find() returns, and return once they are gone, or after so many seconds for each."""
+    """Kill the processes whose ids find() returns, and wait until they have exited, at most so many seconds for each."""
     handles = []
     for pid in find():
         with contextlib.suppress(ProcessLookupError):
             handles.append((pid, os.pidfd_open(pid)))
     if not handles:
-        return  # a look through all of /proc is saved
-    # Asked again with the handles open: they are of these processes and of no later ones with the same numbers.
+        return  # saves another scan of /proc
+    # A second call with the handles open ensures that the ids have not been reused by other processes.
     still = find()
     for pid, handle in handles:
         if pid in still:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Unix sockets whose paths may be too long for sun_path: they are reached through their directory, which is open."""
+"""Unix sockets with paths that may exceed sun_path: they are addressed through a descriptor of their directory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def listen(path: Path, backlog: int) -> socket.socket:
-    """Return a listening socket in the place of whatever is there."""
+    """Return a listening socket at this path, whose file is replaced."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     _near(path, listener.bind)
@@ -22,7 +22,7 @@ def listen(path: Path, backlog: int) -> socket.socket:
 
 
 def dial(path: Path) -> socket.socket:
-    """Return a connection to the one that listens there, or raise OSError when nobody does."""
+    """Return a connection to the socket at this path. Raises OSError."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _near(path, connection.connect)
@@ -33,9 +33,9 @@ def dial(path: Path) -> socket.socket:
 
 
 def _near(path: Path, act: Callable[[str], object]) -> None:
-    """Call act(address) with an address of this socket that is short enough."""
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Call act(address) with a short address of the socket at this path."""
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        act(f"/proc/self/fd/{folder}/{path.name}")
+        act(f"/proc/self/fd/{directory}/{path.name}")
     finally:
-        os.close(folder)
+        os.close(directory)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Threads for what must not be waited for. One that is done takes more, since to start one costs more than most calls do."""
+"""Thread pool for background work. Idle threads are reused, since starting a thread takes longer than most calls."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import queue
 import threading
 from collections.abc import Callable
 
-# How long a thread stays that has nothing to do.
+# Idle threads exit after this time.
 IDLE_SECONDS = 2.0
 
-_free: list[queue.SimpleQueue] = []  # where each thread that has nothing to do waits; the last one has waited least
+_idle: list[queue.SimpleQueue] = []  # the queues of idle threads, the most recently used last
 _lock = threading.Lock()
 
 
-def give(work: Callable[..., object], *arguments: object) -> None:
-    """Have work(*arguments) done on a thread of its own."""
+def start(work: Callable[..., object], *arguments: object) -> None:
+    """Call work(*arguments) on another thread."""
     with _lock:
-        place = _free.pop() if _free else None
-    if place is None:
-        place = queue.SimpleQueue()
-        threading.Thread(target=_take, args=(place,), daemon=True).start()
-    place.put((work, arguments))
+        tasks = _idle.pop() if _idle else None
+    if tasks is None:
+        tasks = queue.SimpleQueue()
+        threading.Thread(target=_run, args=(tasks,), daemon=True).start()
+    tasks.put((work, arguments))
 
 
-def _take(place: queue.SimpleQueue) -> None:
-    """Do what is put into a place, until nothing more is. What raises an exception ends the thread, which logs it."""
+def _run(tasks: queue.SimpleQueue) -> None:
+    """Execute tasks until the thread has been idle for too long. An exception is logged and ends the thread."""
     while True:
         try:
-            work, arguments = place.get(timeout=IDLE_SECONDS)
+            work, arguments = tasks.get(timeout=IDLE_SECONDS)
         except queue.Empty:
-            if _leave(place):
+            if _retire(tasks):
                 return
             continue
         work(*arguments)
-        work = arguments = None  # nothing is kept alive by a thread that waits
+        work = arguments = None  # an idle thread must not keep objects alive
         with _lock:
-            _free.append(place)
+            _idle.append(tasks)
 
 
-def _leave(place: queue.SimpleQueue) -> bool:
-    """Return whether a thread may end: whoever has just been given work stays."""
+def _retire(tasks: queue.SimpleQueue) -> bool:
+    """Return whether the thread may exit, which is not the case if it has just been given a task."""
     with _lock:
-        if place in _free:
-            _free.remove(place)
+        if tasks in _idle:
+            _idle.remove(tasks)
             return True
         return False

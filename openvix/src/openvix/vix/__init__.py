@@ -2,6 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What vix.h says: its numbers, and the error that a call returns."""
+"""The constants and function signatures of vix.h, and the error of a call."""
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The call for which something is done with a VM, as the operations know it."""
+"""The interface of a client call for operations on a VM."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Protocol
 
 
 class Caller(Protocol):
-    """A call of a client, which may wait for its end."""
+    """A call of a client."""
 
     @property
     def since(self) -> float:
-        """When it began, by the clock of the world."""
+        """The time of its arrival, by the clock of the world."""
 
     @property
     def presence(self) -> tuple[bool, int]:
-        """What presence() of its VM returned when it began."""
+        """The result of presence() of its VM at that time."""
 
     def progress(self) -> None:
-        """Report to the client that it is under way."""
+        """Send the progress event of the job to the client."""
 
     def is_orphan(self) -> bool:
-        """Return whether nobody waits for it any longer: its client has left, or the world closes."""
+        """Return whether the client has disconnected or the world is closing."""

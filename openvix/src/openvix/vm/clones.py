@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clones (docs/vix-semantics.md, section 14): made beside their place, and there as a whole or not at all."""
+"""Clones (docs/vix-semantics.md, section 14). They are created atomically: first in a staging directory, then moved to the target."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from openvix.vm.keeper import Keeper
 from openvix.vm.machine import OFF, SUSPENDED, Machine
 from openvix.vmware import vmsd, vmx
 
-# What a new VM gets anew.
+# Keys of the .vmx that a clone does not inherit.
 OWN_KEYS = re.compile(r"uuid\.|ethernet\d+\.generatedAddress", re.IGNORECASE)
 PARENT = 'parentFileNameHint="{}"\n'
 
 
 def clone(world: Keeper, vm: Machine, call: Caller, uid: int | None, linked: bool, target: str) -> Machine:
-    """Make a clone of a VM, from a snapshot or (None) its current state, whose .vmx is at the absolute path target.
+    """Clone a VM.
 
-    Raises VixError: 3007 unless it can be cloned in its power state (full: off or suspended; linked: not suspended, and off to take the snapshot that it
-    makes itself; from a snapshot: one that was taken while the VM was off), 12 when there is something at the target already, 15.
+    uid: the snapshot to clone, None for the current state; target: the absolute path of the clone's .vmx.
+    Returns the clone. Raises VixError: 3007 in the wrong power state (a full clone requires a VM that is off or suspended; a linked clone one that is not
+    suspended, and off if it takes a snapshot itself; a snapshot must have been taken while the VM was off), 12 if the target exists, 15.
     """
     with vm.operation():
         must_be_off = uid is None if linked else vm.power != SUSPENDED
@@ -41,80 +42,80 @@ def clone(world: Keeper, vm: Machine, call: Caller, uid: int | None, linked: boo
         vm.require_unlocked()
         path = Path(os.path.realpath(os.path.dirname(target)), os.path.basename(target))
         takes = linked and uid is None
-        with begun(world, path, vm if takes else None):
-            vm.linger(call)
+        with staged(world, path, vm if takes else None):
+            vm.simulate_duration(call)
             if takes:
                 uid = snapshots.take(vm, "Clone").uid
             disk = vm.state["disk"] if uid is None else vm.state["snapshots"][str(uid)]["disk"]
-            fill(vm, path, disk, uid if linked else None)
-        made = world.take_in(path, vm.host)
+            write_files(vm, path, disk, uid if linked else None)
+        created = world.add_existing(path, vm.host)
         if linked and uid is not None:
-            adopt(vm, uid, str(path))
-    made.settle()
-    return made
+            record_clone(vm, uid, str(path))
+    created.settle()
+    return created
 
 
 @contextlib.contextmanager
-def begun(world: Keeper, path: Path, base: Machine | None) -> Iterator[None]:
-    """Have a VM made beside its place within the block, and put it there at its end; what fails or is killed leaves nothing.
+def staged(world: Keeper, path: Path, base: Machine | None) -> Iterator[None]:
+    """Create a VM in a staging directory within the block, and move it to its target at the end. A failure or a kill leaves nothing.
 
-    base: of which the block takes a snapshot first.
+    base: the VM of which the block takes a snapshot.
     """
-    if any(os.path.lexists(each) for each in places(path)):
+    if any(os.path.lexists(each) for each in reserved_paths(path)):
         raise VixError(constants.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
-    missing = [str(folder) for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    missing = [str(directory) for directory in (path.parent, *path.parent.parents) if not directory.exists()]
     uid = base.tree.last + 1 if base else 0
-    if not world.inventory.begin_making(str(path), missing, (base.path, uid) if base else None):
+    if not world.inventory.begin_creating(str(path), missing, (base.path, uid) if base else None):
         raise VixError(constants.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
-    whole = False
+    done = False
     try:
-        (beside(path) / "openvix" / "disks").mkdir(mode=0o700, parents=True)
+        (staging_directory(path) / "openvix" / "disks").mkdir(mode=0o700, parents=True)
         yield
-        whole = True
+        done = True
     finally:
-        if not whole:
-            take_back(path, missing)
+        if not done:
+            roll_back(path, missing)
             if base:
                 snapshots.drop(base, {uid})
-        world.inventory.end_making(str(path), whole)
-    put(path)
+        world.inventory.end_creating(str(path), done)
+    complete(path)
 
 
-def places(path: Path) -> tuple[Path, ...]:
-    """Return where a new VM needs the place; two VMs do not share a folder."""
+def reserved_paths(path: Path) -> tuple[Path, ...]:
+    """Return the paths that must not exist for a new VM; two VMs cannot share a directory."""
     return path, path.with_suffix(".vmsd"), path.with_suffix(".vmdk"), path.parent / "openvix"
 
 
-def beside(path: Path) -> Path:
+def staging_directory(path: Path) -> Path:
     return path.parent / f".{path.stem}.clone"
 
 
-def put(path: Path) -> None:
-    """Move what was made beside its place to its place; interrupted, it is done again."""
-    stage = beside(path)
+def complete(path: Path) -> None:
+    """Move a VM from its staging directory to its target. Can be repeated after an interruption."""
+    stage = staging_directory(path)
     if stage.exists():
-        # The .vmx comes last: before, there is no VM.
+        # The .vmx is moved last, since it makes the files a VM.
         for each in sorted(stage.iterdir(), key=lambda each: (each.suffix == ".vmx", each.name)):
             os.rename(each, path.parent / each.name)
         stage.rmdir()
 
 
-def take_back(path: Path, made: list[str]) -> None:
-    """Remove what was made of a VM that did not become whole, with the directories that were made for it."""
-    stage = beside(path)
+def roll_back(path: Path, made: list[str]) -> None:
+    """Remove the staging directory of a VM and the directories that were made for it."""
+    stage = staging_directory(path)
     if stage.exists():
         machine.remove_own(stage / "openvix")
         for each in stage.iterdir():
             each.unlink()
         stage.rmdir()
-    for folder in made:
+    for directory in made:
         with contextlib.suppress(OSError):
-            os.rmdir(folder)
+            os.rmdir(directory)
 
 
-def fill(vm: Machine, path: Path, disk: int, base: int | None) -> None:
-    """Write the files of a clone beside its place: of this disk of the VM, linked to this snapshot of it (None: to none)."""
-    stage, name = beside(path), path.stem
+def write_files(vm: Machine, path: Path, disk: int, base: int | None) -> None:
+    """Write the files of a clone to its staging directory; disk: the disk of the VM to copy, base: the snapshot of a linked clone."""
+    stage, name = staging_directory(path), path.stem
     number = vm.backend.clone(disk, stage / "openvix")
     config = vmx.read(Path(vm.path).read_bytes())
     keys = config.keys()
@@ -142,35 +143,35 @@ def fill(vm: Machine, path: Path, disk: int, base: int | None) -> None:
         each.write_bytes(content)
 
 
-def adopt(vm: Machine, uid: int, path: str) -> None:
-    """Write into the snapshot of a VM that this linked clone is based on it; the VM is held."""
+def record_clone(vm: Machine, uid: int, path: str) -> None:
+    """Record a linked clone in the snapshot that it is based on. The VM must be held."""
     snapshot = vm.tree.find(uid)
     if snapshot and path not in snapshot.clones:
         vm.save(vm.state, vm.tree.with_clones(uid, (*snapshot.clones, path)))
 
 
-def disown(vm: Machine, gone: set[str]) -> None:
-    """Strike linked clones that are gone from the snapshots of a VM, which is held."""
+def forget_clones(vm: Machine, missing: set[str]) -> None:
+    """Remove linked clones that no longer exist from the snapshots of a VM. The VM must be held."""
     tree = vm.tree
     for snapshot in tree.snapshots:
-        tree = tree.with_clones(snapshot.uid, tuple(path for path in snapshot.clones if path not in gone))
+        tree = tree.with_clones(snapshot.uid, tuple(path for path in snapshot.clones if path not in missing))
     if tree != vm.tree:
         vm.save(vm.state, tree)
 
 
 def require_base(vm: Machine) -> None:
-    """Raise unless the disk that a linked clone is based on is there, and the snapshot that froze it."""
+    """Raise VixError unless the base disk of a linked clone and its snapshot exist."""
     base = vm.state.get("base")
-    if base and not is_whole(Path(base["vmx"]), base["uid"]):
+    if base and not has_base_disk(Path(base["vmx"]), base["uid"]):
         raise VixError(constants.VIX_E_DISK_OPENPARENT, f"opening the disk of {base['vmx']}")
 
 
-def is_whole(path: Path, uid: int) -> bool:
-    """Return whether the VM with this .vmx still has the disk that its snapshot froze; where the VM was deleted and its disk kept, it has."""
+def has_base_disk(path: Path, uid: int) -> bool:
+    """Return whether the disk of a snapshot exists; path: the .vmx of its VM, which may have been deleted without its disks."""
     try:
         tree = vmsd.read(path.with_suffix(".vmsd").read_bytes())
         base = json.loads((path.parent / "openvix" / "state.json").read_bytes()).get("base")
     except FileNotFoundError:
         return path.with_suffix(".vmdk").exists()
-    # It may be a linked clone itself.
-    return path.with_suffix(".vmdk").exists() and tree.find(uid) is not None and (base is None or is_whole(Path(base["vmx"]), base["uid"]))
+    # The VM may be a linked clone itself.
+    return path.with_suffix(".vmdk").exists() and tree.find(uid) is not None and (base is None or has_base_disk(Path(base["vmx"]), base["uid"]))

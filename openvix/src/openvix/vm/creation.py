@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Making a VM: the files that a new one begins with."""
+"""Creation of a VM: its initial files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from openvix.vm import machine
 from openvix.vmware import encryption, vmsd, vmx
 
 
-def make(folder: Path, name: str, settings: dict) -> None:
-    """Write the files of a new VM into an empty folder that is not its own yet; settings as worldfile.vm() returns them."""
-    tree = planted(vmsd.Tree(), settings["snapshots"])
-    (folder / f"{name}.vmsd").write_bytes(vmsd.write(tree, name))
-    (folder / f"{name}.vmx").write_bytes(config(name, settings))
-    complete(folder, name, settings)
+def create(directory: Path, name: str, settings: dict) -> None:
+    """Write the files of a new VM into an empty directory; settings: as worldfile.vm() returns them."""
+    tree = with_snapshots(vmsd.Tree(), settings["snapshots"])
+    (directory / f"{name}.vmsd").write_bytes(vmsd.write(tree, name))
+    (directory / f"{name}.vmx").write_bytes(config(name, settings))
+    complete(directory, name, settings)
 
 
 def config(name: str, settings: dict) -> bytes:
@@ -46,33 +46,33 @@ def config(name: str, settings: dict) -> bytes:
     ).write()
 
 
-def is_bare(folder: Path) -> bool:
-    """Return whether this folder has a .vmx of its name and nothing that OpenVIX needs beside it yet."""
-    return not (folder / "openvix" / "state.json").exists() and (folder / f"{folder.name}.vmx").exists()
+def is_bare(directory: Path) -> bool:
+    """Return whether this directory contains a .vmx of its name, but not yet the files of OpenVIX."""
+    return not (directory / "openvix" / "state.json").exists() and (directory / f"{directory.name}.vmx").exists()
 
 
-def complete(folder: Path, name: str, settings: dict) -> None:
-    """Write what OpenVIX has of a VM whose .vmx and .vmsd are there; its snapshots and whether it is suspended are taken from them."""
-    own, metadata = folder / "openvix", folder / f"{name}.vmsd"
-    # What a killed daemon began.
+def complete(directory: Path, name: str, settings: dict) -> None:
+    """Write the files of OpenVIX for a VM with a .vmx and a .vmsd, which supply its snapshots and whether it is suspended."""
+    own, metadata = directory / "openvix", directory / f"{name}.vmsd"
+    # Remove the remains of an interrupted call.
     machine.remove_own(own)
     (own / "disks").mkdir(mode=0o700, parents=True)
     tree = vmsd.read(metadata.read_bytes()) if metadata.exists() else vmsd.Tree()
-    config = vmx.read((folder / f"{name}.vmx").read_bytes())
+    config = vmx.read((directory / f"{name}.vmx").read_bytes())
     suspended, hypervisor = bool(config.get("checkpoint.vmState")), config.get(hypervisors.KEY)
     settings = {**settings, "hypervisor": hypervisor} if hypervisor == "qemu" else settings
     disk, first = hypervisors.of(settings).make(own, machine.hostname(name), settings, bool(tree.snapshots))
-    # The disk was the same when each of them was taken: they share one.
-    kept = {str(each.uid): {"disk": first, "power": machine.ON if each.memory else machine.OFF, "ran": 0.0} for each in tree.snapshots}
-    # A VM that is to be on has no guest yet: Machine.settle() boots it.
+    # All snapshots share one disk, which did not change between them.
+    saved = {str(each.uid): {"disk": first, "power": machine.ON if each.memory else machine.OFF, "ran": 0.0} for each in tree.snapshots}
+    # If the VM is powered on, Machine.settle() boots its guest.
     power = machine.SUSPENDED if suspended else settings["power"]
-    state = {"power": power, "booted": time.monotonic(), "ran": 0.0, "disk": disk, "captured": False, "snapshots": kept}
+    state = {"power": power, "booted": time.monotonic(), "ran": 0.0, "disk": disk, "captured": False, "snapshots": saved}
     files = {
         metadata: vmsd.write(tree, name),
-        folder / f"{name}.vmdk": DISK.encode(),
-        **{folder / vmsd.state_file(name, snapshot.uid): snapshot_state(snapshot) for snapshot in tree.snapshots},
-        **({folder / f"{name}.vmss": machine.SUSPENDED_STATE} if suspended else {}),
-        # The password itself is kept nowhere: the .vmx tells whether one is right.
+        directory / f"{name}.vmdk": DISK.encode(),
+        **{directory / vmsd.state_file(name, snapshot.uid): snapshot_state(snapshot) for snapshot in tree.snapshots},
+        **({directory / f"{name}.vmss": machine.SUSPENDED_STATE} if suspended else {}),
+        # The password is not stored; it is checked against a hash in the .vmx.
         own / "machine.json": json.dumps({**settings, "password": ""}).encode(),
     }
     for path, content in files.items():
@@ -81,11 +81,11 @@ def complete(folder: Path, name: str, settings: dict) -> None:
     atomic_files.replace(own / "state.json", json.dumps(state).encode())
 
 
-def planted(tree: vmsd.Tree, wanted: list[dict], parent: int = 0) -> vmsd.Tree:
-    """Return the tree with these snapshots taken one after another, each below its parent."""
+def with_snapshots(tree: vmsd.Tree, wanted: list[dict], parent: int = 0) -> vmsd.Tree:
+    """Return the tree with new snapshots; wanted: the tables of the world file, with their children."""
     for each in wanted:
         tree = tree._replace(current=parent).with_new(each["name"], each["description"], time.time_ns() // 1000, False)
-        tree = planted(tree, each["children"], tree.current)
+        tree = with_snapshots(tree, each["children"], tree.current)
     return tree
 
 
@@ -93,7 +93,7 @@ def snapshot_state(snapshot: vmsd.Snapshot) -> bytes:
     return f"OpenVIX: the state of snapshot {snapshot.uid}\n".encode()
 
 
-# A disk of 8 GB that reads as zeros: what is on the simulated disk lies in openvix/disks.
+# A disk of 8 GB that reads as zeros. The content of simulated disks is in openvix/disks.
 DISK = """\
 # Disk DescriptorFile
 version=1

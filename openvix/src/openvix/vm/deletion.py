@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Deleting a VM (docs/vix-semantics.md, section 13): its own files go, what else lies in its folder stays."""
+"""Deletion of a VM (docs/vix-semantics.md, section 13). Files in its directory that are not part of the VM are kept."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from openvix.vm.machine import Machine
 
 
 def delete(world: Keeper, vm: Machine, call: Caller, with_disks: bool) -> None:
-    """Delete a VM that is off or suspended; raises VixError 3007 when it is on, 15 when another program holds it. A daemon that is killed ends it later."""
+    """Delete a VM. After an interruption, the next daemon finishes the deletion.
+
+    Raises VixError 3007 if the VM is on, 15 if another program has locked it.
+    """
     with vm.operation():
         if vm.is_on:
             raise VixError(constants.VIX_E_VM_IS_RUNNING)
         vm.require_unlocked()
-        vm.linger(call)
+        vm.simulate_duration(call)
         files = files_of(vm, with_disks)
         world.inventory.begin_deleting(vm.path, files)
         world.forget(vm)
@@ -34,11 +37,11 @@ def delete(world: Keeper, vm: Machine, call: Caller, with_disks: bool) -> None:
         base = world.machines.get(vm.state.get("base", {}).get("vmx"))
         if base:
             with base.held():
-                clones.disown(base, {vm.path})
+                clones.forget_clones(base, {vm.path})
 
 
 def files_of(vm: Machine, with_disks: bool) -> list[str]:
-    """Return the names of what a VM has in its folder; the guest's disks are in a directory of ours."""
+    """Return the names of the files of a VM in its directory; "openvix" contains the disks of the guest."""
     stem = re.escape(vm.name)
     kinds = [rf"{stem}\.(vmx|vmxf|vmsd|vmss|vmem|nvram)", rf"{stem}-Snapshot\d+\.(vmsn|vmem)", rf"{stem}\.vmx\.lck", r"vmware(-\d+)?\.log"]
     kinds += [rf"{stem}(-flat|-s\d+|-\d{{6}}(-s\d+|-delta)?)?\.vmdk"] if with_disks else []
@@ -47,8 +50,8 @@ def files_of(vm: Machine, with_disks: bool) -> list[str]:
 
 
 def remove(path: Path, files: list[str]) -> None:
-    """Remove these files of a VM, and its folder when nothing else is in it; what is gone already is no error."""
-    # The .vmx goes first: without it there is no VM.
+    """Remove these files of a VM, and its directory if it is empty then. Missing files are ignored."""
+    # The .vmx is removed first, since it makes the files a VM.
     for name in sorted(files, key=lambda name: (not name.endswith(".vmx"), name)):
         each = path.parent / name
         if name.startswith("openvix"):

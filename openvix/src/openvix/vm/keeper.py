@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The world, as operations know it that create, delete or look for a VM."""
+"""The interface of the world for operations that create, delete or find a VM."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ from openvix.vm.machine import Machine
 
 
 class Machines(Protocol):
-    """The VMs of a world by the paths of their .vmx."""
+    """The VMs of a world by the paths of their .vmx files."""
 
     def get(self, path: str | None) -> Machine | None:
-        """Return the VM with this .vmx, None for none."""
+        """Return the VM with this .vmx, None without one."""
 
 
 class Inventory(Protocol):
-    """What a world notes of VMs that are being created or deleted, for the next daemon to end or take back."""
+    """The record of VMs that are being created or deleted, by which the next daemon finishes or rolls back interrupted operations."""
 
-    def begin_making(self, path: str, made: list[str], taking: tuple[str, int] | None = None) -> bool:
-        """Note that a VM is being made, with the directories made for it and the snapshot taken; False when another call is at work in its directory."""
+    def begin_creating(self, path: str, made: list[str], taking: tuple[str, int] | None = None) -> bool:
+        """Record that a VM is being created.
 
-    def end_making(self, path: str, whole: bool) -> None:
-        """Note that a VM is whole, or that nothing is left of it."""
+        made: the new directories; taking: the snapshot that is taken for it. Returns False if another call works in the same directory.
+        """
+
+    def end_creating(self, path: str, done: bool) -> None:
+        """Record that a VM has been created, or that its creation has been rolled back."""
 
     def begin_deleting(self, path: str, files: list[str]) -> None:
-        """Note that these files of a VM are being deleted."""
+        """Record that these files of a VM are being deleted."""
 
     def end_deleting(self, path: str) -> None:
-        """Note that a VM is deleted."""
+        """Record that a VM has been deleted."""
 
 
 class Keeper(Protocol):
-    """The world that VMs belong to."""
+    """The world to which VMs belong."""
 
     @property
     def machines(self) -> Machines:
@@ -45,13 +48,13 @@ class Keeper(Protocol):
 
     @property
     def inventory(self) -> Inventory:
-        """What it notes."""
+        """The record of VMs that are being created or deleted."""
 
     def find(self, path: str) -> Machine | None:
-        """Return the VM with this .vmx, however the path to it is written."""
+        """Return the VM with this .vmx; the path may contain links."""
 
-    def take_in(self, path: Path, host: Host) -> Machine:
-        """Return the VM with this .vmx as one of this host; it must be settled."""
+    def add_existing(self, path: Path, host: Host) -> Machine:
+        """Add the VM with this .vmx to a host and return it. The caller must settle it."""
 
     def forget(self, machine: Machine) -> None:
-        """Have a VM that is being deleted no longer."""
+        """Remove a VM that is being deleted."""

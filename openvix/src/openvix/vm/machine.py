@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One VM of the world: its files, its power, its Tools, and who may work on it."""
+"""One VM of the world: its files, power state, guest tools and locking."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ POWER_BITS = {
     SUSPENDED: constants.VIX_POWERSTATE_SUSPENDED,
     PAUSED: constants.VIX_POWERSTATE_POWERED_ON | constants.VIX_POWERSTATE_PAUSED,
 }
-# Kept as long as the VM is on (docs/vix-semantics.md, section 21); an operation that lasts does not bring back what they were when it began.
+# Kept while the VM is on (docs/vix-semantics.md, section 21). Changes during a longer operation are not undone by it.
 VARIABLES = ("runtime", "environment")
 SUSPENDED_STATE = b"OpenVIX: a suspended VM\n"
-# How long an operation waits for what is no operation.
+# How long an operation waits for a short change of the VM's files.
 MOMENT_SECONDS = 10
-# What lies in NAME.vmx.lck while OpenVIX runs the VM.
+# The name and the content of the file in NAME.vmx.lck while OpenVIX runs the VM.
 LOCK, OURS = "M00001.lck", "openvix "
 
 
 class Machine:
-    """A VM in its directory. What changes is replaced, never altered: readers need no lock."""
+    """A VM. Its state, tree and settings are replaced, never modified, so readers need no lock."""
 
     def __init__(self, path: Path, host: Host, closing: threading.Event, clock: RealClock | SteppedClock):
-        """Read the VM with this .vmx; raise OSError, ValueError or KeyError when its files are not those of a VM. Ends an interrupted change."""
+        """Load the VM with this .vmx and finish an interrupted change. Raises OSError, ValueError or KeyError for invalid files."""
         self.folder, self.name, self.own = path.parent, path.stem, path.parent / "openvix"
         folder, self.path = self.folder, str(path)
         atomic_files.recover(self.own)
@@ -68,13 +68,13 @@ class Machine:
         self.backend = hypervisors.of(self._settings).new(self.own, hostname(self.name), self._settings, self)
         self.tools.environment = self.variables("environment")
 
-    # What it is
+    # State
 
     @property
     def settings(self) -> dict:
-        """What the world file says of it, as the call that asks is to see it."""
-        sees = fault_context.seen()
-        return {**self._settings, **sees} if sees else self._settings
+        """The settings of the VM, with those that a fault replaces for the current call."""
+        overrides = fault_context.overrides()
+        return {**self._settings, **overrides} if overrides else self._settings
 
     @property
     def tools(self) -> GuestTools:
@@ -89,12 +89,12 @@ class Machine:
         return self.power in (ON, PAUSED)
 
     def presence(self) -> tuple[bool, int]:
-        """Return whether it is on, and a number that is another one each time that it goes off."""
+        """Return whether the VM is on, and how often it has been powered off or suspended."""
         with self.changed:
             return self.is_on, self.times_off
 
     def power_bits(self) -> int:
-        """Return the power state as VIX tells it (docs/vix-semantics.md, section 5)."""
+        """Return the bits of VIX_PROPERTY_VM_POWER_STATE (docs/vix-semantics.md, section 5)."""
         bits = self.doing or POWER_BITS[self.power]
         if bits == constants.VIX_POWERSTATE_POWERED_ON and self.tools_run():
             bits |= constants.VIX_POWERSTATE_TOOLS_RUNNING
@@ -108,7 +108,7 @@ class Machine:
         return constants.VIX_TOOLSSTATE_RUNNING if self.tools_run() else constants.VIX_TOOLSSTATE_UNKNOWN
 
     def tools_in(self) -> float | None:
-        """Return in how many seconds Tools will run (0 or less: they do), None when they will not."""
+        """Return the seconds until the guest tools run, 0 or less if they run, None if they will not run."""
         state, settings = self.state, self.settings
         if state["power"] != ON or settings["tools"] in ("not_installed", "never") or settings["question"]:
             return None
@@ -120,7 +120,7 @@ class Machine:
         return left is not None and left <= 0
 
     def config(self) -> vmx.Settings:
-        """Return what its .vmx says now."""
+        """Return the current content of the .vmx. Raises VixError."""
         try:
             found = os.stat(self.path)
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
@@ -139,14 +139,14 @@ class Machine:
         return default if text is None else int(text)
 
     def change_config(self, change: Callable[[vmx.Settings], None]) -> None:
-        """Have the .vmx changed as a whole."""
+        """Change the .vmx atomically."""
         with self._files_lock:
             config = vmx.read(Path(self.path).read_bytes())
             change(config)
             atomic_files.replace(Path(self.path), config.write())
 
     def change_settings(self, changes: dict) -> None:
-        """Change what the world file says of this VM; those who wait for it learn of it."""
+        """Change settings of the VM and wake up waiting calls."""
         with self._files_lock:
             settings = {**self._settings, **changes}
             atomic_files.replace(self.own / "machine.json", json.dumps(settings).encode())
@@ -154,21 +154,24 @@ class Machine:
                 self._settings = settings
                 self.changed.notify_all()
 
-    # Who may work on it
+    # Locking
 
     @property
     def is_settled(self) -> bool:
         return self._settled.is_set()
 
     def settled(self):
-        """Return once the daemon that has just begun knows the state of its guest."""
+        """Wait until a new daemon has determined the state of the guest: see settle()."""
         self._settled.wait()
 
     @contextlib.contextmanager
     def operation(self, hard: bool = False) -> Iterator[None]:
-        """Hold the VM for one power or snapshot operation: a second one meanwhile finds it busy. During an orderly stop only a hard one is let in."""
+        """Hold the VM for one power or snapshot operation; another one meanwhile raises VixError 5.
+
+        hard: also permitted while the guest shuts down.
+        """
         self.settled()
-        # What takes a moment ends what somebody may have seen the end of already.
+        # Wait for a short change of files: its client may already have seen its result.
         if not self.busy.acquire(timeout=MOMENT_SECONDS if self._is_brief else 0):
             raise VixError(constants.VIX_E_OBJECT_IS_BUSY)
         try:
@@ -183,7 +186,7 @@ class Machine:
 
     @contextlib.contextmanager
     def held(self):
-        """Hold the VM for a change of its files, once no operation is under way."""
+        """Hold the VM for a short change of its files; wait for an operation to end first."""
         with self.busy:
             self._is_brief = True
             try:
@@ -191,8 +194,8 @@ class Machine:
             finally:
                 self._is_brief = False
 
-    def linger(self, call: Caller, doing: int = 0, snapshot: bool = False) -> None:
-        """Take as long as an operation takes on this VM, and show meanwhile what is being done."""
+    def simulate_duration(self, call: Caller, doing: int = 0, snapshot: bool = False) -> None:
+        """Wait for the simulated duration of an operation; doing: the power state bits that are reported meanwhile."""
         self.doing = doing
         settings = self.settings
         seconds = settings["snapshot_seconds"] if snapshot and settings["snapshot_seconds"] is not None else settings["operation_seconds"]
@@ -201,7 +204,7 @@ class Machine:
         self.clock.sleep_until(end)
 
     def pace(self) -> Callable[[int], None] | None:
-        """Return what takes as long as copying so many bytes takes, None when that takes no time."""
+        """Return a function that waits for the simulated duration of copying a number of bytes, None without a copy_speed."""
         speed = self.settings["copy_speed"]
         return (lambda size: self.clock.sleep_until(self.clock.now() + size / speed)) if speed else None
 
@@ -210,7 +213,7 @@ class Machine:
             raise VixError(constants.VIX_E_VM_NOT_RUNNING)
 
     def require_unlocked(self):
-        """Raise unless no other program holds this VM: its lock would lie where ours does while the VM is on."""
+        """Raise VixError 15 if another program has locked the VM. Its lock has the same path as ours."""
         lock = self.folder / f"{self.name}.vmx.lck"
         if self.settings["locked"]:
             raise VixError(constants.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
@@ -218,63 +221,63 @@ class Machine:
             raise VixError(constants.VIX_E_FILE_ALREADY_LOCKED, f"opening {self.path}")
 
     def require_tools(self):
-        """Raise unless the VM is on and Tools run."""
+        """Raise VixError unless the VM is on and the guest tools run."""
         self.settled()
         self.require_on()
         if not self.tools_run():
             raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING)
 
     def require_guest(self):
-        """Raise unless guest operations are possible (docs/vix-semantics.md, section 18)."""
+        """Raise VixError unless guest operations are possible (docs/vix-semantics.md, section 18)."""
         self.require_tools()
         if (self.config().get("guest.commands.enabled") or "TRUE").upper() == "FALSE":
             raise VixError(constants.VIX_E_GUEST_OPERATIONS_PROHIBITED)
 
     def ran(self) -> float:
-        """Return for how many seconds the guest has been running, pauses left out."""
+        """Return the seconds that the guest has been running, without pauses."""
         return self.clock.now() - self.state["booted"] if self.power == ON else self.state["ran"]
 
     def forget_logins(self):
         self.session = object()
 
-    # Its guest
+    # Guest
 
     def boot(self, resumed: bool = False, paused: bool = False) -> int:
-        """Run the guest; return the number of the disk that then changes."""
+        """Start the guest; return the number of the disk that it writes to."""
         with self._guest_lock:
             if self.closing.is_set():
                 raise VixError(constants.VIX_E_HOST_NOT_CONNECTED)
             return self.backend.start(self.state["disk"], self.config(), resumed=resumed, paused=paused)
 
     def boot_or_off(self, resumed: bool = False) -> None:
-        """Run the guest of a VM that is on; a VM whose guest cannot run is off."""
+        """Start the guest of a VM that is on. If that fails, the VM is powered off and the error is raised."""
         disk = None
         try:
             disk = self.boot(resumed, paused=self.power == PAUSED)
         finally:
             if disk is None and not self.closing.is_set():
                 self.save({**self.state, "power": OFF, "booted": None, "ran": 0.0}, lost=VARIABLES)
-        self.runs_from(disk)
+        self.set_disk(disk)
 
-    def runs_from(self, disk: int) -> None:
-        """Have the state say from which disk the guest runs."""
+    def set_disk(self, disk: int) -> None:
+        """Record the disk that the guest writes to."""
         if disk != self.state["disk"]:
             self.save({**self.state, "disk": disk})
 
     def turn_off(self):
-        """Have a VM off, whatever its guest does; logins and variables are forgotten."""
+        """Power off the VM. Logins and variables are lost."""
         self.forget_logins()
         self.save({**self.state, "power": OFF, "booted": None, "ran": 0.0}, lost=VARIABLES)
         self.halt()
 
     def ended(self):
-        """Have a VM off whose guest ended by itself, as nobody else has ended it meanwhile."""
+        """Power off the VM after its guest has ended by itself."""
         with self.held():
             if self.is_on and not self.backend.runs():
                 self.turn_off()
 
     def restarted(self):
-        """Know that the guest restarted by itself; what waited for the end of this run learns of it."""
+        """Record that the guest has restarted by itself, and wake up waiting calls."""
         with self.held():
             if self.is_on and self.backend.runs():
                 self.save({**self.state, "booted": self.clock.now(), "ran": 0.0}, lost=("environment",))
@@ -282,17 +285,17 @@ class Machine:
             self.run = object()
             self.changed.notify_all()
 
-    def let_run(self):
-        """Have a guest that is there run, or stand still, as the state says; one that has ended meanwhile has been told of elsewhere."""
+    def apply_run_state(self):
+        """Resume or pause the guest according to the state. If it has ended meanwhile, ended() handles that."""
         with contextlib.suppress(VixError):
             self.backend.freeze() if self.power == PAUSED else self.backend.thaw()
 
-    def show_folders(self):
-        """Show the guest the folders that are shared with it now."""
+    def update_shares(self):
+        """Update the shared folders in the guest."""
         self.backend.share(shared_folders.visible(self.config()))
 
     def halt(self):
-        """End the guest's processes; what waited for this run of the VM learns of it."""
+        """End the processes of the guest and wake up waiting calls."""
         with self._guest_lock:
             self.backend.halt()
         with self.changed:
@@ -300,17 +303,20 @@ class Machine:
             self.changed.notify_all()
 
     def keep(self, memory: bool) -> int:
-        """Keep the guest as it is; return the number of what keeps it."""
+        """Snapshot the disk (and memory) of the guest; return the number of the snapshot's disk."""
         return self.backend.keep(self.state["disk"], runs=self.power == ON, memory=memory)
 
     def drop_disks(self):
-        """Remove every disk that neither the VM nor a snapshot uses."""
+        """Remove all disks that neither the VM nor a snapshot uses."""
         self.backend.drop({self.state["disk"], *(kept["disk"] for kept in self.state["snapshots"].values())})
 
-    # Its files
+    # Files
 
     def save(self, state: dict, tree: vmsd.Tree | None = None, files: dict[str, bytes | None] | None = None, lost: tuple[str, ...] = ()) -> None:
-        """Change the state, the snapshot tree and other files of the VM at once; lost are the kinds of variables that are forgotten."""
+        """Save the state atomically, with changes of the snapshot tree and of other files.
+
+        files: {name: content, None to remove it}; lost: the kinds of variables that are deleted.
+        """
         with self._files_lock:
             self._save({**state, **{kind: {} if kind in lost else self.variables(kind) for kind in VARIABLES}}, tree, files)
         self.mark_lock()
@@ -330,7 +336,7 @@ class Machine:
             self.changed.notify_all()
 
     def variables(self, kind: str) -> dict[str, str]:
-        """Return the variables of one kind that were set since the VM is on."""
+        """Return the variables of one kind that were set since the VM was powered on."""
         return self.state.get(kind, {})
 
     def set_variable(self, kind: str, name: str, value: str) -> None:
@@ -342,52 +348,52 @@ class Machine:
             self.tools.environment = self.variables("environment")
 
     def mark_lock(self):
-        """Have our lock beside the .vmx as long as the VM is on."""
+        """Create the lock file of the VM if it is on, else remove it."""
         lock = self.folder / f"{self.name}.vmx.lck"
         ours = lock / LOCK
         if self.is_on and not ours.exists():
             lock.mkdir(mode=0o700, exist_ok=True)
-            # Made elsewhere: a part of it would be another program's lock.
-            beside = self.own / ".lock.new"
-            beside.write_text(f"{OURS}{self.name}\n", encoding="utf-8")
-            os.replace(beside, ours)
+            # Written in another directory first: an incomplete file would look like the lock of another program.
+            temporary = self.own / ".lock.new"
+            temporary.write_text(f"{OURS}{self.name}\n", encoding="utf-8")
+            os.replace(temporary, ours)
         elif not self.is_on:
             if _is_ours(ours):
                 ours.unlink()
-            # Another program's lock may lie in it.
+            # The directory may contain the lock of another program.
             with contextlib.suppress(OSError):
                 lock.rmdir()
 
     def settle(self):
-        """Bring the guest to what the state says, whatever the last daemon left behind, and clear away what it left half done."""
+        """Bring the guest into the recorded state after a start of the daemon, and remove remains of interrupted operations."""
         try:
             disk = self.backend.take_over(self.state["disk"])
             if disk is not None and not self.is_on:
                 self.backend.halt()
             elif disk is not None:
-                self.runs_from(disk)
-                self.show_folders()
-                self.let_run()
+                self.set_disk(disk)
+                self.update_shares()
+                self.apply_run_state()
             elif self.is_on and self.backend.is_lost(self.state["disk"]):
                 self.turn_off()
             elif self.is_on:
                 self.save({**self.state, "booted": self.clock.now(), "ran": 0.0})
                 self.boot_or_off(resumed=True)
             self.drop_disks()
-            for beside in (*self.folder.glob(f".{glob.escape(self.name)}*.new"), *self.own.glob(".*.new")):
-                beside.unlink()
+            for temporary in (*self.folder.glob(f".{glob.escape(self.name)}*.new"), *self.own.glob(".*.new")):
+                temporary.unlink()
             self.mark_lock()
         finally:
             self._settled.set()
 
     def leave(self):
-        """End the guest's processes and leave the state as it is: the VM is on again when the world is served again."""
-        # An operation that is under way gets a moment to end; one that lasts is left behind as if it had not begun.
+        """End the processes of the guest at the stop of the daemon. The VM stays on and is resumed by the next daemon."""
+        # A running operation gets a second to end; a longer one is abandoned, and the next daemon rolls it back.
         held = self.busy.acquire(timeout=1)
         with self._guest_lock:
             try:
                 if held and self.is_on:
-                    self.runs_from(self.backend.leave(self.state["disk"]))
+                    self.set_disk(self.backend.leave(self.state["disk"]))
             finally:
                 self.backend.halt()
         if held:
@@ -395,7 +401,7 @@ class Machine:
 
 
 def remove_own(own: Path, disks_too: bool = True) -> None:
-    """Remove what OpenVIX has in the folder of a VM, or what is left of it."""
+    """Remove the files of OpenVIX from the directory of a VM."""
     if not own.exists():
         return
     for each in own.iterdir():
@@ -413,17 +419,17 @@ def remove_own(own: Path, disks_too: bool = True) -> None:
 
 
 def hostname(name: str) -> str:
-    """Return what the guest of a VM of this name calls itself."""
+    """Return the host name of the guest of a VM with this name."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63] or "vm"
 
 
 def _is_ours(lock: Path) -> bool:
-    """Return whether a file in a VM's .vmx.lck is the one that says that OpenVIX runs it."""
+    """Return whether a file in NAME.vmx.lck is the lock of OpenVIX."""
     return lock.name == LOCK and lock.is_file() and lock.read_bytes().startswith(OURS.encode())
 
 
 def suspended_files(path: Path, config: vmx.Settings, suspended: bool) -> dict[Path, bytes | None]:
-    """Return the files that change when the VM with this .vmx becomes suspended or ceases to be."""
+    """Return the changes of files when the VM with this .vmx becomes suspended, or is no longer: {path: content, None to remove it}."""
     state_file = path.with_suffix(".vmss")
     config.set("checkpoint.vmState", state_file.name if suspended else "")
     return {path: config.write(), state_file: SUSPENDED_STATE if suspended else None}

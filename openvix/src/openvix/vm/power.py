@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The power of a VM (docs/vix-semantics.md, sections 12 and 13), and waiting for its Tools (section 16)."""
+"""Power operations (docs/vix-semantics.md, sections 12 and 13), and waiting for guest tools (section 16)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def on(vm: Machine, call: Caller, paused: bool, window: bool = False) -> None:
         if vm.settings["question"] and not window:
             raise VixError(constants.VIX_E_VMX_MSG_DIALOG_AND_NO_UI)
         resumes = vm.power == SUSPENDED
-        vm.linger(call, constants.VIX_POWERSTATE_RESUMING if resumes else constants.VIX_POWERSTATE_POWERING_ON)
+        vm.simulate_duration(call, constants.VIX_POWERSTATE_RESUMING if resumes else constants.VIX_POWERSTATE_POWERING_ON)
         ran = vm.state["ran"] if resumes else 0.0
         disk = vm.boot(resumes, paused)
         vm.save({**vm.state, "power": PAUSED if paused else ON, "booted": vm.clock.now() - ran, "ran": ran, "captured": False, "disk": disk})
@@ -35,36 +35,36 @@ def on(vm: Machine, call: Caller, paused: bool, window: bool = False) -> None:
 def off(vm: Machine, call: Caller) -> None:
     with vm.operation(hard=True):
         vm.require_on()
-        vm.linger(call, constants.VIX_POWERSTATE_POWERING_OFF)
+        vm.simulate_duration(call, constants.VIX_POWERSTATE_POWERING_OFF)
         vm.turn_off()
 
 
 def reset(vm: Machine, call: Caller) -> None:
     with vm.operation(hard=True):
         vm.require_on()
-        vm.linger(call, constants.VIX_POWERSTATE_RESETTING)
+        vm.simulate_duration(call, constants.VIX_POWERSTATE_RESETTING)
         _reset(vm)
 
 
 def suspend(vm: Machine, call: Caller) -> None:
     with vm.operation():
         vm.require_on()
-        vm.linger(call, constants.VIX_POWERSTATE_SUSPENDING)
+        vm.simulate_duration(call, constants.VIX_POWERSTATE_SUSPENDING)
         try:
             disk = vm.backend.suspend(vm.state["disk"])
             vm.save({**vm.state, "power": SUSPENDED, "ran": vm.ran(), "captured": False, "disk": disk})
         except (VixError, OSError):
-            vm.let_run()
+            vm.apply_run_state()
             raise
         vm.halt()
 
 
 def pause(vm: Machine, call: Caller) -> None:
     with vm.operation():
-        # Undocumented for a VM that is paused already: for us it does not run.
+        # VIX does not document the error for a VM that is already paused; OpenVIX returns "not running".
         if vm.power != ON:
             raise VixError(constants.VIX_E_VM_NOT_RUNNING)
-        vm.linger(call)
+        vm.simulate_duration(call)
         vm.backend.freeze()
         vm.save({**vm.state, "power": PAUSED, "ran": vm.ran()})
 
@@ -74,13 +74,13 @@ def unpause(vm: Machine, call: Caller) -> None:
         vm.require_on()
         if vm.power == ON:
             raise VixError(constants.VIX_E_VM_IS_RUNNING)
-        vm.linger(call)
+        vm.simulate_duration(call)
         vm.backend.thaw()
         vm.save({**vm.state, "power": ON, "booted": vm.clock.now() - vm.state["ran"]})
 
 
 def stop_softly(vm: Machine, call: Caller, reset: bool) -> None:
-    """Ask the guest to stop or restart, and return once it has."""
+    """Shut down or restart the guest, and wait until it has done so."""
     with vm.operation():
         vm.require_on()
         left = vm.tools_in()
@@ -92,26 +92,29 @@ def stop_softly(vm: Machine, call: Caller, reset: bool) -> None:
         vm.stopping = obeyed
         stopped = vm.clock.now() + vm.settings["stop_seconds"]
     try:
-        # Whoever hears of it finds the VM as it is for as long as that takes.
+        # The progress callback is sent before the VM changes.
         call.progress()
-        itself = obeyed and vm.backend.stop(reset)
-        end = stopped if obeyed and not itself else None
+        by_guest = obeyed and vm.backend.stop(reset)
+        end = stopped if obeyed and not by_guest else None
         with vm.changed:
-            # A request that is ignored lasts as long as this run of the VM, or the client that waits for it.
+            # If the guest ignores the request, the call lasts until the VM is powered off or reset otherwise, or the client disconnects.
             while vm.run is run and (end is None or end > vm.clock.now()) and not (end is None and call.is_orphan()):
                 vm.clock.wait(vm.changed, end)
         with vm.held():
-            if vm.run is run and obeyed and not itself:
+            if vm.run is run and obeyed and not by_guest:
                 _reset(vm) if reset else vm.turn_off()
             elif vm.is_on != reset:
-                # Somebody else did something else to the VM meanwhile.
+                # Another operation has changed the VM meanwhile.
                 raise VixError(constants.VIX_E_CANCELLED)
     finally:
         vm.stopping = False
 
 
 def wait_for_tools(vm: Machine, call: Caller, seconds: int) -> None:
-    """Return once Tools run; after so many seconds (0 or less: never) raise 3000 (docs/vix-semantics.md, section 16)."""
+    """Wait until the guest tools run (docs/vix-semantics.md, section 16).
+
+    seconds: the time limit, 0 or less for none. Raises VixError 3000 when it is exceeded.
+    """
     vm.settled()
     end = call.since + seconds if seconds > 0 else None
     with vm.changed:
@@ -138,7 +141,7 @@ def _reset(vm: Machine) -> None:
 
 
 def restart(vm: Machine) -> None:
-    """Have the guest restart, as it does by itself after an installation."""
+    """Restart the guest, as an installer does."""
     with vm.busy:
         if vm.power == ON:
             _reset(vm)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The snapshots of a VM: looking them up, taking, removing and reverting to them (docs/vix-semantics.md, section 15)."""
+"""The snapshots of a VM: find, create, remove and revert (docs/vix-semantics.md, section 15)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def find(vm: Machine, uid: int) -> vmsd.Snapshot:
 
 
 def child(vm: Machine, uid: int, index: int) -> vmsd.Snapshot:
-    """Return the child with this index, of uid 0 the root."""
+    """Return the child of a snapshot with this index; uid 0 is the parent of the roots."""
     children = vm.tree.children(uid)
     if not 0 <= index < len(children):
         raise VixError(constants.VIX_E_INVALID_ARG)
@@ -32,7 +32,7 @@ def child(vm: Machine, uid: int, index: int) -> vmsd.Snapshot:
 
 
 def named(vm: Machine, name: str | None) -> vmsd.Snapshot:
-    """Return the one snapshot with this name, or at this path from a root; raise 13003 when there is none, 13017 when there are several."""
+    """Return the snapshot with this name or this path from a root. Raises VixError 13003 if there is none, 13017 if there are several."""
     if not name:
         raise VixError(constants.VIX_E_INVALID_ARG)
     separators = [each for each in "/\\" if each in name]
@@ -44,7 +44,7 @@ def named(vm: Machine, name: str | None) -> vmsd.Snapshot:
             found = [snapshot for snapshot in vm.tree.snapshots if snapshot.parent in parents and snapshot.name == part]
             parents = {snapshot.uid for snapshot in found}
     else:
-        # The two are never mixed, so no snapshot is meant.
+        # A path with both separators matches no snapshot.
         found = []
     if not found:
         raise VixError(constants.VIX_E_SNAPSHOT_NOTFOUND)
@@ -54,32 +54,32 @@ def named(vm: Machine, name: str | None) -> vmsd.Snapshot:
 
 
 def power_bits(vm: Machine, uid: int) -> int:
-    """Return the power state that reverting to this snapshot brings."""
+    """Return the power state after reverting to this snapshot."""
     find(vm, uid)
     return machine.POWER_BITS[vm.state["snapshots"][str(uid)]["power"]]
 
 
 def create(vm: Machine, call: Caller, name: str, description: str, memory: bool, only: bool = False) -> vmsd.Snapshot:
-    """Take a snapshot; only: it replaces every other."""
+    """Take a snapshot; only: it replaces all others."""
     with vm.operation():
         vm.require_unlocked()
         if vm.state["captured"]:
             raise VixError(constants.VIX_E_SNAPSHOT_NOCHANGE)
-        vm.linger(call, snapshot=True)
+        vm.simulate_duration(call, snapshot=True)
         return take(vm, name, description, memory, only)
 
 
 def take(vm: Machine, name: str, description: str = "", memory: bool = False, only: bool = False) -> vmsd.Snapshot:
-    """Take a snapshot of a VM that is held for an operation."""
+    """Take a snapshot. The VM must be held by an operation."""
     with_memory = memory and vm.is_on
-    # Without its memory a running VM comes back powered off.
+    # Reverting to a snapshot of a running VM without memory leaves the VM powered off.
     power = vm.power if with_memory or vm.power == SUSPENDED else OFF
-    kept = {"disk": vm.keep(with_memory), "power": power, "ran": 0.0 if power == OFF else vm.ran()}
+    saved = {"disk": vm.keep(with_memory), "power": power, "ran": 0.0 if power == OFF else vm.ran()}
     before = vm.tree._replace(snapshots=(), current=0) if only else vm.tree
     tree = before.with_new(name, description, time.time_ns() // 1000, with_memory)
     snapshot = tree.snapshots[-1]
     others = {} if only else vm.state["snapshots"]
-    state = {**vm.state, "captured": vm.power == SUSPENDED, "snapshots": {**others, str(snapshot.uid): kept}}
+    state = {**vm.state, "captured": vm.power == SUSPENDED, "snapshots": {**others, str(snapshot.uid): saved}}
     replaced = {vmsd.state_file(vm.name, each.uid): None for each in vm.tree.snapshots} if only else {}
     vm.save(state, tree, {**replaced, vmsd.state_file(vm.name, snapshot.uid): creation.snapshot_state(snapshot)})
     if only:
@@ -91,18 +91,18 @@ def remove(vm: Machine, call: Caller, uid: int, children: bool) -> None:
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()
-        vm.linger(call, snapshot=True)
+        vm.simulate_duration(call, snapshot=True)
         drop(vm, vm.tree.below(uid) if children else {uid})
 
 
-def drop(vm: Machine, gone: set[int]) -> None:
-    """Have a VM that is held for an operation no longer have these snapshots, as far as it has them; the children of each move up to its parent."""
+def drop(vm: Machine, uids: set[int]) -> None:
+    """Delete these snapshots if they exist; their children move to the parent. The VM must be held by an operation."""
     tree = vm.tree
-    for uid in gone:
+    for uid in uids:
         tree = tree.without(uid, False) if tree.find(uid) else tree
     if tree != vm.tree:
-        kept = {number: each for number, each in vm.state["snapshots"].items() if int(number) not in gone}
-        vm.save({**vm.state, "snapshots": kept}, tree, {vmsd.state_file(vm.name, number): None for number in gone})
+        left = {number: each for number, each in vm.state["snapshots"].items() if int(number) not in uids}
+        vm.save({**vm.state, "snapshots": left}, tree, {vmsd.state_file(vm.name, number): None for number in uids})
         vm.drop_disks()
 
 
@@ -110,16 +110,16 @@ def revert(vm: Machine, call: Caller, uid: int, stay_off: bool) -> None:
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()
-        vm.linger(call, snapshot=True)
-        kept = vm.state["snapshots"][str(uid)]
-        power = OFF if stay_off and kept["power"] in (ON, PAUSED) else kept["power"]
-        ran = 0.0 if power == OFF else kept["ran"]
-        disk = vm.backend.restored(kept["disk"])
+        vm.simulate_duration(call, snapshot=True)
+        saved = vm.state["snapshots"][str(uid)]
+        power = OFF if stay_off and saved["power"] in (ON, PAUSED) else saved["power"]
+        ran = 0.0 if power == OFF else saved["ran"]
+        disk = vm.backend.restored(saved["disk"])
         vm.forget_logins()
         booted = vm.clock.now() - ran if power in (ON, PAUSED) else None
         state = {**vm.state, "power": power, "booted": booted, "ran": ran, "disk": disk, "captured": power == SUSPENDED}
         vm.save(state, vm.tree._replace(current=uid), lost=machine.VARIABLES)
-        # A daemon that is killed before this finds a guest that runs from another disk, and ends it.
+        # If the daemon is killed before this line, the next one finds a guest that runs from another disk, and ends it.
         vm.halt()
         if vm.is_on:
             vm.boot_or_off(resumed=True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Installing Tools and upgrading virtual hardware (docs/vix-semantics.md, section 24)."""
+"""Installation of guest tools and upgrades of virtual hardware (docs/vix-semantics.md, section 24)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ HARDWARE = "virtualHW.version"
 
 
 def install_tools(vm: Machine, call: Caller, upgrade: bool, at_once: bool) -> None:
-    """Show the guest the image of the Tools installer, and return once Tools are installed, or at once.
+    """Mount the image of the tools installer in the guest, and wait until the tools are installed.
 
-    upgrade: Tools install themselves and the guest restarts. Otherwise somebody has to install them in the guest, and who waits may wait for ever. Raises
-    VixError: 3006, 21000 without an image, 21004 when the VM goes off meanwhile, 21007 for an upgrade without running Tools, 21011.
+    upgrade: the tools upgrade themselves and the guest restarts; otherwise a user must install them, with no time limit. at_once: do not wait.
+    Raises VixError: 3006, 21000 without an image, 21004 if the VM is powered off meanwhile, 21007 for an upgrade without running tools, 21011.
     """
     vm.require_on()
     if vm.settings["tools"] in ("installed", "never"):
@@ -33,7 +33,7 @@ def install_tools(vm: Machine, call: Caller, upgrade: bool, at_once: bool) -> No
         raise VixError(constants.VIX_E_TOOLS_INSTALL_GUEST_NOT_READY)
     if not vm.installing.acquire(blocking=False):
         raise VixError(constants.VIX_E_TOOLS_INSTALL_IN_PROGRESS)
-    # What is heard of before anybody waits ends the waiting as well.
+    # Taken before the progress callback, so that a power-off from there on is noticed.
     run = vm.run
     call.progress()
     work = _upgrade if upgrade else _await_installation
@@ -47,11 +47,11 @@ def install_tools(vm: Machine, call: Caller, upgrade: bool, at_once: bool) -> No
 
 
 def _quietly(work: Callable[[Machine, object, Callable[[], bool]], None], vm: Machine, run: object, is_over: Callable[[], bool]) -> None:
-    """Do what nobody waits for."""
+    """Run work in the background."""
     try:
         work(vm, run, is_over)
     except VixError:
-        # The VM went off.
+        # The VM was powered off.
         return
     finally:
         vm.installing.release()
@@ -74,11 +74,11 @@ def _await_installation(vm: Machine, run: object, is_over: Callable[[], bool]) -
 
 
 def upgrade_hardware(vm: Machine, call: Caller, newest: int) -> None:
-    """Raise the version of the virtual hardware to the newest; a VM that has it already stays as it is. Raises VixError 3007 unless the VM is off, 15."""
+    """Upgrade the virtual hardware to the newest version, unless the VM has it. Raises VixError 3007 unless the VM is off, 15."""
     with vm.operation():
         if vm.power != OFF:
             raise VixError(constants.VIX_E_VM_IS_RUNNING)
         vm.require_unlocked()
         if vm.number(HARDWARE, 4) < newest:
-            vm.linger(call)
+            vm.simulate_duration(call)
             vm.change_config(lambda config: config.set(HARDWARE, str(newest)))

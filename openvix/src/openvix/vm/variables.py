@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Variables of a VM: of its guest, of its configuration, and of the environment of its users (docs/vix-semantics.md, section 21)."""
+"""Variables of a VM: guest variables, configuration and environment of users (docs/vix-semantics.md, section 21)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm.machine import Machine
 
-# Both are entries of the configuration that runs; the stored ones lie in the .vmx.
+# Both kinds are entries of the running configuration. Stored entries are in the .vmx.
 RUNTIME, ENVIRONMENT = "runtime", "environment"
 GUEST = "guestinfo."
 
 
 def read_guest(vm: Machine, name: str) -> str:
-    """Return a variable of the guest; "ip" is what Tools report."""
+    """Return a guest variable; "ip" is the address that the guest tools report."""
     if "/" in name:
         raise VixError(constants.VIX_E_INVALID_ARG)
     vm.require_on()
@@ -33,14 +33,14 @@ def write_guest(vm: Machine, name: str, value: str) -> None:
 
 
 def read_config(vm: Machine, name: str) -> str:
-    """Return what the .vmx says, whatever was written since the VM is on."""
+    """Return an entry of the .vmx, not of the running configuration."""
     vm.require_on()
     return vm.config().get(name, "")
 
 
 def write_config(vm: Machine, name: str, value: str) -> None:
-    """Change the configuration that runs: what is stored stays."""
-    # Its keys have no case.
+    """Change the running configuration, not the .vmx."""
+    # Keys are case-insensitive.
     vm.set_variable(RUNTIME, name.lower(), value)
 
 
@@ -49,7 +49,7 @@ def read_environment(vm: Machine, account: Account, name: str) -> str:
 
 
 def write_environment(vm: Machine, account: Account, name: str, value: str) -> None:
-    """Set a variable for the programs that Tools start from now on."""
+    """Set a variable for programs that the guest tools start from now on."""
     if not account.administrator:
         raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS)
     vm.set_variable(ENVIRONMENT, name, value)

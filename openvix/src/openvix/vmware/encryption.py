@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Encrypted VMs (docs/vix-semantics.md, section 11): the .vmx tells whether a password is right, and says it nowhere.
+"""Encrypted VMs (docs/vix-semantics.md, section 11): the .vmx contains data to verify a password, but not the password.
 
 As with VMware's partial encryption, what stands in the .vmx beside these keys can be read without the password.
 """
@@ -17,10 +17,10 @@ KEY_SAFE = "encryption.keySafe"
 
 
 def keys(password: str) -> dict[str, str]:
-    """Return what stands in the .vmx of a VM with this password."""
-    from openvix.vmware import keysafe  # which few worlds need
+    """Return the keys in the .vmx of a VM that is encrypted with this password."""
+    from openvix.vmware import keysafe  # imported here, as few worlds need it
 
-    return {KEY_SAFE: keysafe.made(password), **keysafe.beside()}
+    return {KEY_SAFE: keysafe.create(password), **keysafe.other_keys()}
 
 
 def is_encrypted(config: vmx.Settings) -> bool:
@@ -28,11 +28,11 @@ def is_encrypted(config: vmx.Settings) -> bool:
 
 
 def require_password(config: vmx.Settings, password: str | None) -> None:
-    """Raise VIX_E_NEED_KEY when an encrypted VM is opened without a password, VIX_E_CRYPTO_BAD_PASSWORD with a wrong one."""
+    """Raise VIX_E_NEED_KEY for an encrypted VM without a password, VIX_E_CRYPTO_BAD_PASSWORD for a wrong password."""
     safe = config.get(KEY_SAFE)
     if safe is None:
         return
-    from openvix.vmware import keysafe  # the same
+    from openvix.vmware import keysafe  # imported here, as few worlds need it
 
     if not password:
         raise VixError(constants.VIX_E_NEED_KEY)

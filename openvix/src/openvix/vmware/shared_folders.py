@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shared folders, kept in the .vmx as VMware keeps them (docs/vix-semantics.md, section 22)."""
+"""Shared folders, stored in the .vmx like VMware does (docs/vix-semantics.md, section 22)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from openvix.vix.errors import VixError
 from openvix.vmware import vmx
 
 SWITCH, COUNT = "isolation.tools.hgfs.disable", "sharedFolder.maxNum"
-# Where a Linux guest has them.
+# The directory of shared folders in a Linux guest.
 PLACE = "/mnt/hgfs"
 KEYS = ("present", "enabled", "readAccess", "writeAccess", "hostPath", "guestName", "expiration")
 
 
 class Folder(NamedTuple):
-    """A directory of the host that a guest sees under a name."""
+    """A directory of the host that is shared with a guest under a name."""
 
     name: str
     host: str
@@ -33,20 +33,20 @@ class Folder(NamedTuple):
 
 
 class VM(Protocol):
-    """The VM whose folders are changed."""
+    """The VM whose shared folders are changed."""
 
     def config(self) -> vmx.Settings:
-        """Return what its .vmx says now."""
+        """Return the current content of its .vmx."""
 
     def change_config(self, change: Callable[[vmx.Settings], None]) -> None:
-        """Have the .vmx changed as a whole."""
+        """Change its .vmx atomically."""
 
-    def show_folders(self) -> None:
-        """Show the guest the folders that are shared with it now."""
+    def update_shares(self) -> None:
+        """Update the shared folders in the guest."""
 
 
-def of(config: vmx.Settings) -> list[Folder]:
-    """Return the shared folders of a VM in the order of their indices, whether the feature is on or off."""
+def read(config: vmx.Settings) -> list[Folder]:
+    """Return the shared folders of a VM in the order of their indices, whether the feature is enabled or not."""
     found = []
     for number in range(_count(config)):
         key = f"sharedFolder{number}"
@@ -56,8 +56,8 @@ def of(config: vmx.Settings) -> list[Folder]:
 
 
 def visible(config: vmx.Settings) -> dict[str, tuple[str, bool]]:
-    """Return what the guest sees while it runs: for each name the directory of the host, and whether it can be written."""
-    return {folder.name: (folder.host, folder.writable) for folder in of(config)} if are_enabled(config) else {}
+    """Return the shared folders that a running guest has: {name: (directory of the host, writable)}."""
+    return {folder.name: (folder.host, folder.writable) for folder in read(config)} if are_enabled(config) else {}
 
 
 def are_enabled(config: vmx.Settings) -> bool:
@@ -65,21 +65,21 @@ def are_enabled(config: vmx.Settings) -> bool:
 
 
 def enable(vm: VM, enabled: bool) -> None:
-    """Switch the feature on or off, with all folders."""
+    """Enable or disable the feature, which affects all shared folders."""
     vm.change_config(lambda config: config.set(SWITCH, _text(not enabled)))
-    vm.show_folders()
+    vm.update_shares()
 
 
 def at(vm: VM, index: int) -> Folder:
-    """Return the folder with this index, or raise VIX_E_INVALID_ARG."""
-    found = of(vm.config())
+    """Return the shared folder with this index. Raises VIX_E_INVALID_ARG."""
+    found = read(vm.config())
     if not 0 <= index < len(found):
         raise VixError(constants.VIX_E_INVALID_ARG)
     return found[index]
 
 
 def add(vm: VM, folder: Folder) -> None:
-    """Share one more directory; raises 23 when the name is taken, 4 or 20002 when the host has no such directory."""
+    """Add a shared folder. Raises VixError 23 if the name is in use, 4 or 20002 if the host has no such directory."""
     _require_directory(folder.host)
 
     def added(folders: list[Folder]) -> list[Folder]:
@@ -91,13 +91,13 @@ def add(vm: VM, folder: Folder) -> None:
 
 
 def set_state(vm: VM, folder: Folder) -> None:
-    """Change the directory and the access of the folder of this name; raises 2000 when there is none."""
+    """Change the directory and the access of the shared folder with this name. Raises VixError 2000 if there is none."""
     _require_directory(folder.host)
     _change(vm, lambda folders: [folder if each.name == folder.name else each for each in _with(folder.name, folders)])
 
 
 def remove(vm: VM, name: str) -> None:
-    """Share a directory no longer; the indices behind it shift. Raises 2000 when there is none of this name."""
+    """Remove the shared folder with this name; the indices of later ones are decremented. Raises VixError 2000 if there is none."""
     _change(vm, lambda folders: [each for each in _with(name, folders) if each.name != name])
 
 
@@ -108,8 +108,8 @@ def _with(name: str, folders: list[Folder]) -> list[Folder]:
 
 
 def _change(vm: VM, change: Callable[[list[Folder]], list[Folder]]) -> None:
-    vm.change_config(lambda config: _write(config, change(of(config))))
-    vm.show_folders()
+    vm.change_config(lambda config: _write(config, change(read(config))))
+    vm.update_shares()
 
 
 def _write(config: vmx.Settings, folders: list[Folder]) -> None:

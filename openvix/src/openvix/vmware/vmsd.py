@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Snapshot metadata as VMware keeps it: NAME.vmsd."""
+"""Snapshot metadata in VMware's format: NAME.vmsd."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from openvix.vmware import vmx
 
 
 class Snapshot(NamedTuple):
-    """One snapshot; parent is the uid of another, 0 for a root; created is in microseconds since 1970; clones are the .vmx of its linked clones."""
+    """One snapshot. parent: uid, 0 for a root; created: microseconds since 1970; clones: the .vmx paths of its linked clones."""
 
     uid: int
     parent: int
@@ -24,7 +24,10 @@ class Snapshot(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """All snapshots of a VM in the order they were taken, the current one (0: none), the last uid given out, and the .vmx of what it is a linked clone of."""
+    """All snapshots of a VM in the order in which they were taken.
+
+    current: uid, 0 for none; last: the highest uid ever used; clone_of: the .vmx of the base VM of a linked clone.
+    """
 
     snapshots: tuple[Snapshot, ...] = ()
     current: int = 0
@@ -32,26 +35,26 @@ class Tree(NamedTuple):
     clone_of: str = ""
 
     def children(self, uid: int) -> list[Snapshot]:
-        """Return the children of a snapshot, of 0 the roots, in the order they were taken."""
+        """Return the children of a snapshot, or for 0 the roots, in the order in which they were taken."""
         return [snapshot for snapshot in self.snapshots if snapshot.parent == uid]
 
     def find(self, uid: int) -> Snapshot | None:
         return next((snapshot for snapshot in self.snapshots if snapshot.uid == uid), None)
 
     def below(self, uid: int) -> set[int]:
-        """Return a snapshot and all that descend from it."""
+        """Return the uids of a snapshot and all its descendants."""
         found = {uid}
         for child in self.children(uid):
             found |= self.below(child.uid)
         return found
 
     def with_new(self, name: str, description: str, created: int, memory: bool) -> Tree:
-        """Return the tree with a new child of the current snapshot, which becomes the current one."""
+        """Return the tree with a new child of the current snapshot as the new current snapshot."""
         snapshot = Snapshot(self.last + 1, self.current, name, description, created, memory)
         return self._replace(snapshots=(*self.snapshots, snapshot), current=snapshot.uid, last=snapshot.uid)
 
     def without(self, uid: int, children: bool) -> Tree:
-        """Return the tree without a snapshot: its children go as well, or move up to its parent."""
+        """Return the tree without a snapshot. Its children are removed too, or else become children of its parent."""
         parent = next(each.parent for each in self.snapshots if each.uid == uid)
         gone = self.below(uid) if children else {uid}
         left = (each._replace(parent=parent) if each.parent == uid else each for each in self.snapshots if each.uid not in gone)
@@ -63,7 +66,7 @@ class Tree(NamedTuple):
 
 
 def read(raw: bytes) -> Tree:
-    """Read a .vmsd, or raise ValueError."""
+    """Parse a .vmsd. Raises ValueError."""
     settings = vmx.read(raw)
     snapshots = []
     for number in range(int(settings.get("snapshot.numSnapshots", "0"))):
@@ -85,7 +88,7 @@ def read(raw: bytes) -> Tree:
 
 
 def write(tree: Tree, vm: str) -> bytes:
-    """Return the .vmsd of this tree for the VM of this name."""
+    """Return the .vmsd of this tree for the VM with this name."""
     values = {"snapshot.lastUID": str(tree.last), "snapshot.current": str(tree.current)}
     for number, snapshot in enumerate(tree.snapshots):
         low = snapshot.created & 0xFFFFFFFF

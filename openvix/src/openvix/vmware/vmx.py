@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""VMware's own text files (.vmx, .vmsd): keys and quoted values, read and written without losing what one does not know."""
+"""VMware's text files (.vmx, .vmsd): keys and quoted values. Unknown lines are preserved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import codecs
 import re
 from typing import overload
 
-# A value may hold neither of these: it is written as | and two hexadecimal digits.
+# Characters that are written as | and two hexadecimal digits in a value.
 ESCAPED = re.compile(r'[\x00-\x1f"|\x7f]')
 ESCAPE = re.compile(r"\|([0-9A-Fa-f]{2})")
 LINE = re.compile(r'\s*([^\s=#"]+)\s*=\s*(?:"([^"]*)"|([^"#]*?))\s*(?:#.*)?$')
@@ -18,7 +18,7 @@ ENCODING = ".encoding"
 
 
 class Settings:
-    """The lines of one file as a mapping: keys regardless of case, the order and every unknown line kept."""
+    """The lines of one file as a mapping with case-insensitive keys. The order and unknown lines are preserved."""
 
     def __init__(self, lines: list[str] | None = None, encoding: str = "UTF-8"):
         self.encoding = encoding
@@ -68,11 +68,11 @@ class Settings:
             self._lay([*self.lines[:number], *self.lines[number + 1 :]])
 
     def keys(self) -> list[str]:
-        """Return the keys as they are spelt, in the order of the file."""
+        """Return the keys as written, in the order of the file."""
         return [self._parts(number)[0] for number in sorted(self._at.values())]
 
     def write(self) -> bytes:
-        """Return the bytes of the file. A text that its encoding cannot hold makes it a UTF-8 file."""
+        """Return the content of the file, in UTF-8 if its encoding cannot represent a value."""
         self.set(ENCODING, self.encoding)
         text = "".join(f"{line}\n" for line in self.lines)
         try:
@@ -83,19 +83,19 @@ class Settings:
 
 
 def read(raw: bytes) -> Settings:
-    """Read the bytes of a file, or raise ValueError. The key ".encoding" says how they are to be understood; without it, UTF-8."""
+    """Parse the content of a file in the encoding of its key ".encoding", default UTF-8. Raises ValueError."""
     encoding = Settings(raw.decode("latin-1").splitlines()).get(ENCODING, "UTF-8")
     try:
         codecs.lookup(encoding)
     except LookupError:
         raise ValueError(f"unknown .encoding {encoding!r}") from None
-    # Only these end a line: str.splitlines also breaks at characters that a name may hold.
+    # str.splitlines would also split at characters that a name may contain.
     lines = re.split(r"\r\n|\n|\r", raw.decode(encoding))
     return Settings(lines[:-1] if lines[-1] == "" else lines, encoding)
 
 
 def new(values: dict[str, str]) -> Settings:
-    """Return a file with these values, in UTF-8."""
+    """Return a new file with these values, in UTF-8."""
     settings = Settings()
     settings.set(ENCODING, "UTF-8")
     for key, value in values.items():

@@ -2,6 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A world: its VMs, its directory, its inventory, its faults, and the handles that its clients hold."""
+"""A world: its VMs, directory, inventory, faults and handle accounting."""
 
 from __future__ import annotations

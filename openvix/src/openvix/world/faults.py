@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults by rule: which call on which VM, from which occurrence, and what befalls it."""
+"""Fault injection by rules: which calls on which VM are selected, and the fault that is applied to them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from openvix.config.errors import ConfigError
 
 
 class Fault(NamedTuple):
-    """What befalls one call.
+    """The fault of one call: its effects, all optional.
 
-    An error code (0: its own) with junk above bit 15, seconds of delay, a directive for the client and where it strikes; the end of the connection ("lost")
-    or of the daemon ("kill"), afterwards or before the step of this number; how its thread is struck (fault_context.py).
+    error, junk: the error code instead of the result, and bits above bit 15 of it. delay: seconds.
+    directive, in_job: what the client's library does, in the function or in its job.
+    end, after, step: "lost" closes the connection, "kill" kills the daemon; after the work is done, or before its step of this number.
+    room, cut, sees: limits of disk space and copied bytes, and overridden settings of the VM (fault_context.py).
     """
 
     error: int = 0
@@ -36,86 +38,92 @@ class Fault(NamedTuple):
 
 
 class Rule:
-    """A rule of the world, and how many calls have matched it and were struck by it."""
+    """One rule, with the number of calls that matched and to which the fault was applied.
 
-    def __init__(self, said: dict, matched: int = 0, struck: int = 0, counted: Iterable[tuple[object, int]] = ()):
-        self.said = said
-        self.matched, self.struck = matched, struck
-        self.first, self.end = said["from"], said["from"] + said["times"] if said["times"] else None
-        self._of: dict[object, int] = dict(counted)
+    settings: as worldfile.fault() returns them; the other arguments: from saved() of an earlier daemon.
+    """
+
+    def __init__(self, settings: dict, matched: int = 0, applied: int = 0, counts: Iterable[tuple[object, int]] = ()):
+        self.settings = settings
+        self.matched, self.applied = matched, applied
+        self.first, self.end = settings["from"], settings["from"] + settings["times"] if settings["times"] else None
+        self._counts: dict[object, int] = dict(counts)
         self.fault = Fault(
-            said["error"],
-            said["junk"],
-            said["delay"],
-            next((each for each in worldfile.DIRECTIVES if said[each]), ""),
-            said["where"] == "job",
-            next((each for each in worldfile.ENDS if said[each]), ""),
-            said["where"] == "after",
-            said["step"] or 0,
-            said["disk_full"],
-            said["cut"],
-            {key: said[key] for key in worldfile.SEEN if said[key] is not None} or None,
+            settings["error"],
+            settings["junk"],
+            settings["delay"],
+            next((each for each in worldfile.DIRECTIVES if settings[each]), ""),
+            settings["where"] == "job",
+            next((each for each in worldfile.ENDS if settings[each]), ""),
+            settings["where"] == "after",
+            settings["step"] or 0,
+            settings["disk_full"],
+            settings["cut"],
+            {key: settings[key] for key in worldfile.OVERRIDES if settings[key] is not None} or None,
         )
 
-    def takes(self, of: object) -> bool:
-        """Count a call for whatever it is counted by, and return whether it is one of those to be struck."""
+    def count(self, key: object) -> bool:
+        """Count a matching call for a key (a client, a VM or None); return whether the fault applies to it."""
         self.matched += 1
-        self._of[of] = count = self._of.get(of, 0) + 1
+        self._counts[key] = count = self._counts.get(key, 0) + 1
         return count >= self.first and (self.end is None or count < self.end)
 
-    def books(self) -> list:
-        """Return what makes the same rule, with the same counts, in another daemon."""
-        return [self.said, self.matched, self.struck, [*self._of.items()]]
+    def saved(self) -> list:
+        """Return the arguments that create the same rule, with the same counts, in another daemon."""
+        return [self.settings, self.matched, self.applied, [*self._counts.items()]]
 
 
 class Faults:
     """The rules of a world."""
 
-    def __init__(self, rules: list[dict], books: list[list] | None = None):
-        """rules: as worldfile.fault() returns them; books: of an earlier daemon, whose rules count instead."""
+    def __init__(self, rules: list[dict], saved: list[list] | None = None):
+        """rules: as worldfile.fault() returns them; saved: from saved() of an earlier daemon, replaces rules."""
         self._lock = threading.Lock()
-        self._rules = [Rule(*each) for each in ([[rule] for rule in rules] if books is None else books)]
+        self._rules = [Rule(*each) for each in ([[rule] for rule in rules] if saved is None else saved)]
 
-    def books(self) -> list[list]:
+    def saved(self) -> list[list]:
         with self._lock:
-            return [rule.books() for rule in self._rules]
+            return [rule.saved() for rule in self._rules]
 
     def add(self, rule: dict) -> None:
         """Add a rule as worldfile.fault() returns it."""
         with self._lock:
-            # A new list: match() reads the old one without the lock when it is empty.
+            # Replace the list instead of changing it: match() checks without the lock whether it is empty.
             self._rules = [*self._rules, Rule(rule)]
 
     def clear(self, number: int | None = None) -> None:
-        """Remove the rule of this number as told() counts them, or all."""
+        """Remove the rule with this number, the first being 1, or all rules. Raises ConfigError."""
         with self._lock:
             if number is not None and not 1 <= number <= len(self._rules):
-                raise ConfigError(f"there is no fault {number}: there are {len(self._rules)}")
+                raise ConfigError(f"no fault has the number {number}; the world has {len(self._rules)} faults")
             self._rules = [rule for at, rule in enumerate(self._rules, start=1) if number is not None and at != number]
 
-    def told(self) -> list[dict]:
-        """Return each rule as it was said, what it left out left out, with how many calls it matched and struck."""
+    def report(self) -> list[dict]:
+        """Return the settings of each rule that differ from the defaults, with "matched" and "applied": the numbers of calls."""
         with self._lock:
             return [
-                {**{key: value for key, value in rule.said.items() if value != worldfile.FAULT[key][0]}, "matched": rule.matched, "struck": rule.struck}
+                {**{key: value for key, value in rule.settings.items() if value != worldfile.FAULT[key][0]}, "matched": rule.matched, "applied": rule.applied}
                 for rule in self._rules
             ]
 
     def match(self, call: str, name: str | None, path: str | None, client: object = None) -> Fault | None:
-        """Count a call of a client on a VM (None: on none) for every rule that it matches; return what the first rule in force does to it."""
+        """Count a call for every rule that it matches; return the fault of the first rule that applies, None without one.
+
+        call: the function; name, path: of the VM that the call is about, None without one; client: the process id.
+        """
         if not self._rules:
             return None
         found = None
         with self._lock:
             for rule in self._rules:
-                said = rule.said
-                if said["call"] not in (call, "*") or not _is_meant(said["vm"], name, path) or said["client"] not in (None, client):
+                settings = rule.settings
+                if settings["call"] not in (call, "*") or not _matches(settings["vm"], name, path) or settings["client"] not in (None, client):
                     continue
-                if rule.takes({"world": None, "client": client, "vm": path}[said["per"]]) and found is None:
-                    rule.struck += 1
+                if rule.count({"world": None, "client": client, "vm": path}[settings["per"]]) and found is None:
+                    rule.applied += 1
                     found = rule.fault
         return found
 
 
-def _is_meant(vm: str | None, name: str | None, path: str | None) -> bool:
+def _matches(vm: str | None, name: str | None, path: str | None) -> bool:
     return vm is None or (name is not None and (vm == name or (vm.startswith("/") and os.path.realpath(vm) == path)))

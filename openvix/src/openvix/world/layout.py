@@ -16,15 +16,15 @@ from pathlib import Path
 from openvix.system import process_locks, sockets
 from openvix.world import inventory
 
-# The daemon is started by whoever needs it, from any environment: it finds its package without the help of that environment.
+# The daemon must find its package in any environment, since clients start it.
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
 
-# How long a killed process may take to be gone.
+# Time limit for the exit of a killed process.
 END_SECONDS = 15.0
 
 
 def named() -> Path:
-    """Return the world that the environment names: OPENVIX_WORLD, or the default one."""
+    """Return the world of the environment: OPENVIX_WORLD, or the default world."""
     world = os.environ.get("OPENVIX_WORLD")
     if world:
         return Path(world)
@@ -33,10 +33,10 @@ def named() -> Path:
 
 
 def prepare(world: Path) -> None:
-    """Make the directories of a world, each for its owner only, and say how to serve it."""
-    for folder in (world, world / "vms", world / "run", world / "run" / "clients", scratch(world)):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+    """Create the directories of a world with mode 0700, and the file with the command line of its daemon."""
+    for directory in (world, world / "vms", world / "run", world / "run" / "clients", scratch(world)):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
     serve = b"".join(os.fsencode(argument) + b"\0" for argument in server(world))
     (world / "run" / "serve").write_bytes(serve)
 
@@ -47,7 +47,7 @@ def server(world: Path) -> list[str]:
 
 
 def python(code: str) -> list[str]:
-    """Return the argument vector of a Python that runs code of this package and needs nothing else; sys is imported."""
+    """Return the argument vector of an isolated Python that runs code with this package and sys imported."""
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     return [sys.executable, "-I", "-S", "-c", START + code, package]
 
@@ -57,7 +57,7 @@ def is_world(world: Path) -> bool:
 
 
 def scratch(world: Path) -> Path:
-    """Return where the daemon keeps what is to be gone with it: also after it was killed, the next one finds it here."""
+    """Return the directory for temporary files of the daemon; after a kill, the next daemon removes them."""
     return world / "run" / "tmp"
 
 
@@ -65,13 +65,13 @@ def stopped(world: Path) -> Path:
     return world / "run" / "stopped"
 
 
-def books(world: Path) -> Path:
-    """Return where a daemon that dies by a fault leaves what the next one is to know."""
-    return world / "run" / "books.json"
+def handover(world: Path) -> Path:
+    """Return the file in which a daemon that is killed by a fault leaves its calls and faults for the next daemon."""
+    return world / "run" / "handover.json"
 
 
 def lock(world: Path) -> int | None:
-    """Take the lock that the daemon holds while it serves; None when another holds it. Closing the descriptor gives it back."""
+    """Take the lock of the daemon; return its descriptor, whose close() releases the lock, or None if another process holds it."""
     descriptor = os.open(world / "run" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if process_locks.take(descriptor):
         return descriptor
@@ -80,7 +80,7 @@ def lock(world: Path) -> int | None:
 
 
 def lock_within(world: Path, seconds: float) -> int | None:
-    """Take the lock of a world, waiting for a daemon to end; None when it does not."""
+    """As lock(), but wait so many seconds for the daemon to exit."""
     until = time.monotonic() + seconds
     while True:
         taken = lock(world)
@@ -90,17 +90,17 @@ def lock_within(world: Path, seconds: float) -> int | None:
 
 
 def holder(world: Path) -> int | None:
-    """Return the process id that the holder of the lock wrote down."""
+    """Return the process id in the lock file, which its holder writes there."""
     text = (world / "run" / "lock").read_text(encoding="ascii")
     return int(text) if text.isdigit() else None
 
 
 def processes(world: Path) -> dict[int, str]:
-    """Return the process ids and command lines of those that serve a world, have its path as an argument, or run in its guests, whoever started them."""
+    """Return {process id: command line} of all processes that serve a world, have its path as an argument, or run in its guests."""
     mark, found = os.fsencode(world.absolute()), {}
     known = {*sandboxed(world), *emulating(world), _serving(world)}
     for pid in _running():
-        # A process may end, or belong to somebody else.
+        # A process may exit, or belong to another user.
         with contextlib.suppress(OSError):
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
             if pid in known or mark in command.split(b"\0"):
@@ -109,7 +109,7 @@ def processes(world: Path) -> dict[int, str]:
 
 
 def _serving(world: Path) -> int | None:
-    """Return the process id of the daemon of a world, whose lock it has open, whatever its command line is."""
+    """Return the process id of the daemon of a world, which has the lock file open."""
     with contextlib.suppress(OSError):
         pid, lock = holder(world), os.stat(world / "run" / "lock")
         if any(os.path.samestat(os.stat(each), lock) for each in Path(f"/proc/{pid}/fd").iterdir()):
@@ -117,44 +117,45 @@ def _serving(world: Path) -> int | None:
     return None
 
 
-def sandboxed(folder: Path) -> set[int]:
-    """Return the ids of the processes whose root is a directory somewhere in this folder: those of guests."""
+def sandboxed(directory: Path) -> set[int]:
+    """Return the ids of guest processes: those whose root directory is below this directory."""
     # As the kernel writes paths in mountinfo.
-    homes = [folder.absolute(), *inventory.folders(folder)]
+    homes = [directory.absolute(), *inventory.outside_directories(directory)]
     marks = tuple(b"".join(b"\\%03o" % byte if byte in b" \t\n\\" else bytes([byte]) for byte in os.fsencode(home)) + b"/" for home in homes)
-    roots = {_identity(path) for path in (*folder.glob("vms/*/openvix/disks/*"), *folder.glob("hosts/*/vms/*/openvix/disks/*"), *folder.glob("*/disk"))}
+    disks = (*directory.glob("vms/*/openvix/disks/*"), *directory.glob("hosts/*/vms/*/openvix/disks/*"), *directory.glob("*/disk"))
+    roots = {_identity(path) for path in disks}
     roots.update(_identity(path) for home in homes[1:] for path in home.glob("openvix/disks/*"))
     ours, found = os.readlink("/proc/self/ns/mnt"), set()
     for pid in _running():
         with contextlib.suppress(OSError):
             if os.readlink(f"/proc/{pid}/ns/mnt") == ours:
                 continue
-            # Its root is known by what it is, and where that is removed or of another file system, by the path that it was mounted from.
+            # The root is identified by its inode, or if it was removed or is on another file system, by the path that it was mounted from.
             mounts = [line.split(b" ") for line in Path(f"/proc/{pid}/mountinfo").read_bytes().splitlines()]
             if _identity(Path(f"/proc/{pid}/root")) in roots or any(mount[4] == b"/" and mount[3].startswith(marks) for mount in mounts):
                 found.add(pid)
     return found
 
 
-def emulating(folder: Path) -> set[int]:
-    """Return the ids of the processes that real machines somewhere in this folder run in."""
-    return {pid for lock in _machine_locks(folder) if process_locks.is_held(lock) for pid in process_locks.holders(lock)}
+def emulating(directory: Path) -> set[int]:
+    """Return the ids of the QEMU processes of VMs below this directory."""
+    return {pid for lock in _machine_locks(directory) if process_locks.is_held(lock) for pid in process_locks.holders(lock)}
 
 
-def end_emulating(folder: Path) -> None:
-    """Kill the processes that emulating() finds, and return once they are gone."""
-    for lock in _machine_locks(folder):
+def end_emulating(directory: Path) -> None:
+    """Kill the processes that emulating() returns, and wait until they have exited."""
+    for lock in _machine_locks(directory):
         process_locks.end_holders(lock)
 
 
-def _machine_locks(folder: Path) -> list[Path]:
-    inside = (*folder.glob("vms/*/openvix/guest/qemu.lock"), *folder.glob("hosts/*/vms/*/openvix/guest/qemu.lock"))
-    return [*inside, *(path for home in inventory.folders(folder) for path in home.glob("openvix/guest/qemu.lock"))]
+def _machine_locks(directory: Path) -> list[Path]:
+    inside = (*directory.glob("vms/*/openvix/guest/qemu.lock"), *directory.glob("hosts/*/vms/*/openvix/guest/qemu.lock"))
+    return [*inside, *(path for home in inventory.outside_directories(directory) for path in home.glob("openvix/guest/qemu.lock"))]
 
 
-def end_sandboxed(folder: Path) -> None:
-    """Kill the processes that sandboxed() finds, and return once they are gone."""
-    process_locks.end(lambda: sandboxed(folder), END_SECONDS)
+def end_sandboxed(directory: Path) -> None:
+    """Kill the processes that sandboxed() returns, and wait until they have exited."""
+    process_locks.end(lambda: sandboxed(directory), END_SECONDS)
 
 
 def _running() -> list[int]:
@@ -167,10 +168,10 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def listen(world: Path) -> socket.socket:
-    """Return a listening socket of this world; its lock must be held."""
+    """Return a listening socket of this world. The lock must be held."""
     return sockets.listen(world / "run" / "socket", 128)
 
 
 def dial(world: Path) -> socket.socket:
-    """Return a connection to the daemon of this world, or raise OSError when there is none."""
+    """Return a connection to the daemon of this world. Raises OSError without one."""
     return sockets.dial(world / "run" / "socket")

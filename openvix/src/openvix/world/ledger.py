@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The books that each client keeps of its handles and buffers (openvix/docs/protocol.md, "The ledger"), read while it lives and after its end."""
+"""Handle accounting: the ledger in which each client records its handles and buffers (openvix/docs/protocol.md, "The ledger")."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ NAME = re.compile(r"(\d+)-[A-Za-z0-9_-]+\.ledger")
 
 
 def read(path: Path) -> dict | None:
-    """Return what a ledger says: {"disconnected":, "buffers":, "too_often":, "open": [{"handle":, "type":, "references":}]}; None when it says nothing."""
+    """Return the content of a ledger, None if it is missing or invalid.
+
+    {"disconnected":, "buffers":, "too_often":, "open": [{"handle":, "type":, "references":}]}
+    """
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         head = file.read(HEAD.size)
         if len(head) < HEAD.size:
@@ -39,60 +42,60 @@ def read(path: Path) -> dict | None:
 
 
 class Ledgers:
-    """The ledgers of a world: those of clients that are connected, and what ended clients left open."""
+    """The ledgers of a world: those of connected clients, and the leaks of clients that have ended."""
 
-    def __init__(self, folder: Path):
-        self._folder, self._lock = folder, threading.Lock()
+    def __init__(self, directory: Path):
+        self._directory, self._lock = directory, threading.Lock()
         self._connections: dict[str, int] = {}
-        # Kept in a file: a leak is not forgotten when the daemon is killed.
-        self._kept = folder.parent / "left.json"
-        self._left: list[dict] = json.loads(self._kept.read_bytes()) if self._kept.exists() else []
+        # Stored in a file, so that leaks are still known after the daemon was killed.
+        self._file = directory.parent / "left.json"
+        self._leaks: list[dict] = json.loads(self._file.read_bytes()) if self._file.exists() else []
 
     def begin(self, name: str) -> None:
-        """A client that keeps this ledger has connected."""
+        """Register the connection of a client with this ledger."""
         with self._lock:
             self._connections[name] = self._connections.get(name, 0) + 1
 
     def end(self, name: str) -> None:
-        """A connection has ended: with the last one of a client its ledger is booked and removed."""
+        """Register the end of a connection. With the last one of a client, record its leaks and remove its ledger."""
         with self._lock:
             self._connections[name] -= 1
             if not self._connections[name]:
                 del self._connections[name]
-                self._book(name)
+                self._record(name)
 
     def report(self) -> list[dict]:
-        """Return a row for every client that has anything open, the ended ones first."""
+        """Return a row for each client with open handles or buffers, ended clients first."""
         with self._lock:
             self._sweep()
-            rows = [*self._left]
+            rows = [*self._leaks]
             for name in self._connections:
-                row = _row(name, read(self._folder / name), ended=False)
+                row = _row(name, read(self._directory / name), ended=False)
                 rows += [row] if row else []
             return rows
 
     def forget(self):
-        """Forget what ended clients left open."""
+        """Forget the leaks of ended clients."""
         with self._lock:
-            self._left = []
-            self._kept.unlink(missing_ok=True)
+            self._leaks = []
+            self._file.unlink(missing_ok=True)
 
-    def _book(self, name: str) -> None:
-        row = _row(name, read(self._folder / name), ended=True)
+    def _record(self, name: str) -> None:
+        row = _row(name, read(self._directory / name), ended=True)
         if row:
-            self._left.append(row)
-            atomic_files.replace(self._kept, json.dumps(self._left).encode())
-        (self._folder / name).unlink(missing_ok=True)
+            self._leaks.append(row)
+            atomic_files.replace(self._file, json.dumps(self._leaks).encode())
+        (self._directory / name).unlink(missing_ok=True)
 
     def _sweep(self):
-        # A client may end while no daemon serves: its ledger is all that tells of it.
-        for path in self._folder.iterdir():
+        # A client may end while no daemon runs; its ledger file is then the only record of it.
+        for path in self._directory.iterdir():
             named = NAME.fullmatch(path.name)
             if named and path.name not in self._connections and not Path("/proc", named[1]).exists():
-                self._book(path.name)
+                self._record(path.name)
 
 
-def _row(name: str, books: dict | None, ended: bool) -> dict | None:
-    if books is None or not (books["open"] or books["buffers"] or books["too_often"]):
+def _row(name: str, ledger: dict | None, ended: bool) -> dict | None:
+    if ledger is None or not (ledger["open"] or ledger["buffers"] or ledger["too_often"]):
         return None
-    return {"client": int(name.partition("-")[0]), "ended": ended, **books}
+    return {"client": int(name.partition("-")[0]), "ended": ended, **ledger}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The VMs of a world by the paths of their .vmx: those that nobody has asked for are asleep, and cost next to nothing."""
+"""The VMs of a world by the paths of their .vmx files. Each is loaded when it is first used."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from openvix.vix import constants
 from openvix.vm.machine import ON, PAUSED, Machine
 
 
-class Asleep(NamedTuple):
-    """What is known of a VM whose files nobody has read yet."""
+class UnloadedVM(NamedTuple):
+    """What is known about a VM that has not been loaded."""
 
     path: str
     name: str
@@ -38,34 +38,33 @@ class Asleep(NamedTuple):
 
 
 class Machines:
-    """Whoever is asked for by its path wakes up; wake makes a Machine of one that sleeps; for None it is unknown from then on."""
+    """A mapping from paths to VMs; load: the function that loads a VM when it is first requested."""
 
-    def __init__(self, wake: Callable[[Asleep], Machine | None]):
-        self._all: dict[str, Machine | Asleep] = {}
-        self._awake: dict[str, Machine] = {}
-        self._wake, self._waking = wake, threading.Lock()
+    def __init__(self, load: Callable[[UnloadedVM], Machine | None]):
+        self._all: dict[str, Machine | UnloadedVM] = {}
+        self._loaded: dict[str, Machine] = {}
+        self._load, self._loading = load, threading.Lock()
 
     def get(self, path: str | None) -> Machine | None:
         if path is None:
             return None
-        found = self._awake.get(path)
-        return self._woken(path) if found is None and path in self._all else found
+        found = self._loaded.get(path)
+        return self._load_once(path) if found is None and path in self._all else found
 
-    def _woken(self, path: str) -> Machine | None:
-        with self._waking:
+    def _load_once(self, path: str) -> Machine | None:
+        with self._loading:
             found = self._all.get(path)
-            if not isinstance(found, Asleep):
+            if not isinstance(found, UnloadedVM):
                 return found
-            machine = self._wake(found)
+            machine = self._load(found)
             if machine is None:
                 del self._all[path]
             else:
                 self[path] = machine
             return machine
 
-    def lay(self, asleep: Asleep) -> None:
-        """Have one more that sleeps."""
-        self._all[asleep.path] = asleep
+    def add_unloaded(self, vm: UnloadedVM) -> None:
+        self._all[vm.path] = vm
 
     def __getitem__(self, path: str) -> Machine:
         found = self.get(path)
@@ -74,10 +73,10 @@ class Machines:
         return found
 
     def __setitem__(self, path: str, machine: Machine) -> None:
-        self._all[path] = self._awake[path] = machine
+        self._all[path] = self._loaded[path] = machine
 
     def __delitem__(self, path: str) -> None:
-        del self._all[path], self._awake[path]
+        del self._all[path], self._loaded[path]
 
     def __contains__(self, path: str) -> bool:
         return path in self._all
@@ -85,9 +84,9 @@ class Machines:
     def __len__(self) -> int:
         return len(self._all)
 
-    def values(self) -> list[Machine | Asleep]:
-        """Return all, those that sleep as they are."""
+    def values(self) -> list[Machine | UnloadedVM]:
+        """Return all VMs without loading any."""
         return list(self._all.values())
 
-    def awake(self) -> list[Machine]:
-        return list(self._awake.values())
+    def loaded(self) -> list[Machine]:
+        return list(self._loaded.values())

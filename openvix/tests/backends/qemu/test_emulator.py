@@ -104,7 +104,7 @@ def test_who_only_looks_whether_it_runs_keeps_none_from_starting_and_is_taken_fo
 def test_a_qemu_that_cannot_be_executed_is_told(folder, tmp_path, monkeypatch):
     (tmp_path / emulator.PROGRAM).touch(mode=0o700)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CannotStart, match=r"^qemu-system-x86_64 cannot be started: Exec format error$"):
+    with pytest.raises(CannotStart, match=r"^cannot start qemu-system-x86_64: Exec format error$"):
         started(folder)
 
 
@@ -136,9 +136,9 @@ def test_why_it_does_not_start_is_told(folder):
 
 def test_without_qemu_it_is_said_how_to_get_it(folder, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(CannotStart, match="is not installed; openvix doctor says how to get it"):
+    with pytest.raises(CannotStart, match="is not installed; run 'openvix doctor' to see how"):
         started(folder)
-    with pytest.raises(DiskError, match="is not installed; openvix doctor says how to get it"):
+    with pytest.raises(DiskError, match="is not installed; run 'openvix doctor' to see how"):
         Disk(folder / "disks").numbers()
 
 
@@ -185,7 +185,7 @@ def test_a_disk_keeps_restores_copies_and_forgets(folder):
     kept.drop(1)
     assert (kept.numbers(), list(kept.kept())) == ({2}, [2])
     assert kept.keep() == 3
-    with pytest.raises(DiskError, match=r"^qemu-img snapshot: "):
+    with pytest.raises(DiskError, match=r"^qemu-img snapshot failed: "):
         kept.restore(1)
     # Numbers and the ids of QEMU are no longer the same once a keeping has failed.
     kept.path.rename(folder / "away")

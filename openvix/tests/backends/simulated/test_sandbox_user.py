@@ -41,7 +41,7 @@ def place():
         place.chmod(0o755)
         package = Path(openvix.__file__).parent
         shutil.copytree(package, place / "src/openvix", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(c_build.source_folder("sandbox"), place / "src/openvix/native/sandbox")
+        shutil.copytree(c_build.source_directory("sandbox"), place / "src/openvix/native/sandbox")
         (place / "tests").mkdir()
         for file in FILES:
             shutil.copy(file, place / "tests")

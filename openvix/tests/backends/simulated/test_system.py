@@ -37,7 +37,7 @@ from simulated_guest import Guest
 from waiting import eventually
 
 from openvix.guest import disks
-from openvix.guest.errors import told_as_failures
+from openvix.guest.errors import as_vix_errors
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
@@ -83,7 +83,7 @@ def guest(tmp_path, disk):
 )
 def test_each_errno_has_its_code(numbers, expected):
     for number in numbers:
-        with pytest.raises(VixError) as caught, told_as_failures():
+        with pytest.raises(VixError) as caught, as_vix_errors():
             raise OSError(number, os.strerror(number))
         assert caught.value.code == expected
 

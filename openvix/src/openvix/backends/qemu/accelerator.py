@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether QEMU can use what accelerates it here: found out by a few instructions that run so, as one that hangs looks like one that works until then."""
+"""The check whether QEMU can use an accelerator. It runs a few instructions, since an accelerator that hangs looks functional until then."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import tempfile
 
 TCG = "tcg"
 SECONDS = 10
-# mov dx, 0xf4; mov al, 0x10; out dx, al; and for ever: hlt. In the first sector of a disk, which the firmware runs.
+# The boot sector: mov dx, 0xf4; mov al, 0x10; out dx, al; then an endless loop of hlt.
 INSTRUCTIONS = bytes.fromhex("baf400 b010 ee f4 ebfd")
 SECTOR = INSTRUCTIONS.ljust(510, b"\0") + b"\x55\xaa"
-# What QEMU ends with when 0x10 is written to its port for that: twice the number, and one.
+# The exit code of QEMU after 0x10 is written to its debug port: twice the number plus one.
 RAN = 0x10 * 2 + 1
 
 
 def fault(name: str, seconds: float = SECONDS, program: str = "qemu-system-x86_64") -> str:
-    """Return why QEMU cannot use this accelerator, "" when it can."""
+    """Return why QEMU cannot use this accelerator, "" if it can."""
     with tempfile.NamedTemporaryFile() as disk:
         disk.write(SECTOR)
         disk.flush()
@@ -34,7 +34,7 @@ def fault(name: str, seconds: float = SECONDS, program: str = "qemu-system-x86_6
             _, said = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            # One that hangs in the kernel does not even die: it is left to its fate.
+            # A process that hangs in the kernel does not exit even after SIGKILL; it is abandoned.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(1)
             if process.stderr:

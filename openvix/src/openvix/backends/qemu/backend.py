@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a real VM runs on: a QEMU that outlives the daemon, and a disk with all that was kept of it.
+"""The QEMU backend of a VM: a QEMU process that outlives the daemon, and a disk with its snapshots.
 
 The disk that a machine changes has the number 0; what was kept of it has a number from 1 up, never changes, and
 can be what the machine is to begin with next: then that is its disk until it runs.
@@ -33,17 +33,17 @@ from openvix.vix.errors import VixError
 from openvix.vmware import shared_folders, vmx
 
 KERNEL, INITRD, APPEND = "kernel", "initrd", "append"
-# What the newest machine of QEMU is, where no other is asked for.
+# The newest machine type, used unless a snapshot requires another.
 NEWEST = "pc"
 LOG = "vmware.log"
-# How long Tools wait for the shared folders, which are mounted a little later.
+# How long the guest tools wait for the shared folders, which are mounted a little later.
 SHARES_SECONDS = 10
-# The accelerators that are known to work here.
+# The accelerators that have been checked successfully.
 _usable = {accelerator.TCG}
 
 
 def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, int]:
-    """Make the disk of a new VM in an empty directory, and what it boots: see simulation.make(). Raises OSError without a guest image."""
+    """Create the disk of a new VM and the files that it boots: see Hypervisor. Raises OSError without a guest image."""
     found = images.find(settings["guest_image"])
     if found is None:
         command = "openvix guest build" + ("" if settings["guest_image"] == "plain" else f" --{settings['guest_image']}")
@@ -54,12 +54,12 @@ def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, 
     (own / APPEND).write_text(found.append, encoding="utf-8")
     disk = Disk(own / "disks")
     shutil.copyfile(found.root, disk.path)
-    with _told_as_failures(constants.VIX_E_FAIL):
+    with _as_vix_errors(constants.VIX_E_FAIL):
         return 0, disk.keep() if is_kept else 0
 
 
 class QemuMachine:
-    """MachineBackend of a VM that keeps its own in this directory: the QEMU that it runs in. tools makes the Tools in its guest."""
+    """The MachineBackend of a QEMU VM. own: its directory; tools: creates the guest tools."""
 
     def __init__(self, own: Path, owner: Owner, tools: Callable[[Link], GuestTools]):
         self._own, self._owner = own, owner
@@ -67,7 +67,7 @@ class QemuMachine:
         self._lock = threading.RLock()
         self._qmp: Qmp | None = None
         self._shares: Shares | None = None
-        # Another one with each QEMU: what an earlier one reports is not taken for a later one's.
+        # Replaced for each QEMU process, so that late events of an earlier one are ignored.
         self._emulated = object()
         self._tools = tools(Link(lambda: self._emulator.dial(TOOLS), self.runs, self._await_shares, self._announce))
 
@@ -75,12 +75,12 @@ class QemuMachine:
     def tools(self) -> GuestTools:
         return self._tools
 
-    # Its run
+    # Run
 
     def start(self, disk: int, config: vmx.Settings, *, resumed: bool, paused: bool) -> int:
-        # A .vmx that cannot be read is told before anything runs.
+        # Raise the error of an unreadable .vmx before anything is started.
         shared = shared_folders.visible(config)
-        with self._lock, _told_as_failures(constants.VIX_E_CANNOT_POWER_ON_VM, self._log):
+        with self._lock, _as_vix_errors(constants.VIX_E_CANNOT_POWER_ON_VM, self._log):
             self._end()
             kept = self._disk.kept()[disk]["hardware"] if disk and resumed else None
             if disk and kept is None:
@@ -94,7 +94,7 @@ class QemuMachine:
                 if hardware.type == NEWEST:
                     kind = qmp.ask("qom-get", path="/machine", property="type").removesuffix("-machine")
                     self._emulator.remember(hardware._replace(type=kind))
-                # Whatever it was when it was kept.
+                # The saved state may have been paused or running.
                 qmp.ask("stop" if paused else "cont")
                 self.share(shared)
             except (QmpDisconnected, QmpError, OSError) as error:
@@ -107,7 +107,7 @@ class QemuMachine:
 
     def take_over(self, disk: int) -> int | None:
         with self._lock:
-            # One that is to begin with what was kept has not begun so, or has got no further than that.
+            # A guest with another disk number was to start from a snapshot; it has not started, or was interrupted.
             if disk == 0 and self._emulator.is_alive():
                 with contextlib.suppress(QmpDisconnected, OSError):
                     self._watch()
@@ -124,17 +124,17 @@ class QemuMachine:
             self._end()
 
     def freeze(self) -> None:
-        self._tell("stop")
+        self._execute("stop")
 
     def thaw(self) -> None:
-        self._tell("cont")
+        self._execute("cont")
         self._tools.resume()
 
     def suspend(self, disk: int) -> int:
         shares = self._shares
-        # Once it is stopped, the guest cannot finish what it asks of its shared folders.
+        # The guest's requests to its shared folders must be finished before it is stopped, as it cannot do so afterwards.
         with shares.quiet() if shares else contextlib.nullcontext():
-            self._tell("stop")
+            self._execute("stop")
             return self.keep(disk, runs=False, memory=True)
 
     def leave(self, disk: int) -> int:
@@ -143,30 +143,30 @@ class QemuMachine:
         try:
             return self.suspend(disk)
         except (VixError, OSError) as failure:
-            # Its directory may have been removed.
+            # The directory may have been removed.
             self._log(f"saving the state of the VM failed, it is powered off: {failure}")
             return disk
 
     def is_lost(self, disk: int) -> bool:
-        # One that is to run from its making has not run yet.
+        # A disk that has never run does not count.
         return disk == 0 and self._emulator.has_run()
 
     def stop(self, reset: bool) -> bool:
         if not self._tools.stop(reset):
             if reset:
                 raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING, "the Tools in the guest did not take the request to restart")
-            # Its power button is left.
-            self._tell("system_powerdown")
+            # The tools do not run, but the power button works.
+            self._execute("system_powerdown")
         return True
 
-    # What it shows
+    # Display
 
     def share(self, shares: dict[str, tuple[str, bool]]) -> None:
         with self._lock:
             own = self._shares
             if own is not None:
                 own.show(shares)
-        # Who shares a folder looks for it in the guest next.
+        # Wait, since the caller will access the shared folders in the guest next.
         if own is not None and self._tools.ready_at(0, 0) is not None:
             own.await_guest(SHARES_SECONDS)
 
@@ -174,22 +174,22 @@ class QemuMachine:
         picture = self._own / "guest" / "screen.png"
         with self._lock:
             try:
-                self._tell("screendump", filename=str(picture), format="png")
+                self._execute("screendump", filename=str(picture), format="png")
                 return picture.read_bytes()
             finally:
                 picture.unlink(missing_ok=True)
 
-    # Its disk
+    # Disk
 
     def keep(self, disk: int, *, runs: bool, memory: bool) -> int:
         if disk:
-            # Nothing has run since: what was kept then is what there is.
+            # Nothing has run since that snapshot, so it can be used again.
             return disk
-        with self._lock, _told_as_failures(constants.VIX_E_SNAPSHOT_CHECKPOINT, self._log):
+        with self._lock, _as_vix_errors(constants.VIX_E_SNAPSHOT_CHECKPOINT, self._log):
             if self._qmp is None:
                 return self._disk.keep()
             number = self._disk.announce(self._emulator.hardware() if memory else None)
-            # A request that is half sent would be so for ever in what is kept. What there may be of one that fails is dropped with what is not used.
+            # Pending requests would stay pending in the snapshot. The remains of a failed snapshot are removed by drop().
             with self._quiet(self._qmp):
                 if memory:
                     self._qmp.job("snapshot-save", f"save{number}", tag=tag(number), vmstate="disk0", devices=["disk0"])
@@ -201,7 +201,7 @@ class QemuMachine:
         return kept
 
     def drop(self, used: set[int]) -> None:
-        with self._lock, _told_as_failures(constants.VIX_E_SNAPSHOT_DISKLIB, self._log):
+        with self._lock, _as_vix_errors(constants.VIX_E_SNAPSHOT_DISKLIB, self._log):
             unused = set(self._disk.kept()) - used
             there = self._disk.numbers() if unused and self._qmp is not None else set()
             for number in unused:
@@ -213,14 +213,14 @@ class QemuMachine:
                 self._disk.forget(number)
 
     def clone(self, disk: int, own: Path) -> int:
-        with _told_as_failures(constants.VIX_E_FAIL, self._log):
+        with _as_vix_errors(constants.VIX_E_FAIL, self._log):
             self._disk.copy(disk, Disk(own / "disks").path)
         _share(self._own / KERNEL, own / KERNEL)
         for name in (INITRD, APPEND):
             shutil.copyfile(self._own / name, own / name)
         return 0
 
-    # Its QEMU
+    # QEMU process
 
     def _hardware(self, config: vmx.Settings) -> Hardware:
         owner = self._owner
@@ -229,15 +229,15 @@ class QemuMachine:
         return Hardware(NEWEST, memory, owner.number("numvcpus", 1), network, str(owner.settings["accelerator"]))
 
     def _watch(self) -> Qmp:
-        """Talk to the QEMU that runs, and to its Tools once they answer."""
+        """Connect to the running QEMU, and to the guest tools once they answer."""
         emulated = self._emulated = object()
-        qmp = self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._told(emulated, event))
+        qmp = self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._handle_event(emulated, event))
         self._shares = Shares(self._emulator.dial(SHARES))
         self._tools.begin()
         return qmp
 
-    def _told(self, emulated: object, event: dict | None) -> None:
-        """Hear what QEMU says happened, None for its end; what cannot be taken in, as on a disk that is full, keeps nothing that follows from being told."""
+    def _handle_event(self, emulated: object, event: dict | None) -> None:
+        """Handle an event of QEMU; None means its end. Errors, such as a full disk, are logged."""
         try:
             self._take_in(emulated, event)
         except (VixError, OSError) as failure:
@@ -265,7 +265,7 @@ class QemuMachine:
             self._owner.restarted()
 
     def _await_shares(self):
-        """Return once the users of a guest whose Tools answer find the folders that are shared with it."""
+        """Wait until the shared folders are mounted in a guest whose tools answer."""
         shares = self._shares
         if shares is not None:
             shares.await_guest(SHARES_SECONDS)
@@ -277,16 +277,16 @@ class QemuMachine:
 
     @contextlib.contextmanager
     def _quiet(self, qmp: Qmp) -> Iterator[None]:
-        """Within the block nothing is on its way between the guest and the host."""
+        """Let no request between guest and host be pending within the block."""
         with contextlib.ExitStack() as held:
             held.enter_context(self._tools.quiet())
             if self._shares is not None:
-                # One that is paused says nothing: nobody waits for it.
+                # A paused guest sends no requests, so there is nothing to wait for.
                 held.enter_context(self._shares.quiet(HOLD_SECONDS if qmp.ask("query-status")["running"] else 0))
             yield
 
-    def _tell(self, command: str, **arguments: Any) -> None:
-        """Have QEMU carry out a command. Raises VixError."""
+    def _execute(self, command: str, **arguments: Any) -> None:
+        """Execute a QMP command. Raises VixError."""
         qmp = self._qmp
         if qmp is None:
             raise VixError(constants.VIX_E_VM_NOT_RUNNING)
@@ -299,7 +299,7 @@ class QemuMachine:
             raise VixError(constants.VIX_E_FAIL, str(refused)) from None
 
     def _end(self):
-        """End the QEMU, if it runs: in peace where it still answers, since its disk is written then."""
+        """End the QEMU process if it runs; if it still answers, let it write its disk and quit."""
         self._emulated = object()
         is_left, in_peace = self._emulator.is_left(), False
         qmp, self._qmp = self._qmp, None
@@ -319,14 +319,14 @@ class QemuMachine:
                 self._disk.mend()
 
     def _log(self, text: str) -> None:
-        """Write a line where users of VMware look for what became of a VM. No argument of a call belongs there: it may be a secret."""
+        """Write a line to vmware.log of the VM. Arguments of calls must not be logged: they may be secrets."""
         with contextlib.suppress(OSError), open(self._own.parent / LOG, "a", encoding="utf-8") as log:
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
 
 
 @contextlib.contextmanager
-def _told_as_failures(code: int, log: Callable[[str], None] = lambda text: None) -> Iterator[None]:
-    """Raise VixError with this code of VIX's for what QEMU or its disk cannot do."""
+def _as_vix_errors(code: int, log: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+    """Convert errors of QEMU or its disk within the block into VixError with this code."""
     try:
         yield
     except (CannotStart, DiskError, QmpError, QmpDisconnected) as error:
@@ -335,7 +335,7 @@ def _told_as_failures(code: int, log: Callable[[str], None] = lambda text: None)
 
 
 def _require(accelerated: str) -> None:
-    """Raise CannotStart unless QEMU can use this accelerator; of one that can be used, that is found out once."""
+    """Raise CannotStart unless QEMU can use this accelerator. A success is remembered."""
     if accelerated in _usable:
         return
     fault = accelerator.fault(accelerated)
@@ -345,7 +345,7 @@ def _require(accelerated: str) -> None:
 
 
 def _share(source: Path, target: Path) -> None:
-    """Have a file that never changes in another place too."""
+    """Create a hard link or a copy of a file that never changes."""
     try:
         os.link(source, target)
     except OSError:

@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The channel to the agent in a guest of QEMU (openvix/docs/protocol.md, "The agent in a guest").
+"""The channel to the guest tools in a guest of QEMU (openvix/docs/protocol.md, "The agent in a guest").
 
-What comes from there may be anything: whoever is root in the guest can send it. So every answer has the form that was asked for, a size that is bounded, and
-a time in which it must be whole.
+Its data is not trusted, since root in the guest can send anything. So the types, the size and the time of each answer are checked.
 """
 
 from __future__ import annotations
@@ -22,29 +21,29 @@ from collections.abc import Iterator
 
 from openvix.protocol import frames
 
-# As in guest_tools/values.h: the largest frame, either way.
+# The largest frame in either direction, as in guest_tools/values.h.
 LARGEST = (4 << 20) + (64 << 10)
 SECONDS = 60
-# An agent that was in the middle of a frame finds that no more of it comes within a second, and only then hears what follows.
+# Guest tools in the middle of a frame give up after a second without data; only then they read the next frame.
 AGAIN_SECONDS = 1.5
-# What Linux calls an error.
+# The range of errno in Linux.
 ERRORS = range(1, 4096)
 KINDS = {"i": int, "b": bytes}
 
 
 class Broken(Exception):
-    """The agent does not answer, or not as the protocol says."""
+    """The guest tools do not answer, or violate the protocol."""
 
 
 class Channel:
-    """A connection to the agent of one guest, for any number of threads: one request at a time."""
+    """A connection to the tools of one guest. Thread-safe, with one request at a time."""
 
     def __init__(self, connection: socket.socket):
         self._connection, self._lock = connection, threading.Lock()
         self._in_step = self._closed = False
 
     def close(self):
-        """Close the connection; a thread that waits for an answer gets none."""
+        """Close the connection; pending requests fail."""
         self._closed = True
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
@@ -52,33 +51,33 @@ class Channel:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the connection has ended; otherwise a channel that broke is put right by its next request."""
+        """Return whether the connection was closed. Other failures are repaired by the next request."""
         return self._closed
 
     def sync(self, seconds: float = SECONDS) -> None:
-        """Find the agent, whatever it was about to say. Raises Broken."""
+        """Synchronize with the guest tools, discarding old data. Raises Broken."""
         with self._lock:
             self._sync(time.monotonic() + seconds)
 
     @contextlib.contextmanager
     def quiet(self) -> Iterator[None]:
-        """Within the block nothing is asked of the agent, so that a snapshot finds it between two requests."""
+        """Send no request within the block, so that a snapshot contains no half-sent request."""
         with self._lock:
             yield
 
     def call(self, operation: str, *values: object, answer: str = "", each: str = "", seconds: float = SECONDS) -> list:
-        """Have the agent carry out an operation and return what it answers: values of these kinds, and then of these as often as there are any.
+        """Execute an operation in the guest and return the values of its answer: of the types in answer, then of those in repeated any number of times.
 
-        Raises OSError with the errno that the agent says, or E2BIG for what it would not take; Broken.
+        Raises OSError with the errno from the guest, or E2BIG for a request that is too large; Broken.
         """
         frame = frames.encode(operation, *values)
         if len(frame) - frames.LENGTH.size > LARGEST:
             raise OSError(errno.E2BIG, os.strerror(errno.E2BIG), operation)
         with self._lock:
             until = time.monotonic() + seconds
-            if not self._in_step or self._is_told_more():
+            if not self._in_step or self._has_unexpected_data():
                 self._sync(until)
-            # Whatever interrupts this leaves the answer on its way.
+            # If this is interrupted, the answer is still to be read.
             self._in_step = False
             self._send(frame, until)
             said = _checked(self._receive(until), answer, each)
@@ -87,9 +86,9 @@ class Channel:
             raise OSError(said, os.strerror(said), operation)
         return said
 
-    def _is_told_more(self) -> bool:
-        """Whether there is what nobody asked for, or the end."""
-        with self._told():
+    def _has_unexpected_data(self) -> bool:
+        """Return whether there is unexpected data or the end of the connection."""
+        with self._as_broken():
             self._connection.settimeout(0)
             try:
                 self._connection.recv(1, socket.MSG_PEEK)
@@ -100,7 +99,7 @@ class Channel:
     def _sync(self, until: float) -> None:
         waiting = b""
         while True:
-            # Of several that are answered late, only the last is followed by nothing more.
+            # Several late answers may be waiting; the last one is followed by no more data.
             nonce = os.urandom(16)
             wanted = frames.encode("ok", nonce)
             self._send(frames.encode("sync", nonce), until)
@@ -115,7 +114,7 @@ class Channel:
                     raise Broken("the guest tools do not answer") from None
 
     def _send(self, frame: bytes, until: float) -> None:
-        with self._told():
+        with self._as_broken():
             self._connection.settimeout(_left(until))
             self._connection.sendall(frame)
 
@@ -129,7 +128,7 @@ class Channel:
     def _whole(self, size: int, until: float) -> bytearray:
         whole = bytearray(size)
         rest = memoryview(whole)
-        with self._told():
+        with self._as_broken():
             while rest:
                 self._connection.settimeout(_left(until))
                 got = self._connection.recv_into(rest)
@@ -139,8 +138,8 @@ class Channel:
         return whole
 
     def _some(self, until: float) -> bytes:
-        """Return what there is, or raise TimeoutError."""
-        with self._told(late=True):
+        """Return the available data. Raises TimeoutError."""
+        with self._as_broken(late=True):
             self._connection.settimeout(_left(until))
             found = self._connection.recv(65536)
             if not found:
@@ -148,7 +147,7 @@ class Channel:
             return found
 
     @contextlib.contextmanager
-    def _told(self, *, late: bool = False) -> Iterator[None]:
+    def _as_broken(self, *, late: bool = False) -> Iterator[None]:
         try:
             yield
         except TimeoutError:
@@ -161,12 +160,12 @@ class Channel:
 
 
 def _left(until: float) -> float:
-    """Return the seconds that are left, which may be all but none: the socket is then asked once."""
+    """Return the remaining seconds, at least a minimum so that the socket is read once."""
     return max(until - time.monotonic(), 0.000001)
 
 
 def _values(body: bytes) -> list:
-    """Return the values of an answer, none of which is nothing or a list: of those a frame could hold so many that they take long."""
+    """Return the values of an answer. None and lists are invalid: a frame could contain so many of them that decoding takes long."""
     values, at = [], 0
     try:
         while at < len(body):
@@ -180,7 +179,7 @@ def _values(body: bytes) -> list:
 
 
 def _checked(values: list, answer: str, each: str) -> list | int:
-    """Return the values of an answer that has this form, or the errno in it."""
+    """Return the values of an answer of these types, or raise the errno in it."""
     kinds = "".join(next((letter for letter, kind in KINDS.items() if type(value) is kind), "?") for value in values[1:])
     if values[:1] == ["ok"] and re.fullmatch(f"{answer}({each})*" if each else answer, kinds):
         return values[1:]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The disk of a real machine: one qcow2 file, and within it what was kept of it, by number."""
+"""The disk of a QEMU VM: one qcow2 file that also contains its snapshots, which have numbers."""
 
 from __future__ import annotations
 
@@ -16,72 +16,72 @@ SECONDS, TAG = 600, "kept-"
 
 
 class DiskError(Exception):
-    """What was to be done with a disk cannot be done; the message says what and why."""
+    """An operation on a disk failed; the message names it and the reason."""
 
 
 class Disk:
-    """The disk of the VM that has its disks in this directory. What was kept has a number from 1 up; 0 is what the machine changes."""
+    """The disk of a VM in this directory. Snapshots have numbers from 1; 0 is the current content."""
 
     def __init__(self, folder: Path):
         self._folder, self.path = folder, folder / "machine.qcow2"
 
     def kept(self) -> dict[int, dict]:
-        """Return what is kept beside each number: on which hardware the machine ran if its memory is kept with it (else None)."""
+        """Return {number: {"hardware":}} of all snapshots; hardware is that of the saved memory, None without memory."""
         return {int(path.stem): json.loads(path.read_bytes()) for path in self._folder.glob("*.json") if path.stem.isdigit()}
 
     def announce(self, hardware: tuple | None) -> int:
-        """Return the number under which something is to be kept next: named before it is there, so that nothing is kept of which nobody knows."""
+        """Return the number for the next snapshot. It is recorded before the snapshot is taken, so that no snapshot is ever unknown."""
         number = 1 + max(self.kept(), default=0)
         atomic_files.replace(self._folder / f"{number}.json", json.dumps({"hardware": hardware}).encode())
         return number
 
     def forget(self, number: int) -> None:
-        """Know no more of a number, once it is certain that nothing is kept under it."""
+        """Forget a number, after its snapshot is certain not to exist."""
         (self._folder / f"{number}.json").unlink(missing_ok=True)
 
-    # While no QEMU has it open
+    # Without a running QEMU
 
     def keep(self) -> int:
-        """Keep the disk as it is. Raises DiskError; what there may be of it then is dropped with what is not used."""
+        """Snapshot the disk. Raises DiskError; the remains of a failed snapshot are removed by drop()."""
         number = self.announce(None)
         image("snapshot", "-c", tag(number), str(self.path))
         return number
 
     def restore(self, number: int) -> None:
-        """Have the disk as it was kept under this number. Raises DiskError."""
+        """Revert the disk to a snapshot. Raises DiskError."""
         image("snapshot", "-a", tag(number), str(self.path))
 
     def drop(self, number: int) -> None:
-        """Keep no longer what is kept under this number, if there is anything. Raises DiskError."""
+        """Delete a snapshot if it exists. Raises DiskError."""
         if number in self.numbers():
             image("snapshot", "-d", tag(number), str(self.path))
         self.forget(number)
 
     def mend(self):
-        """Give back the room that one had taken for what it had not written when it was killed. Raises DiskError."""
+        """Free the space that a QEMU process had allocated but not written when it was killed. Raises DiskError."""
         image("check", "-q", "-r", "leaks", str(self.path))
 
-    # Also beside one
+    # Also with a running QEMU
 
     def numbers(self) -> set[int]:
-        """Return the numbers under which something is kept in the file. Raises DiskError."""
+        """Return the numbers of the snapshots in the file. Raises DiskError."""
         said = json.loads(image("info", "-U", "-f", "qcow2", "--output=json", str(self.path)))
         return {int(each["name"].removeprefix(TAG)) for each in said.get("snapshots", []) if each["name"].startswith(TAG)}
 
     def copy(self, number: int, target: Path) -> None:
-        """Make a disk at target that begins with what is kept under this number. Raises DiskError."""
+        """Create a disk at target with the content of a snapshot. Raises DiskError."""
         what = ("-l", f"snapshot.name={tag(number)}") if number else ()
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         image("convert", "-U", "-f", "qcow2", "-O", "qcow2", *what, str(self.path), str(target))
 
 
 def tag(number: int) -> str:
-    """Return the name in the file of what is kept under a number: the number alone would be taken by qemu-img for the id of another."""
+    """Return the name of a snapshot in the file. qemu-img would take a plain number for the id of another snapshot."""
     return f"{TAG}{number}"
 
 
 def image(*arguments: str) -> bytes:
-    """Run qemu-img and return what it prints. Raises DiskError."""
+    """Run qemu-img and return its output. Raises DiskError."""
     try:
         done = subprocess.run(["qemu-img", *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
     except FileNotFoundError:

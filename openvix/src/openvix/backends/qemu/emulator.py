@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One QEMU: started so that it outlives the daemon, found again by the next one, and ended.
+"""One QEMU process: it outlives the daemon, and the next daemon finds and ends it.
 
-In its directory lie a lock that it holds as long as it runs, its sockets (one client each), and what it complains of.
+Its directory contains a lock that it holds while it runs, its sockets (one client each), and its error output.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from openvix.system import atomic_files, process_locks, sockets
 
 PROGRAM = "qemu-system-x86_64"
 LOCK, HARDWARE, COMPLAINTS = "qemu.lock", "hardware.json", "qemu.log"
-# Its sockets; the guest has a port for each but the first.
+# Its sockets. The guest has a port for each except the first.
 QMP, TOOLS, SHARES = "qmp", "tools", "shares"
 SOCKETS, PORTS = (QMP, TOOLS, SHARES), (TOOLS, SHARES)
 END_SECONDS, LOOK_SECONDS = 10, 0.5
-# Memory below which the guest does not boot, in megabytes.
+# The guest does not boot with less memory, in megabytes.
 LEAST_MEMORY = 96
 
 
 class CannotStart(Exception):
-    """No QEMU runs; the message says why."""
+    """QEMU cannot start; the message contains the reason."""
 
 
 class Hardware(NamedTuple):
-    """What of a machine must be the same where its memory is brought back."""
+    """The hardware that must be the same when saved memory is restored."""
 
     type: str
     memory: int
@@ -44,7 +44,7 @@ class Hardware(NamedTuple):
 
 
 class Software(NamedTuple):
-    """What a machine boots: the files of a kernel and an initial RAM disk, and the kernel's command line."""
+    """The kernel, initial RAM disk and kernel command line of a VM."""
 
     kernel: Path
     initrd: Path
@@ -52,24 +52,24 @@ class Software(NamedTuple):
 
 
 class Emulator:
-    """The QEMU of one VM, which has this directory for it."""
+    """The QEMU process of one VM, with this directory for its files."""
 
     def __init__(self, folder: Path):
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, hardware: Hardware, software: Software, disk: Path, *, tag: str | None, paused: bool) -> None:
-        """Start it with the disk, from the memory that is kept there under a tag (None: from its start). Raises CannotStart."""
+        """Start QEMU with a disk, from the memory that is saved there under a tag, or None to boot. Raises CannotStart."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         with contextlib.ExitStack() as held:
             lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             held.callback(os.close, lock)
-            # Who only looks whether it is held has it for an instant.
+            # is_held() of another process takes the lock for an instant.
             if not process_locks.take(lock, LOOK_SECONDS):
                 raise CannotStart(f"cannot start {PROGRAM}: another QEMU process already runs this VM ({self._folder})")
             complaints = held.enter_context(open(self._folder / COMPLAINTS, "wb"))
             listening = {name: held.enter_context(sockets.listen(self._folder / name, 1)).fileno() for name in SOCKETS}
-            # Written first: a daemon that is killed now leaves a QEMU of which it is known what it runs on.
+            # Written first, so that the hardware is known even if the daemon is killed now.
             self.remember(hardware)
             command = self._command(hardware, software, disk, listening)
             command += ["-loadvm", tag] if tag else []
@@ -80,7 +80,7 @@ class Emulator:
                     stdin=subprocess.DEVNULL,
                     stdout=complaints,
                     stderr=complaints,
-                    # It holds the lock and listens as long as it lives.
+                    # The lock and the listening sockets are inherited and kept until QEMU exits.
                     pass_fds=[lock, *listening.values()],
                     start_new_session=True,
                     cwd="/",
@@ -91,19 +91,19 @@ class Emulator:
                 raise CannotStart(f"cannot start {PROGRAM}: {error.strerror}") from None
 
     def hardware(self) -> Hardware:
-        """Return what the one runs on that was started last."""
+        """Return the hardware of the last start."""
         return Hardware(*json.loads((self._folder / HARDWARE).read_bytes()))
 
     def remember(self, hardware: Hardware) -> None:
-        """Know better what the one runs on that was started last."""
+        """Correct the hardware of the last start."""
         atomic_files.replace(self._folder / HARDWARE, json.dumps(hardware).encode())
 
     def has_run(self) -> bool:
-        """Return whether there ever was one."""
+        """Return whether QEMU was ever started."""
         return (self._folder / COMPLAINTS).exists()
 
     def is_left(self) -> bool:
-        """Return whether there is one, or one has ended by itself."""
+        """Return whether QEMU runs or has exited by itself."""
         return (self._folder / LOCK).exists()
 
     def is_alive(self) -> bool:
@@ -114,9 +114,9 @@ class Emulator:
         return sockets.dial(self._folder / name)
 
     def end(self):
-        """Kill it, if it runs, and return once it is gone; what it complained of stays."""
+        """Kill QEMU if it runs, and wait until it has exited; its error output is kept."""
         process_locks.end_holders(self._folder / LOCK)
-        # Its directory may have been removed, and the lock with it.
+        # The directory may have been removed, and the lock with it.
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
         self.reap()
@@ -124,15 +124,15 @@ class Emulator:
             (self._folder / name).unlink(missing_ok=True)
 
     def reap(self):
-        """Return once one is gone that was told to end, or was killed."""
+        """Wait until a QEMU process that was asked to quit, or killed, has exited."""
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_SECONDS)
-        # One that an earlier daemon started is nobody's child.
+        # A process that an earlier daemon started is not a child of this one.
         process_locks.await_end(self._folder / LOCK, END_SECONDS)
 
     def complaint(self) -> str:
-        """Return the last line that it complained of, "" for none."""
+        """Return the last line of its error output, "" without any."""
         with contextlib.suppress(OSError):
             lines = (self._folder / COMPLAINTS).read_text(errors="replace").strip().splitlines()
             return lines[-1] if lines else ""
@@ -143,7 +143,7 @@ class Emulator:
             "driver": "qcow2",
             "node-name": "disk0",
             "discard": "unmap",
-            # What is flushed goes to the host and no further: that outlives every process, and a snapshot takes a tenth of the time.
+            # A flush writes to the host's cache only. This survives the end of every process, and makes snapshots ten times faster.
             "file": {"driver": "file", "filename": str(disk), "cache": {"no-flush": True}},
         }
         chardevs = [("-chardev", f"socket,id={name},fd={number},server=on,wait=off") for name, number in listening.items()]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""QMP: how a QEMU is told what to do, and tells what happened (docs/interop/qmp-spec.rst of QEMU)."""
+"""A client of QMP, the control protocol of QEMU (docs/interop/qmp-spec.rst of QEMU)."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-# A line that is longer is none of QEMU's.
+# A longer line is not a QMP message.
 LONGEST = 4 * 1024 * 1024
 SECONDS = 30.0
-# How long a job may take that writes or reads the memory of a machine.
+# Time limit of jobs that save or restore the memory of a VM.
 JOB_SECONDS = 300.0
 ENDED = ("concluded", "null")
 
 
 class QmpError(Exception):
-    """QEMU cannot do what it was told; the message is its own."""
+    """QEMU rejected a command; the message is QEMU's."""
 
 
 class QmpDisconnected(Exception):
-    """The QEMU has ended, or answers no more."""
+    """QEMU has exited or no longer answers."""
 
 
 class Qmp:
-    """A conversation with one QEMU; events are told from a thread of its own, and so is the end (None), exactly once."""
+    """A QMP connection. Events, and None once at its end, are passed to on_event on a separate thread."""
 
-    def __init__(self, connection: socket.socket, tell: Callable[[dict | None], None]):
-        """Begin the conversation on a connected socket. Raises QmpDisconnected."""
-        self._connection, self._tell = connection, tell
+    def __init__(self, connection: socket.socket, on_event: Callable[[dict | None], None]):
+        """Start on a connected socket. Raises QmpDisconnected."""
+        self._connection, self._on_event = connection, on_event
         self._asking, self._changed = threading.Lock(), threading.Condition()
         self._answers: dict[object, dict] = {}
         self._asked = 0
@@ -53,7 +53,7 @@ class Qmp:
         self.ask("qmp_capabilities")
 
     def ask(self, command: str, seconds: float = SECONDS, **arguments: Any) -> Any:
-        """Have a command carried out and return what it returns. Raises QmpError, QmpDisconnected."""
+        """Execute a command and return its result. Raises QmpError, QmpDisconnected."""
         with self._asking:
             self._asked += 1
             number = self._asked
@@ -73,7 +73,7 @@ class Qmp:
         return answer["return"]
 
     def job(self, command: str, name: str, **arguments: Any) -> None:
-        """Have a command carried out that is a job of QEMU's, and return once it is done. Raises QmpError, QmpDisconnected."""
+        """Execute a command that is a job, and wait until it is done. Raises QmpError, QmpDisconnected."""
         with self._changed:
             self._jobs[name] = "created"
         try:
@@ -92,8 +92,8 @@ class Qmp:
             raise QmpError(f"{command}: {said[0]}")
 
     def close(self):
-        """End the conversation; the QEMU goes on. The end is told to nobody."""
-        self._tell = lambda event: None
+        """Close the connection; QEMU keeps running. No end is reported."""
+        self._on_event = lambda event: None
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
@@ -119,11 +119,11 @@ class Qmp:
             self._events.put(None)
 
     def _pass_on(self):
-        """Tell events: not from where answers are read, as who is told may wait for one who waits for an answer."""
+        """Pass events to on_event. This is not done by the reading thread, since the handler may wait for an answer."""
         while True:
-            said = self._events.get()
-            self._tell(said)
-            if said is None:
+            event = self._events.get()
+            self._on_event(event)
+            if event is None:
                 return
 
     def _line(self) -> dict:

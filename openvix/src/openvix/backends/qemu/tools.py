@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Tools of a guest of QEMU: the agent in it does what VIX asks for."""
+"""The guest tools of a guest of QEMU: a program in the guest executes the requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import Any
 from openvix.backends.qemu.channel import Broken, Channel
 from openvix.backends.qemu.shares.nodes import is_name
 from openvix.guest import host_paths, programs, trees
-from openvix.guest.errors import error, told_as_failures
+from openvix.guest.errors import as_vix_errors, error
 from openvix.guest.files import FileInfo
 from openvix.guest.link import Link
 from openvix.guest.processes import SHORT, START_SECONDS, VANISH_SECONDS, Process
@@ -30,37 +30,37 @@ from openvix.system import fault_context
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
-# What is read or written of a file at once: other requests get in between.
+# The size of a block of a file in one request; other requests can run in between.
 PIECE = 2 << 20
-# A file of no size, as those below /proc, is read to this length, as any is that grows meanwhile.
+# The maximum length that is read of a file with unknown size, such as those in /proc, or of a file that grows meanwhile.
 SIZELESS = 16 << 20
-# How much the names of directories may take that are read at the same time, and how much it counts what is known of each besides. A real disk has room for
-# no more files, and what is told of them fits into one frame of the client's.
+# The limit for names of files in nested directories that are listed at the same time, in bytes, and the size of the other data of each file. A real disk
+# has no more files, and a list within the limit fits into one frame of the client.
 NAMES, BESIDE = 24 << 20, 100
 CLEAR_SECONDS = 600
-# How long the agent may take to hear that the guest is to stop.
+# Time limit for the shutdown request.
 ASK_SECONDS = 5
 FIRST_PAUSE, LAST_PAUSE = 0.005, 0.25
-# What the modes of files, numbers of processes and exit codes of Linux can be.
+# The ranges of file modes, process ids and exit codes in Linux.
 MODES, PIDS, CODES = range(1 << 16), range(1, 1 << 31), range(1 << 8)
-# How a file is opened and a directory made: as in files.c.
+# Flags to open a file and to create a directory, as in files.c.
 READ, WRITE, NEW = range(3)
 ALONE, WITH_PARENTS, MERGED = range(3)
 
 
 class AgentTools:
-    """GuestTools that the agent in a guest carries out (openvix/docs/protocol.md, "The agent in a guest"); the guest's kernel decides on rights."""
+    """The guest tools of a QEMU VM (openvix/docs/protocol.md, "The agent in a guest"). The guest's kernel checks access rights."""
 
     def __init__(self, link: Link):
         self.environment: dict[str, str] = {}
         self._link, self._lock = link, threading.RLock()
-        # The channel to an agent that may not answer yet, and the same once it does.
+        # The channel to tools that may not answer yet, and the same channel once they answer.
         self._awaited: Channel | None = None
         self._channel: Channel | None = None
-        # Another one with each start of the guest: what waits for an earlier one does not take a later one for it.
+        # Replaced at each start of the guest, so that threads of an earlier start notice it.
         self._run = object()
 
-    # Its run, and the channel to it
+    # Run, and the channel
 
     def begin(self) -> None:
         with self._lock:
@@ -68,7 +68,7 @@ class AgentTools:
             try:
                 self._awaited = Channel(self._link.dial())
             except OSError:
-                # The machine has ended, and says so elsewhere.
+                # The machine has ended, which the backend reports.
                 return
             self._await(self._awaited)
 
@@ -89,19 +89,19 @@ class AgentTools:
 
     @contextlib.contextmanager
     def quiet(self) -> Iterator[None]:
-        """An agent that does not answer yet is not published within the block, so that nobody asks it."""
+        """Keep tools that do not answer yet from being used within the block."""
         with self._lock, self._channel.quiet() if self._channel is not None else contextlib.nullcontext():
             yield
 
     def channel(self) -> Channel:
-        """Return the channel to the agent. Raises VixError when the machine or the agent does not run."""
+        """Return the channel to the tools. Raises VixError if the machine or the tools do not run."""
         channel = self._channel
         if channel is None:
             raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING if self._link.runs() else constants.VIX_E_VM_NOT_RUNNING)
         return channel
 
     def lost(self, channel: Channel) -> None:
-        """Know no agent until it answers again on this channel."""
+        """Treat the tools as not running until they answer on this channel again."""
         with self._lock:
             if self._channel is not channel:
                 return
@@ -113,7 +113,7 @@ class AgentTools:
 
     def _await_agent(self, run: object, channel: Channel) -> None:
         while self._run is run and not channel.is_closed:
-            # A guest that takes its time to boot, or hangs, does not answer: as long as it runs, it may.
+            # A guest that boots slowly or hangs does not answer; keep trying as long as it runs.
             with contextlib.suppress(Broken):
                 channel.sync()
                 self._set_clock(channel)
@@ -125,14 +125,14 @@ class AgentTools:
         self._link.changed()
 
     def _set_clock(self, channel: Channel) -> None:
-        """Set the guest's clock: a guest that comes back has the time of when it went. Raises Broken."""
+        """Set the clock of the guest, which is late after a pause or a revert. Raises Broken."""
         with contextlib.suppress(OSError):
             channel.call("clock", *divmod(time.time_ns(), 10**9), seconds=ASK_SECONDS)
 
-    # What it says of the guest
+    # Information about the guest
 
     def ready_at(self, on_since: float, delay: float) -> float | None:
-        """The agent runs once it has answered."""
+        """The tools run once they have answered."""
         return None if self._channel is None else on_since
 
     def address(self) -> str:
@@ -153,12 +153,12 @@ class AgentTools:
         return True
 
     def _ask(self, operation: str, *values: object, **options: Any) -> list:
-        """Have the agent carry out an operation. Raises OSError as the guest's system does; VixError."""
+        """Execute an operation in the guest. Raises OSError for errors of the guest's system, VixError otherwise."""
         channel = self.channel()
         try:
             return channel.call(operation, *(_raw(value) for value in values), **options)
         except Broken as broken:
-            # When the machine has ended, that is what is told.
+            # If the machine has ended, report that instead.
             self.channel()
             self.lost(channel)
             raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING, str(broken)) from broken
@@ -202,10 +202,10 @@ class AgentTools:
         self._must_be_executable(account, interpreter)
         folder = f"/tmp/vmware{os.urandom(8).hex()}"
         path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
-        with told_as_failures():
+        with as_vix_errors():
             self._ask("mkdir", account.name, folder, "", 0o700, ALONE)
         try:
-            with told_as_failures(), self._opened(account, path, "", NEW, 0o600) as (file, _, _):
+            with as_vix_errors(), self._opened(account, path, "", NEW, 0o600) as (file, _, _):
                 self._ask("write", file, 0, content)
             begun = time.monotonic()
             pid = self._begin(account, f"exec {shlex.quote(interpreter)} {shlex.quote(path)}")
@@ -227,7 +227,7 @@ class AgentTools:
         return Ran(pid)
 
     def processes(self) -> list[Process]:
-        with told_as_failures():
+        with as_vix_errors():
             said = self._ask("processes", each="ibbbi")
             found = [_process(*said[at : at + 5]) for at in range(0, len(said), 5)]
         return sorted(found, key=lambda process: process.pid)
@@ -235,7 +235,7 @@ class AgentTools:
     def kill(self, account: Account, pid: int) -> None:
         if pid not in PIDS:
             raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing process {pid}")
-        with told_as_failures():
+        with as_vix_errors():
             try:
                 self._ask("kill", account.name, pid)
             except PermissionError as refused:
@@ -255,7 +255,7 @@ class AgentTools:
             raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
 
     def _begin(self, account: Account, line: str) -> int:
-        """Have the guest's shell run a line; return the process id."""
+        """Run a line in the guest's shell; return its process id."""
         environment = [_raw(f"{name}={value}") for name, value in self.environment_of(account).items()]
         try:
             (pid,) = self._ask("run", account.name, [b"/bin/sh", *map(_raw, (*programs.SHELL, line))], environment, answer="i")
@@ -265,16 +265,16 @@ class AgentTools:
         return pid
 
     def _await_program(self, pid: int, line: str) -> None:
-        """Wait for the shell to become the program, so that it is listed under its own name, but not for what the shell may have to do before."""
+        """Wait until the shell has executed the program, so that it is listed under its own name. Commands before it in the line are not awaited."""
         before = b"".join(_raw(each) + b"\0" for each in (*programs.SHELL, line))
-        with told_as_failures(), contextlib.suppress(ProcessLookupError):
+        with as_vix_errors(), contextlib.suppress(ProcessLookupError):
             for _ in _pauses(START_SECONDS):
                 if self._ask("command", pid, answer="b") != [before]:
                     return
 
     def _finish(self, pid: int, begun: float) -> Ran:
         code = -1
-        with told_as_failures(), contextlib.suppress(ProcessLookupError):
+        with as_vix_errors(), contextlib.suppress(ProcessLookupError):
             for _ in _pauses():
                 runs, code = self._ended(pid)
                 _require(code in CODES, "a code that no program can end with")
@@ -288,17 +288,17 @@ class AgentTools:
         except VixError as failure:
             if failure.code != constants.VIX_E_TOOLS_NOT_RUNNING:
                 raise
-            # A machine that was suspended and goes on, or an agent that was started again, is asked once more.
+            # Ask once more after a resume of the machine or a restart of the tools.
             return self._ask("ended", pid, answer="ii")
 
     def _discard(self, account: Account, folder: str) -> None:
-        """Remove the folder of a script, as far as the guest's programs have left it there."""
+        """Remove the directory of a script, unless programs of the guest have removed or changed it."""
         with contextlib.suppress(VixError):
             self.delete_directory(account, folder)
 
     # Files (docs/vix-semantics.md, section 20)
 
-    @told_as_failures()
+    @as_vix_errors()
     def copy_in(self, account: Account, host_path: str, guest_path: str) -> None:
         source = host_paths.resolved(host_path)
         if guest_path.endswith("/") and not os.path.isdir(source):
@@ -306,7 +306,7 @@ class AgentTools:
         self._send(account, None, source, guest_path, "", 0)
 
     def _send(self, account: Account, directory: int | None, name: str, base: str, rest: str, depth: int) -> None:
-        """Copy what is at a name in a directory of the host to a path of the guest, as trees.copy does."""
+        """Copy a file from a directory of the host to a path of the guest, like trees.copy."""
         info = os.stat(name, dir_fd=directory, follow_symlinks=False)
         mode, kind = stat.S_IMODE(info.st_mode) & 0o777, stat.S_IFMT(info.st_mode)
         if kind == stat.S_IFDIR:
@@ -323,21 +323,21 @@ class AgentTools:
                 trees.must_be_file(inner, name)
                 offset = 0
                 while block := os.read(inner, PIECE):
-                    if content := fault_context.arriving(block):
+                    if content := fault_context.written_part(block):
                         self._ask("write", file, offset, content)
                     offset += len(content)
         else:
             raise error(errno.EISDIR, name)
 
-    @told_as_failures()
+    @as_vix_errors()
     def copy_out(self, account: Account, guest_path: str, host_path: str) -> None:
         mode, *_ = self._stat(account, guest_path)
         self._receive(account, guest_path, "", mode, None, host_paths.resolved(host_path), 0, NAMES)
 
     def _receive(self, account: Account, base: str, rest: str, mode: int, target: int | None, new: str, depth: int, room: int) -> None:
-        """Copy what is at a path of the guest to a name in a directory of the host, as trees.copy does. The guest may lie: no link is followed there.
+        """Copy a path of the guest to a name in a directory of the host, like trees.copy. The guest is not trusted: no link of the host is followed.
 
-        room: for the names of the directories from here downwards.
+        room: the remaining space for names of files in this directory and below.
         """
         kind, mode = stat.S_IFMT(mode), stat.S_IMODE(mode) & 0o777
         if kind == stat.S_IFDIR:
@@ -352,11 +352,11 @@ class AgentTools:
                     self._receive(account, base, f"{rest}/{child}" if rest else child, kind_of_child, outer, child, depth + 1, room)
         elif kind == stat.S_IFLNK:
             (leads_to,) = self._ask("readlink", account.name, base, rest, answer="b")
-            trees.make_way(target, new, replaced=(stat.S_IFLNK, stat.S_IFREG))
+            trees.clear_target(target, new, replaced=(stat.S_IFLNK, stat.S_IFREG))
             os.symlink(leads_to, os.fsencode(new), dir_fd=target)
         elif kind == stat.S_IFREG:
             with self._opened(account, base, rest, READ, 0) as (file, size, _):
-                trees.make_way(target, new, replaced=(stat.S_IFLNK,))
+                trees.clear_target(target, new, replaced=(stat.S_IFLNK,))
                 with trees.opened(new, os.O_WRONLY | os.O_CREAT, target, mode) as outer:
                     trees.must_be_file(outer, new)
                     os.ftruncate(outer, 0)
@@ -366,7 +366,7 @@ class AgentTools:
             raise error(errno.EISDIR, rest or base)
 
     def _blocks(self, file: int, longest: int) -> Iterator[bytes]:
-        """Yield what an open file of the guest holds, up to this length: a file may grow faster than it is read."""
+        """Yield the content of an open file of the guest up to this length, as a file may grow faster than it is read."""
         offset = 0
         while offset < longest:
             wanted = min(PIECE, longest - offset)
@@ -379,8 +379,8 @@ class AgentTools:
 
     @contextlib.contextmanager
     def _opened(self, account: Account, base: str, rest: str, how: int, mode: int) -> Iterator[tuple[int, int, int]]:
-        """Open a file of the guest; give its number, size and mode."""
-        # Ours to choose: what the guest thinks of comes again when it is reverted.
+        """Open a file of the guest; yield its number, size and mode."""
+        # The host chooses the number: one chosen by the guest would be repeated after a revert.
         file = int.from_bytes(os.urandom(8)) >> 1
         size, found = self._ask("open", account.name, base, rest, how, mode, file, answer="ii")
         try:
@@ -389,16 +389,16 @@ class AgentTools:
             with contextlib.suppress(VixError, OSError):
                 self._ask("close", file)
 
-    @told_as_failures()
+    @as_vix_errors()
     def file_exists(self, account: Account, path: str) -> bool:
         return self._kind_of(account, path) == stat.S_IFREG
 
-    @told_as_failures()
+    @as_vix_errors()
     def directory_exists(self, account: Account, path: str) -> bool:
         return self._kind_of(account, path) == stat.S_IFDIR
 
     def _stat(self, account: Account, path: str) -> list[int]:
-        """Return mode, size and time of what a path leads to, whether it is a link, and whether the account may execute it."""
+        """Return mode, size and time of a path, whether it is a link, and whether the account may execute it."""
         said = self._ask("stat", account.name, path, "", answer="iiiii")
         _require_file(*said[:2])
         return said
@@ -412,18 +412,18 @@ class AgentTools:
             return 0
         return stat.S_IFMT(mode)
 
-    @told_as_failures()
+    @as_vix_errors()
     def file_info(self, account: Account, path: str) -> FileInfo:
         mode, size, modified, linked, _ = self._stat(account, path)
         return _info(os.path.basename(path.rstrip("/")), mode, size, modified, linked)
 
-    @told_as_failures()
+    @as_vix_errors()
     def list_directory(self, account: Account, path: str) -> list[FileInfo]:
         found, _ = self._listed(account, path, "", NAMES)
         return [_info(*each) for each in found]
 
     def _listed(self, account: Account, base: str, rest: str, room: int) -> tuple[list[tuple[str, int, int, int, int]], int]:
-        """Return name, mode, size, time, and whether it is a link, of what a directory holds, sorted by name; and what that leaves of the room."""
+        """Return the entries of a directory, sorted by name: name, mode, size, time and whether it is a link; and the remaining space."""
         found, cookie = {}, 0
         while True:
             cookie, *said = self._ask("list", account.name, base, rest, cookie, answer="i", each="biiii")
@@ -431,35 +431,35 @@ class AgentTools:
                 _require(is_name(said[at]), "a name that none can have")
                 _require_file(*said[at + 1 : at + 3])
                 room -= len(said[at]) + BESIDE
-                # A directory that changes meanwhile may tell a name twice.
+                # A directory that changes meanwhile may list a name twice.
                 found[said[at]] = (_text(said[at]), *said[at + 1 : at + 5])
             _require(room >= 0 and (said or not cookie), "a directory without an end")
             if not cookie:
                 return [found[name] for name in sorted(found, key=os.fsdecode)], room
 
-    @told_as_failures()
+    @as_vix_errors()
     def create_directory(self, account: Account, path: str) -> None:
         self._ask("mkdir", account.name, path, "", 0o700, WITH_PARENTS)
 
-    @told_as_failures()
+    @as_vix_errors()
     def delete_directory(self, account: Account, path: str) -> None:
         end = time.monotonic() + CLEAR_SECONDS
         while not self._ask("clear", account.name, path, answer="i")[0]:
             if time.monotonic() > end:
                 raise error(errno.EBUSY, path)
 
-    @told_as_failures()
+    @as_vix_errors()
     def delete_file(self, account: Account, path: str) -> None:
         self._ask("remove", account.name, path)
 
-    @told_as_failures()
+    @as_vix_errors()
     def rename(self, account: Account, old: str, new: str) -> None:
         try:
             self._ask("rename", account.name, old, new)
         except IsADirectoryError as refused:
             raise VixError(constants.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}") from refused
 
-    @told_as_failures()
+    @as_vix_errors()
     def create_temp_file(self, account: Account) -> str:
         (path,) = self._ask("tempfile", account.name, answer="b")
         _require(re.fullmatch(rb"/tmp/vmware\d+", path), "a name that none can have")
@@ -467,7 +467,7 @@ class AgentTools:
 
 
 def _require(is_possible: object, otherwise: str) -> None:
-    """Raise OSError for what no guest says that does not lie."""
+    """Raise OSError for data that only a faulty guest sends."""
     if not is_possible:
         raise error(errno.EIO, otherwise)
 
@@ -477,7 +477,7 @@ def _require_file(mode: int, size: int) -> None:
 
 
 def _raw(value):
-    """Return a value as it is sent: a text that need not be UTF-8 as bytes."""
+    """Return a value for the protocol: text that is not UTF-8 becomes bytes."""
     return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
@@ -486,7 +486,7 @@ def _text(raw: bytes) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return a text as VIX tells it: in VIX all text is UTF-8."""
+    """Return a text as valid UTF-8, which VIX requires."""
     return _raw(text).decode("utf-8", "replace")
 
 
@@ -507,7 +507,7 @@ def _process(pid: int, owner: bytes, name: bytes, line: bytes, start_time: int) 
 
 
 def _pauses(seconds: float | None = None) -> Iterator[None]:
-    """Give a turn at once and after growing pauses, as long as there are seconds left."""
+    """Yield at once, then after growing pauses, until the seconds are over."""
     end, pause = None if seconds is None else time.monotonic() + seconds, FIRST_PAUSE
     yield
     while end is None or time.monotonic() < end:

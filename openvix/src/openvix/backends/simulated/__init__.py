@@ -2,6 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulated guest: a Linux system with files of its own and, where user namespaces are allowed, processes of its own."""
+"""Simulated guests: a small Linux system with its own files and, where user namespaces are permitted, its own processes."""
 
 from __future__ import annotations

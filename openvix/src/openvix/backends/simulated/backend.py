@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a simulated VM runs on: a system in a sandbox of the host, and disks that are directories."""
+"""The backend of simulated VMs: a system in a sandbox of the host, with disks that are directories."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from openvix.vmware import shared_folders, vmx
 
 
 def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, int]:
-    """Make the disks of a new VM in an empty directory; return the number of the one that it begins with, and of what its snapshots (is_kept) keep."""
+    """Create the disks of a new VM in an empty directory; return the numbers of its current disk and of the disk of its snapshots (is_kept)."""
     disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"])
     if not is_kept:
         return 1, 1
@@ -28,14 +28,14 @@ def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, 
 
 
 class SimulatedMachine:
-    """MachineBackend of a VM that keeps its own in this directory.
+    """The MachineBackend of a simulated VM.
 
     Args:
-        own: Directory of the VM's disks and of its guest's runtime.
-        hostname: What the guest calls itself.
-        declared: Processes of the world file that run after each boot.
+        own: The directory for the disks of the VM and for data of a run.
+        hostname: The host name of the guest.
+        declared: The processes of the world file, which run after each boot.
         owner: The VM.
-        tools: Makes the Tools for the guest's system.
+        tools: Creates the guest tools for the system.
     """
 
     def __init__(self, own: Path, hostname: str, declared: list[dict], owner: Owner, tools: Callable[[System], GuestTools]):
@@ -49,10 +49,10 @@ class SimulatedMachine:
     def tools(self) -> GuestTools:
         return self._tools
 
-    # Its run
+    # Run
 
     def start(self, disk: int, config: vmx.Settings, *, resumed: bool, paused: bool) -> int:
-        # A .vmx that cannot be read is told before anything runs.
+        # Raise the error of an unreadable .vmx before anything is started.
         shared = shared_folders.visible(config)
         self._system.boot(self._place(disk))
         self._system.share(shared)
@@ -78,16 +78,16 @@ class SimulatedMachine:
         self._system.freeze()
 
     def thaw(self) -> None:
-        """Processes that a program of the guest had stopped go on too."""
+        """Also resumes processes that a program of the guest had stopped."""
         self._system.thaw()
         self._tools.resume()
 
     def suspend(self, disk: int) -> int:
-        """There is no memory to keep."""
+        """A simulated guest has no memory to save."""
         return disk
 
     def leave(self, disk: int) -> int:
-        """There is no memory to keep: the guest is on again, from its start, when its world is served again."""
+        """A simulated guest has no memory to save: it boots again when the world is started."""
         return disk
 
     def is_lost(self, disk: int) -> bool:
@@ -96,17 +96,17 @@ class SimulatedMachine:
     def stop(self, reset: bool) -> bool:
         return self._tools.stop(reset)
 
-    # What it shows
+    # Display
 
     def share(self, shares: dict[str, tuple[str, bool]]) -> None:
-        """Only the file operations of Tools see what is in them; programs see empty directories."""
+        """Only file operations of the guest tools see their content; programs see empty directories."""
         self._system.share(shares)
 
     def screen(self, config: vmx.Settings) -> bytes:
         owner = self._owner
         return screen.picture([config.get("displayName", owner.name), owner.power.replace("_", " "), config.get("guestOS", "other")])
 
-    # Its disks
+    # Disks
 
     def keep(self, disk: int, *, runs: bool, memory: bool) -> int:
         number = 1 + max(int(path.name) for path in self._disks.iterdir() if path.name.isdigit())
@@ -128,7 +128,7 @@ class SimulatedMachine:
 
     @contextlib.contextmanager
     def _still(self) -> Iterator[None]:
-        """Within the block the guest stands still, between two requests to its Tools."""
+        """Pause the guest within the block, between two requests to its tools."""
         with self._tools.quiet():
             self._system.freeze()
             try:

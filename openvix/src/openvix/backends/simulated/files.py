@@ -4,8 +4,8 @@
 
 """Files and directories of a guest, on its disk (docs/vix-semantics.md, section 20).
 
-Each function takes the disk, the account in whose name it works (rights.py) and absolute paths of the guest, and raises OSError, which errors.py turns
-into VIX's codes.
+Each function takes a disk, the account whose rights apply (rights.py) and absolute paths of the guest. It raises OSError, which errors.py converts
+to VixError.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from openvix.vix.errors import VixError
 
 
 def kind_of(disk: paths.Disk, account: Account, path: str) -> int:
-    """Return the file type bits of what a path leads to, 0 for nothing or what the account may not see; raise for an empty or relative path."""
+    """Return the file type bits at a path, 0 if it is missing or hidden from the account. Raises OSError for an empty or relative path."""
     try:
         with paths.find(disk, path) as place:
             rights.must_see(account, place.path)
@@ -36,7 +36,7 @@ def kind_of(disk: paths.Disk, account: Account, path: str) -> int:
 
 
 def file_info(disk: paths.Disk, account: Account, path: str) -> FileInfo:
-    """Return what a path leads to; a link is told as such unless it leads to a directory."""
+    """Return the properties of a file. A link is followed only to a directory."""
     with paths.find(disk, path) as place:
         rights.must_see(account, place.path)
         found = place.stat()
@@ -46,7 +46,7 @@ def file_info(disk: paths.Disk, account: Account, path: str) -> FileInfo:
 
 
 def list_directory(disk: paths.Disk, account: Account, path: str) -> list[FileInfo]:
-    """Return what a directory holds, sorted by name."""
+    """Return the entries of a directory, sorted by name."""
     with paths.find(disk, path) as place:
         rights.must_read(account, place.path)
         with trees.opened(place.name, os.O_RDONLY | os.O_DIRECTORY, place.directory, forced=_forced(account, place)) as directory:
@@ -59,7 +59,7 @@ def list_directory(disk: paths.Disk, account: Account, path: str) -> list[FileIn
 
 
 def _linked(disk: paths.Disk, account: Account, path: str, found: os.stat_result) -> FileInfo:
-    """Return what file_info tells, or for a link that leads nowhere the link itself."""
+    """As file_info(), but return the link itself if it is dangling."""
     name = os.path.basename(path)
     if stat.S_ISLNK(found.st_mode):
         with contextlib.suppress(OSError):
@@ -79,12 +79,12 @@ def _info(name: str, found: os.stat_result, linked: bool) -> FileInfo:
 
 
 def _text(name: str) -> str:
-    """Return a file name as text that can be sent: in VIX all text is UTF-8."""
+    """Return a file name as valid UTF-8, which VIX requires."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
 def create_directory(disk: paths.Disk, account: Account, path: str) -> None:
-    """Make a directory, and those above it that are missing; what is there already, of whatever kind, is an error."""
+    """Create a directory and missing parents. Raises OSError if the path exists."""
     names = path.rstrip("/").split("/")
     made = False
     for end in range(2, len(names) + 1):
@@ -99,7 +99,7 @@ def create_directory(disk: paths.Disk, account: Account, path: str) -> None:
 
 
 def delete_directory(disk: paths.Disk, account: Account, path: str) -> None:
-    """Remove a directory with all that is in it; a link to one is none."""
+    """Remove a directory tree. Raises OSError for a link to a directory."""
     with paths.find(disk, _bare(path), follow=False) as place:
         rights.must_see(account, place.path)
         if not stat.S_ISDIR(place.stat().st_mode):
@@ -109,7 +109,7 @@ def delete_directory(disk: paths.Disk, account: Account, path: str) -> None:
 
 
 def delete_file(disk: paths.Disk, account: Account, path: str) -> None:
-    """Remove a file or a link; anything else is an error."""
+    """Remove a file or a link. Raises OSError for anything else."""
     with paths.find(disk, path, follow=False) as place:
         rights.must_see(account, place.path)
         if stat.S_IFMT(place.stat().st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
@@ -119,7 +119,7 @@ def delete_file(disk: paths.Disk, account: Account, path: str) -> None:
 
 
 def rename(disk: paths.Disk, account: Account, old: str, new: str) -> None:
-    """Rename a file, link or directory; onto itself nothing happens, onto a directory it fails, a file is replaced."""
+    """Rename a file, link or directory. The same path is ignored, a directory as the target is an error, a file there is replaced."""
     with paths.find(disk, _bare(old), follow=False) as source, paths.find(disk, _bare(new), follow=False) as target:
         rights.must_see(account, source.path)
         source.stat()
@@ -133,7 +133,7 @@ def rename(disk: paths.Disk, account: Account, old: str, new: str) -> None:
 
 
 def create_temp_file(disk: paths.Disk, account: Account) -> str:
-    """Make an empty file that no other has the name of, and return its path."""
+    """Create an empty file with a new name and return its path."""
     while True:
         path = f"/tmp/vmware{int.from_bytes(os.urandom(4))}"
         with contextlib.suppress(FileExistsError):
@@ -142,7 +142,7 @@ def create_temp_file(disk: paths.Disk, account: Account) -> str:
 
 
 def write_new(disk: paths.Disk, account: Account, path: str, content: bytes) -> None:
-    """Make a file that only its owner can read."""
+    """Create a file with mode 0600."""
     with paths.find(disk, path, follow=False) as place:
         _must_change(account, place)
         with trees.opened(place.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, place.directory) as file:
@@ -157,18 +157,18 @@ def copy_in(disk: paths.Disk, account: Account, host_path: str, path: str) -> No
             raise error(errno.EISDIR, path)
         os.stat(source)
         _must_change(account, place)
-        trees.copy(None, source, place.directory, place.name, source, trees.Manner(target_forced=_forced(account, place)))
+        trees.copy(None, source, place.directory, place.name, source, trees.CopyOptions(target_forced=_forced(account, place)))
 
 
 def copy_out(disk: paths.Disk, account: Account, path: str, host_path: str) -> None:
     """Copy a file or directory of the guest to a path of the host."""
     with paths.find(disk, path) as place:
-        manner = trees.Manner(check=lambda each: rights.must_read(account, each), source_forced=_forced(account, place))
+        manner = trees.CopyOptions(check=lambda each: rights.must_read(account, each), source_forced=_forced(account, place))
         trees.copy(place.directory, place.name, None, host_paths.resolved(host_path), "" if place.path == "/" else place.path, manner)
 
 
 def make_share_points(disk: paths.Disk, names: set[str]) -> None:
-    """Have an empty directory for each shared folder, and none for what is no longer shared."""
+    """Create an empty directory for each shared folder, and remove the others."""
     above = os.path.dirname(paths.SHARES)
     with paths.find(disk, above) as place:
         if not _is_there(place):
@@ -190,13 +190,13 @@ def make_share_points(disk: paths.Disk, names: set[str]) -> None:
 
 
 def _forced(account: Account, place: paths.Place) -> bool:
-    """Return whether modes do not hold for this account here; on what is the host's they always do."""
+    """Return whether this account may ignore modes here; it may not on files of the host."""
     return account.administrator and not place.shared and not place.hosted
 
 
 def _must_change(account: Account, place: paths.Place) -> None:
     place.must_change()
-    # What is shared for writing is so for everyone in the guest.
+    # Writable shared folders are writable for all accounts of the guest.
     if not place.hosted:
         rights.must_write(account, place.path)
 
@@ -210,5 +210,5 @@ def _is_there(place: paths.Place) -> bool:
 
 
 def _bare(path: str) -> str:
-    """Return a path without slashes at its end, which would have a link followed."""
+    """Return a path without trailing slashes, which would cause a link to be followed."""
     return path.rstrip("/") or path[:1]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The processes of a guest, read from its own procfs."""
+"""The processes of a guest, read from its procfs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openvix.guest.processes import SHORT, START_SECONDS, Process
 
 
 class _State(NamedTuple):
-    """What stat tells of a process; code is where that of its program lies: 0 until it is there, 1 where this is not for us to know."""
+    """The fields of /proc/PID/stat. code: the address of the program's code, 0 before it is loaded, 1 without permission to read it."""
 
     name: str
     parent: int
@@ -42,8 +42,8 @@ class _Seen(NamedTuple):
 def listed(init: sandbox.Init) -> list[Process]:
     """Return the processes of a sandbox in the order of their process ids.
 
-    The owner is the user that a process has in its environment, which it got from the login that started it, or else its parent's. Raises OSError when
-    the sandbox has ended.
+    The owner is taken from the environment of a process, where the login sets it, else from its parent. Raises OSError if the sandbox has
+    ended.
     """
     proc, end = _open(init), time.monotonic() + START_SECONDS
     try:
@@ -51,7 +51,7 @@ def listed(init: sandbox.Init) -> list[Process]:
             raise error(errno.ESRCH, str(init))
         seen = {}
         for name in os.listdir(proc):
-            # A process may end while it is looked at.
+            # A process may exit meanwhile.
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 if name.isdigit() and (found := _look(proc, int(name), init, end)):
                     seen[found.process.pid] = found
@@ -61,7 +61,7 @@ def listed(init: sandbox.Init) -> list[Process]:
 
 
 def arguments_of(init: sandbox.Init, pid: int) -> list[str] | None:
-    """Return the command line of a process of a sandbox, None when there is none."""
+    """Return the command line of a process of a sandbox, None without one."""
     try:
         proc = _open(init)
         try:
@@ -79,7 +79,7 @@ def _open(init: sandbox.Init) -> int:
 
 def _look(proc: int, pid: int, init: sandbox.Init, end: float) -> _Seen | None:
     program = _program(proc, pid, end)
-    # Neither what has ended nor what has yet to become the program that it was entered for.
+    # Skip processes that have ended, and those that have not yet executed their program.
     if not program or (program.environment == [b""] and program.arguments[:1] == [b"sandbox"] and program.arguments[2:3] == [str(init).encode()]):
         return None
     name, command = program.state.name, _text(b" ".join(program.arguments))
@@ -92,9 +92,9 @@ def _look(proc: int, pid: int, init: sandbox.Init, end: float) -> _Seen | None:
 
 
 def _program(proc: int, pid: int, end: float) -> _Program | None:
-    """Return the program that a process is, None when it has ended.
+    """Return the program of a process, None if it has ended.
 
-    While it becomes another, for which it has until end, the kernel tells it with something of both, or without arguments and environment.
+    While a process executes another program, the kernel may return data of both, or none. This is retried until end.
     """
     while True:
         state, line = _state(proc, pid), _read(proc, pid, "cmdline")
@@ -103,7 +103,7 @@ def _program(proc: int, pid: int, end: float) -> _Program | None:
         try:
             environment = _read(proc, pid, "environ")
         except PermissionError:
-            # A program that only its owner may read does not show it to an ordinary user of the host.
+            # Without read permission on the program, the kernel hides its memory from an ordinary user of the host.
             environment = b""
         same = _read(proc, pid, "cmdline") == line and _state(proc, pid) == state
         if (line and state.code and same) or time.monotonic() > end:
@@ -114,7 +114,7 @@ def _program(proc: int, pid: int, end: float) -> _Program | None:
 def _state(proc: int, pid: int) -> _State:
     head, _, tail = _read(proc, pid, "stat").rpartition(b")")
     fields = tail.split()
-    # One that has let go of its memory ends, though it may not be told yet.
+    # A process that has released its memory is exiting, though its state may not show it yet.
     return _State(_text(head.partition(b"(")[2]), int(fields[1]), int(fields[19]), fields[0] in (b"Z", b"X") or fields[20] == b"0", int(fields[23]))
 
 

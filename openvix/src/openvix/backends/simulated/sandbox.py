@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sandbox in which a guest's programs run: Linux namespaces, made and entered by the program of sandbox.c."""
+"""The sandbox in which programs of a guest run: Linux namespaces, created and entered by the program sandbox.c."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-# Where the helper lies in every sandbox; under another name in this directory it idles as a declared process.
+# The path of the helper in every sandbox. Under other names in this directory it runs as a declared process that does nothing.
 HIDDEN = "/dev/openvix"
 DEATH_SECONDS = 10
 
 
 class Init(NamedTuple):
-    """The first process of a sandbox: its process id on the host, and its start time, by which no other process is taken for it."""
+    """The first process of a sandbox: its process id on the host and its start time, which together identify it."""
 
     pid: int
     start: int
@@ -34,22 +34,22 @@ class Init(NamedTuple):
 
 @functools.cache
 def helper() -> Path:
-    """Return the path of the helper, the program that makes and enters sandboxes, compiled when it is first needed; raise CannotBuild."""
-    from openvix.system import c_build  # which a world without a running guest does not need
+    """Return the path of the helper, the program that creates and enters sandboxes, compiled at first use. Raises CannotBuild."""
+    from openvix.system import c_build  # imported here, as only running guests need it
 
-    return c_build.compile_program([c_build.source_folder("sandbox") / "sandbox.c"], "openvix-sandbox")
+    return c_build.compile_program([c_build.source_directory("sandbox") / "sandbox.c"], "openvix-sandbox")
 
 
 def is_allowed() -> bool:
-    """Return whether this machine lets us make sandboxes; with OPENVIX_SANDBOX=none in the environment it does not."""
+    """Return whether this user can create sandboxes on this host; OPENVIX_SANDBOX=none in the environment disables them."""
     return os.environ.get("OPENVIX_SANDBOX") != "none" and _trial()
 
 
 @functools.cache
 def _trial() -> bool:
-    from openvix.system.c_build import CannotBuild  # the same
+    from openvix.system.c_build import CannotBuild  # imported here, as only running guests need it
 
-    # Only a trial tells: it depends on the kernel, its settings, and what this process itself is confined to.
+    # Only a trial can answer this: it depends on the kernel, its settings and the restrictions of this process.
     try:
         with _start_helper("try") as process:
             begun, answer = _answer(process), _answer(process, end="done")
@@ -61,7 +61,7 @@ def _trial() -> bool:
 
 
 def start(disk: Path, hostname: str, names: list[str], remember: Callable[[Init], None]) -> Init:
-    """Make a sandbox with this disk as its root, where programs of these names can idle; it comes to life once remember has returned. Raises OSError."""
+    """Create a sandbox with this disk as its root; names: programs that can run as idle processes. It starts after remember(init). Raises OSError."""
     process = _start_helper("boot", disk.name, hostname, *names, cwd=disk.parent, stdin=subprocess.PIPE)
     with process:
         assert process.stdin is not None, "it is a pipe"
@@ -87,32 +87,32 @@ def start(disk: Path, hostname: str, names: list[str], remember: Callable[[Init]
 
 
 class Run:
-    """A program that runs in the sandbox of init; pid is its process id as the guest sees it."""
+    """A program that runs in the sandbox of init. pid: its process id in the guest."""
 
     def __init__(self, init: Init, pid: int, process: subprocess.Popen):
         self.init, self.pid, self._process = init, pid, process
 
     def exit_code(self) -> int | None:
-        """Wait until the program has ended and return its exit code (128 and the signal that ended it), None when nobody knows."""
+        """Wait for the end of the program; return its exit code (128 plus the signal that ended it), None if unknown."""
         with self._process:
             answer = _answer(self._process)
         return int(answer[1]) if answer[0] == "exit" else None
 
 
 def run(init: Init, environment: dict[str, str], program: str, arguments: list[str]) -> Run:
-    """Start a program of which the end is awaited; arguments begin with the name that it goes by. Raises OSError."""
+    """Start a program whose end can be awaited; arguments: argv, including argv[0]. Raises OSError."""
     return Run(init, *_enter(init, "wait", environment, program, arguments))
 
 
 def launch(init: Init, environment: dict[str, str], program: str, arguments: list[str]) -> int:
-    """Start a program as a child of the guest's init and return its process id as the guest sees it. Raises OSError."""
+    """Start a program as a child of the guest's init; return its process id in the guest. Raises OSError."""
     pid, process = _enter(init, "start", environment, program, arguments)
     with process:
         return pid
 
 
 def kill(init: Init, pid: int, number: int) -> None:
-    """Send a signal to a process of the sandbox, by its process id there; -1 means all but init. Raises OSError."""
+    """Send a signal to a process by its process id in the guest; -1 means all but init. Raises OSError."""
     with _start_helper("kill", str(init), str(pid), str(number)) as process:
         answer = _answer(process, end="done")
     if answer[0] != "done":
@@ -120,7 +120,7 @@ def kill(init: Init, pid: int, number: int) -> None:
 
 
 def is_alive(init: Init) -> bool:
-    """Return whether the sandbox is still there."""
+    """Return whether the sandbox still exists."""
     state = _state(init.pid)
     if state is None or state[1] != init.start:
         return False
@@ -131,13 +131,13 @@ def is_alive(init: Init) -> bool:
 
 
 def stop(init: Init) -> None:
-    """End the sandbox and all that runs in it, and return once it is gone."""
+    """End the sandbox and all its processes, and wait until they have exited."""
     try:
         handle = os.pidfd_open(init.pid)
     except ProcessLookupError:
         return
     try:
-        # Asked after it was opened: if it is the one now, the handle is of the one.
+        # Checked after pidfd_open(), which proves that the descriptor belongs to this process.
         if is_alive(init):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
             if not select.select([handle], [], [], DEATH_SECONDS)[0]:
@@ -148,7 +148,7 @@ def stop(init: Init) -> None:
 
 
 def _start_helper(*arguments: str, cwd: Path | str = "/", stdin: int = subprocess.DEVNULL) -> subprocess.Popen:
-    # No environment and another name: for a moment the guest can see this process.
+    # No environment, and a neutral argv[0]: the guest can see this process for a moment.
     return subprocess.Popen(
         ["sandbox", *arguments],
         executable=helper(),
@@ -173,8 +173,7 @@ def _enter(init: Init, manner: str, environment: dict[str, str], program: str, a
 
 
 def _answer(process: subprocess.Popen, end: str = "error") -> list[str]:
-    """Return the words of the next line that the helper says; what its end stands for when it says no more."""
-    assert process.stdout is not None, "it is a pipe"
+    """Return the words of the next line that the helper prints; end: the line to assume at its end of output."""
     return process.stdout.readline().decode(errors="replace").split() or [end]
 
 
@@ -184,13 +183,13 @@ def _refusal(answer: list[str]) -> OSError:
 
 
 def _reap(pid: int, options: int = 0) -> None:
-    # The sandbox is a child of the process that started it; later it is somebody else's.
+    # The sandbox is a child of the daemon that started it; a later daemon is not its parent.
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, options)
 
 
 def _state(pid: int) -> tuple[str, int] | None:
-    """Return the state letter and the start time of a process, None when there is none."""
+    """Return the state letter and the start time of a process, None without one."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

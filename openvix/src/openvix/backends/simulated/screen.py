@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The screen of a VM as a PNG: its name, its state and what runs on it, in letters of five by seven dots (docs/vix-semantics.md, section 23)."""
+"""Screenshots of simulated VMs: a PNG with the name, the state and the processes of the VM (docs/vix-semantics.md, section 23)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEFT, TOP, LINE = 24, 32, 36
 COLUMNS, ROWS = 5, 7
 SCALE = 3
 SHADES = bytes((16, 24, 32, 216, 224, 232))
-# Each letter is seven rows of five dots, each row one digit of base 32: the leftmost dot is worth 16.
+# Each letter has seven rows of five pixels; each row is one digit of base 32, in which the leftmost pixel is 16.
 LETTERS = {
     " ": "0000000",
     "A": "4AHHVHH",
@@ -67,12 +67,12 @@ LETTERS = {
     "+": "044V440",
     "=": "00V0V00",
 }
-# For what has no letter here.
+# The glyph for other characters.
 OTHER = "VHHHHHV"
 
 
 def picture(lines: list[str]) -> bytes:
-    """Return a PNG with these lines of text; what does not fit is cut."""
+    """Return a PNG with these lines of text, truncated to its size."""
     rows = [bytearray(WIDTH) for _ in range(HEIGHT)]
     for number, line in enumerate(lines):
         for column, letter in enumerate(line.upper()):
@@ -81,7 +81,7 @@ def picture(lines: list[str]) -> bytes:
 
 
 def draw(rows: list[bytearray], letter: str, left: int, top: int) -> None:
-    """Put a letter where it begins to the right of left and below top, if it fits."""
+    """Draw a letter with its top left corner at left and top, if it fits."""
     if left + COLUMNS * SCALE > WIDTH or top + ROWS * SCALE > HEIGHT:
         return
     for down, digit in enumerate(letter):
@@ -94,7 +94,7 @@ def draw(rows: list[bytearray], letter: str, left: int, top: int) -> None:
 
 
 def encode(rows: list[bytearray]) -> bytes:
-    """Return a PNG of rows of dots, one byte each, 0 for the ground and 1 for a letter."""
+    """Return a PNG of rows of pixels, one byte each: 0 background, 1 letter."""
     head = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 3, 0, 0, 0)
     data = zlib.compress(b"".join(b"\0" + row for row in rows))
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"PLTE", SHADES) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")

@@ -18,27 +18,27 @@ from pathlib import Path
 
 from openvix.backends.simulated import files, processes, sandbox
 from openvix.guest import paths, programs
-from openvix.guest.errors import told_as_failures
+from openvix.guest.errors import as_vix_errors
 from openvix.guest.processes import Process
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
 
 class System:
-    """The system of one guest; runtime is a directory for what belongs to one run of it, declared are the processes that run after each boot."""
+    """The system of one guest. runtime: the directory for data of one run; declared: the processes that run after each boot."""
 
     def __init__(self, runtime: Path, *, hostname: str, declared: list[dict]):
         self.disk: Path | None = None
-        # The directories of the host that the guest sees: name: (path, writable).
+        # The shared folders: {name: (directory of the host, writable)}.
         self._shares: dict[str, tuple[str, bool]] = {}
         self._hostname, self._declared = hostname, declared
         self._record, self._lock = runtime / "guest.json", threading.Lock()
 
-    # Its run
+    # Run
 
     def boot(self, disk: Path) -> None:
-        """Start the guest from this disk, with its declared processes; raises VixError."""
-        with self._lock, told_as_failures():
+        """Start the guest from this disk, with its declared processes. Raises VixError."""
+        with self._lock, as_vix_errors():
             self._end()
             self._record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write({"disk": str(disk), "init": None})
@@ -53,8 +53,8 @@ class System:
                     raise VixError(constants.VIX_E_CANNOT_POWER_ON_VM, f"starting the guest: {refused}") from refused
 
     def attach(self, disk: Path) -> bool:
-        """Take over the guest that an earlier daemon started from this disk; False when it no longer runs."""
-        with self._lock, told_as_failures():
+        """Take over the guest that an earlier daemon started from this disk; return False if it no longer runs."""
+        with self._lock, as_vix_errors():
             record = self._read()
             init = _init_of(record)
             if record.get("disk") != str(disk) or (init and not (record["complete"] and sandbox.is_alive(init))):
@@ -64,26 +64,26 @@ class System:
             return True
 
     def halt(self) -> None:
-        """End the guest and every process in it; a guest that does not run stays so."""
-        with self._lock, told_as_failures():
+        """End the guest and all its processes; ignored if it does not run."""
+        with self._lock, as_vix_errors():
             self._end()
 
     def freeze(self) -> None:
-        """Stop every process of the guest where it is; those that a guest's program had stopped itself are not told apart by thaw."""
+        """Pause all processes of the guest. thaw() also resumes those that a program of the guest had stopped itself."""
         self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let every process of the guest go on."""
+        """Resume all processes of the guest."""
         self._signal_all(signal.SIGCONT)
 
     def _signal_all(self, number: int) -> None:
-        with self._lock, told_as_failures():
+        with self._lock, as_vix_errors():
             init = _init_of(self._read())
             if init and sandbox.is_alive(init):
                 try:
                     sandbox.kill(init, -1, number)
                 except ProcessLookupError:
-                    # There is none but init.
+                    # Only init is left.
                     return
 
     def _start(self, disk: Path) -> sandbox.Init:
@@ -93,7 +93,7 @@ class System:
         try:
             for process in self._declared:
                 environment = {"PATH": programs.PATH, "USER": process.get("owner") or "root"}
-                # Split and joined again by one space, the command line is as it was declared.
+                # Splitting and joining with one space preserves the declared command line.
                 sandbox.launch(init, environment, f"{sandbox.HIDDEN}/{_link(process)}", _command(process).split(" "))
             self._write({**record, "init": [init.pid, init.start], "complete": True})
         except OSError:
@@ -102,7 +102,7 @@ class System:
         return init
 
     def init(self) -> sandbox.Init:
-        """Return the sandbox of the running guest, started when it is first needed; raises VixError."""
+        """Return the sandbox of the running guest; it is started at first use. Raises VixError."""
         with self._lock:
             disk = self.running()
             init = _init_of(self._read())
@@ -114,7 +114,7 @@ class System:
                 raise VixError(constants.VIX_E_CANNOT_CONNECT_TO_VM, f"starting the guest: {refused}") from refused
 
     def running(self) -> Path:
-        """Return the disk of the guest, which must run."""
+        """Return the disk of the guest. Raises VixError if the guest does not run."""
         if self.disk is None:
             raise VixError(constants.VIX_E_VM_NOT_RUNNING)
         return self.disk
@@ -130,7 +130,7 @@ class System:
         try:
             return json.loads(self._record.read_bytes())
         except (FileNotFoundError, ValueError):
-            # A host that lost its power may have lost what was in the file, and then the guest's processes too.
+            # After a power failure of the host the file may be incomplete; the processes of the guest have ended then, too.
             return {}
 
     def _write(self, record: dict) -> None:
@@ -138,10 +138,10 @@ class System:
         beside.write_text(json.dumps(record), encoding="utf-8")
         os.replace(beside, self._record)
 
-    # Its processes
+    # Processes
 
     def processes(self) -> list[Process]:
-        """Return every process, in the order of process ids. Raises VixError."""
+        """Return all processes in the order of process ids. Raises VixError."""
         if not sandbox.is_allowed():
             self.running()
             return [Process(**process) for process in self._read().get("processes", [])]
@@ -152,8 +152,8 @@ class System:
             raise VixError(constants.VIX_E_VM_NOT_RUNNING) from None
 
     def kill(self, pid: int) -> None:
-        """Kill a process, which may take a moment to vanish. Raises VixError."""
-        with told_as_failures():
+        """Kill a process; it may take a moment to exit. Raises VixError."""
+        with as_vix_errors():
             if sandbox.is_allowed():
                 sandbox.kill(self.init(), pid, signal.SIGKILL)
                 return
@@ -163,12 +163,12 @@ class System:
                 self._write({**record, "processes": left})
 
     def runs_in(self, init: sandbox.Init) -> bool:
-        """Return whether the guest still runs in this sandbox; once a halt that is under way is over."""
+        """Return whether the guest still runs in this sandbox, after any halt in progress is over."""
         with self._lock:
             return _init_of(self._read()) == init and sandbox.is_alive(init)
 
     def _made_up(self) -> list[dict]:
-        """Return processes as listed where there can be none."""
+        """Return the declared processes as the list for a guest without a sandbox."""
         declared = [{"name": "init", "command": "/sbin/init", "owner": "root"}, *self._declared]
         start = int(time.time())
         return [
@@ -176,16 +176,16 @@ class System:
             for pid, process in enumerate(declared, start=1)
         ]
 
-    # Its files
+    # Files
 
     def share(self, shares: dict[str, tuple[str, bool]]) -> None:
-        """Show file operations these directories of the host; programs see empty ones. Raises VixError."""
-        with self._lock, told_as_failures():
+        """Share these directories of the host: file operations see their content, programs see empty directories. Raises VixError."""
+        with self._lock, as_vix_errors():
             files.make_share_points(self.running(), set(shares))
             self._shares = shares
 
     def view(self) -> paths.View:
-        """Return the files of the guest, which must run, with what is shared with it. Raises VixError."""
+        """Return the files of the running guest with its shared folders. Raises VixError."""
         return paths.View(self.running(), self._shares)
 
 
@@ -194,7 +194,7 @@ def _init_of(record: dict) -> sandbox.Init | None:
 
 
 def _link(process: dict) -> str:
-    """Return the name under which a declared process is started: a process is named for its file."""
+    """Return the file name of the program for a declared process, which determines the name of the process."""
     return process["name"].rpartition("/")[2]
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Tools of a simulated guest: OpenVIX itself does in its files and its sandbox what VIX asks for."""
+"""The guest tools of a simulated guest, implemented by operations on its files and its sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from openvix.backends.simulated import files, processes, sandbox
 from openvix.backends.simulated.system import System
 from openvix.guest import paths, programs, rights
-from openvix.guest.errors import told_as_failures
+from openvix.guest.errors import as_vix_errors
 from openvix.guest.files import FileInfo
 from openvix.guest.processes import START_SECONDS, VANISH_SECONDS, Process
 from openvix.guest.programs import Ran
@@ -29,9 +29,9 @@ from openvix.vix.errors import VixError
 
 
 class SimulatedTools:
-    """GuestTools of a simulated system, with these accounts of the world file; address returns the address that the world file gives to the guest.
+    """The guest tools of a simulated system. accounts: as in the world file; address: returns the address in the world file.
 
-    They run as long as the system does, and only pretend to need time to start. Where the host allows no sandboxes, programs are not supported (VixError 3003).
+    They run as long as the system runs; their start time is only simulated. On a host without sandboxes, programs are not supported (VixError 3003).
     """
 
     def __init__(self, system: System, accounts: list[dict], address: Callable[[], str]):
@@ -57,7 +57,7 @@ class SimulatedTools:
         return self._address()
 
     def stop(self, reset: bool) -> bool:
-        """There is no init that would obey: the machine is ended."""
+        """A simulated guest has no init that could shut down; the machine is ended instead."""
         return False
 
     def login(self, name: str, password: str) -> Account:
@@ -81,7 +81,7 @@ class SimulatedTools:
         if wait:
             begun = time.monotonic()
             return self._finish(self._run(account, line), begun)
-        with _told_as_not_started():
+        with _as_not_started():
             pid = sandbox.launch(*self._shell(account, line))
         if replaces:
             self._await_program(pid, line)
@@ -95,10 +95,10 @@ class SimulatedTools:
         self._must_be_executable(account, interpreter)
         disk, folder = self._system.running(), f"/tmp/vmware{os.urandom(8).hex()}"
         path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
-        with told_as_failures():
+        with as_vix_errors():
             files.create_directory(disk, account, folder)
         try:
-            with told_as_failures():
+            with as_vix_errors():
                 files.write_new(disk, account, path, content)
             begun = time.monotonic()
             run = self._run(account, f"exec {shlex.quote(interpreter)} {shlex.quote(path)}")
@@ -150,16 +150,16 @@ class SimulatedTools:
             raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
 
     def _shell(self, account: Account, line: str) -> tuple[sandbox.Init, dict[str, str], str, list[str]]:
-        """Return what sandbox.run() and launch() need for the guest's shell to run a line."""
+        """Return the arguments with which sandbox.run() and launch() run a line in the guest's shell."""
         return self._system.init(), self.environment_of(account), "/bin/sh", [*programs.SHELL, line]
 
     def _run(self, account: Account, line: str) -> sandbox.Run:
-        """Have the guest's shell run a line, whose end can be waited for."""
-        with _told_as_not_started():
+        """Run a line in the guest's shell; its end can be awaited."""
+        with _as_not_started():
             return sandbox.run(*self._shell(account, line))
 
     def _await_program(self, pid: int, line: str) -> None:
-        """Wait for the shell to become the program, so that it is listed under its own name, but not for what the shell may have to do before."""
+        """Wait until the shell has executed the program, so that it is listed under its own name. Commands before it in the line are not awaited."""
         end = time.monotonic() + START_SECONDS
         init = self._system.init()
         while processes.arguments_of(init, pid) == [*programs.SHELL, line] and time.monotonic() < end:
@@ -167,60 +167,60 @@ class SimulatedTools:
 
     def _finish(self, run: sandbox.Run, begun: float) -> Ran:
         code = run.exit_code()
-        # A halt that is under way ends the program before it ends itself.
+        # A halt in progress kills the program before it ends the guest.
         if not self._system.runs_in(run.init):
             raise VixError(constants.VIX_E_VM_NOT_RUNNING)
         return Ran(run.pid, int(time.monotonic() - begun), -1 if code is None else code)
 
     # Files (docs/vix-semantics.md, section 20)
 
-    @told_as_failures()
+    @as_vix_errors()
     def copy_in(self, account: Account, host_path: str, guest_path: str) -> None:
         files.copy_in(self._system.view(), account, host_path, guest_path)
 
-    @told_as_failures()
+    @as_vix_errors()
     def copy_out(self, account: Account, guest_path: str, host_path: str) -> None:
         files.copy_out(self._system.view(), account, guest_path, host_path)
 
-    @told_as_failures()
+    @as_vix_errors()
     def file_exists(self, account: Account, path: str) -> bool:
         return files.kind_of(self._system.view(), account, path) == stat.S_IFREG
 
-    @told_as_failures()
+    @as_vix_errors()
     def directory_exists(self, account: Account, path: str) -> bool:
         return files.kind_of(self._system.view(), account, path) == stat.S_IFDIR
 
-    @told_as_failures()
+    @as_vix_errors()
     def file_info(self, account: Account, path: str) -> FileInfo:
         return files.file_info(self._system.view(), account, path)
 
-    @told_as_failures()
+    @as_vix_errors()
     def list_directory(self, account: Account, path: str) -> list[FileInfo]:
         return files.list_directory(self._system.view(), account, path)
 
-    @told_as_failures()
+    @as_vix_errors()
     def create_directory(self, account: Account, path: str) -> None:
         files.create_directory(self._system.view(), account, path)
 
-    @told_as_failures()
+    @as_vix_errors()
     def delete_directory(self, account: Account, path: str) -> None:
         files.delete_directory(self._system.view(), account, path)
 
-    @told_as_failures()
+    @as_vix_errors()
     def delete_file(self, account: Account, path: str) -> None:
         files.delete_file(self._system.view(), account, path)
 
-    @told_as_failures()
+    @as_vix_errors()
     def rename(self, account: Account, old: str, new: str) -> None:
         files.rename(self._system.view(), account, old, new)
 
-    @told_as_failures()
+    @as_vix_errors()
     def create_temp_file(self, account: Account) -> str:
         return files.create_temp_file(self._system.view(), account)
 
 
 @contextlib.contextmanager
-def _told_as_not_started() -> Iterator[None]:
+def _as_not_started() -> Iterator[None]:
     try:
         yield
     except OSError as refused:
@@ -228,6 +228,6 @@ def _told_as_not_started() -> Iterator[None]:
 
 
 def _discard(disk: Path, account: Account, folder: str) -> None:
-    """Remove the folder of a script, as far as the guest's programs have left it there."""
+    """Remove the directory of a script, unless programs of the guest have removed or changed it."""
     with contextlib.suppress(OSError):
         files.delete_directory(disk, account, folder)

@@ -209,7 +209,7 @@ def test_an_interrupted_build_leaves_nothing(debian, cache):
     _, said = builder.communicate(timeout=120)
 
     assert builder.returncode == 1
-    assert said.splitlines()[-1] == "openvix: the build is given up, and nothing of it is left"
+    assert said.splitlines()[-1] == "openvix: the build was interrupted; its files have been removed"
     assert left(cache) == []
 
 

@@ -2,6 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The image that real guests boot: a kernel, Debian's packages, OpenVIX's own programs."""
+"""The image of QEMU guests: a kernel, Debian's packages and OpenVIX's programs."""
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Archives that a kernel unpacks before its first program: cpio's format newc."""
+"""Archives for the kernel's initramfs: cpio format newc."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ END = "TRAILER!!!"
 
 
 class Member(NamedTuple):
-    """A file of an archive: its path without a leading /, its mode with the kind of file in it, and its content (of a link, where it leads)."""
+    """A file of an archive: path without leading /, mode with file type, and content (the target of a link)."""
 
     path: str
     mode: int
@@ -34,7 +34,7 @@ def link(path: str, target: str) -> Member:
 
 
 def archive(members: list[Member]) -> bytes:
-    """Return an archive of files that belong to root; archives may follow each other, so that its length is a multiple of 4."""
+    """Return an archive of files owned by root. Its length is a multiple of 4, so that archives can be concatenated."""
     return b"".join(_entry(number, *member) for number, member in enumerate([*members, Member(END, 0)], start=1))
 
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The image that real guests begin with, made of Debian's packages by any user: a kernel, an initrd, and a disk.
+"""The image from which QEMU guests are created, built from Debian's packages by any user: a kernel, an initrd and a disk.
 
-Nothing is installed, and nothing runs as root: packages are unpacked, mke2fs makes a file system of a directory, and debugfs gives its files to their
-owners. An image is never changed once it is there.
+Nothing is installed, and nothing runs as root: packages are unpacked, mke2fs creates a file system from a directory, and debugfs sets the owners
+of its files. An existing image is never changed.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from openvix.system import c_build
 from openvix.system.c_build import CannotBuild
 
 FORMAT = 1
-# Whose programs are in it.
+# The packages in the image.
 MACHINE = "x86_64"
 VARIANTS = ("plain", "python")
-# It depends on the kernel of today, whose name changes with each update: never say which.
+# A package that depends on the current kernel, whose name changes with each update.
 KERNEL, KERNELS = "linux-image-cloud-amd64", "linux-image-"
 PACKAGES = ("base-files", "bash", "busybox-static", "dash", "libc6", "libtinfo6", "netbase")
-# What costs a guest time, without KVM most of all, and is worth nothing to it; nearly half of what a kernel does until then is to test its own cryptography.
+# Kernel options that save boot time, especially without KVM. The kernel's own tests of cryptography would take nearly half of the boot.
 APPEND = "quiet nokaslr mitigations=off no_timer_check tsc=reliable cryptomgr.notests panic=-1"
-# For the disk and for the port of the tools, without which there is no guest; and what comes later: the power button, the network, shared folders.
+# Modules for the disk and the port of the guest tools, needed to boot; and those loaded later: power button, network, shared folders.
 NEEDED = ("virtio_pci", "virtio_blk", "virtio_console")
 LATER = ("button", "evdev", "virtio_net", "fuse")
 DISK_BYTES = 2 << 30
-# What openvix/native/guest_rootfs holds, and where it is on the disk.
+# The files of openvix/native/guest_rootfs, and their paths on the disk.
 PLACES = {
     "inittab": "etc/inittab",
     "boot": "etc/init.d/boot",
@@ -50,10 +50,10 @@ PLACES = {
     "power": "etc/acpi/PWRF/00000080",
     "nsswitch.conf": "etc/nsswitch.conf",
 }
-# What the packages' own scripts would do.
+# The results of the packages' installation scripts, which are not run.
 COPIES = {"etc/profile": "profile", "root/.profile": "dot.profile", "root/.bashrc": "dot.bashrc"}
 LINKS = {"usr/bin/sh": "dash", "etc/mtab": "/proc/self/mounts"}
-# The guest's own programs, with the libraries that each takes: in openvix/native/guest_NAME lie the sources of openvix-NAME.
+# The programs of OpenVIX in the guest and the libraries that each needs. The sources of openvix-NAME are in openvix/native/guest_NAME.
 PROGRAMS = {"tools": ("crypt",), "shares": ()}
 COMMANDS = {"apt-get": "apt", "apt-cache": "apt", "dpkg-deb": "dpkg", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "qemu-img": "qemu-utils"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -70,30 +70,30 @@ class Image(NamedTuple):
 
 
 def find(variant: str = "plain") -> Image | None:
-    """Return the newest image of this variant that was made as this OpenVIX makes it, None when there is none."""
+    """Return the newest image of this variant that was built by this version's recipe, None without one."""
     recipe, found = _recipe(variant), {}
-    for told in _folder().glob("*/image.json"):
-        image = _read(told.parent, recipe)
+    for description in _folder().glob("*/image.json"):
+        image = _read(description.parent, recipe)
         if image:
-            found[told.stat().st_mtime_ns] = image
+            found[description.stat().st_mtime_ns] = image
     return found[max(found)] if found else None
 
 
 def unused() -> list[Path]:
-    """Return the folders of images that new machines of this OpenVIX do not begin with; those of another one may."""
+    """Return the directories of images that this version does not use for new VMs; another version may use them."""
     used = {image.root.parent for image in map(find, VARIANTS) if image}
-    return sorted({told.parent for told in _folder().glob("*/image.json")} - used)
+    return sorted({description.parent for description in _folder().glob("*/image.json")} - used)
 
 
 def build(variant: str = "plain", say: Callable[[str], None] = print, *, fresh: bool = False) -> Image:
-    """Return the image of this variant, built where there is none; with fresh, of the packages that Debian has today. Raises CannotBuild."""
+    """Return the image of this variant, built if there is none; fresh: built again if Debian's packages have changed. Raises CannotBuild."""
     found = find(variant)
     if found and not fresh:
         return found
     folder = _folder()
     folder.mkdir(mode=0o700, exist_ok=True)
     with _alone(folder, say), tempfile.TemporaryDirectory(prefix="new-", dir=folder) as scratch:
-        # Whoever was waited for may have built it.
+        # Another process may have built it while this one waited for the lock.
         now = find(variant)
         if now and now != found:
             return now
@@ -104,7 +104,7 @@ def build(variant: str = "plain", say: Callable[[str], None] = print, *, fresh: 
 
 
 def command(name: str) -> str | None:
-    """Return the path of a command, also of one that only root is expected to use."""
+    """Return the path of a command, also if it is only in root's search path."""
     return shutil.which(name) or shutil.which(name, path=SYSTEM_PATH)
 
 
@@ -114,7 +114,7 @@ def _folder() -> Path:
 
 @contextlib.contextmanager
 def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of those who build, and remove what one that was killed has left."""
+    """Hold the lock for builds, and remove the remains of an interrupted one."""
     with open(folder / "lock", "w", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -127,28 +127,32 @@ def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _recipe(variant: str) -> str:
-    """Return a digest of all but Debian's packages that decides how an image turns out."""
+    """Return a digest of everything except Debian's packages that the image depends on."""
     own = [Path(__file__).with_name(f"{name}.py") for name in ("images", "cpio", "kernel", "packages", "seed")]
     digest = hashlib.sha256(repr((FORMAT, variant)).encode())
-    for path in (*own, *sorted(c_build.source_folder("guest_rootfs").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
+    for path in (*own, *sorted(c_build.source_directory("guest_rootfs").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
         if path.is_file():
             digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 
 def _sources(name: str) -> list[Path]:
-    """Return the sources of a program of the guest's."""
-    return sorted(c_build.source_folder(f"guest_{name}").glob("*.[ch]"))
+    """Return the sources of a program of the guest."""
+    return sorted(c_build.source_directory(f"guest_{name}").glob("*.[ch]"))
 
 
 def _read(folder: Path, recipe: str) -> Image | None:
-    """Return the image in a folder, None where there is none of this recipe or one that is not whole."""
+    """Return the image in a directory, None if it is missing, incomplete or of another recipe."""
     try:
-        told = json.loads((folder / "image.json").read_bytes())
-        if told["format"] != FORMAT or told["recipe"] != recipe or any((folder / name).stat().st_size != size for name, size in told["sizes"].items()):
+        description = json.loads((folder / "image.json").read_bytes())
+        if (
+            description["format"] != FORMAT
+            or description["recipe"] != recipe
+            or any((folder / name).stat().st_size != size for name, size in description["sizes"].items())
+        ):
             return None
-        kernel, initrd, root = (folder / told[each] for each in ("kernel", "initrd", "root"))
-        return Image(folder.name, kernel, initrd, root, told["append"])
+        kernel, initrd, root = (folder / description[each] for each in ("kernel", "initrd", "root"))
+        return Image(folder.name, kernel, initrd, root, description["append"])
     except (OSError, ValueError, KeyError):
         return None
 
@@ -193,7 +197,7 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     say("creating the disk")
     _make_disk(root, owners, scratch / "root.raw", made / "root.qcow2")
 
-    told = {
+    description = {
         "format": FORMAT,
         "variant": variant,
         "recipe": recipe,
@@ -204,12 +208,12 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
         "sizes": {each: (made / each).stat().st_size for each in (name, "initrd", "root.qcow2")},
         "packages": {package.name: package.version for package in wanted},
     }
-    (made / "image.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
+    (made / "image.json").write_text(json.dumps(description, indent=2), encoding="utf-8")
     for path in made.iterdir():
         path.chmod(0o444)
         _sync(path)
     if there.exists():
-        # It is not whole.
+        # The image is incomplete.
         there.rename(scratch / "broken")
     made.rename(there)
     _sync(folder)
@@ -220,7 +224,7 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
 
 
 def _lay_kernel(tree: Path, made: Path) -> str:
-    """Write the kernel of a package that is unpacked, as QEMU boots it soonest, and return its file's name."""
+    """Write the kernel of an unpacked package in the form that QEMU boots fastest; return its file name."""
     image = next((tree / "boot").glob("vmlinuz-*"), None)
     if image is None:
         raise CannotBuild(f"Debian's package {KERNEL} contains no kernel")
@@ -232,7 +236,7 @@ def _lay_kernel(tree: Path, made: Path) -> str:
 
 
 def _modules(tree: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Return the modules that lead to the disk, as files of the initrd, and those that come later, as files of the disk."""
+    """Return the modules that are needed to mount the disk, as files of the initrd, and the others, as files of the disk."""
     folder = next((tree / "usr/lib/modules").iterdir())
     try:
         early = kernel.modules(folder, NEEDED, NEEDED)
@@ -248,19 +252,19 @@ def _in_order(folder: str, modules: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
-    """Return the archive with what leads from the kernel to the disk: busybox, modules and the first program."""
+    """Return the archive that mounts the disk: busybox, modules and init."""
     members = [
         *map(cpio.directory, ("bin", "dev", "disk", "modules", "proc", "sys")),
         cpio.file("bin/busybox", busybox.read_bytes(), 0o755),
         cpio.link("bin/sh", "busybox"),
-        cpio.file("init", (c_build.source_folder("guest_rootfs") / "init").read_bytes(), 0o755),
+        cpio.file("init", (c_build.source_directory("guest_rootfs") / "init").read_bytes(), 0o755),
         *(cpio.file(path, content) for path, content in modules.items()),
     ]
     return cpio.archive(members)
 
 
 def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path], modules: dict[str, bytes]) -> None:
-    """Add to a tree of unpacked packages what makes a guest of it."""
+    """Add the files of a guest to a directory of unpacked packages."""
 
     def lay(path: str, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)) -> None:
         place = root / path
@@ -283,7 +287,7 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path
     for program in programs:
         lay(f"usr/sbin/{program.name}", program.read_bytes(), 0o755)
     for name, path in PLACES.items():
-        content = (c_build.source_folder("guest_rootfs") / name).read_bytes()
+        content = (c_build.source_directory("guest_rootfs") / name).read_bytes()
         lay(path, content, 0o755 if content.startswith(b"#!") else 0o644)
     for path, content in modules.items():
         lay(path, content, 0o644)
@@ -293,7 +297,7 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path
             lay(path, source.read_bytes(), 0o644)
     for path, file in seed.own("openvix", seed.everyone(), []).items():
         lay(path[1:], file.text.encode(), file.mode, (file.uid, file.gid))
-    # What busybox can be, where no package is it already.
+    # The commands of busybox for which no package has a program.
     busybox = root / "usr/bin/busybox"
     for path in map(packages.merged, subprocess.run([busybox, "--list-full"], capture_output=True, text=True, check=True).stdout.split()):
         folder, _, name = path.rpartition("/")
@@ -302,7 +306,7 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path
 
 
 def _compile_python(root: Path) -> None:
-    """Compile the modules of a tree's Python by itself: the guest would take seconds for it, each time where its user may not keep them."""
+    """Compile the modules of the Python in a directory. The guest would need seconds for it, and an ordinary user could not store the result."""
     libraries = next((root / "usr/lib").glob("*/ld-linux-*.so.*"))
     modules = next(root.glob("usr/lib/python3.*"))
     python = [libraries, "--library-path", libraries.parent, root / "usr/bin" / modules.name, "-I", "-S"]
@@ -313,7 +317,7 @@ def _compile_python(root: Path) -> None:
 
 
 def _make_disk(root: Path, owners: dict[str, tuple[int, int]], raw: Path, made: Path) -> None:
-    """Make a file system of a tree, its files those of their owners, and of that a disk for QEMU."""
+    """Create a disk for QEMU with the files of a directory and their owners."""
     with open(raw, "wb") as file:
         file.truncate(DISK_BYTES)
     options = "root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A kernel as Debian packs it: what QEMU boots soonest of it, and its modules."""
+"""A kernel in Debian's packaging: the form that QEMU boots fastest, and its modules."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-# Of Linux's boot protocol (Documentation/arch/x86/boot.rst): sectors of the real-mode code, the magic number, where the payload lies and how long it is.
+# From Linux's boot protocol (Documentation/arch/x86/boot.rst): sectors of real-mode code, magic number, offset and length of the payload.
 SECTORS, HEADER, PAYLOAD = 0x1F1, 0x202, 0x248
 SECTOR_BYTES = 512
-# The note by which QEMU finds the entry of an uncompressed kernel: the length of its name, any length of what it says, XEN_ELFNOTE_PHYS32_ENTRY.
+# The ELF note with the entry of an uncompressed kernel for QEMU: length of the name, length of the content (any), XEN_ELFNOTE_PHYS32_ENTRY.
 ENTRY_NOTES = tuple(struct.pack("<III", 4, length, 18) + b"Xen\0" for length in (4, 8))
 
 
 def uncompressed(image: bytes) -> bytes | None:
-    """Return the kernel in a compressed image (bzImage), None where it is not found there or QEMU could not boot it."""
+    """Return the uncompressed kernel of a bzImage, None if it is not found or QEMU cannot boot it."""
     if len(image) < PAYLOAD + 8 or image[HEADER : HEADER + 4] != b"HdrS":
         return None
     offset, length = struct.unpack_from("<II", image, PAYLOAD)
@@ -37,9 +37,9 @@ def uncompressed(image: bytes) -> bytes | None:
 
 
 def modules(folder: Path, wanted: tuple[str, ...], needed: tuple[str, ...]) -> dict[str, bytes]:
-    """Return the modules that are wanted, below a folder of modules, and those that they need, in the order in which they go into a kernel.
+    """Return the required modules below a directory and their dependencies, in the order in which they must be loaded.
 
-    One that is built in, or that this kernel does not have, is left out; LookupError names one that is needed and is neither there nor built in.
+    Built-in modules, and optional ones that are missing, are skipped. Raises LookupError with the name of a missing required module.
     """
     files = {_name(path): path for path in folder.rglob("*.ko*")}
     built_in = {_name(Path(line)) for path in folder.rglob("modules.builtin") for line in path.read_text(encoding="utf-8").split()}
@@ -77,7 +77,7 @@ def _content(path: Path) -> bytes:
 
 
 def _needs(module: bytes) -> list[str]:
-    """Return the names of the modules that a module says it needs."""
+    """Return the names of the modules on which a module depends."""
     start = module.find(b"\0depends=")
     if start < 0:
         return []
@@ -90,7 +90,7 @@ def _by_command(*command: str) -> Callable[[bytes], bytes | None]:
         if not shutil.which(command[0]):
             return None
         done = subprocess.run(command, input=content, capture_output=True, check=False)
-        # What follows the content, its length, is none of it: that is told as a mistake, after all has been written.
+        # The payload is followed by its length, which the decompressor reports as an error after it has written everything.
         return done.stdout
 
     return expand

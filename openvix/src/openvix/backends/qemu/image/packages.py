@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packages of Debian: found and downloaded by apt, with the machine's own sources and by any user, and unpacked without being installed."""
+"""Debian packages: found and downloaded with apt by any user, from the configured sources, and unpacked without installation."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from typing import NamedTuple
 
 from openvix.system.c_build import CannotBuild
 
-# A download that stands still is given up.
+# apt gives up a stalled download.
 PATIENCE = {"Acquire::Retries": "2", "Acquire::http::Timeout": "30", "Acquire::https::Timeout": "30"}
 ADVICE = "; run 'apt-get update' as root if the package lists are missing or old"
 MERGED = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
-# What a guest can do without.
+# Files that a guest does not need.
 LEFT_OUT = re.compile(r"usr/(share/(doc|man|info|locale|lintian|bug|menu)|lib/[^/]+/gconv)(/|$)")
 
 
 class Package(NamedTuple):
-    """What Debian's lists say of a package."""
+    """A package in Debian's lists."""
 
     name: str
     version: str
@@ -36,7 +36,7 @@ class Package(NamedTuple):
 
 
 def find(names: list[str], scratch: Path) -> list[Package]:
-    """Return the packages of these names as they are today. Raises CannotBuild."""
+    """Return the current packages with these names. Raises CannotBuild."""
     lines = _apt("looking for packages", scratch, "apt-get", "download", "-qq", "--print-uris", *names).splitlines()
     # 'ADDRESS' NAME_VERSION_ARCHITECTURE.deb SIZE DIGEST, the version with %3a for :
     fields = [line.rpartition("' ")[2].split() for line in lines if line.startswith("'")]
@@ -51,7 +51,7 @@ def find(names: list[str], scratch: Path) -> list[Package]:
 
 
 def dependency(name: str, pattern: str, scratch: Path) -> str:
-    """Return the package that a package depends on and that begins like this. Raises CannotBuild."""
+    """Return the dependency of a package that begins with this pattern. Raises CannotBuild."""
     for line in _apt(f"looking for {name}", scratch, "apt-cache", "depends", name).splitlines():
         kind, _, package = line.strip().partition(": ")
         if kind == "Depends" and package.startswith(pattern):
@@ -60,8 +60,8 @@ def dependency(name: str, pattern: str, scratch: Path) -> str:
 
 
 def closure(names: list[str], scratch: Path) -> list[str]:
-    """Return the names of these packages and of all that they depend on. Raises CannotBuild."""
-    # On a machine that has none installed.
+    """Return these package names and all their dependencies. Raises CannotBuild."""
+    # Assume that no package is installed.
     status = scratch / "status"
     status.touch()
     options = ("-o", f"Dir::State::status={status}", "--no-install-recommends", "-qq", "--print-uris")
@@ -70,7 +70,7 @@ def closure(names: list[str], scratch: Path) -> list[str]:
 
 
 def download(packages: list[Package], folder: Path, scratch: Path, say: Callable[[str], None]) -> list[Path]:
-    """Return the files of packages in a folder that keeps them; those that it does not have are downloaded. Raises CannotBuild."""
+    """Return the files of packages in a cache directory; missing ones are downloaded. Raises CannotBuild."""
     folder.mkdir(mode=0o700, exist_ok=True)
     missing = [package for package in packages if not _is_whole(folder / package.file, package)]
     if missing:
@@ -90,7 +90,7 @@ def download(packages: list[Package], folder: Path, scratch: Path, say: Callable
 
 
 def unpack(file: Path, tree: Path, owners: dict[str, tuple[int, int]]) -> None:
-    """Unpack a package into a directory, and note whom each path belongs to; what a guest can do without is left out. Raises CannotBuild."""
+    """Unpack a package into a directory and record the owner of each path; files that a guest does not need are skipped. Raises CannotBuild."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
@@ -125,7 +125,7 @@ def _lay(archive: tarfile.TarFile, member: tarfile.TarInfo, tree: Path, owners: 
 
 
 def merged(name: str) -> str:
-    """Return a path of a package without ./ and in /usr, where Debian's systems have what older packages still put beside it."""
+    """Return a path of a package without ./ and with /usr: older packages still use /bin, /lib and /sbin."""
     first, slash, rest = name.removeprefix(".").strip("/").partition("/")
     return f"{MERGED[first]}/{rest}" if slash and first in MERGED else f"{first}{slash}{rest}"
 
@@ -138,12 +138,12 @@ def _is_whole(path: Path, package: Package) -> bool:
 
 
 def _kind(file: str) -> str:
-    """Return the name of a package without the numbers in it: an older kernel is another package."""
+    """Return the name of a package without version numbers, by which kernel packages differ."""
     return re.sub(r"[0-9]+", "", file.partition("_")[0])
 
 
 def _apt(doing: str, scratch: Path, command: str, *arguments: str, cwd: Path | None = None) -> str:
-    # A cache of our own: as an ordinary user apt could not write to its own, and would read all lists again each time.
+    # A separate cache: an ordinary user cannot write to apt's cache, and without one all lists would be parsed each time.
     (scratch / "apt").mkdir(exist_ok=True)
     settings = {"Dir::Cache": str(scratch / "apt"), "Debug::NoLocking": "1", "APT::Sandbox::User": "root", **PATIENCE}
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
@@ -151,7 +151,7 @@ def _apt(doing: str, scratch: Path, command: str, *arguments: str, cwd: Path | N
     done = subprocess.run(whole, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or done.stderr.splitlines() or [f"it ended with {done.returncode}"]
-        # Where only the network is down, new lists are no help.
+        # If the network is down, updated lists do not help.
         advice = "" if "connect" in said[0] or "resolv" in said[0] else ADVICE
         raise CannotBuild(f"{doing} with apt failed: {' '.join(said[0].removeprefix('E: ').split())}{advice}")
     return done.stdout

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Passwords as a Linux system keeps them: SHA-crypt with SHA-512, which Python's library has no more."""
+"""Password hashes of a Linux system: SHA-crypt with SHA-512, which Python's library no longer has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import secrets
 ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ROUNDS = 5000
 SALT_LENGTH = 16
-# In which order the bytes of a digest are written, three by three.
+# The order in which the bytes of a digest are written, three at a time.
 ORDER = [(0, 21, 42)]
 while len(ORDER) < 21:
     first, second, third = ((each + 22) % 63 for each in ORDER[-1])
@@ -20,7 +20,7 @@ while len(ORDER) < 21:
 
 
 def hashed(password: str, salt: str | None = None) -> str:
-    """Return what /etc/shadow keeps of a password: Drepper's SHA-crypt, scheme 6, with a new salt where none is given."""
+    """Return the hash of a password for /etc/shadow: Drepper's SHA-crypt, scheme 6, by default with a new salt."""
     salt = salt or "".join(secrets.choice(ALPHABET) for _ in range(SALT_LENGTH))
     word, grain = password.encode(), salt.encode()
     inner = hashlib.sha512(word + grain + word).digest()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What makes a machine of the image its own: an archive that follows the initrd, and that the guest's first boot lays on its disk.
+"""The individual files of a VM: an archive after the initrd, which the first boot of the guest unpacks to its disk.
 
-It holds seed.tar, what is certain to find its place, and seed.sh, which then lays what may not: what fails there is logged in the guest, and nothing else is
-the worse for it. openvix/native/guest_rootfs/init uses them.
+It contains seed.tar, which always unpacks without conflicts, and seed.sh, which creates files that may fail. Failures of the script are logged in the
+guest and ignored. openvix/native/guest_rootfs/init uses both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from openvix.system import c_build
 
 FIRST_ACCOUNT, FIRST_OWNER = 1000, 101
 SHADOW_GROUP = 42
-# What is no part of the disk.
+# Directories that are not on the disk.
 MOUNTED = ("/dev", "/proc", "/sys")
 PROCESSES = "/etc/openvix/processes"
 LINKS = "/usr/lib/openvix/processes"
@@ -55,7 +55,7 @@ class User(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file that a guest's disk is given: its text (of a link, where it leads), its mode, whom it belongs to, and its kind."""
+    """A file on the disk of a guest: its content (the target of a link), mode, owner and type."""
 
     text: str
     mode: int = 0o644
@@ -65,7 +65,7 @@ class File(NamedTuple):
 
 
 def archive(hostname: str, accounts: list[dict], files: dict[str, str], processes: list[dict]) -> bytes:
-    """Return the archive of a machine with this name, and what a world file says of its guest. Raises ConfigError."""
+    """Return the archive for a VM; the arguments are its host name and settings of the world file. Raises ConfigError."""
     owners = [process.get("owner") or "root" for process in processes]
     users = _users(accounts, owners)
     homes = {rights.home_of(account): users[account["name"]] for account in accounts}
@@ -77,11 +77,11 @@ def archive(hostname: str, accounts: list[dict], files: dict[str, str], processe
 
 
 def own(hostname: str, users: dict[str, User], accounts: list[dict]) -> dict[str, File]:
-    """Return the files by which a guest knows its own name and its users."""
+    """Return the files with the host name and the users of a guest."""
     given = {account["name"]: account.get("password", "") for account in accounts}
     groups = {name: int(gid) for name, _, gid, _ in _lines("group")}
     groups |= {user.name: user.gid for user in users.values() if user.gid not in groups.values()}
-    # No password is one, too; it is the tools that refuse it.
+    # An empty password is stored too; the guest tools reject it.
     secrets = {name: given[name] and passwords.hashed(given[name]) if name in given else "*" for name in users}
     return {
         "/etc/hostname": File(f"{hostname}\n"),
@@ -93,16 +93,16 @@ def own(hostname: str, users: dict[str, User], accounts: list[dict]) -> dict[str
 
 
 def everyone() -> dict[str, User]:
-    """Return the users that every guest has."""
+    """Return the users of every guest."""
     return {name: User(name, int(uid), int(gid), home, shell) for name, _, uid, gid, _, home, shell in _lines("passwd")}
 
 
 def _users(accounts: list[dict], owners: list[str]) -> dict[str, User]:
-    """Return the users of a guest: those of every one, its accounts, and those that only own a process."""
+    """Return the users of a guest: those of every guest, its accounts, and owners of declared processes."""
     users = everyone()
     for number, account in enumerate(accounts, start=FIRST_ACCOUNT):
         name = account["name"]
-        # In a guest without sudo, one who may do everything is root under another name.
+        # The guest has no sudo, so an administrator has user id 0.
         uid = 0 if account.get("administrator") or name == "root" else users[name].uid if name in users else number
         users[name] = User(name, uid, uid, rights.home_of(account), "/bin/bash")
     for name in owners:
@@ -115,19 +115,19 @@ def _users(accounts: list[dict], owners: list[str]) -> dict[str, User]:
 
 
 def _lines(name: str) -> list[list[str]]:
-    text = (c_build.source_folder("guest_rootfs") / name).read_text(encoding="utf-8")
+    text = (c_build.source_directory("guest_rootfs") / name).read_text(encoding="utf-8")
     return [line.split(":") for line in text.splitlines() if line and not line.startswith("#")]
 
 
 def _started(processes: list[dict], users: dict[str, User]) -> dict[str, File]:
-    """Return the script that starts the declared processes after each boot, and the links under whose names they run."""
+    """Return the script that starts the declared processes at each boot, and the links that determine the names of the processes."""
     laid, lines = {}, ["#!/bin/sh\n"]
     for number, process in enumerate(processes, start=1):
         name = process["name"].rpartition("/")[2].encode()[:LONGEST_NAME].decode(errors="ignore")
         link = f"{LINKS}/{number}/{name if name.strip('.') else 'process'}"
         laid[link] = File(TOOLS, kind=tarfile.SYMTYPE)
         user = users[process.get("owner") or "root"]
-        # Split and joined again by one space, the command line is as it was declared.
+        # Splitting and joining with one space preserves the declared command line.
         first, *rest = map(shlex.quote, (process.get("command") or process["name"]).split(" "))
         start = f"start-stop-daemon -S -b -c {user.uid}:{user.gid} -x {shlex.quote(link)} -a {first} -- {' '.join(rest)}"
         lines.append(f"USER={shlex.quote(user.name)} {start}\n")
@@ -135,7 +135,7 @@ def _started(processes: list[dict], users: dict[str, User]) -> dict[str, File]:
 
 
 def _script(files: dict[str, str], homes: dict[str, User]) -> str:
-    """Return the script that makes the homes that the image may have already, and are then left as they are, and the files, each its own user's in a home."""
+    """Return the script that creates homes, unless they exist in the image, and files, which in a home belong to its user."""
     lines = [f"make {user.uid}:{user.gid} {shlex.quote(home)}\n" for home, user in homes.items() if not rights.is_below(home, HOMES)]
     for path, text in files.items():
         owner = next((f"{user.uid}:{user.gid}" for home, user in homes.items() if rights.is_below(path, home)), "0:0")
@@ -144,7 +144,7 @@ def _script(files: dict[str, str], homes: dict[str, User]) -> str:
 
 
 def _directories(files: dict[str, str], homes: dict[str, User]) -> dict[str, File]:
-    """Return the directories that belong to users, where the image has nothing; all others are made as they are needed, or are there."""
+    """Return the directories that belong to users and do not exist in the image."""
     wanted = {}
     for path in (*homes, *map(posixpath.dirname, files)):
         for home, user in homes.items():

@@ -2,6 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shared folders of real guests: a FUSE server on the host's side of a port."""
+"""Shared folders of QEMU guests: a FUSE server on the host, connected by a virtio port."""
 
 from __future__ import annotations

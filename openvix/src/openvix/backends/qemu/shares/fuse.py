@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Numbers and layouts of Linux's FUSE, as in linux/fuse.h, protocol 7.31."""
+"""Numbers and structures of Linux's FUSE, as in linux/fuse.h, protocol 7.31."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from struct import Struct
 
 
 class Operation(IntEnum):
-    """What the guest's kernel may ask for; all else is not done here."""
+    """The operations that are implemented; all others are answered with ENOSYS."""
 
     LOOKUP = 1
     FORGET = 2
@@ -71,19 +71,19 @@ WRITE_OUT = Struct("<II")  # size, padding
 STATFS_OUT = Struct("<5Q4I24x")
 DIRECTORY_ENTRY = Struct("<QQII")  # inode, offset of the next, length of the name, type; the name follows, and what makes the length a multiple of 8
 
-# Not of Linux, but of what stands between the kernel and the host: number, number of the directory, inode; the name follows.
+# Not part of FUSE: added by guest_shares between the kernel and the host. Number, number of the directory, inode; the name follows.
 NODE = Struct("<QQQ")
 
-# What of a SETATTR is valid.
+# The bits of SETATTR for the valid fields.
 MODE, SIZE, ACCESSED, CHANGED, HANDLE, ACCESSED_NOW, CHANGED_NOW = 1 << 0, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 8
-# GETATTR names a handle.
+# The bit of GETATTR for a valid handle.
 WITH_HANDLE = 1
 ROOT = 1
 WORD = (1 << 64) - 1
 
 
 def attributes(info: os.stat_result, inode: int) -> bytes:
-    """Return what a guest is told of a file. Everything belongs to the guest's root, and has no bits that give rights."""
+    """Return the attributes of a file. It belongs to root in the guest, without set-id bits."""
     times = (info.st_atime_ns, info.st_mtime_ns, info.st_ctime_ns)
     return ATTRIBUTES.pack(
         inode,
@@ -102,6 +102,6 @@ def attributes(info: os.stat_result, inode: int) -> bytes:
 
 
 def directory_entry(inode: int, offset: int, name: bytes, kind: int) -> bytes:
-    """Return one entry of a directory; kind: S_IFMT of its mode, 0 where it is not known."""
+    """Return one entry of a directory; kind: S_IFMT of its mode, 0 if unknown."""
     padding = -len(name) % 8
     return DIRECTORY_ENTRY.pack(inode, offset, len(name), kind >> 12) + name + bytes(padding)

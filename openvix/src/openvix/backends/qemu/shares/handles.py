@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of shared folders that a guest has open."""
+"""The open files of shared folders of a guest."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import os
 from collections import OrderedDict
 from typing import NamedTuple
 
-# The daemon has the files of every guest open. One too many closes that which was used least lately; it is opened again when it is used again.
+# The daemon opens the files of all guests. Beyond this number the least recently used one is closed, and reopened when it is used again.
 MOST = 64
-# Directories whose lists of names are kept, each as long as somebody reads it.
+# The number of directories whose entries are kept while they are being read.
 MOST_LISTS = 4
 
 
@@ -40,7 +40,7 @@ class Handles:
         self._handles[number] = handle
 
     def get(self, number: int, node: int) -> Handle | None:
-        """Return the open file of this number, if it is one of this node."""
+        """Return the open file with this number, None unless it is one of this node."""
         handle = self._handles.get(number)
         if handle is None or handle.node != node:
             return None
@@ -48,7 +48,7 @@ class Handles:
         return handle
 
     def any_of(self, node: int) -> Handle | None:
-        """Return an open file of a node, which may have no name any more."""
+        """Return any open file of a node, whose name may have been removed."""
         return next((handle for handle in self._handles.values() if handle.node == node), None)
 
     def close(self, number: int) -> None:
@@ -58,10 +58,10 @@ class Handles:
             os.close(handle.file)
 
     def close_all(self, shares: set[bytes] | None = None) -> None:
-        """Close what is in these shares (None: everything)."""
+        """Close the files in these shares, or all files for None."""
         for number, handle in list(self._handles.items()):
             if shares is None or handle.share in shares:
-                # A file system may tell only now that it lost what was written, when nobody is there to hear it.
+                # close() may report that written data was lost, but there is no request left to answer.
                 with contextlib.suppress(OSError):
                     self.close(number)
         self._lists.clear()

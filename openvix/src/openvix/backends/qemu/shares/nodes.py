@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of shared folders that a guest knows by number, and the way to each.
+"""The nodes of shared folders: numbers by which a guest refers to files, and their paths.
 
-A number means one file for ever. What the guest forgets is kept all the same, as a guest that goes back to a snapshot remembers it again.
+A number is never used for another file. Numbers that the guest forgets are kept, as a guest that reverts to a snapshot uses them again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST = 1 << 16
 DEEPEST = 256
 LONGEST = 255
 PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-# What is not where it was: the guest's kernel looks for it anew.
+# The file is no longer at this path; the guest's kernel looks it up again.
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
@@ -42,7 +42,7 @@ class Share(NamedTuple):
 
 @dataclass
 class Node:
-    """A file: its name in another node, and what tells it from another file of that name."""
+    """A file: its name, the number of its directory, and the identity of the inode."""
 
     parent: int
     name: bytes
@@ -50,7 +50,7 @@ class Node:
 
 
 class Place(NamedTuple):
-    """A file that has been found, opened only as a place, and the share that it is in."""
+    """A file that was found, opened with O_PATH, and its share."""
 
     file: int
     share: Share
@@ -58,17 +58,17 @@ class Place(NamedTuple):
 
     @property
     def path(self) -> str:
-        """A path of this very file, whatever becomes of its name."""
+        """A path to this very file, also if its name changes."""
         return f"/proc/self/fd/{self.file}"
 
 
 def first_number() -> int:
-    """Return a number from which to count such that no other count meets this one: another daemon's guest may still know its numbers."""
+    """Return a random first number, so that numbers of an earlier daemon are not used again: a guest may still know them."""
     return secrets.randbits(62) | 1 << 32
 
 
 def inode(device: int, number: int) -> int:
-    """Return a number that tells files of two devices of the host apart, which are one in the guest."""
+    """Return a number for a file that is unique across the devices of the host."""
     return (device << 48 ^ number) & WORD
 
 
@@ -77,27 +77,27 @@ def inode_of(info: os.stat_result) -> int:
 
 
 def is_name(name: bytes) -> bool:
-    """Whether it names something in a directory, and nothing else."""
+    """Return whether this is a plain name of a directory entry."""
     return 0 < len(name) <= LONGEST and name not in (b".", b"..") and b"/" not in name and b"\0" not in name
 
 
 class Nodes:
-    """The nodes of one guest, below a root that holds the shares."""
+    """The nodes of one guest, below a root that contains the shares."""
 
     def __init__(self):
         self.shares: dict[bytes, Share] = {}
-        # Those that were used last come last: the others go when there are too many.
+        # Ordered by last use; the oldest are removed when there are too many.
         self._nodes: OrderedDict[int, Node] = OrderedDict()
         self._numbers: dict[tuple[int, bytes], int] = {}
         self._next = first_number()
 
     def number(self, parent: int, name: bytes, info: os.stat_result) -> int:
-        """Return the number of the file of this name, a new one unless it has had one."""
+        """Return the number of the file with this name; a new one unless it has one."""
         there = self._numbers.get((parent, name))
         if there is not None and self._nodes[there].inode == inode_of(info):
             self._nodes.move_to_end(there)
             return there
-        # A guest may say that it knows a number which none has had.
+        # The guest may claim to know a number that was never assigned.
         while self._next in self._nodes:
             self._next += 1
         number, self._next = self._next, self._next + 1
@@ -105,7 +105,7 @@ class Nodes:
         return number
 
     def recall(self, number: int, node: Node) -> None:
-        """Know what a guest knows of a host before this one. It leads to no other file than one of this name in this place."""
+        """Restore a node that a guest knows from an earlier daemon. It can only lead to a file with this name in this directory."""
         if number not in self._nodes and number != ROOT and is_name(node.name):
             self._add(number, node)
 
@@ -118,7 +118,7 @@ class Nodes:
         self._numbers[node.parent, node.name] = number
 
     def moved(self, parent: int, name: bytes, new_parent: int, new_name: bytes) -> None:
-        """Know that a file has another name now."""
+        """Record the new name of a file."""
         number = self._numbers.pop((parent, name), None)
         self._numbers.pop((new_parent, new_name), None)
         if number is not None:
@@ -127,13 +127,13 @@ class Nodes:
             self._numbers[new_parent, new_name] = number
 
     def share_of(self, number: int) -> bytes:
-        """Return the name of the share that a node is in; raise ESTALE when there is no such share, EACCES for the root."""
-        return self._way(number)[-1]
+        """Return the name of the share of a node. Raises ESTALE if the share was removed, EACCES for the root."""
+        return self._names(number)[-1]
 
     @contextlib.contextmanager
     def at(self, number: int) -> Iterator[Place]:
-        """Find a node, following no link; raises ESTALE when it is not where it was."""
-        *names, share_name = self._way(number)
+        """Find a node without following links. Raises ESTALE if it is no longer there."""
+        *names, share_name = self._names(number)
         share = self.shares[share_name]
         file = _walk(share.path, names)
         try:
@@ -144,8 +144,8 @@ class Nodes:
         finally:
             os.close(file)
 
-    def _way(self, number: int) -> list[bytes]:
-        """Return the names that lead to a node, its own first and that of its share last."""
+    def _names(self, number: int) -> list[bytes]:
+        """Return the names on the path of a node in reverse order, ending with its share."""
         names: list[bytes] = []
         if number == ROOT:
             raise error(errno.EACCES, "/")
@@ -162,7 +162,7 @@ class Nodes:
 
 
 def _walk(path: str, names: list[bytes]) -> int:
-    """Open what these names, the last one first, lead to from a directory of the host."""
+    """Open the file at these names, in reverse order, below a directory of the host."""
     try:
         file = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         for name in reversed(names):

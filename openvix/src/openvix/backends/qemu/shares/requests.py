@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a guest's kernel asks of its shared folders, and the answers.
+"""The FUSE requests of a guest to its shared folders, and their answers.
 
-No byte of a request is trusted. A file is reached from the directory that is shared, name by name, and no link is followed on the way: the guest's kernel
-follows links, in the guest. Only files and directories are opened, and what is not shared for writing is not written to, whatever the guest believes.
+Requests are not trusted. A file is reached from the shared directory name by name, and no link is followed: the guest's kernel
+follows links, in the guest. Only files and directories are opened, and read-only shares are not changed, whatever the guest requests.
 """
 
 from __future__ import annotations
@@ -24,54 +24,54 @@ from openvix.backends.qemu.shares.handles import Handle, Handles
 from openvix.backends.qemu.shares.nodes import LONGEST, Node, Nodes, Place, Share, first_number, inode, inode_of, is_name
 from openvix.guest.errors import error
 
-# The most that is read or written at once, and the most names that a directory may have.
+# The maximum size of a read or write, and the maximum number of entries of a directory.
 MOST_BYTES, MOST_NAMES = 1 << 20, 1 << 17
-# How long a guest believes what it was told, in nanoseconds: long enough for what one command asks again and again, too short to miss what the host changes.
+# How long the guest may cache attributes and names, in nanoseconds: long enough for repeated lookups of one command, short enough to see changes of the host.
 VALID = 100_000_000
 FARTHEST = (1 << 63) - 1
 NO_ANSWER = {Operation.FORGET, Operation.BATCH_FORGET, Operation.INTERRUPT}
 CHANGEABLE = {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}
 ACCESS_MODES = (os.O_RDONLY, os.O_WRONLY, os.O_RDWR)
-# The very file is opened that is known to be one: a pipe cannot have come in its place, and no link is followed.
+# Open exactly the file that was checked: no pipe in its place, and no link.
 OPENING = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 ROOT_ATTRIBUTES = fuse.ATTRIBUTES.pack(ROOT, 0, 0, 0, 0, 0, 0, 0, 0, stat.S_IFDIR | 0o555, 2, 0, 0, 0, 4096, 0)
 
 
 class Malformed(Exception):
-    """It is no request."""
+    """The message is not a valid request."""
 
 
 class Requests:
-    """The shared folders of one guest, as it sees them."""
+    """The shared folders of one guest."""
 
     def __init__(self):
         self._nodes, self._handles = Nodes(), Handles()
         self._next = first_number()
 
     def show(self, shares: dict[bytes, Share]) -> None:
-        """Let the guest see these shares. Raises OSError for none."""
+        """Share these directories with the guest. Raises OSError if one cannot be opened."""
         before = self._nodes.shares
         self._handles.close_all({name for name, share in before.items() if name not in shares or shares[name].path != share.path})
         self._nodes.shares = dict(shares)
 
     @property
     def is_shown(self) -> bool:
-        """Whether the guest is shown any share."""
+        """Return whether the guest has any shared folder."""
         return bool(self._nodes.shares)
 
-    def recall(self, told: bytes) -> None:
-        """Know a file that the guest knows: its number, that of its directory, its inode, and its name. Raises Malformed."""
-        if len(told) < fuse.NODE.size:
+    def recall(self, record: bytes) -> None:
+        """Restore a node that the guest knows: its number, that of its directory, its inode and its name. Raises Malformed."""
+        if len(record) < fuse.NODE.size:
             raise Malformed
-        number, parent, own = fuse.NODE.unpack_from(told)
-        self._nodes.recall(number, Node(parent, told[fuse.NODE.size :], own))
+        number, parent, own = fuse.NODE.unpack_from(record)
+        self._nodes.recall(number, Node(parent, record[fuse.NODE.size :], own))
 
     def close_files(self):
-        """Close all files; those that the guest has open are opened again when it uses them."""
+        """Close all files. They are reopened when the guest uses them again."""
         self._handles.close_all()
 
     def answer(self, message: bytes | memoryview) -> list[bytes] | None:
-        """Return the answer to a message of the guest's kernel in pieces, None where it expects none. Raises Malformed."""
+        """Return the answer to a request as a list of buffers, None if none is expected. Raises Malformed."""
         if len(message) < fuse.REQUEST.size:
             raise Malformed
         length, number, unique, node, *_ = fuse.REQUEST.unpack_from(message)
@@ -92,7 +92,7 @@ class Requests:
         return [fuse.ANSWER.pack(fuse.ANSWER.size + len(content), 0, unique), content]
 
     def _refusal(self, unique: int, number: int) -> list[bytes]:
-        # The kernel knows no errno beyond this.
+        # The kernel accepts no errno above this.
         return [fuse.ANSWER.pack(fuse.ANSWER.size, -number if 0 < number < 512 else -errno.EIO, unique)]
 
     # -- names
@@ -101,7 +101,7 @@ class Requests:
         return self._entry(node, _name(body))
 
     def _entry(self, node: int, name: bytes) -> bytes:
-        """Return what there is under a name in a directory."""
+        """Look up a name in a directory."""
         if node == ROOT:
             share = self._nodes.shares.get(name)
             if share is None:
@@ -109,12 +109,12 @@ class Requests:
             info = os.stat(share.path)
             if not stat.S_ISDIR(info.st_mode):
                 raise error(errno.ENOENT, share.path)
-            return self._told(node, name, info)
+            return self._pack_entry(node, name, info)
         with self._nodes.at(node) as place:
             _must_be_directory(place)
-            return self._told(node, name, os.stat(name, dir_fd=place.file, follow_symlinks=False))
+            return self._pack_entry(node, name, os.stat(name, dir_fd=place.file, follow_symlinks=False))
 
-    def _told(self, parent: int, name: bytes, info: os.stat_result) -> bytes:
+    def _pack_entry(self, parent: int, name: bytes, info: os.stat_result) -> bytes:
         number = self._nodes.number(parent, name, info)
         return fuse.ENTRY_OUT.pack(number, 0, 0, 0, VALID, VALID) + _attributes(info)
 
@@ -155,7 +155,7 @@ class Requests:
             raise error(errno.EINVAL, "")
         old, new = names
         with self._directory(node) as source, self._directory(target) as place:
-            # Between two shares nothing is renamed, even where they lie in one another.
+            # Renaming between two shares is not possible, even if one contains the other.
             if self._nodes.share_of(node) != self._nodes.share_of(target):
                 raise error(errno.EXDEV, os.fsdecode(new))
             os.rename(old, new, src_dir_fd=source.file, dst_dir_fd=place.file)
@@ -175,7 +175,7 @@ class Requests:
             raise error(errno.EBUSY, "/")
 
     def _refuse_making(self, node, body):
-        # A link would lead programs of the host to where the guest likes; a pipe or a device is none of a folder's.
+        # A link could lead programs of the host elsewhere, and pipes and devices do not belong in a shared folder.
         raise error(errno.EPERM, "")
 
     # -- attributes
@@ -194,7 +194,7 @@ class Requests:
             with self._nodes.at(node) as place:
                 return _attributes(place.info)
         except OSError:
-            # It may have no name any more, and still be open.
+            # The file may be open although its name was removed.
             handle = self._handles.any_of(node)
             if not handle:
                 raise
@@ -209,7 +209,7 @@ class Requests:
         with self._reached(node, handle) as (path, info):
             if stat.S_IFMT(info.st_mode) not in CHANGEABLE:
                 raise error(errno.EACCES, path)
-            # Owners are not the guest's to give: whoever asks for that alone is told that it is done.
+            # The guest cannot change owners; a request for only that is answered with success and ignored.
             if valid & fuse.SIZE:
                 if size > FARTHEST:
                     raise error(errno.EFBIG, path)
@@ -230,7 +230,7 @@ class Requests:
 
     @contextlib.contextmanager
     def _reached(self, node: int, handle: Handle | None) -> Iterator[tuple[str, os.stat_result]]:
-        """Give a path of a file that may be changed, by its open file if there is one, and what is known of it."""
+        """Yield the path of a file that may be changed, by its open file if there is one, and its status."""
         if handle:
             self._nodes.shares[handle.share].must_be_writable()
             yield f"/proc/self/fd/{handle.file}", os.fstat(handle.file)
@@ -276,7 +276,7 @@ class Requests:
             return fuse.STATFS_OUT.pack(0, 0, 0, 0, 0, 4096, LONGEST, 4096, 0)
         with self._nodes.at(node) as place:
             info = os.statvfs(place.file)
-        # The guest is told of what the host's users may still use, which is what it may.
+        # The guest gets the space for ordinary users of the host.
         return fuse.STATFS_OUT.pack(info.f_blocks, info.f_bavail, info.f_bavail, info.f_files, info.f_favail, info.f_bsize, LONGEST, info.f_frsize, 0)
 
     # -- files
@@ -303,7 +303,7 @@ class Requests:
             return Handle(os.open(place.path, mode | OPENING), node, share, mode != os.O_RDONLY)
 
     def _handle(self, number: int, node: int, flags: int) -> Handle:
-        """Return an open file of the guest, opened again where it is not open any more."""
+        """Return an open file of the guest; reopen it if it was closed."""
         handle = self._handles.get(number, node)
         if handle is None:
             handle = self._opened(node, flags)
@@ -327,7 +327,7 @@ class Requests:
         entry = self._entry(node, name)
         (child,) = struct.unpack_from("<Q", entry)
         if file is None:
-            # The host was quicker.
+            # The file was created on the host meanwhile.
             handle = self._opened(child, wanted)
             if flags & os.O_TRUNC and handle.writable:
                 os.ftruncate(handle.file, 0)
@@ -391,7 +391,7 @@ class Requests:
         return b"".join(pieces)
 
     def _names(self, node: int) -> list[tuple[int, bytes, int]]:
-        """Return inode, name and kind of what a directory holds."""
+        """Return inode, name and kind of the entries of a directory."""
         found = [(ROOT, b".", stat.S_IFDIR), (ROOT, b"..", stat.S_IFDIR)]
         if node == ROOT:
             return found + [(ROOT, name, stat.S_IFDIR) for name in sorted(self._nodes.shares)]
@@ -441,7 +441,7 @@ ANSWERS = {
 
 
 def _name(body: memoryview) -> bytes:
-    """Return the one name that a request ends in."""
+    """Return the single name at the end of a request."""
     name, end = bytes(body[:-1]), bytes(body[-1:])
     if end != b"\0" or not is_name(name):
         raise error(errno.ENAMETOOLONG if len(name) > LONGEST else errno.EINVAL, os.fsdecode(name))
@@ -454,9 +454,9 @@ def _must_be_directory(place: Place) -> None:
 
 
 def _must_be_file(info: os.stat_result, path: str, *, to_write: bool) -> None:
-    """Raise OSError for what is not opened: to open a pipe or a device is to do something."""
+    """Raise OSError unless it is a file or a directory: opening a pipe or a device has side effects."""
     if to_write and info.st_mode & (stat.S_ISUID | stat.S_ISGID):
-        # On the host it runs with the rights of its owner, whoever wrote it.
+        # A set-id file would run on the host with the rights of its owner, whoever wrote it.
         raise error(errno.EPERM, path)
     if stat.S_ISDIR(info.st_mode):
         raise error(errno.EISDIR, path)
@@ -465,14 +465,14 @@ def _must_be_file(info: os.stat_result, path: str, *, to_write: bool) -> None:
 
 
 def _moment(given: int, now: int, seconds: int, part: int, before: int, present: int) -> int:
-    """Return a time in nanoseconds: the present one, a given one, or as it was."""
+    """Return a time in nanoseconds: now, the given one, or the current one of the file."""
     if not given:
         return before
     if now:
         return present
     if part >= 10**9:
         raise error(errno.EINVAL, str(part))
-    # Before 1970 it is negative.
+    # Negative before 1970.
     return (seconds - (1 << 64) if seconds > FARTHEST else seconds) * 10**9 + part
 
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The shared folders of a running guest: its kernel's questions come through a port, in frames as guest_shares/shares.c tells.
+"""The shared folders of a running guest. Requests of its kernel arrive through a port, in the frames of guest_shares/shares.c.
 
-The guest may be another moment of itself at any time, after a snapshot was restored or it was reset: whatever arrives that is no frame is skipped, until
-the guest has answered a nonce that nobody but this session knows.
+The guest may change to another state at any time, by a revert or a reset. So everything is skipped until the guest has answered a nonce of
+this session.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FUSE, SYNC, HOLD, LOST, NODE = b"FUSE", b"SYNC", b"HOLD", b"LOST", b"NODE"
 NONCE = 16
 MOST = MOST_BYTES + 4096 + NONCE
 PIECE = 1 << 18
-# Seconds: for the rest of a frame, between two SYNC, for a guest that is to hold, and for a file system of the host that does not answer.
+# Time limits in seconds: for the rest of a frame, between two SYNC, for the guest to hold, and for an unresponsive file system of the host.
 FRAME_SECONDS = 5
 SOONEST, LATEST = 0.25, 5
 HOLD_SECONDS = 1
@@ -37,7 +37,7 @@ ANSWER_SECONDS = 5
 
 
 class State(Enum):
-    """What the guest is known to do: nothing, until it answers SYNC; to ask; to come to a hold; to hold, or whatever it likes; nothing for ever."""
+    """The state of the conversation: nothing known until the guest answers SYNC; asking; going to hold; holding, or unknown; closed."""
 
     UNKNOWN = auto()
     SERVED = auto()
@@ -47,16 +47,16 @@ class State(Enum):
 
 
 class Shares:
-    """What one guest sees of the host's directories, served by a thread until the connection ends. Until it is shown something it waits, as for a host."""
+    """The shared folders of one guest, served by a thread until the connection ends. Without shares, requests are not answered."""
 
     def __init__(self, connection: socket.socket):
         self._connection, self._requests = connection, Requests()
         self._woken, self._waker = socket.socketpair()
-        # Held by whoever changes what follows, but never while a file is asked for: only the thread asks the host's file systems, which may not answer.
+        # Protects the fields below. It is never held during file operations, which only the thread does, as file systems of the host may hang.
         self._change = threading.Condition()
         self._is_asking = False
         self._state: State
-        # A guest that has been at work for an earlier daemon would be told that its files are gone.
+        # A guest that used files through an earlier daemon must keep them.
         self._shown: dict[bytes, Share] | None = None
         self._is_shown = True
         self._arrived, self._frame_end = bytearray(), 0.0
@@ -67,9 +67,9 @@ class Shares:
         self._thread.start()
 
     def show(self, shares: dict[str, tuple[str, bool]]) -> None:
-        """Let the guest see these directories of the host and no others: for each name the path, and whether it can be written.
+        """Share these directories of the host with the guest, and no others.
 
-        Where a file system of the host does not answer for some seconds, this is so for all that the guest asks after that.
+        If a file system of the host does not respond within some seconds, later requests to it fail.
         """
         named = {os.fsencode(name): Share(path, writable) for name, (path, writable) in shares.items()}
         with self._change:
@@ -79,12 +79,12 @@ class Shares:
             self._change.wait_for(lambda: self._is_shown or self._state is State.ENDED, ANSWER_SECONDS)
 
     def await_guest(self, seconds: float) -> bool:
-        """Wait until the guest has its shared folders, and return whether it has; one that shows nothing to its users has none to wait for."""
+        """Wait until the shared folders are mounted in the guest; return whether they are. Without shares there is nothing to wait for."""
         with self._change:
             return self._change.wait_for(lambda: self._state in (State.SERVED, State.ENDED) or not self._shown, seconds)
 
     def restart(self):
-        """Know that the guest begins anew."""
+        """Record that the guest restarts."""
         with self._change:
             if self._state is State.SERVED:
                 self._begin()
@@ -92,11 +92,11 @@ class Shares:
 
     @contextlib.contextmanager
     def quiet(self, seconds: float = HOLD_SECONDS) -> Iterator[None]:
-        """Within the block nothing is on its way between guest and host, and nothing is done to a file.
+        """Let no request be pending between guest and host within the block, and change no file.
 
-        A guest that does not say within some seconds that it asks nothing more, as one that is paused, asks again after the block what has no answer. So does
-        one for which a file system of the host does not answer within some seconds; what was asked of that may still be done to a file within the block, and
-        then twice. Within another such block it is quiet already.
+        A guest that does not finish its requests within some seconds, for example because it is paused, repeats unanswered requests after the block. The same
+        applies if a file system of the host does not respond within some seconds; a pending operation there may then be executed within the block, and
+        twice. Nested blocks are permitted.
         """
         with self._change:
             self._quiets += 1
@@ -119,13 +119,13 @@ class Shares:
                     self._wake()
 
     def close(self):
-        """End the connection and serve no more. The thread that asks a file system of the host is left to itself if that takes more than some seconds."""
+        """Close the connection. A thread that hangs in a file system of the host is abandoned after some seconds."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(ANSWER_SECONDS)
 
     def _begin(self):
-        """Know nothing of the guest."""
+        """Forget the state of the guest."""
         self._state, self._nonce = State.UNKNOWN, secrets.token_bytes(NONCE)
         self._pause, self._asked, self._due = SOONEST, 0.0, 0.0
 
@@ -146,7 +146,7 @@ class Shares:
             self._requests.close_files()
 
     def _listen(self):
-        """Serve until the other side ends the connection. Raises OSError."""
+        """Serve until the peer closes the connection. Raises OSError."""
         ready = select.poll()
         for each in (self._connection, self._woken):
             ready.register(each, select.POLLIN)
@@ -167,7 +167,7 @@ class Shares:
                     self._connection.sendall(answer)
 
     def _speak(self) -> int | None:
-        """Say what is to be said by itself, and return after how many milliseconds there is more, None for never."""
+        """Send the messages that are due; return the milliseconds until the next one, None if there is none."""
         now = time.monotonic()
         with self._change:
             said, self._unsaid = self._unsaid, None
@@ -179,13 +179,13 @@ class Shares:
                 self._asked, self._due, self._pause = now, now + self._pause, min(2 * self._pause, LATEST)
             due = self._due if is_sought else self._frame_end if self._arrived and self._state is not State.UNKNOWN else None
         if said:
-            # A guest that does not listen has enough of them to read when it does.
+            # A guest that does not read has enough messages waiting.
             with contextlib.suppress(BlockingIOError):
                 self._connection.send(said, socket.MSG_DONTWAIT)
         return None if due is None else max(0, int((due - now) * 1000) + 1)
 
     def _lose(self):
-        """Know that what arrives makes no sense: ask the guest to begin anew, unless it is asked to in any case."""
+        """Handle invalid data: ask the guest to synchronize, unless that is pending."""
         self._arrived.clear()
         if self._state is State.SERVED:
             self._begin()
@@ -194,7 +194,7 @@ class Shares:
             self._change.notify_all()
 
     def _show(self):
-        """Carry out what was to be shown, if that has not been done."""
+        """Apply pending changes of the shares."""
         with self._change:
             if self._is_shown:
                 return
@@ -207,7 +207,7 @@ class Shares:
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
-        """At the end of the block know that no file is asked for any more."""
+        """At the end of the block, record that no file operation is in progress."""
         try:
             yield
         finally:
@@ -216,7 +216,7 @@ class Shares:
                 self._change.notify_all()
 
     def _hear(self) -> bytes | None:
-        """Take what has arrived up to the next request and return the answer, None when more has to arrive first."""
+        """Read the data up to the next request and return the answer, None if more data is needed."""
         while True:
             self._show()
             with self._change:
@@ -237,7 +237,7 @@ class Shares:
                 is_lost = True
             with self._change:
                 if nonce != self._nonce or self._state not in (State.SERVED, State.HOLDING):
-                    # It became quiet or began anew meanwhile: what has no answer is asked again.
+                    # The guest went to hold or restarted meanwhile; it repeats unanswered requests.
                     continue
                 if is_lost:
                     self._lose()
@@ -245,9 +245,9 @@ class Shares:
                     return HEAD.pack(sum(map(len, answer)), FUSE) + b"".join(answer)
 
     def _answer(self, kind: bytes, body: bytes, nonce: bytes) -> list[bytes] | None:
-        """Return the answer to a frame in pieces, None where it expects none. Raises Malformed."""
+        """Return the answer to a frame as a list of buffers, None if none is expected. Raises Malformed."""
         if kind == FUSE:
-            # Without the nonce it is half of a frame, and the beginning of others.
+            # Without the nonce, the data may be the middle of a frame.
             if body[-NONCE:] != nonce:
                 raise Malformed
             answer = self._requests.answer(memoryview(body)[:-NONCE])
@@ -268,11 +268,11 @@ class Shares:
         return None
 
     def _find_answer(self) -> bool:
-        """Skip what comes before the answer to SYNC, and it; False when it is not there yet."""
+        """Skip data up to and including the answer to SYNC; return False if it has not arrived."""
         wanted = HEAD.pack(NONCE, SYNC) + self._nonce
         before, found, rest = self._arrived.partition(wanted)
         if not found:
-            # A guest that says anything may just have begun to listen.
+            # Any data shows that the guest may have just begun to listen.
             self._due = min(self._due, self._asked + SOONEST)
             del self._arrived[: max(0, len(before) - len(wanted) + 1)]
             return False
@@ -282,7 +282,7 @@ class Shares:
         return True
 
     def _frame(self) -> tuple[bytes, bytes] | None:
-        """Take the next frame, None when it is not whole."""
+        """Return the next frame, None if it is incomplete."""
         if len(self._arrived) < HEAD.size:
             return None
         size, kind = HEAD.unpack_from(self._arrived)

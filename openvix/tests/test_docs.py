@@ -32,11 +32,11 @@ def broken_links(text, page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(OPENVIX)))
-def test_links_of_page_lead_somewhere(page):
+def test_links_of_pages_have_targets(page):
     assert broken_links(page.read_text(encoding="utf-8"), page) == []
 
 
-def test_every_page_is_reached_from_readme():
+def test_every_page_is_linked_from_readme():
     reached, new = set(), [OPENVIX / "README.md"]
     while new:
         page = new.pop()

@@ -46,30 +46,30 @@ def outcome(pytester, monkeypatch):
     return run
 
 
-def test_a_clean_test_passes(outcome):
+def test_clean_test_passes(outcome):
     _, told = outcome("def test(openvix):\n    client(openvix, handles=[(1, 6, 0, 0)])\n    client(openvix)\n")
     assert told == {"passed": 1}
 
 
-def test_a_leaked_handle_fails_the_test(outcome):
+def test_leaked_handle_fails_the_test(outcome):
     result, told = outcome("def test(openvix):\n    client(openvix, handles=[(4711, 6, 2, 0)])\n")
     assert told == {"passed": 1, "errors": 1}
     result.stdout.fnmatch_lines(["*left handles, buffers or processes behind*", "*'handle': 4711*"])
 
 
-def test_a_leaked_buffer_fails_the_test(outcome):
+def test_leaked_buffer_fails_the_test(outcome):
     result, told = outcome("def test(openvix):\n    client(openvix, buffers=3)\n")
     assert told == {"passed": 1, "errors": 1}
     result.stdout.fnmatch_lines(["*left 3 buffers*"])
 
 
-def test_a_handle_that_is_released_too_often_fails_the_test(outcome):
+def test_excess_release_fails_the_test(outcome):
     result, told = outcome("def test(openvix):\n    client(openvix, too_often=2)\n")
     assert told == {"passed": 1, "errors": 1}
     result.stdout.fnmatch_lines(["*; it released 2 handles that it did not own*"])
 
 
-def test_a_leak_of_a_client_that_is_killed_is_seen_even_when_the_daemon_is_killed_too(outcome):
+def test_leak_is_seen_after_client_and_daemon_killed(outcome):
     _, told = outcome(
         "def test(openvix):\n"
         "    try:\n"
@@ -80,17 +80,17 @@ def test_a_leak_of_a_client_that_is_killed_is_seen_even_when_the_daemon_is_kille
     assert told == {"passed": 1, "errors": 1}
 
 
-def test_a_leak_is_seen_in_a_world_that_the_test_stopped(outcome):
+def test_leak_is_seen_in_a_stopped_world(outcome):
     _, told = outcome("def test(openvix):\n    from openvix.daemon import control\n    client(openvix, buffers=1)\n    control.end(openvix.directory)\n")
     assert told == {"passed": 1, "errors": 1}
 
 
-def test_a_leak_can_be_forgiven_for_a_reason(outcome):
+def test_leak_can_be_forgiven(outcome):
     _, told = outcome("def test(openvix):\n    client(openvix, buffers=3)\n    openvix.forgive_leaks('the client is killed')\n")
     assert told == {"passed": 1}
 
 
-def test_a_left_over_process_fails_the_test_and_is_ended(outcome, pytester):
+def test_remaining_process_fails_test_and_is_killed(outcome, pytester):
     result, told = outcome(
         "def test(openvix):\n"
         "    process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)', str(openvix.directory)])\n"
@@ -104,7 +104,7 @@ def test_a_left_over_process_fails_the_test_and_is_ended(outcome, pytester):
     assert cmdline(line.split()[1]) == ""
 
 
-def test_each_test_has_a_world_of_its_own_and_its_environment(outcome):
+def test_each_test_has_its_own_world(outcome):
     _, told = outcome(
         "seen = []\n"
         "def check(openvix):\n"
@@ -123,7 +123,7 @@ def test_each_test_has_a_world_of_its_own_and_its_environment(outcome):
     assert told == {"passed": 3}
 
 
-def test_a_test_that_fails_keeps_its_world_and_leaves_no_process(outcome):
+def test_failed_test_keeps_world_without_processes(outcome):
     result, told = outcome(
         "def test(openvix):\n"
         "    openvix.add_vm('web', power='powered_on', processes=[{'name': 'apache2'}])\n"
@@ -144,7 +144,7 @@ def cmdline(pid):
         return ""
 
 
-def test_a_killed_daemon_is_started_again_by_the_next_question(openvix):
+def test_killed_daemon_is_restarted_on_demand(openvix):
     vm = openvix.add_vm("web")
     before = openvix.status()["pid"]
     openvix.kill_daemon()
@@ -153,11 +153,11 @@ def test_a_killed_daemon_is_started_again_by_the_next_question(openvix):
     assert openvix.status()["pid"] != before
 
 
-def test_the_disk_of_a_guest_is_where_its_files_are(openvix):
+def test_disk_returns_files_of_the_guest(openvix):
     vm = openvix.add_vm("web", files={"/etc/motd": "Welcome"})
     assert (openvix.disk(vm) / "etc/motd").read_text() == "Welcome"
 
 
-def test_forgiving_needs_a_reason(openvix):
+def test_forgiving_requires_a_reason(openvix):
     with pytest.raises(ValueError, match="reason"):
         openvix.forgive_leaks("")

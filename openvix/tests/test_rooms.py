@@ -124,7 +124,7 @@ def test_package_itself_imports_nothing():
     assert imports(MODULES[""].read_text(encoding="utf-8")) == set()
 
 
-def test_no_circle_of_files():
+def test_no_import_cycle():
     assert circles(graph_of_files()) == []
 
 
@@ -189,7 +189,7 @@ def foreign(path: Path, allowed: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=module) for module, path in MODULES.items()])
-def test_openvix_needs_nothing_but_python(path):
+def test_openvix_requires_only_python(path):
     assert foreign(path, {"pytest"} if path.name == "pytest_plugin.py" else set()) == set()
 
 
@@ -197,6 +197,6 @@ TESTS = sorted((OPENVIX / "tests").rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(OPENVIX / "tests"))) for path in TESTS])
-def test_tests_know_nothing_of_the_collection(path):
+def test_tests_import_nothing_of_the_collection(path):
     support = {other.stem for other in (OPENVIX / "tests" / "support").glob("*.py")}
     assert foreign(path, {"pytest", "hypothesis", "vix", *support}) == set()

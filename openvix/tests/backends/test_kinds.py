@@ -112,7 +112,7 @@ def test_public_methods_beside_the_protocol_are_known():
 
 
 @pytest.mark.parametrize("protocol", [MachineBackend, GuestTools])
-def test_protocol_says_what_each_method_does(protocol):
+def test_protocol_documents_each_method(protocol):
     assert [name for name, value in public(protocol).items() if len(inspect.getdoc(value) or "") < 30] == []
     assert "Any" not in inspect.getsource(inspect.getmodule(protocol))
 
@@ -174,7 +174,7 @@ def test_qemu_machine_takes_other_tools(tmp_path):
     assert other.told == ["restart", "stop", "end"]
 
 
-def test_environment_is_added_to_that_of_programs():
+def test_environment_is_added_to_programs():
     tools = OtherTools()
     tools.environment = {"LANG": "C"}
     account = Account("lab", True, "/home/lab")

@@ -55,19 +55,19 @@ def connecting(client, **changed):
         ({"host": "elsewhere"}, constants.VIX_E_NOT_FOR_REMOTE_HOST),
     ],
 )
-def test_connecting_takes_what_the_provider_takes(client, changed, code):
+def test_connect_checks_arguments_of_provider(client, changed, code):
     assert connecting(client, **changed) == code
 
 
 @pytest.mark.openvix(product="fusion", needs_host_option=0x200)
-def test_a_world_may_need_the_option_of_fusion_26(openvix):
+def test_world_requires_option_of_fusion_26(openvix):
     with pytest.raises(AssertionError, match="32"):
         Client(openvix.directory)
     with Client(openvix.directory, options=0x200) as client:
         assert connecting(client) == constants.VIX_E_LICENSE
 
 
-def test_each_connection_is_a_host_of_its_own_until_it_is_disconnected(client):
+def test_each_connection_is_a_separate_host(client):
     other = client.one("VixHost_Connect", -1, 1, None, 0, None, None, 0, [])
     assert other != client.host
     find = ("VixHost_FindItems", other, constants.VIX_FIND_RUNNING_VMS, [], -1)
@@ -77,7 +77,7 @@ def test_each_connection_is_a_host_of_its_own_until_it_is_disconnected(client):
     client.items("VixHost_FindItems", client.host, constants.VIX_FIND_RUNNING_VMS, [], -1)
 
 
-def test_a_host_tells_its_product(openvix, client):
+def test_host_reports_its_product(openvix, client):
     wanted = [constants.VIX_PROPERTY_HOST_HOSTTYPE, constants.VIX_PROPERTY_HOST_SOFTWARE_VERSION]
     [[*_, kind, _, version]] = client.items("Vix_GetProperties", constants.VIX_HANDLETYPE_HOST, client.host, wanted)
     assert kind == constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION
@@ -87,7 +87,7 @@ def test_a_host_tells_its_product(openvix, client):
 # Finding and opening
 
 
-def test_running_vms_are_those_that_are_on_or_paused(openvix, client):
+def test_running_vms_are_on_or_paused(openvix, client):
     paths = {state: openvix.add_vm(f"vm-{state}", power=state) for state in (OFF, ON, SUSPENDED, PAUSED)}
     found = client.items("VixHost_FindItems", client.host, constants.VIX_FIND_RUNNING_VMS, [], -1)
     assert sorted(item[1] for item in found) == sorted([paths[ON], paths[PAUSED]])
@@ -97,12 +97,12 @@ def test_running_vms_are_those_that_are_on_or_paused(openvix, client):
 @pytest.mark.parametrize(
     ("arguments", "code"), [((constants.VIX_FIND_REGISTERED_VMS, [], -1), constants.VIX_E_NOT_SUPPORTED), ((1, [], 0), INVALID), ((2, [], -1), INVALID)]
 )
-def test_other_searches_are_refused(client, arguments, code):
+def test_other_searches_are_rejected(client, arguments, code):
     assert client.code("VixHost_FindItems", client.host, *arguments) == code
 
 
 @pytest.mark.parametrize("call", ["VixHost_OpenVM", "VixVM_Open"])
-def test_a_vm_is_opened_by_any_path_to_its_vmx(openvix, client, call, tmp_path):
+def test_vm_opens_by_any_path_to_its_vmx(openvix, client, call, tmp_path):
     vm = openvix.add_vm("web")
     (tmp_path / "link.vmx").symlink_to(vm)
     more = (constants.VIX_VMOPEN_NORMAL, [constants.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD, "x"]) if call == "VixHost_OpenVM" else ()
@@ -110,7 +110,7 @@ def test_a_vm_is_opened_by_any_path_to_its_vmx(openvix, client, call, tmp_path):
         assert client.one(call, client.host, path, *more) == vm
 
 
-def test_a_path_that_is_no_vm_is_told(openvix, client, tmp_path):
+def test_path_without_vm_is_not_found(openvix, client, tmp_path):
     vm = Path(openvix.add_vm("web"))
     strange = tmp_path / "other.vmx"
     strange.touch()
@@ -122,7 +122,7 @@ def test_a_path_that_is_no_vm_is_told(openvix, client, tmp_path):
     assert client.code("VixHost_OpenVM", client.host, str(vm), 0, [constants.VIX_PROPERTY_VM_NAME, "x"]) == INVALID
 
 
-def test_a_vm_that_was_removed_cannot_be_opened(openvix, client):
+def test_removed_vm_cannot_be_opened(openvix, client):
     vm = Path(openvix.add_vm("web"))
     vm.unlink()
     assert client.code("VixVM_Open", client.host, str(vm)) == constants.VIX_E_VM_NOT_FOUND
@@ -132,13 +132,13 @@ def test_a_vm_that_was_removed_cannot_be_opened(openvix, client):
 
 
 @pytest.mark.parametrize("key", [constants.VIX_PROPERTY_HOST_HOSTTYPE, constants.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH, 12345, 0])
-def test_a_property_that_a_vm_does_not_have_spoils_the_whole_call(openvix, client, key):
+def test_unknown_property_fails_the_whole_call(openvix, client, key):
     vm = openvix.add_vm("web")
     wanted = [constants.VIX_PROPERTY_VM_NAME, key]
     assert client.code("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, vm, wanted) == constants.VIX_E_UNRECOGNIZED_PROPERTY
 
 
-def test_every_property_has_the_type_that_the_header_gives_it(openvix, client):
+def test_properties_have_types_of_the_header(openvix, client):
     vm = openvix.add_vm("web", snapshots=[{"name": "a"}], power=ON)
     snapshot = client.one("VixVM_GetRootSnapshot", vm, 0)
     kinds = {constants.VIX_PROPERTYTYPE_STRING: str, constants.VIX_PROPERTYTYPE_INTEGER: int, constants.VIX_PROPERTYTYPE_BOOL: int}
@@ -154,7 +154,7 @@ def test_every_property_has_the_type_that_the_header_gives_it(openvix, client):
             assert type(value) is kinds[constants.PROPERTY_TYPES[key]] or (key, value) == (constants.VIX_PROPERTY_VM_VMTEAM_PATHNAME, None), key
 
 
-def test_a_reference_that_was_never_given_is_an_invalid_handle(openvix, client):
+def test_unknown_reference_is_an_invalid_handle(openvix, client):
     vm = openvix.add_vm("web")
     for call in (
         ("VixVM_PowerOn", "/none.vmx", 0, []),
@@ -174,24 +174,24 @@ def test_the_table_answers_every_daemon_function():
     assert set(calls.TABLE) == DAEMON_FUNCTIONS
 
 
-def test_jobs_are_what_takes_a_callback():
+def test_functions_with_callback_are_jobs():
     header = HEADER.read_text(encoding="utf-8")
     assert [name for name in DAEMON_FUNCTIONS if f" {name}(" not in header] == []
     assert {line.split("(")[0].split()[-1] for line in header.splitlines() if "VixEventProc *callbackProc" in line} == JOBS
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
-def test_an_answer_takes_the_signed_arguments(name):
+def test_implementation_takes_signed_arguments(name):
     inspect.signature(calls.TABLE[name]).bind("call", *SIGNATURES[name])
 
 
 @pytest.mark.parametrize("name", ["VixVM_Levitate", "VixHost_Disconnect", "VixVM_PowerOn"])
-def test_no_second_and_no_unknown_answer(name):
+def test_second_or_unknown_implementation_is_rejected(name):
     with pytest.raises(LookupError, match=f"^{name} "):
         table.answers(name)
 
 
-def test_a_name_of_no_function_is_not_supported(client):
+def test_unknown_function_is_not_supported(client):
     assert client.code("VixVM_Levitate", "x") == constants.VIX_E_NOT_SUPPORTED
 
 
@@ -217,7 +217,7 @@ GUEST_CALLS = {
 
 
 @pytest.mark.parametrize("function", GUEST_CALLS)
-def test_a_guest_call_names_the_first_thing_that_stands_against_it(openvix, client, function):
+def test_guest_call_reports_the_first_obstacle(openvix, client, function):
     states = {
         "off": ({}, constants.VIX_E_VM_NOT_RUNNING),
         "suspended": ({"power": SUSPENDED}, constants.VIX_E_VM_NOT_RUNNING),
@@ -233,7 +233,7 @@ def test_a_guest_call_names_the_first_thing_that_stands_against_it(openvix, clie
 
 @pytest.mark.parametrize("function", [name for name, arguments in GUEST_CALLS.items() if isinstance(arguments[0], str)])
 @pytest.mark.parametrize("path", [None, ""])
-def test_an_empty_path_is_an_invalid_argument_even_of_a_vm_that_is_off(openvix, client, function, path):
+def test_empty_path_is_invalid_also_if_vm_is_off(openvix, client, function, path):
     vm = openvix.add_vm("web")
     assert client.code(function, vm, path, *GUEST_CALLS[function][1:]) == INVALID
 
@@ -254,18 +254,18 @@ def test_an_empty_path_is_an_invalid_argument_even_of_a_vm_that_is_off(openvix, 
         ({"power": ON, "guest_operations": False}, ("lab", "lab", 0), constants.VIX_E_GUEST_OPERATIONS_PROHIBITED),
     ],
 )
-def test_logging_in_checks_the_guest_and_the_credentials(openvix, client, settings, login, code):
+def test_login_checks_guest_and_credentials(openvix, client, settings, login, code):
     assert client.code("VixVM_LoginInGuest", openvix.add_vm("web", **settings), *login) == code
 
 
-def test_a_failed_login_keeps_the_one_in_effect(openvix, client):
+def test_failed_login_keeps_the_current_one(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     client.log_in(vm)
     client.code("VixVM_LoginInGuest", vm, "lab", "wrong", 0)
     assert client.is_logged_in(vm)
 
 
-def test_a_login_belongs_to_one_client_and_one_vm(openvix, client):
+def test_login_is_per_client_and_vm(openvix, client):
     vm, other = openvix.add_vm("web", power=ON), openvix.add_vm("db", power=ON)
     client.log_in(vm)
     with Client(openvix.directory) as second:
@@ -303,7 +303,7 @@ def disconnect(client, vm):
     ],
     ids=["power_off", "revert", "disconnect", "logout", "release", "reset", "suspend"],
 )
-def test_a_login_lasts_until(openvix, client, act, kept):
+def test_login_ends(openvix, client, act, kept):
     vm = openvix.add_vm("web", power=ON)
     client.one("VixVM_Open", client.host, vm)
     client.log_in(vm)
@@ -312,12 +312,12 @@ def test_a_login_lasts_until(openvix, client, act, kept):
     assert client.is_logged_in(vm) == kept
 
 
-def test_logging_out_twice_is_no_error(openvix, client):
+def test_second_logout_succeeds(openvix, client):
     vm = openvix.add_vm("web")
     client.items("VixVM_LogoutFromGuest", vm)
 
 
-def test_guest_calls_give_the_results_that_the_manual_names(openvix, client, tmp_path):
+def test_guest_calls_return_documented_results(openvix, client, tmp_path):
     vm = openvix.add_vm("web", power=ON, files={"/etc/motd": "Welcome"})
     client.log_in(vm)
     (tmp_path / "in").write_text("carried")
@@ -356,7 +356,7 @@ def test_guest_calls_give_the_results_that_the_manual_names(openvix, client, tmp
     assert client.code("VixVM_GetFileInfoInGuest", vm, "/none") == constants.VIX_E_FILE_NOT_FOUND
 
 
-def test_a_program_tells_its_process_time_and_exit_code(openvix, client):
+def test_program_reports_pid_time_and_exit_code(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     client.log_in(vm)
     [ended] = client.items("VixVM_RunProgramInGuest", vm, "/bin/sh", "-c 'exit 7'", 0, [])
@@ -371,7 +371,7 @@ def test_a_program_tells_its_process_time_and_exit_code(openvix, client):
     assert script[5] == 3
 
 
-def test_a_started_program_is_listed_and_a_killed_one_is_gone(openvix, client):
+def test_started_program_is_listed_until_killed(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     client.log_in(vm)
     [[_, pid, _, elapsed, _, code]] = client.items("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
@@ -386,7 +386,7 @@ def test_a_started_program_is_listed_and_a_killed_one_is_gone(openvix, client):
     assert client.code("VixVM_KillProcessInGuest", vm, pid, 0) == constants.VIX_E_NO_SUCH_PROCESS
 
 
-def test_a_program_ends_with_its_vm(openvix, client):
+def test_program_ends_with_its_vm(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     client.log_in(vm)
     job = client.connection.begin("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", 0, [])
@@ -395,14 +395,14 @@ def test_a_program_ends_with_its_vm(openvix, client):
     assert client.connection.wait(job)[0] == constants.VIX_E_VM_NOT_RUNNING
 
 
-def test_a_long_script_is_too_big(openvix, client):
+def test_long_script_is_too_big(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     client.log_in(vm)
     assert client.code("VixVM_RunScriptInGuest", vm, "/bin/sh", "#" * (60536 - 7), 0, []) == 0
     assert client.code("VixVM_RunScriptInGuest", vm, "/bin/sh", "#" * (60536 - 6), 0, []) == constants.VIX_E_ARGUMENT_TOO_BIG
 
 
-def test_old_tools_list_processes_without_their_command_lines(openvix, client):
+def test_old_tools_list_no_command_lines(openvix, client):
     vm = openvix.add_vm("web", power=ON, processes=[{"name": "cron", "command": "/usr/sbin/cron -f"}], process_commands=False)
     client.log_in(vm)
     items = client.items("VixVM_ListProcessesInGuest", vm, 0)
@@ -410,7 +410,7 @@ def test_old_tools_list_processes_without_their_command_lines(openvix, client):
     assert not any(constants.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND in item or "/usr/sbin/cron -f" in item for item in items)
 
 
-def test_a_long_list_of_processes_is_cut_silently(openvix, client):
+def test_long_process_list_is_truncated_silently(openvix, client):
     wordy = [{"name": f"p{number}", "command": f"/bin/p{number} {'x' * 2000}"} for number in range(40)]
     vm = openvix.add_vm("web", power=ON, processes=wordy)
     client.log_in(vm)

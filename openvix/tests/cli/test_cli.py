@@ -59,7 +59,7 @@ def states(world):
     return {vm["name"]: vm["power"] for vm in told["vms"]}
 
 
-def test_start_prints_what_a_shell_needs_and_nothing_else(lab, openvix_library):
+def test_start_prints_shell_variables_only(lab, openvix_library):
     started = run("start", lab)
     assert (started.returncode, started.stderr) == (0, "")
     shell = subprocess.run(["sh", "-c", f'{started.stdout}printf "%s\\n" "$VIX_LIBRARY" "$OPENVIX_WORLD"'], capture_output=True, text=True, timeout=60, env={})
@@ -71,14 +71,14 @@ def test_start_prints_what_a_shell_needs_and_nothing_else(lab, openvix_library):
         assert client.code("VixVM_PowerOn", str(world / "vms/db/db.vmx"), 0, []) == 3008
 
 
-def test_starting_again_is_no_error_and_changes_nothing(lab):
+def test_second_start_changes_nothing(lab):
     first, pid = run("start", lab), json.loads(run("status", "--json", lab).stdout)["pid"]
     again = run("start", lab)
     assert (again.returncode, again.stdout) == (0, first.stdout)
     assert json.loads(run("status", "--json", lab).stdout)["pid"] == pid
 
 
-def test_stop_leaves_no_process_and_vms_are_as_they_were_after_the_next_start(lab):
+def test_stop_ends_processes_and_keeps_states(lab):
     world = lab.with_suffix(".world")
     run("start", lab)
     with Client(world) as client:
@@ -102,7 +102,7 @@ def test_stop_leaves_no_process_and_vms_are_as_they_were_after_the_next_start(la
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_stop_ends_the_guests_of_a_daemon_that_does_not_answer(lab, number, monkeypatch):
+def test_stop_ends_guests_of_unresponsive_daemon(lab, number, monkeypatch):
     monkeypatch.setattr(control, "STOP_SECONDS", 0.3)
     world = lab.with_suffix(".world")
     run("start", lab)
@@ -112,7 +112,7 @@ def test_stop_ends_the_guests_of_a_daemon_that_does_not_answer(lab, number, monk
     assert layout.processes(world) == {}
 
 
-def test_status_shows_a_table_for_people(lab):
+def test_status_prints_a_table(lab):
     run("start", lab)
     lines = run("status", lab).stdout.splitlines()
     assert "served by process" in lines[0]
@@ -123,7 +123,7 @@ def test_status_shows_a_table_for_people(lab):
     ]
 
 
-def test_the_environment_names_the_world_where_none_is_given(lab, tmp_path):
+def test_environment_selects_the_world(lab, tmp_path):
     run("start", lab)
     assert run("status", OPENVIX_WORLD=str(lab.with_suffix(".world"))).stdout.count("powered_on") == 1
     assert run("stop", OPENVIX_WORLD=str(lab.with_suffix(".world"))).returncode == 0
@@ -131,7 +131,7 @@ def test_the_environment_names_the_world_where_none_is_given(lab, tmp_path):
     assert (missing.returncode, str(tmp_path / "state" / "openvix" / "default") in missing.stderr) == (1, True)
 
 
-def test_an_empty_directory_becomes_a_world(tmp_path, lab):
+def test_empty_directory_becomes_a_world(tmp_path, lab):
     world = tmp_path / "empty"
     world.mkdir()
     assert run("start", world).returncode == 0
@@ -139,7 +139,7 @@ def test_an_empty_directory_becomes_a_world(tmp_path, lab):
     assert world.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_world_file_can_live_elsewhere(tmp_path, lab):
+def test_directory_option_moves_the_world(tmp_path, lab):
     assert run("start", lab, "--directory", tmp_path / "a" / "b").returncode == 0
     assert states(tmp_path / "a" / "b") == {"web": "powered_on", "db": "powered_off"}
     assert not lab.with_suffix(".world").exists()
@@ -154,7 +154,7 @@ def test_a_world_file_can_live_elsewhere(tmp_path, lab):
         ("[vm.web]\npower = 'on'\n", "powered_off, powered_on, suspended, paused"),
     ],
 )
-def test_a_mistake_in_the_world_file_is_one_sentence_and_starts_nothing(tmp_path, content, sentence):
+def test_world_file_error_is_one_line(tmp_path, content, sentence):
     path = tmp_path / "lab.toml"
     path.write_text(content)
     told = run("start", path)
@@ -165,7 +165,7 @@ def test_a_mistake_in_the_world_file_is_one_sentence_and_starts_nothing(tmp_path
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_mistake_on_the_command_line_is_one_sentence(tmp_path, lab):
+def test_command_line_error_is_one_line(tmp_path, lab):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").touch()
     for arguments, sentence in (
@@ -186,7 +186,7 @@ def test_a_mistake_on_the_command_line_is_one_sentence(tmp_path, lab):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_vm_that_cannot_be_made_is_told_and_can_be_once_its_mistake_is_mended(lab):
+def test_failed_vm_is_reported_and_can_be_fixed(lab):
     lab.write_text('[vm.web]\nfiles = { "/etc/hostname/x" = "" }\n')
     told = run("start", lab)
     assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1)
@@ -198,7 +198,7 @@ def test_a_vm_that_cannot_be_made_is_told_and_can_be_once_its_mistake_is_mended(
     assert states(lab) == {"web": "powered_off"}
 
 
-def test_what_a_world_file_says_of_a_world_that_is_served_is_told_to_count_later(lab):
+def test_change_of_world_file_warns_until_restart(lab):
     run("start", lab)
     lab.write_text(LAB + "[vm.new]\n", encoding="utf-8")
     assert run("start", lab).stderr == ""
@@ -212,13 +212,13 @@ def test_what_a_world_file_says_of_a_world_that_is_served_is_told_to_count_later
     assert "error=VIX_E_OBJECT_IS_BUSY " in run("fault", "list", "--world", lab).stdout
 
 
-def test_library_prints_the_path_of_the_library(openvix_library):
+def test_library_prints_its_path(openvix_library):
     assert run("library").stdout == f"{openvix_library}\n"
     assert Path(openvix_library).is_file()
 
 
 @pytest.mark.parametrize("command", ["", "library", "install", "start", "status", "calls", "handles", "change", "advance", "fault", "fault add", "stop"])
-def test_every_command_explains_itself(command, capsys):
+def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([*command.split(), "--help"])
     assert ended.value.code == 0
@@ -281,7 +281,7 @@ def folder(tmp_path):
         control.end(world.parents[1])
 
 
-def test_vms_of_vmware_are_taken_as_they_are_and_their_folder_is_only_read(folder, tmp_path):
+def test_vmware_vms_are_imported_and_only_read(folder, tmp_path):
     before = tree_of(folder)
     started = run("start", folder)
     assert (started.returncode, started.stderr) == (0, "")
@@ -311,13 +311,13 @@ def test_vms_of_vmware_are_taken_as_they_are_and_their_folder_is_only_read(folde
     assert {name: after.get(name) for name in before} == before
 
 
-def test_what_vmware_left_and_cannot_be_taken_is_told(folder, tmp_path):
+def test_import_conflict_is_reported(folder, tmp_path):
     vmware(folder / "more", "web")
     told = run("start", folder, "--directory", tmp_path / "w")
     assert (told.returncode, "same name" in told.stderr, told.stderr.count("\n")) == (1, True, 1)
 
 
-def test_many_vms_come_by_count(tmp_path, lab):
+def test_vms_option_creates_numbered_vms(tmp_path, lab):
     world = tmp_path / "many"
     assert run("start", "--vms", "200", "--running", "2", world).returncode == 0
     told = states(world)
@@ -384,7 +384,7 @@ def test_calls_and_handles_are_shown(lab):
     assert json.loads(run("handles", "--json", lab).stdout)[0]["buffers"] == 2
 
 
-def test_calls_are_followed_until_the_world_is_stopped(lab):
+def test_follow_ends_with_the_world(lab):
     run("start", lab)
     world = lab.with_suffix(".world")
     command = [sys.executable, "-P", "-m", "openvix.cli", "calls", "--follow", str(lab)]
@@ -403,7 +403,7 @@ def test_calls_are_followed_until_the_world_is_stopped(lab):
     assert shown == [["VixHost_Connect", "VIX_OK"], ["VixVM_PowerOff", "runs"], ["VixVM_Suspend", "VIX_OK"]]
 
 
-def test_settings_of_a_vm_change_and_time_moves_on(lab):
+def test_change_and_advance_take_effect(lab):
     lab.write_text(LAB.replace("[world]", '[world]\nclock = "stepped"'), encoding="utf-8")
     run("start", lab)
     world = lab.with_suffix(".world")
@@ -420,7 +420,7 @@ def test_settings_of_a_vm_change_and_time_moves_on(lab):
     assert "unknown key 'memory'" in run("change", "db", "memory=4", "--world", lab).stderr
 
 
-def test_what_befell_a_daemon_can_be_read_after_it_died(lab):
+def test_calls_and_faults_survive_a_killed_daemon(lab):
     run("start", lab)
     world = lab.with_suffix(".world")
     run("fault", "add", "--world", lab, "call=VixVM_Suspend", "kill=true", "times=1")
@@ -434,7 +434,7 @@ def test_what_befell_a_daemon_can_be_read_after_it_died(lab):
     assert "kill=true  (matched 1, applied 1)" in run("fault", "list", "--world", lab).stdout
 
 
-def test_a_world_that_is_not_served_tells_so(lab):
+def test_stopped_world_is_reported(lab):
     run("start", lab)
     run("stop", lab)
     for command in (("calls", lab), ("handles", lab), ("fault", "list", "--world", lab)):

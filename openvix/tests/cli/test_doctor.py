@@ -73,7 +73,7 @@ def run(*arguments, **environment):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | environment)
 
 
-def test_real_guests_need_a_qemu_that_is_new_enough(debian):
+def test_qemu_guests_require_a_new_qemu(debian):
     assert all(finding.fine for finding in doctor.real_guests())
     debian.install("qemu-system-x86_64", QEMU.format("7.1.9"))
     old = found(doctor.real_guests())[doctor.QEMU, "qemu-system-x86_64"]
@@ -84,7 +84,7 @@ def test_real_guests_need_a_qemu_that_is_new_enough(debian):
     assert not all(finding.fine for finding in doctor.real_guests())
 
 
-def test_the_image_needs_debians_packages(debian):
+def test_image_requires_debian_packages(debian):
     findings = found()[doctor.IMAGE, "Debian's apt"]
     assert (findings.fine, findings.message) == (True, KERNEL)
     (debian.mirror / "lists").unlink()
@@ -97,13 +97,13 @@ def test_the_image_needs_debians_packages(debian):
     ("system", "message"),
     [("Debian GNU/Linux", "; run 'apt-get update' as root to fetch the package lists"), ("Ubuntu", ": this is Ubuntu, not Debian")],
 )
-def test_lists_that_are_missing_are_told_from_those_of_another_system(debian, monkeypatch, system, message):
+def test_missing_lists_or_other_system_reported(debian, monkeypatch, system, message):
     (debian.mirror / "lists").unlink()
     monkeypatch.setattr(doctor.platform, "freedesktop_os_release", lambda: {"NAME": system, "ID": "x"})
     assert found()[doctor.IMAGE, "Debian's apt"].message == f"apt finds no package {images.KERNEL}{message}"
 
 
-def test_a_machine_that_has_nothing_is_told_all_and_one_command_for_it(bare, monkeypatch):
+def test_empty_computer_gets_one_command(bare, monkeypatch):
     monkeypatch.setattr(doctor.platform, "freedesktop_os_release", lambda: {"NAME": "Fedora Linux", "ID": "fedora"})
     findings = list(doctor.look())
     by_name = found(findings)
@@ -118,7 +118,7 @@ def test_a_machine_that_has_nothing_is_told_all_and_one_command_for_it(bare, mon
     assert command == "apt install --no-install-recommends e2fsprogs gcc libc6-dev libcrypt-dev lz4 qemu-system-x86 qemu-utils"
 
 
-def test_images_that_are_not_used_any_more_are_told_with_what_removes_them(debian):
+def test_unused_images_reported_with_removal(debian):
     def findings():
         return found().get((doctor.IMAGE, "old images"))
 
@@ -134,17 +134,17 @@ def test_images_that_are_not_used_any_more_are_told_with_what_removes_them(debia
     assert (findings(), images.find()) == (None, newest)
 
 
-def test_another_processor_is_told(debian, monkeypatch):
+def test_other_processor_is_reported(debian, monkeypatch):
     monkeypatch.setattr(images, "MACHINE", "vax")
     (findings,) = [finding for finding in doctor.look() if finding.purpose == doctor.IMAGE]
     assert (findings.fine, findings.message) == (False, f"the guest image can only be built on vax; this computer is {os.uname().machine}")
 
 
-def test_nothing_to_install_is_no_command(debian):
+def test_no_command_without_missing_packages(debian):
     assert doctor.install([finding for finding in doctor.look() if finding.fine]) == ""
 
 
-def test_the_command_line_says_what_is_missing_and_ends_in_1(debian):
+def test_missing_requirement_exits_with_1(debian):
     debian.install("qemu-system-x86_64", "exit 1")
     ended = run()
     assert ended.returncode == 1
@@ -158,7 +158,7 @@ def test_the_command_line_says_what_is_missing_and_ends_in_1(debian):
     assert {"purpose", "name", "fine", "message", "packages", "needed"} == set(findings["findings"][0])
 
 
-def test_a_machine_that_lacks_nothing_ends_in_0(whole):
+def test_complete_computer_exits_with_0(whole):
     lacks = [finding.name for finding in doctor.look() if not finding.fine and finding.name in ("C compiler", "namespaces", "static libcrypt")]
     if lacks:
         pytest.skip(f"this machine lacks {', '.join(lacks)}")
@@ -189,7 +189,7 @@ def provided(checkout, debian):
     return [line.removeprefix(options) for line in debian.asked() if line.startswith(options)]
 
 
-def test_a_run_of_everything_installs_what_is_missing_for_real_machines(checkout, debian):
+def test_ci_script_installs_missing_packages(checkout, debian):
     assert provided(checkout, debian) == []
     lists = (debian.mirror / "lists").read_text()
     (debian.mirror / "lists").unlink()

@@ -55,7 +55,7 @@ def client(name: str, *arguments: object, library_path: Path) -> subprocess.Comp
     return subprocess.run(programs.command(name, *arguments, library_path=library_path), capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_what_is_installed_and_the_line_that_leads_to_it(tmp_path):
+def test_installed_files_and_printed_line(tmp_path):
     done = run("--libdir", tmp_path / "lib")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -66,7 +66,7 @@ def test_what_is_installed_and_the_line_that_leads_to_it(tmp_path):
     assert files == {"libvixAllProducts.so": content, f"{install.DIRECTORY}/64bit/libvix.so": content}
 
 
-def test_vmwares_wrapper_and_other_products_stay_and_installing_again_changes_nothing(tmp_path):
+def test_wrapper_is_kept_and_install_is_idempotent(tmp_path):
     (tmp_path / "libvixAllProducts.so").write_bytes(b"VMware's")
     (tmp_path / "vixwrapper-config.txt").write_bytes(b"# caf\xe9\nws 19 vmdb 17.0.0 Workstation-17.0.0\nws 19 vmdb e.x.p OpenVIX-0.0.1\n")
     said = [run("--libdir", tmp_path).stdout for _ in range(2)]
@@ -79,7 +79,7 @@ def test_vmwares_wrapper_and_other_products_stay_and_installing_again_changes_no
     assert lines == [b"# caf\xe9", b"ws 19 vmdb 17.0.0 Workstation-17.0.0", *(line.encode() for line in install.LINES)]
 
 
-def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path):
+def test_unwritable_directory_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     done = run("--libdir", tmp_path / "file")
 
@@ -102,19 +102,19 @@ def went_everywhere(openvix, done: subprocess.CompletedProcess) -> bool:
     return True
 
 
-def test_every_function_by_the_library_itself(openvix, tour):
+def test_every_function_by_the_library(openvix, tour):
     assert went_everywhere(openvix, client("tour", *tour, library_path=c_build.build()))
 
 
-def test_every_function_by_the_name_that_all_clients_know(openvix, tour, libdir):
+def test_every_function_by_all_products(openvix, tour, libdir):
     assert went_everywhere(openvix, client("tour", *tour, library_path=libdir / "libvixAllProducts.so"))
 
 
-def test_every_function_through_a_wrapper(openvix, tour, home, wrapper):
+def test_every_function_by_a_wrapper(openvix, tour, home, wrapper):
     assert went_everywhere(openvix, client("tour", *tour, library_path=wrapper))
 
 
-def test_a_program_that_a_wrapper_serves_finds_opens_and_reads(openvix, home, wrapper):
+def test_program_with_wrapper_opens_and_reads(openvix, home, wrapper):
     web = openvix.add_vm("web", power="powered_on")
     done = client("drive", "connect", "find", f"open={web}", "properties", "release", "disconnect", library_path=wrapper)
 
@@ -130,7 +130,7 @@ def test_a_program_that_a_wrapper_serves_finds_opens_and_reads(openvix, home, wr
         (lambda libdir: shutil.rmtree(libdir / install.DIRECTORY), constants.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED),
     ],
 )
-def test_a_wrapper_that_finds_no_implementation_answers_itself(openvix, home, libdir, wrapper, spoil, code):
+def test_wrapper_without_implementation_reports_error(openvix, home, libdir, wrapper, spoil, code):
     spoil(libdir)
 
     assert client("drive", "connect", library_path=wrapper).stdout == f"connect {code}\n"

@@ -54,7 +54,7 @@ def connecting(openvix, provider, host, user, password):
         (LOCAL, "https://esx1.example.com/sdk", "root", "secret", constants.VIX_E_NOT_FOR_REMOTE_HOST),
     ],
 )
-def test_a_host_is_reached_by_its_url_and_by_its_users_only(hosts, provider, host, user, password, code):
+def test_host_accepts_its_url_and_users_only(hosts, provider, host, user, password, code):
     assert connecting(hosts, provider, host, user, password) == code
 
 
@@ -70,7 +70,7 @@ def opened(client, path):
     return client.items("VixHost_OpenVM", client.host, path, 0, [])[0][1]
 
 
-def test_each_host_has_its_own_vms_of_the_same_names(hosts):
+def test_hosts_have_vms_of_equal_names(hosts):
     here = hosts.add_vm("web", power=ON)
     one = hosts.add_vm("web", host="esx1.example.com", power=ON, memory=2048)
     two = hosts.add_vm("web", host="esx2.example.com:8333")
@@ -91,7 +91,7 @@ def test_each_host_has_its_own_vms_of_the_same_names(hosts):
         assert local.code("VixHost_OpenVM", local.host, one, 0, []) == constants.VIX_E_VM_NOT_FOUND
 
 
-def test_hosts_and_their_vms_are_there_after_the_daemon_was_killed(hosts):
+def test_hosts_survive_a_killed_daemon(hosts):
     vm = hosts.add_vm("web", host="esx1.example.com", power=ON)
     hosts.kill_daemon()
     assert hosts.vms == {vm: ON}
@@ -100,14 +100,14 @@ def test_hosts_and_their_vms_are_there_after_the_daemon_was_killed(hosts):
         assert running(client) == ["[standard] web/web.vmx"]
 
 
-def test_a_program_runs_in_a_guest_of_a_remote_host_and_ends_with_the_world(hosts):
+def test_guest_of_remote_host_ends_with_the_world(hosts):
     vm = hosts.add_vm("web", host="esx1.example.com", power=ON)
     with at(hosts, "esx1.example.com") as client:
         client.log_in(vm)
         client.items("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
 
 
-def test_a_world_file_names_hosts_with_their_vms(tmp_path):
+def test_world_file_defines_hosts_with_vms(tmp_path):
     path = tmp_path / "lab.toml"
     path.write_text(
         "[[host]]\nname = 'esx1'\nusers = [ { name = 'root', password = 'x' } ]\n[host.vm.web]\nmemory = 8\n"
@@ -133,13 +133,13 @@ def test_a_world_file_names_hosts_with_their_vms(tmp_path):
         ("[[host]]\nname='a'\nusers=[{name='u'}]\n[[host]]\nname='A'\nusers=[{name='u'}]\n", "same name and port"),
     ],
 )
-def test_a_mistake_about_a_host_is_one_sentence(tmp_path, text, sentence):
+def test_invalid_host_is_one_line(tmp_path, text, sentence):
     (tmp_path / "lab.toml").write_text(text)
     with pytest.raises(ConfigError, match=sentence):
         worldfile.load(tmp_path / "lab.toml")
 
 
-def test_a_second_host_of_a_name_and_a_vm_on_no_host_are_mistakes(hosts):
+def test_duplicate_or_unknown_host_is_an_error(hosts):
     with pytest.raises(ConfigError, match="already"):
         hosts.add_host("ESX1.example.com", {"a": "b"})
     with pytest.raises(ConfigError, match="no host"):

@@ -40,14 +40,14 @@ def connected(openvix, product):
         ("server", "1.0.10", ["VixVM_ReadVariable", "VixVM_CreateSnapshot", "VixVM_RunScriptInGuest"], ["VixVM_Open", "VixVM_RevertToSnapshot"]),
     ],
 )
-def test_the_matrix_of_the_manual_says_what_a_product_lacks(product, version, lacks, has):
+def test_product_lacks_follow_the_matrix(product, version, lacks, has):
     expected = products.get(product, version)
     assert set(lacks) <= expected.lacks
     assert not set(has) & expected.lacks
 
 
 @pytest.mark.parametrize("product", products.TITLES)
-def test_what_a_product_lacks_is_not_supported_and_the_rest_is(request, product):
+def test_missing_function_is_not_supported(request, product):
     request.node.add_marker(pytest.mark.openvix(product=product))
     openvix = request.getfixturevalue("openvix")
     vm = openvix.add_vm("web")
@@ -79,7 +79,7 @@ def test_what_a_product_lacks_is_not_supported_and_the_rest_is(request, product)
         ("server", TOOLS | HARDWARE),
     ],
 )
-def test_a_vm_tells_what_its_product_can_do(request, product, bits):
+def test_vm_reports_features_of_its_product(request, product, bits):
     request.node.add_marker(pytest.mark.openvix(product=product))
     openvix = request.getfixturevalue("openvix")
     vm = openvix.add_vm("web")
@@ -91,7 +91,7 @@ def test_a_vm_tells_what_its_product_can_do(request, product, bits):
 
 
 @pytest.mark.parametrize("product", ["workstation", "player"])
-def test_registering_succeeds_and_does_nothing(request, product, tmp_path):
+def test_registering_succeeds_without_effect(request, product, tmp_path):
     request.node.add_marker(pytest.mark.openvix(product=product))
     openvix = request.getfixturevalue("openvix")
     vm, other = openvix.add_vm("web", power=ON), tmp_path / "other.vmx"
@@ -111,7 +111,7 @@ def test_registering_succeeds_and_does_nothing(request, product, tmp_path):
 
 
 @pytest.mark.openvix(product="vi_server")
-def test_a_server_lists_what_is_registered_in_its_own_notation(openvix):
+def test_server_lists_registered_vms_in_its_notation(openvix):
     vm, _ = openvix.add_vm("web", power=ON), openvix.add_vm("db")
     with connected(openvix, "vi_server") as client:
 
@@ -127,7 +127,7 @@ def test_a_server_lists_what_is_registered_in_its_own_notation(openvix):
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_what_is_not_registered_cannot_be_opened(openvix):
+def test_unregistered_vm_cannot_be_opened(openvix):
     openvix.add_vm("web", power=ON)
     path = "[standard] web/web.vmx"
     with connected(openvix, "workstation_shared") as client:
@@ -147,7 +147,7 @@ def test_what_is_not_registered_cannot_be_opened(openvix):
 
 
 @pytest.mark.openvix(product="vi_server")
-def test_a_remote_product_wants_a_host_and_somebody(openvix):
+def test_remote_product_requires_host_and_user(openvix):
     with connected(openvix, "vi_server") as client:
 
         def connecting(host, user, password, provider=10):
@@ -164,7 +164,7 @@ def test_a_remote_product_wants_a_host_and_somebody(openvix):
 
 
 @pytest.mark.openvix(product="server")
-def test_server_2_keeps_one_snapshot_and_no_disk_without_its_vm(openvix):
+def test_server_2_has_one_snapshot_and_deletes_disks(openvix):
     vm = openvix.add_vm("web")
     with connected(openvix, "server") as client:
         for name in ("a", "b"):
@@ -178,7 +178,7 @@ def test_server_2_keeps_one_snapshot_and_no_disk_without_its_vm(openvix):
 
 
 @pytest.mark.openvix(product="vi_server")
-def test_esx_does_not_change_the_configuration_that_runs(openvix):
+def test_esx_rejects_writes_to_running_config(openvix):
     vm = openvix.add_vm("web", power=ON)
     with connected(openvix, "vi_server") as client:
         assert client.code("VixVM_WriteVariable", vm, constants.VIX_VM_CONFIG_RUNTIME_ONLY, "a", "b", 0) == NOT_SUPPORTED
@@ -186,7 +186,7 @@ def test_esx_does_not_change_the_configuration_that_runs(openvix):
 
 
 @pytest.mark.openvix(product="server", version="1.0.10")
-def test_server_1_may_keep_a_disk(openvix):
+def test_server_1_can_keep_a_disk(openvix):
     vm = openvix.add_vm("web")
     with Client(openvix.directory, provider=constants.VIX_SERVICEPROVIDER_VMWARE_SERVER) as client:
         assert client.code("VixVM_Delete", vm, 0) == 0
@@ -194,7 +194,7 @@ def test_server_1_may_keep_a_disk(openvix):
 
 
 @pytest.mark.openvix(product="fusion", version="26.0.1")
-def test_fusion_26_wants_an_option_that_no_header_has(openvix):
+def test_fusion_26_requires_undocumented_option(openvix):
     with Client(openvix.directory, options=0x200) as client:
         assert client.code("VixHost_Connect", -1, constants.VIX_SERVICEPROVIDER_DEFAULT, None, 0, None, None, 0, []) == constants.VIX_E_LICENSE
     assert products.get("fusion", "13.6.0").required_option == 0

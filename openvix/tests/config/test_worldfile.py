@@ -17,13 +17,13 @@ def read(tmp_path, text):
     return worldfile.load(path)
 
 
-def test_what_is_left_out_comes_from_the_defaults(tmp_path):
+def test_missing_keys_come_from_defaults(tmp_path):
     said = read(tmp_path, '[defaults]\nmemory = 2048\n[vm.web]\npower = "paused"\n[vm.db]\nmemory = 512\n')
     assert {name: (vm["power"], vm["memory"], vm["cpus"]) for name, vm in said["vm"].items()} == {"web": ("paused", 2048, 1), "db": ("powered_off", 512, 1)}
     assert said["world"]["product"] == "workstation"
 
 
-def test_an_empty_file_is_a_world_without_vms(tmp_path):
+def test_empty_file_is_a_world_without_vms(tmp_path):
     assert read(tmp_path, "")["vm"] == {}
 
 
@@ -55,14 +55,14 @@ def test_an_empty_file_is_a_world_without_vms(tmp_path):
         ("vm = 3\n", "tables such as"),
     ],
 )
-def test_a_mistake_is_told_in_one_sentence_that_names_it(tmp_path, text, sentence):
+def test_invalid_key_or_value_is_one_line(tmp_path, text, sentence):
     with pytest.raises(ConfigError, match=sentence) as caught:
         read(tmp_path, text)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path / "lab.toml"))
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.toml: No such file"):
         worldfile.load(tmp_path / "none.toml")
 
@@ -75,38 +75,38 @@ def struck(some, call="VixVM_PowerOn", name="web", path="/w/web.vmx", times=4):
     return [getattr(some.match(call, name, path), "error", None) for _ in range(times)]
 
 
-def test_a_fault_strikes_from_its_first_occurrence_as_often_as_it_says():
+def test_fault_applies_from_and_times():
     assert struck(faults({"call": "VixVM_PowerOn", "error": 3008, "from": 2, "times": 2})) == [None, 3008, 3008, None]
 
 
-def test_a_fault_without_a_number_of_times_strikes_for_ever():
+def test_fault_without_times_applies_always():
     assert struck(faults({"call": "*", "error": 5})) == [5, 5, 5, 5]
 
 
 @pytest.mark.parametrize(("vm", "strikes"), [("web", True), ("/w/web.vmx", True), ("/w/../w/web.vmx", True), ("db", False), ("/w/db.vmx", False)])
-def test_a_fault_is_meant_for_one_vm_by_name_or_path(vm, strikes):
+def test_fault_selects_vm_by_name_or_path(vm, strikes):
     assert struck(faults({"call": "*", "vm": vm, "error": 5}), times=1) == [5 if strikes else None]
 
 
-def test_a_fault_for_a_vm_leaves_calls_without_one_alone():
+def test_fault_for_vm_ignores_calls_without_vm():
     assert faults({"call": "*", "vm": "web", "error": 5}).match("VixHost_Connect", None, None) is None
 
 
-def test_only_calls_that_match_are_counted():
+def test_only_matching_calls_are_counted():
     some = faults({"call": "VixVM_PowerOn", "vm": "web", "error": 5, "from": 2})
     assert struck(some, call="VixVM_PowerOff", times=3) == [None, None, None]
     assert struck(some, name="db", path="/w/db.vmx", times=3) == [None, None, None]
     assert struck(some, times=2) == [None, 5]
 
 
-def test_the_first_rule_in_force_strikes_and_every_rule_counts():
+def test_first_rule_applies_and_all_count():
     assert struck(faults({"call": "*", "error": 1, "times": 1}, {"call": "*", "error": 2, "from": 2, "times": 2})) == [1, 2, 2, None]
 
 
-def test_an_error_has_a_name_or_a_number():
+def test_error_is_a_name_or_a_number():
     assert struck(faults({"call": "*", "error": "VIX_E_OBJECT_IS_BUSY"}), times=1) == [5]
 
 
-def test_a_rule_says_all_that_befalls_a_call():
+def test_rule_combines_effects():
     rule = {"call": "*", "error": 7, "junk": 0xABC, "delay": 1, "crash": True, "where": "job"}
     assert faults(rule).match("x", None, None) == Fault(error=7, junk=0xABC, delay=1.0, directive="crash", in_job=True)

@@ -36,7 +36,7 @@ def test_page_has_the_defaults(name):
     assert said["vm"]["web"]["power"] == worldfile.check({"vm": {"web": {}}})["vm"]["web"]["power"]
 
 
-def test_page_lists_what_can_be_changed():
+def test_page_lists_live_settings():
     section = page("world-file").partition("\n## Changing a VM\n")[2].partition("\n## ")[0]
     named = set(re.findall(r"`(\w+)`", section)) - {"_seconds", "change_vm"}
 

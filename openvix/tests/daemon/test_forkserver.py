@@ -22,7 +22,7 @@ def world(tmp_path):
     control.end(tmp_path / "world")
 
 
-def test_a_daemon_of_the_forkserver_outlives_it_and_is_known_as_what_serves_its_world(world):
+def test_daemon_outlives_forkserver_and_is_found(world):
     with ForkServer() as forkserver:
         connection, pid = control.start(world, forkserver.serve)
     with connection:
@@ -35,7 +35,7 @@ def test_a_daemon_of_the_forkserver_outlives_it_and_is_known_as_what_serves_its_
     assert layout.processes(world) == {}
 
 
-def test_a_daemon_of_the_forkserver_has_the_environment_of_who_asked_for_it(world, monkeypatch):
+def test_daemon_has_environment_of_its_client(world, monkeypatch):
     with ForkServer() as forkserver:
         monkeypatch.setenv("OPENVIX_SANDBOX", "none")
         connection, _ = control.start(world, forkserver.serve)
@@ -45,7 +45,7 @@ def test_a_daemon_of_the_forkserver_has_the_environment_of_who_asked_for_it(worl
     assert [pid for pid in layout.processes(world) if pid != layout.holder(world)] == []
 
 
-def test_of_two_daemons_of_the_forkserver_the_second_leaves_the_world_to_the_first(world):
+def test_second_daemon_yields_to_the_first(world):
     with ForkServer() as forkserver:
         first, pid = control.start(world, forkserver.serve)
         second, none = control.start(world, forkserver.serve)
@@ -54,7 +54,7 @@ def test_of_two_daemons_of_the_forkserver_the_second_leaves_the_world_to_the_fir
         eventually(lambda: none is None or control.exit_code(none) == 0)
 
 
-def test_where_a_daemon_gave_way_to_one_that_was_dying_another_is_started(world):
+def test_daemon_is_started_after_a_dying_one(world):
     started = []
 
     def serve(directory):

@@ -125,7 +125,7 @@ def different(one, other):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_that_is_killed_at_any_step_has_happened_or_has_not(openvix, tmp_path, name):
+def test_operation_killed_at_any_step_is_atomic(openvix, tmp_path, name):
     _, _, whole, _ = attempt(openvix, tmp_path, name, END)
     step, killed = 0, True
     while killed:

@@ -57,7 +57,7 @@ GREETING = [0, frames.DONE, 0, [], ""]
     ],
     ids=["no hello", "a ledger elsewhere", "a ledger below", "half a hello", "no frame"],
 )
-def test_a_connection_that_does_not_begin_with_hello_is_ended(stream, sent):
+def test_connection_without_hello_is_closed(stream, sent):
     stream.sendall(sent)
     assert list(frames.frames(stream)) == []
 
@@ -78,20 +78,20 @@ def test_a_connection_that_does_not_begin_with_hello_is_ended(stream, sent):
     ],
     ids=lambda sent: str(len(sent)),
 )
-def test_a_breach_of_the_protocol_ends_that_connection_alone(openvix, stream, sent):
+def test_protocol_error_closes_only_its_connection(openvix, stream, sent):
     stream.sendall(HELLO + sent)
     assert list(frames.frames(stream)) == [GREETING]
     assert openvix.status()["vms"] == []
     assert ": protocol error: " in (openvix.directory / "run" / "log").read_text()
 
 
-def test_another_version_of_the_protocol_is_refused_by_name(stream):
+def test_other_protocol_version_is_rejected(stream):
     stream.sendall(frames.encode(0, "hello", 2, os.getpid(), ""))
     assert list(frames.frames(stream)) == [[0, frames.DONE, constants.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], ""]]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
-def test_another_user_is_not_answered(openvix, stream):
+def test_other_user_gets_no_answer(openvix, stream):
     stream.sendall(HELLO)
     assert next(frames.frames(stream)) == GREETING
     (openvix.directory / "run").chmod(0o711)
@@ -111,7 +111,7 @@ def test_another_user_is_not_answered(openvix, stream):
         assert list(frames.frames(other)) == []
 
 
-def test_a_job_is_accepted_once_and_done_once(openvix, client):
+def test_job_is_accepted_once_and_done_once(openvix, client):
     vm = openvix.add_vm("web")
     connection = client.connection
     job = connection.begin("VixVM_PowerOn", vm, 0, [])
@@ -128,13 +128,13 @@ def test_a_job_is_accepted_once_and_done_once(openvix, client):
 # Its life
 
 
-def test_a_second_daemon_leaves_the_first_alone(openvix):
+def test_second_daemon_exits(openvix):
     pid = control.serve(openvix.directory)
     assert os.waitpid(pid, 0)[1] == 0
     assert openvix.status()["pid"] != pid
 
 
-def test_a_stopped_world_is_not_served_by_itself(openvix):
+def test_stopped_world_is_not_served(openvix):
     control.end(openvix.directory)
     assert layout.stopped(openvix.directory).exists()
     assert control.connect(openvix.directory) is None
@@ -143,7 +143,7 @@ def test_a_stopped_world_is_not_served_by_itself(openvix):
     assert control.connect(openvix.directory) is None
 
 
-def test_a_world_with_a_path_that_is_too_long_for_a_socket_is_served(tmp_path):
+def test_world_with_long_path_is_served(tmp_path):
     world = tmp_path.joinpath(*["long" * 20] * 3)
     layout.prepare(world)
     connection, pid = control.start(world)
@@ -153,7 +153,7 @@ def test_a_world_with_a_path_that_is_too_long_for_a_socket_is_served(tmp_path):
     os.waitpid(pid, 0)
 
 
-def test_a_daemon_that_cannot_start_is_told_at_once(tmp_path, monkeypatch):
+def test_failed_start_is_reported_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(control, "START_SECONDS", 200)
     layout.prepare(tmp_path / "world")
     (tmp_path / "world" / "world.json").write_text("{")
@@ -231,7 +231,7 @@ sys.exit(server.main())
 """
 
 
-def test_a_world_may_take_its_time_to_be_read(openvix, monkeypatch):
+def test_clients_wait_for_a_slow_world(openvix, monkeypatch):
     vm = openvix.add_vm("web")
     openvix.kill_daemon()
     command = [*layout.python(f"import time{SLOW}"), str(openvix.directory)]
@@ -247,13 +247,13 @@ def test_a_world_may_take_its_time_to_be_read(openvix, monkeypatch):
     os.waitpid(pid, 0)
 
 
-def test_a_start_costs_no_imports_that_most_worlds_do_not_need():
+def test_start_imports_no_optional_modules():
     program = layout.python("import openvix.daemon.server; print(*sys.modules)")
     loaded = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
     assert {"inspect", "logging", "hashlib", "shutil", "tempfile", "tomllib"} & {*loaded} == set()
 
 
-def test_an_output_that_the_daemon_inherits_is_not_kept_open(tmp_path):
+def test_inherited_output_is_closed(tmp_path):
     layout.prepare(tmp_path / "world")
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
@@ -267,7 +267,7 @@ def test_an_output_that_the_daemon_inherits_is_not_kept_open(tmp_path):
     os.waitpid(pid, 0)
 
 
-def test_a_daemon_ends_with_its_guests_when_its_world_is_removed(tmp_path):
+def test_daemon_and_guests_end_with_removed_world(tmp_path):
     world = tmp_path / "world"
     layout.prepare(world)
     connection, pid = control.start(world)
@@ -282,7 +282,7 @@ def test_a_daemon_ends_with_its_guests_when_its_world_is_removed(tmp_path):
 # Control
 
 
-def test_calls_are_told_in_order_with_their_errors(openvix, client):
+def test_calls_are_listed_in_order_with_errors(openvix, client):
     vm = openvix.add_vm("web", power=ON, boot_seconds=60)
     client.code("VixVM_PowerOn", vm, 0, [])
     client.connection.begin("VixVM_WaitForToolsInGuest", vm, 0)
@@ -308,14 +308,14 @@ def test_calls_are_told_in_order_with_their_errors(openvix, client):
         ("OpenVIX_AddFault", None, "must be a table"),
     ],
 )
-def test_a_mistake_in_a_control_call_is_told_and_changes_nothing(openvix, function, argument, sentence):
+def test_invalid_control_call_changes_nothing(openvix, function, argument, sentence):
     vm = openvix.add_vm("web")
     with control.connect(openvix.directory) as connection, pytest.raises(ConfigError, match=sentence):
         connection.ask(function, argument)
     assert openvix.vms == {vm: OFF}
 
 
-def test_status_tells_every_vm(openvix):
+def test_status_lists_every_vm(openvix):
     vm = openvix.add_vm("web", power=ON, snapshots=[{"name": "a"}, {"name": "b"}])
     openvix.add_vm("db", power=ON, tools="not_installed")
     told = openvix.status()
@@ -327,7 +327,7 @@ def test_status_tells_every_vm(openvix):
 # Faults
 
 
-def test_a_fault_gives_a_call_its_error_with_junk_above_the_code(openvix, client):
+def test_fault_sets_error_and_junk_bits(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", vm="web", error=3008, junk=0xABCDEF012345, times=1)
     error = client.code("VixVM_PowerOn", vm, 0, [])
@@ -337,14 +337,14 @@ def test_a_fault_gives_a_call_its_error_with_junk_above_the_code(openvix, client
     assert client.code("VixVM_PowerOn", vm, 0, []) == 0
 
 
-def test_junk_alone_strikes_only_calls_that_fail_by_themselves(openvix, client):
+def test_junk_alone_affects_failed_calls_only(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="*", junk=1)
     assert client.code("VixVM_PowerOn", vm, 0, []) == 0
     assert client.code("VixVM_PowerOn", vm, 0, []) == constants.VIX_E_VM_IS_RUNNING | 1 << 16
 
 
-def test_a_synchronous_call_fails_by_rule_as_well(openvix, client):
+def test_synchronous_call_fails_by_rule(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="Vix_GetProperties", vm=vm, error=6000, from_=2, times=1)
     openvix.fault(call="VixVM_GetNumRootSnapshots", error=13000)
@@ -354,7 +354,7 @@ def test_a_synchronous_call_fails_by_rule_as_well(openvix, client):
 
 
 @pytest.mark.parametrize("directive", ["hang", "crash", "abort", "exit"])
-def test_a_directive_comes_with_the_acceptance_and_the_job_is_not_done(openvix, client, directive):
+def test_directive_is_sent_with_the_acceptance(openvix, client, directive):
     vm = openvix.add_vm("web")
     openvix.fault(**{"call": "VixVM_PowerOn", directive: True})
     number = client.connection.begin("VixVM_PowerOn", vm, 0, [])
@@ -363,7 +363,7 @@ def test_a_directive_comes_with_the_acceptance_and_the_job_is_not_done(openvix, 
 
 
 @pytest.mark.parametrize("directive", ["crash", "abort", "exit"])
-def test_a_directive_for_the_job_comes_when_the_call_has_been_accepted(openvix, client, directive):
+def test_job_directive_is_sent_after_acceptance(openvix, client, directive):
     vm = openvix.add_vm("web")
     openvix.fault(**{"call": "VixVM_PowerOn", "where": "job", directive: True})
     number = client.connection.begin("VixVM_PowerOn", vm, 0, [])
@@ -372,7 +372,7 @@ def test_a_directive_for_the_job_comes_when_the_call_has_been_accepted(openvix, 
     assert openvix.vms == {vm: OFF}
 
 
-def test_a_job_that_hangs_is_accepted_and_never_done(openvix, client):
+def test_hanging_job_is_never_done(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", hang=True, where="job", times=1)
     number = client.connection.begin("VixVM_PowerOn", vm, 0, [])
@@ -381,7 +381,7 @@ def test_a_job_that_hangs_is_accepted_and_never_done(openvix, client):
     assert [call["error"] for call in openvix.calls("VixVM_PowerOn")] == [None, 0]
 
 
-def test_a_directive_for_a_synchronous_call_comes_with_its_answer(openvix, client):
+def test_synchronous_directive_is_sent_with_answer(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="Vix_GetProperties", hang=True)
     assert client.connection.call("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, vm, [])[2] == "hang"
@@ -394,7 +394,7 @@ def test_faults_are_cleared(openvix, client):
     assert client.code("VixVM_PowerOn", vm, 0, []) == 0
 
 
-def test_a_fault_on_opening_is_meant_for_the_vm_that_is_opened(openvix, client):
+def test_fault_on_open_selects_the_opened_vm(openvix, client):
     vm, other = openvix.add_vm("web"), openvix.add_vm("db")
     openvix.fault(call="VixHost_OpenVM", vm="web", error=13)
     assert client.code("VixHost_OpenVM", client.host, vm, 0, []) == 13

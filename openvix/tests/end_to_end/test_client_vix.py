@@ -137,7 +137,7 @@ TOLD = {
 }
 
 
-def test_an_unmodified_client_does_all_that_it_can(openvix, as_installed, vix_package, namespace, tmp_path):
+def test_unmodified_client_uses_all_functions(openvix, as_installed, vix_package, namespace, tmp_path):
     """Nothing of it is left out, and what it gets is right."""
     openvix.forgive_leaks("vix reads texts and never frees them")
     web = openvix.add_vm("web", memory=2048, cpus=2, guest_os="debian12-64", hardware=14, tools="not_installed")

@@ -83,7 +83,7 @@ def client(code, *arguments, check=True):
     return subprocess.run([sys.executable, "-c", CLIENT + code, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=check)
 
 
-def test_a_client_drives_a_vm_and_its_guest(openvix, tmp_path):
+def test_client_controls_vm_and_guest(openvix, tmp_path):
     vm = openvix.add_vm("web", processes=[{"name": "apache2", "owner": "www-data", "command": "/usr/sbin/apache2 -k start"}])
     (tmp_path / "hosted").write_text("from the host")
     told = client(
@@ -125,7 +125,7 @@ leave(job, snapshot, current.value, vm)
     assert openvix.handles() == []
 
 
-def test_a_client_that_keeps_a_handle_is_seen(openvix):
+def test_leaked_handle_is_reported(openvix):
     openvix.forgive_leaks("the test is about them")
     vm = openvix.add_vm("web")
     client("leave(); vm = None", vm)
@@ -139,7 +139,7 @@ def test_a_client_that_keeps_a_handle_is_seen(openvix):
 
 @pytest.mark.parametrize(("directive", "code"), [("crash", -signal.SIGSEGV), ("abort", -signal.SIGABRT), ("exit", 3)])
 @pytest.mark.parametrize("where", ["call", "job"])
-def test_a_fault_ends_the_client_as_a_broken_library_would(openvix, directive, code, where):
+def test_fault_ends_client_like_a_broken_library(openvix, directive, code, where):
     openvix.forgive_leaks("the client dies")
     vm = openvix.add_vm("web")
     openvix.fault(**{"call": "VixVM_PowerOn", "where": where, directive: True})
@@ -148,14 +148,14 @@ def test_a_fault_ends_the_client_as_a_broken_library_would(openvix, directive, c
     assert openvix.vms == {vm: "powered_off"}
 
 
-def test_junk_above_the_code_reaches_the_client(openvix):
+def test_junk_bits_reach_the_client(openvix):
     vm = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", error=3008, junk=0xFFFF00000001)
     told = client("vm = opened(sys.argv[1]); print(hex(wait(vix.VixVM_PowerOn(vm, 0, 0, None, None)))); leave(vm)", vm)
     assert told.stdout.strip() == hex(0xFFFF00000001 << 16 | 3008)
 
 
-def test_a_client_whose_daemon_is_killed_loses_its_host_and_the_next_one_starts_another(openvix):
+def test_killed_daemon_disconnects_and_is_restarted(openvix):
     openvix.forgive_leaks("the host is lost")
     vm = openvix.add_vm("web", power="powered_on")
     pid = openvix.status()["pid"]
@@ -174,7 +174,7 @@ print(wait(vix.VixVM_WaitForToolsInGuest(vm, 0, None, None)), number(vm, constan
     assert openvix.status()["pid"] != pid
 
 
-def test_a_client_of_a_stopped_world_starts_nothing(openvix):
+def test_client_does_not_start_a_stopped_world(openvix):
     control.end(openvix.directory)
     told = client("", check=False)
     assert told.returncode != 0
@@ -182,7 +182,7 @@ def test_a_client_of_a_stopped_world_starts_nothing(openvix):
     assert layout.processes(openvix.directory) == {}
 
 
-def test_a_wait_without_end_ends_with_the_client_that_waits(openvix):
+def test_endless_wait_ends_with_its_client(openvix):
     openvix.forgive_leaks("the client is killed")
     vm = openvix.add_vm("web")
     code = CLIENT + "vm = opened(sys.argv[1]); job = vix.VixVM_WaitForToolsInGuest(vm, 0, None, None); print('waiting', flush=True); wait(job)"
@@ -194,7 +194,7 @@ def test_a_wait_without_end_ends_with_the_client_that_waits(openvix):
     assert openvix.calls("VixVM_WaitForToolsInGuest")[0]["error"] == constants.VIX_E_HOST_CONNECTION_LOST
 
 
-def test_what_a_clone_a_folder_and_a_screen_give_back_reaches_a_c_client(openvix, tmp_path):
+def test_results_of_clone_share_and_screen_reach_c(openvix, tmp_path):
     vm = openvix.add_vm("web", power="powered_on", snapshots=[{"name": "base"}])
     said = client(
         """

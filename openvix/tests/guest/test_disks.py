@@ -35,7 +35,7 @@ def tree(place):
     return found
 
 
-def test_a_new_disk_is_a_small_linux_system(tmp_path):
+def test_new_disk_is_a_small_linux_system(tmp_path):
     disk = tmp_path / "1"
     create(disk, {"/etc/motd": "Hällo\n", "/opt/app/conf/x": "", "/etc/hosts": "own\n"})
     assert (disk / "etc/hostname").read_text() == "web\n"
@@ -51,19 +51,19 @@ def test_a_new_disk_is_a_small_linux_system(tmp_path):
     assert os.listdir(tmp_path) == ["1"]
 
 
-def test_no_password_is_on_the_disk(tmp_path):
+def test_disk_contains_no_password(tmp_path):
     create(tmp_path / "1")
     assert not [path for path in (tmp_path / "1").rglob("*") if path.is_file() and "secret-word" in path.read_text()]
 
 
-def test_a_disk_that_cannot_be_made_is_absent(tmp_path):
+def test_failed_creation_leaves_nothing(tmp_path):
     with pytest.raises(VixError) as caught:
         create(tmp_path / "1", {"/usr/own": "x"})
     assert caught.value.code == constants.VIX_E_FILE_ACCESS_ERROR
     assert os.listdir(tmp_path) == []
 
 
-def test_a_declared_file_stays_on_the_disk(tmp_path):
+def test_declared_file_stays_on_the_disk(tmp_path):
     with pytest.raises(VixError):
         create(tmp_path / "1", {"/x/../../../out": "x", "/x": "file", "/x/y": "z"})
     create(tmp_path / "1", {"/../../out": "x"})
@@ -71,7 +71,7 @@ def test_a_declared_file_stays_on_the_disk(tmp_path):
     assert os.listdir(tmp_path) == ["1"]
 
 
-def test_a_copy_is_the_same_in_everything(tmp_path):
+def test_copy_is_identical(tmp_path):
     source = tmp_path / "1"
     create(source, {"/etc/motd": "Welcome"})
     (source / "etc/link").symlink_to("/nowhere")
@@ -85,7 +85,7 @@ def test_a_copy_is_the_same_in_everything(tmp_path):
     assert (source / "etc/motd").read_text() == "Welcome"
 
 
-def test_modes_hinder_neither_copy_nor_removal(tmp_path):
+def test_modes_do_not_prevent_copy_or_removal(tmp_path):
     source = tmp_path / "1"
     create(source, {"/opt/shut/file": "f", "/opt/shut/inner/file": "f"})
     places = [source / "opt/shut/inner/file", source / "opt/shut/file", source / "opt/shut/inner", source / "opt/shut"]
@@ -101,7 +101,7 @@ def test_modes_hinder_neither_copy_nor_removal(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_sockets_are_left_out_of_a_copy(tmp_path, monkeypatch):
+def test_sockets_are_not_copied(tmp_path, monkeypatch):
     create(tmp_path / "1")
     monkeypatch.chdir(tmp_path / "1/tmp")
     with socket.socket(socket.AF_UNIX) as server:
@@ -110,7 +110,7 @@ def test_sockets_are_left_out_of_a_copy(tmp_path, monkeypatch):
     assert os.listdir(tmp_path / "2/tmp") == []
 
 
-def test_a_copy_that_fails_leaves_nothing(tmp_path):
+def test_failed_copy_leaves_nothing(tmp_path):
     create(tmp_path / "1")
     create(tmp_path / "2", {"/etc/motd": "mine"})
     with pytest.raises(VixError):
@@ -122,7 +122,7 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path):
     assert (tmp_path / "2/etc/motd").read_text() == "mine"
 
 
-def test_what_a_killed_copy_left_is_no_hindrance(tmp_path):
+def test_copy_ignores_remains_of_killed_one(tmp_path):
     create(tmp_path / "1")
     (tmp_path / ".2.partial/etc").mkdir(parents=True)
     (tmp_path / ".2.partial/etc/old").write_text("old")
@@ -146,7 +146,7 @@ def deepen(place, levels):
     os.close(here)
 
 
-def test_no_depth_is_too_deep_to_be_removed_and_only_some_to_be_copied(tmp_path):
+def test_removal_has_no_depth_limit_but_copy_has(tmp_path):
     create(tmp_path / "1")
     deepen(tmp_path / "1/tmp", 400)
     before = opened()
@@ -159,7 +159,7 @@ def test_no_depth_is_too_deep_to_be_removed_and_only_some_to_be_copied(tmp_path)
     assert opened() <= before
 
 
-def test_removal_goes_nowhere_through_links(tmp_path):
+def test_removal_follows_no_links(tmp_path):
     create(tmp_path / "1")
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/file").write_text("host")

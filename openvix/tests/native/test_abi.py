@@ -37,7 +37,7 @@ def compiles(tmp_path):
     return check
 
 
-def test_the_library_exports_what_the_facts_say_and_nothing_else():
+def test_library_exports_only_listed_symbols():
     wanted = {each["name"] for each in FACTS["functions"]} | {"FoundryInitializeHandleDllID"}
     wanted |= {f"{each['name']}Vargs" for each in FACTS["functions"] if each["variadic"]}
 
@@ -60,7 +60,7 @@ def exported(elf: bytes) -> set[str]:
     return names
 
 
-def test_the_header_declares_every_function_as_the_facts_do(compiles):
+def test_header_declares_functions_as_the_facts_do(compiles):
     """A C compiler compares each function's type with the one made from the facts here; the twins with a va_list likewise."""
     statements = ['_Static_assert(_Generic(&FoundryInitializeHandleDllID, VixError (*)(int): 1, default: 0), "id");']
     for each in FACTS["functions"]:
@@ -72,7 +72,7 @@ def test_the_header_declares_every_function_as_the_facts_do(compiles):
     assert compiles(*statements)
 
 
-def test_every_type_has_its_size_and_sign(compiles):
+def test_types_have_size_and_sign(compiles):
     statements = [f'_Static_assert(sizeof({name}) == {size}, "{name}");' for name, size in SIZES.items()]
     statements += [f'_Static_assert(_Generic(({name})0, {kind}: 1, default: 0), "{name}");' for name, kind in KINDS.items()]
     statements.append('_Static_assert(_Generic((VixEventProc *)0, void (*)(int, int, int, void *): 1, default: 0), "VixEventProc");')
@@ -81,7 +81,7 @@ def test_every_type_has_its_size_and_sign(compiles):
     assert compiles(*statements)
 
 
-def test_every_enumerator_has_its_value_in_the_header_and_in_the_world(compiles):
+def test_enumerators_have_their_values(compiles):
     values = {name: value for group in FACTS["enums"].values() for name, value in group.items()}
     # Some codes stand in the list of errors only, being newer than one of the headers.
     values |= {each["name"]: each["code"] for each in FACTS["errors"] if each["name"] in FACTS["enums"]["VixError"]}
@@ -91,7 +91,7 @@ def test_every_enumerator_has_its_value_in_the_header_and_in_the_world(compiles)
     assert len(FACTS["enums"]["VixPropertyID"]) == 50
 
 
-def test_the_macros_take_the_code_out_of_an_error(compiles):
+def test_macros_extract_the_error_code(compiles):
     assert compiles(
         '_Static_assert(VIX_ERROR_CODE(0xABCD000000000FA0ull) == VIX_E_VM_NOT_FOUND, "code");',
         '_Static_assert(VIX_SUCCEEDED(VIX_OK) && !VIX_SUCCEEDED(0x10000ull), "the whole value");',
@@ -104,7 +104,7 @@ def loaded() -> ctypes.CDLL:
     return ctypes.CDLL(str(c_build.build()))
 
 
-def test_every_error_has_a_text_of_our_own(loaded):
+def test_every_error_has_a_text(loaded):
     text = loaded.Vix_GetErrorText
     text.restype, text.argtypes = ctypes.c_void_p, [ctypes.c_uint64, ctypes.c_char_p]
     told = {each["code"]: ctypes.string_at(text(each["code"], None)).decode() for each in FACTS["errors"]}

@@ -71,7 +71,7 @@ def ran(channel, account, *line):
 # The port
 
 
-def test_it_says_who_it_is(channel):
+def test_hello_identifies_the_tools(channel):
     version, boot, since, largest = channel.call("hello", answer="ibii")
     assert (version, largest) == (1, LARGEST)
     assert re.fullmatch(rb"[0-9a-f-]{36}", boot)
@@ -102,7 +102,7 @@ def test_it_says_who_it_is(channel):
     ],
     ids=range(18),
 )
-def test_what_is_no_request_is_answered_by_an_error_and_the_next_one_by_its_answer(port, frame, expected):
+def test_invalid_request_fails_and_next_succeeds(port, frame, expected):
     port.settimeout(20)
     port.sendall(frame + frames.encode("sync", b"n" * 16))
     answers = frames.frames(port)
@@ -110,7 +110,7 @@ def test_what_is_no_request_is_answered_by_an_error_and_the_next_one_by_its_answ
     assert next(answers) == ["ok", b"n" * 16]
 
 
-def test_a_frame_over_the_limit_and_one_that_does_not_end_are_passed_over(port, channel):
+def test_oversized_or_partial_frame_is_skipped(port, channel):
     channel.sync(20)
     for begun in (frames.LENGTH.pack(LARGEST + 1) + b"x" * 100_000, frames.LENGTH.pack(1000) + b"s", b"\x01"):
         port.sendall(begun)
@@ -118,7 +118,7 @@ def test_a_frame_over_the_limit_and_one_that_does_not_end_are_passed_over(port, 
         assert channel.call("hello", answer="ibii")[0] == 1
 
 
-def test_a_host_that_went_away_within_a_frame_is_forgotten(disk, tmp_path):
+def test_aborted_frame_of_a_host_is_dropped(disk, tmp_path):
     # Each message is read at once or not at all, and an empty one is the end of what the host says, as on the port.
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     # It waits longer for the rest of a frame than this does for the answer: it is forgotten for nothing else.
@@ -133,7 +133,7 @@ def test_a_host_that_went_away_within_a_frame_is_forgotten(disk, tmp_path):
         agent.wait()
 
 
-def test_a_host_that_takes_no_answer_for_a_while_gets_it_whole(port, disk):
+def test_slow_host_gets_the_whole_answer(port, disk):
     (disk / "opt/big").write_bytes(b"x" * (4 << 20))
     port.sendall(frames.encode("open", "lab", "/opt/big", "", 0, 0, 7) + frames.encode("read", 7, 0, 4 << 20) + frames.encode("sync", b"n" * 16))
     time.sleep(0.3)
@@ -147,7 +147,7 @@ def test_a_host_that_takes_no_answer_for_a_while_gets_it_whole(port, disk):
 # Accounts
 
 
-def test_a_login_tells_wrong_locked_and_empty_apart(channel, disk):
+def test_login_distinguishes_wrong_locked_and_empty(channel, disk):
     shadow = (disk / "etc/shadow").read_text()
     with open(disk / "etc/passwd", "a", encoding="utf-8") as file:
         file.write("gone:x:1010:1010::/:/bin/sh\nold:x:1011:1011::/:/bin/sh\nlocked:x:1012:1012::/:/bin/sh\n-1:x:-1:-1::/:/bin/sh\nnone:x:none:0::/:/bin/sh\n")
@@ -183,7 +183,7 @@ def test_a_login_tells_wrong_locked_and_empty_apart(channel, disk):
         assert number(channel, "stat", name, "/etc/motd", "") == errno.EKEYREJECTED
 
 
-def test_a_program_has_the_rights_of_its_account_and_nothing_of_the_agent(channel, disk):
+def test_program_has_only_rights_of_its_account(channel, disk):
     with open(disk / "etc/group", "a", encoding="utf-8") as file:
         file.write("some:x:2000:bob,ann\nothers:x:2001:bob\n")
     state = "grep -E '^(Sig(Blk|Ign|Cgt)|Cap(Prm|Eff|Amb))' /proc/self/status"
@@ -200,7 +200,7 @@ def test_a_program_has_the_rights_of_its_account_and_nothing_of_the_agent(channe
     assert ran(channel, "lab", "cat /etc/shadow > /dev/null") == 0
 
 
-def test_nobody_has_more_rights_than_the_account(channel, disk):
+def test_operations_have_rights_of_the_account(channel, disk):
     (disk / "home/bob/secret").write_text("bob's")
     (disk / "home/bob").chmod(0o700)
     refused = [
@@ -221,7 +221,7 @@ def test_nobody_has_more_rights_than_the_account(channel, disk):
     assert (disk / "etc/motd").read_text() == "Welcome"
 
 
-def test_a_user_who_ends_the_children_of_the_agent_ends_nothing_else(channel):
+def test_user_kills_no_other_children_of_the_tools(channel):
     """A user may end all that runs in the user's name; the agent goes on meanwhile and afterwards."""
     hunter = "for p in /proc/[0-9]*; do case $(cat $p/comm 2>/dev/null) in openvix-tools) kill -KILL ${p#/proc/} 2>/dev/null;; esac; done"
     (pid,) = channel.call("run", "ann", ["/bin/sh", "sh", "-c", f"while :; do {hunter}; done"], [], answer="i")
@@ -240,7 +240,7 @@ def test_a_user_who_ends_the_children_of_the_agent_ends_nothing_else(channel):
 # Programs
 
 
-def test_the_end_of_a_program_is_told_until_its_number_is_given_again(channel):
+def test_exit_code_is_kept_until_pid_is_reused(channel):
     assert ran(channel, "lab", "exit 7") == 7
     assert ran(channel, "lab", "kill -9 $$") == 128 + signal.SIGKILL
     (pid,) = channel.call("run", "ann", ["/bin/sleep", "sleeper", "60"], [], answer="i")
@@ -254,7 +254,7 @@ def test_the_end_of_a_program_is_told_until_its_number_is_given_again(channel):
         assert number(channel, "kill", "lab", none) == errno.ESRCH
 
 
-def test_the_command_of_a_process_that_becomes_another_program_is_that_of_the_one_or_the_other(channel):
+def test_command_during_exec_is_old_or_new(channel):
     (pid,) = channel.call("run", "ann", ["/bin/sh", "sh", "-c", BECOMING], [], answer="i")
     seen = set()
 
@@ -267,7 +267,7 @@ def test_the_command_of_a_process_that_becomes_another_program_is_that_of_the_on
     assert seen <= {b"sh", b"/bin/sleep"}
 
 
-def test_a_process_id_that_is_given_again_is_that_of_the_new_program(channel):
+def test_reused_pid_belongs_to_the_new_program(channel):
     (pid,) = channel.call("run", "lab", ["/bin/sh", "sh", "-c", "exit 7"], [], answer="i")
     eventually(lambda: channel.call("ended", pid, answer="ii") == [0, 7])
     assert ran(channel, "lab", f"echo {pid - 1} > /proc/sys/kernel/ns_last_pid") == 0
@@ -275,7 +275,7 @@ def test_a_process_id_that_is_given_again_is_that_of_the_new_program(channel):
     assert channel.call("ended", pid, answer="ii") == [1, 0]
 
 
-def test_a_program_that_cannot_start_says_why(channel, disk):
+def test_failed_start_of_program_reports_why(channel, disk):
     (disk / "tmp/plain").write_text("")
     (disk / "tmp/format").write_text("none")
     (disk / "tmp/format").chmod(0o755)
@@ -291,13 +291,13 @@ def test_a_program_that_cannot_start_says_why(channel, disk):
     assert number(channel, "run", "nobody-here", ["/bin/true", "true"], []) == errno.EKEYREJECTED
 
 
-def test_init_and_the_agent_cannot_be_killed(channel):
+def test_init_and_tools_cannot_be_killed(channel):
     found = {said[2]: said[0] for said in listed(channel)}
     for pid in (1, found[b"openvix-tools"]):
         assert number(channel, "kill", "lab", pid) == errno.EPERM
 
 
-def test_a_thread_is_no_process_to_be_killed(channel, disk, tmp_path):
+def test_thread_id_cannot_be_killed(channel, disk, tmp_path):
     source = tmp_path / "threads.c"
     source.write_text(
         "#include <pthread.h>\n#include <unistd.h>\nstatic void *run(void *a) { pause(); return a; }\n"
@@ -318,7 +318,7 @@ def listed(channel):
     return [said[at : at + 5] for at in range(0, len(said), 5)]
 
 
-def test_the_owner_of_a_process_is_told_apart_where_accounts_share_a_user(channel):
+def test_owner_is_exact_for_shared_user_ids(channel):
     owners = {}
     for account in ("lab", "ann", "root"):
         (pid,) = channel.call("run", account, ["/bin/sleep", "sleep", "60"], [f"USER={account}"], answer="i")
@@ -330,7 +330,7 @@ def test_the_owner_of_a_process_is_told_apart_where_accounts_share_a_user(channe
     assert {pid: owner for pid, owner, *_ in listed(channel) if pid in owners} == owners
 
 
-def test_a_process_cannot_lie_itself_into_another_line(channel):
+def test_process_name_cannot_fake_a_line(channel):
     name = "a) S 1 1\n(b"
     script = f"printf '%s' '{name}' > /proc/self/comm; exec 3< /proc/self/stat; sleep 60; true"
     (pid,) = channel.call("run", "ann", ["/bin/sh", "sh", "-c", script], [], answer="i")
@@ -343,7 +343,7 @@ def test_a_process_cannot_lie_itself_into_another_line(channel):
 # Files
 
 
-def test_below_the_base_of_a_path_no_link_is_followed(channel, disk):
+def test_no_link_is_followed_below_the_base(channel, disk):
     (disk / "srv/tree/deep").mkdir(parents=True)
     (disk / "srv/tree/out").symlink_to("/etc")
     (disk / "srv/top").symlink_to("tree")
@@ -364,7 +364,7 @@ def test_below_the_base_of_a_path_no_link_is_followed(channel, disk):
     assert number(channel, "stat", "lab", "srv", "top") == errno.EINVAL
 
 
-def test_only_a_file_is_opened(channel, disk):
+def test_only_files_are_opened(channel, disk):
     os.mkfifo(disk / "srv/pipe")
     for how in (0, 1):
         for path in ("/srv/pipe", "/srv", "/dev/null"):
@@ -376,7 +376,7 @@ def test_only_a_file_is_opened(channel, disk):
     assert channel.call("close", 1) == []
 
 
-def test_a_file_is_read_and_written_in_pieces_where_they_belong(channel, disk):
+def test_file_is_read_and_written_at_offsets(channel, disk):
     channel.call("open", "ann", "/home/ann/new", "", 1, 0o6640, 1, answer="ii")
     channel.call("write", 1, 3, b"def")
     channel.call("write", 1, 0, b"abc")
@@ -390,7 +390,7 @@ def test_a_file_is_read_and_written_in_pieces_where_they_belong(channel, disk):
     assert channel.call("read", 2**63 - 1, 0, 2**62, answer="b") == [b"abcdef"]
 
 
-def test_of_more_files_than_it_keeps_the_one_is_closed_that_was_longest_not_used(channel):
+def test_least_recently_used_file_is_closed(channel):
     for file in range(64):
         channel.call("open", "lab", "/etc/motd", "", 0, 0, file, answer="ii")
     channel.call("read", 0, 0, 1, answer="b")
@@ -400,7 +400,7 @@ def test_of_more_files_than_it_keeps_the_one_is_closed_that_was_longest_not_used
         assert channel.call("read", file, 0, 3, answer="b") == [b"Wel"]
 
 
-def test_an_open_file_is_its_user_and_has_nothing_else_open(channel, disk):
+def test_open_file_belongs_to_its_user_only(channel, disk):
     channel.call("open", "ann", "/home/ann/new", "", 1, 0o644, 1, answer="ii")
     (file,) = [said[0] for said in listed(channel) if said[1:3] == [b"ann", b"openvix-tools"]]
     assert ran(channel, "lab", f"readlink /proc/{file}/fd/* > /tmp/open; grep -E '^(Uid|Gid|Groups):' /proc/{file}/status > /tmp/is") == 0
@@ -415,7 +415,7 @@ def test_an_open_file_is_its_user_and_has_nothing_else_open(channel, disk):
     assert channel.call("write", 1, 0, b"x") == []
 
 
-def test_a_large_directory_is_listed_in_parts(channel, disk):
+def test_large_directory_is_listed_in_parts(channel, disk):
     (disk / "srv/large").mkdir()
     for name in range(5000):
         (disk / f"srv/large/{name:0200}").touch()
@@ -428,7 +428,7 @@ def test_a_large_directory_is_listed_in_parts(channel, disk):
     assert sorted(map(int, names)) == list(range(5000))
 
 
-def test_a_directory_is_removed_however_deep_it_is_and_never_what_is_mounted(channel, disk):
+def test_removal_of_deep_tree_keeps_mounts(channel, disk):
     top = os.open(disk / "srv", os.O_RDONLY)
     for _ in range(300):
         os.mkdir("d", dir_fd=top)
@@ -455,7 +455,7 @@ def test_a_directory_is_removed_however_deep_it_is_and_never_what_is_mounted(cha
     assert (disk / "srv/here/file").exists()
 
 
-def test_much_to_remove_is_removed_in_parts(disk):
+def test_large_removal_runs_in_parts(disk):
     for name in range(500):
         (disk / f"srv/large/{name % 10}").mkdir(parents=True, exist_ok=True)
         (disk / f"srv/large/{name % 10}/{name}").touch()
@@ -470,13 +470,13 @@ def test_much_to_remove_is_removed_in_parts(disk):
 # The machine
 
 
-def test_what_is_of_the_whole_machine_is_only_done_through_its_port(channel):
+def test_machine_requests_require_the_port(channel):
     for request in (("stop",), ("restart",), ("clock", int(time.time()), 0)):
         assert number(channel, *request) == errno.EPERM
     assert channel.call("hello", answer="ibii")
 
 
-def test_under_another_name_it_idles_until_it_is_ended(tmp_path):
+def test_other_name_idles_until_killed(tmp_path):
     (tmp_path / "apache2").symlink_to(tools_guest.build())
     process = subprocess.Popen([tmp_path / "apache2", "-k", "start"], stdin=subprocess.DEVNULL)
     with pytest.raises(subprocess.TimeoutExpired):

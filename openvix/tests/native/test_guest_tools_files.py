@@ -20,24 +20,24 @@ from guest_file_cases import (  # noqa: F401
     host_file,
     lab,
     outside,
-    test_a_copy_replaces_what_is_there_and_keeps_no_set_id_bits,
-    test_a_copy_that_cannot_be_has_the_code_of_its_errno,
-    test_a_copy_that_fails_leaves_what_was_done,
-    test_a_directory_is_deleted_with_all_that_is_in_it,
-    test_a_directory_is_made_with_those_above_it,
-    test_a_file_goes_in_and_comes_back_whole,
-    test_a_link_copied_out_earlier_does_not_lead_a_later_copy_elsewhere,
-    test_a_listing_has_every_name_once_and_no_dots,
-    test_a_temporary_file_is_new_empty_and_private,
-    test_an_account_sees_all_but_other_homes_and_secrets,
-    test_an_administrator_is_not_bound_by_modes,
-    test_an_impossible_path_has_the_code_of_its_errno,
+    test_account_sees_all_but_homes_and_secrets,
+    test_administrator_ignores_modes,
+    test_copied_out_link_does_not_redirect_copies,
+    test_copy_replaces_file_without_set_id_bits,
+    test_delete_file_accepts_files_and_links_only,
     test_directories_are_merged,
-    test_exists_is_true_only_for_its_own_kind,
-    test_file_info_tells_size_kind_and_time,
-    test_only_files_and_links_are_deleted_as_files,
-    test_renaming_moves_a_file_or_directory,
-    test_renaming_that_cannot_be,
+    test_directory_is_created_with_parents,
+    test_directory_is_deleted_with_its_content,
+    test_exists_checks_the_type,
+    test_failed_copy_keeps_what_was_copied,
+    test_file_info_has_size_type_and_time,
+    test_file_survives_a_round_trip,
+    test_impossible_copy_has_code_of_its_errno,
+    test_impossible_path_has_code_of_its_errno,
+    test_impossible_rename_fails,
+    test_listing_is_complete_without_dots,
+    test_rename_moves_file_or_directory,
+    test_temporary_file_is_empty_and_private,
 )
 
 from openvix.backends.qemu.channel import Channel
@@ -61,7 +61,7 @@ def guest(disk):
         yield tools_guest.Told(Channel(port))
 
 
-def test_an_account_writes_where_the_guest_lets_it(guest, ann, disk, tmp_path):
+def test_account_writes_where_the_guest_permits(guest, ann, disk, tmp_path):
     new = host_file(tmp_path)
     for path in ("/home/ann/new", "/tmp/new", "/var/tmp/new"):
         guest.copy_in(ann, new, path)
@@ -89,7 +89,7 @@ def test_an_account_writes_where_the_guest_lets_it(guest, ann, disk, tmp_path):
     assert sorted(os.listdir(disk / "home/ann")) == ["a", "new", "other"]
 
 
-def test_a_tree_goes_in_and_comes_back_with_its_modes_and_links(guest, ann, tmp_path):
+def test_tree_copies_keep_modes_and_links(guest, ann, tmp_path):
     source, back = tmp_path / "tree", tmp_path / "back"
     (source / "deep/deeper").mkdir(parents=True)
     (source / "deep/read-only").write_text("x" * 3_000_000)
@@ -111,13 +111,13 @@ def test_a_tree_goes_in_and_comes_back_with_its_modes_and_links(guest, ann, tmp_
     assert code(guest.copy_in, ann, str(source), "/home/ann/tree") == constants.VIX_E_FILE_ACCESS_ERROR
 
 
-def test_a_file_that_has_no_size_is_read_and_one_that_grows_is_not_read_for_ever(guest, lab, tmp_path):
+def test_file_without_size_or_growing_is_read(guest, lab, tmp_path):
     guest.copy_out(lab, "/proc/1/status", str(tmp_path / "status"))
     assert "Pid:\t1\n" in (tmp_path / "status").read_text()
     assert list(guest._blocks(1, 0)) == []
 
 
-def test_a_fault_cuts_a_copy_and_fills_a_disk(guest, lab, disk, tmp_path):
+def test_fault_truncates_copy_and_fills_disk(guest, lab, disk, tmp_path):
     (tmp_path / "big").write_bytes(b"x" * 3_000_000)
     with fault_context.injected(cut=1_500_000):
         guest.copy_in(lab, str(tmp_path / "big"), "/opt/cut")
@@ -131,7 +131,7 @@ def test_a_fault_cuts_a_copy_and_fills_a_disk(guest, lab, disk, tmp_path):
     assert sum(paces) == 6_000_000
 
 
-def test_a_disk_that_is_full_has_its_code(guest, lab, tmp_path):
+def test_full_disk_has_its_code(guest, lab, tmp_path):
     guest.run_program(lab, "/bin/mount", "-t tmpfs -o size=1m none /opt", wait=True)
     (tmp_path / "big").write_bytes(b"x" * 3_000_000)
     assert code(guest.copy_in, lab, str(tmp_path / "big"), "/opt/big") == constants.VIX_E_DISK_FULL
@@ -139,7 +139,7 @@ def test_a_disk_that_is_full_has_its_code(guest, lab, tmp_path):
     assert code(guest.delete_file, lab, "/opt/big") == constants.VIX_E_FILE_ERROR
 
 
-def test_an_account_that_is_gone_has_no_rights(guest, ann, disk):
+def test_removed_account_has_no_rights(guest, ann, disk):
     (disk / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
     for call in ((guest.file_exists, ann, "/etc/motd"), (guest.run_program, ann, "/bin/true", None), (guest.create_temp_file, ann)):
         options = {"wait": True} if call[0] == guest.run_program else {}
@@ -148,7 +148,7 @@ def test_an_account_that_is_gone_has_no_rights(guest, ann, disk):
         assert caught.value.code == constants.VIX_E_GUEST_USER_PERMISSIONS
 
 
-def test_a_copied_file_keeps_the_mode_that_it_has(guest, lab, disk, tmp_path):
+def test_copied_file_keeps_an_existing_mode(guest, lab, disk, tmp_path):
     (disk / "etc/motd").chmod(0o600)
     guest.copy_in(lab, host_file(tmp_path, "new", 0o644), "/etc/motd")
     assert stat.S_IMODE((disk / "etc/motd").stat().st_mode) == 0o600

@@ -79,7 +79,7 @@ def channel(tmp_path_factory):
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(any_values | nearly_right() | mutated() | stretched(), min_size=1, max_size=5))
-def test_the_agent_answers_or_begins_anew_and_never_dies(channel, frames):
+def test_tools_survive_any_frames(channel, frames):
     channel.sync(60)
     boot = channel.call("hello", answer="ibii")[1]
     channel._connection.settimeout(60)
@@ -94,7 +94,7 @@ def listed(channel):
     return [said[at : at + 5] for at in range(0, len(said), 5)]
 
 
-def test_the_sanitizers_are_at_work_where_the_compiler_has_them(tmp_path):
+def test_sanitizers_are_active_if_available(tmp_path):
     """What they find would end the fixture: here they have something to find."""
     if not is_sanitized():
         pytest.skip("no compiler here has them")

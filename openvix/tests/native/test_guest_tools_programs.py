@@ -19,21 +19,21 @@ from guest_program_cases import (  # noqa: F401
     ann,
     code,
     lab,
-    test_a_line_is_read_by_the_shell_and_the_program_name_is_not,
-    test_a_line_too_long_for_the_system_is_not_started,
-    test_a_login_needs_the_right_password,
-    test_a_name_longer_than_the_kernel_keeps_is_told_whole,
-    test_a_process_that_becomes_another_program_is_listed_as_the_one_or_the_other,
-    test_a_program_ended_by_a_signal_has_an_exit_code,
-    test_a_program_runs_and_its_exit_code_comes_back,
-    test_a_script_has_a_greatest_length,
-    test_a_script_is_run_by_its_interpreter,
-    test_a_script_runs_from_a_file_that_is_gone_afterwards,
-    test_a_script_that_is_not_awaited_goes_on_and_cleans_up_after_itself,
-    test_only_an_existing_executable_file_is_run,
-    test_the_elapsed_time_is_in_seconds,
-    test_the_owner_follows_the_login_also_without_an_environment,
-    test_the_process_id_is_that_of_the_program_and_it_goes_on,
+    test_elapsed_time_is_in_seconds,
+    test_login_requires_the_right_password,
+    test_long_process_name_is_complete,
+    test_only_executable_file_is_run,
+    test_owner_is_the_login_without_environment,
+    test_process_during_exec_is_listed_as_old_or_new,
+    test_process_id_is_that_of_the_program,
+    test_program_returns_its_exit_code,
+    test_script_file_is_removed_afterwards,
+    test_script_has_a_maximum_length,
+    test_script_runs_by_its_interpreter,
+    test_script_without_wait_removes_its_file,
+    test_shell_parses_arguments_not_program,
+    test_signaled_program_has_an_exit_code,
+    test_too_long_command_line_is_not_started,
 )
 from waiting import eventually
 
@@ -59,26 +59,26 @@ def guest(disk):
         yield tools_guest.Told(Channel(port))
 
 
-def test_a_login_that_cannot_even_be_sent_is_a_wrong_one(guest):
+def test_unsendable_login_is_a_wrong_login(guest):
     for name, password in (("lab", "lab\0"), ("lab\0", "lab"), ("lab", "x" * 5_000_000), ("l" * 300, "lab")):
         assert code(guest.login, name, password) == constants.VIX_E_GUEST_USER_PERMISSIONS
 
 
-def test_only_what_the_account_may_execute_is_run(guest, lab, ann, disk):
+def test_only_executable_programs_run(guest, lab, ann, disk):
     (disk / "opt/mine").write_text(PROGRAM)
     (disk / "opt/mine").chmod(0o700)
     assert guest.run_program(lab, "/opt/mine", None, wait=True)[2] == 0
     assert code(guest.run_program, ann, "/opt/mine", None, wait=True) == constants.VIX_E_GUEST_USER_PERMISSIONS
 
 
-def test_programs_see_the_variables_of_the_machine(guest, ann, disk):
+def test_programs_have_variables_of_the_vm(guest, ann, disk):
     guest.environment = {"ANSWER": "ä 42", "HOME": "/opt"}
     assert guest.run_program(ann, "/bin/sh", "-c 'env > /tmp/out'", wait=True)[2] == 0
     said = (disk / "tmp/out").read_text(encoding="utf-8").splitlines()
     assert {"ANSWER=ä 42", "HOME=/opt", "USER=ann", "LOGNAME=ann", f"PATH={guest.environment_of(ann)['PATH']}"} <= set(said)
 
 
-def test_only_an_administrator_kills_another_s_process(guest, lab, ann):
+def test_only_administrator_kills_others(guest, lab, ann):
     mine, _, _ = guest.run_program(ann, "/bin/sleep", "60", wait=False)
     hers, _, _ = guest.run_program(lab, "/bin/sleep", "60", wait=False)
     assert code(guest.kill, ann, hers) == constants.VIX_E_GUEST_USER_PERMISSIONS
@@ -95,14 +95,14 @@ def test_only_an_administrator_kills_another_s_process(guest, lab, ann):
     assert [process.name for process in guest.processes()] == ["sh", "openvix-tools"]
 
 
-def test_a_process_is_told_as_it_is(guest, ann):
+def test_process_list_is_exact(guest, ann):
     pid, _, _ = guest.run_program(ann, "/bin/sleep", "60", wait=False)
     found = next(process for process in guest.processes() if process.pid == pid)
     assert found == Process("sleep", pid, "ann", "/bin/sleep 60", found.start_time)
     assert abs(found.start_time - time.time()) < 30
 
 
-def test_many_wait_for_programs_and_nobody_waits_for_them(guest, ann, disk):
+def test_waiting_for_programs_blocks_nobody(guest, ann, disk):
     codes = {}
 
     def run(number):
@@ -119,7 +119,7 @@ def test_many_wait_for_programs_and_nobody_waits_for_them(guest, ann, disk):
     assert codes == {number: number for number in range(8)}
 
 
-def test_a_machine_that_ends_meanwhile_ends_the_wait(disk):
+def test_halt_of_machine_ends_the_wait(disk):
     with tools_guest.serving(disk) as port:
         channel = Channel(port)
 
@@ -146,7 +146,7 @@ def test_a_machine_that_ends_meanwhile_ends_the_wait(disk):
     assert seen == [constants.VIX_E_VM_NOT_RUNNING]
 
 
-def test_a_connection_that_has_ended_is_told_as_tools_that_do_not_run(guest, ann):
+def test_closed_connection_means_tools_not_running(guest, ann):
     guest.channel().close()
     assert code(guest.file_exists, ann, "/etc/passwd") == constants.VIX_E_TOOLS_NOT_RUNNING
     assert code(guest.run_program, ann, "/bin/true", None, wait=True) == constants.VIX_E_TOOLS_NOT_RUNNING

@@ -31,7 +31,7 @@ def drive(openvix, *verbs: str, returncode: int = 0) -> list[str]:
     return said.splitlines()
 
 
-def test_a_client_finds_opens_and_reads_a_running_vm(openvix):
+def test_client_finds_opens_and_reads_running_vm(openvix):
     web = openvix.add_vm("web", power="powered_on", memory=2048, cpus=2, guest_os="debian12-64")
     openvix.add_vm("db")
 
@@ -45,7 +45,7 @@ def test_a_client_finds_opens_and_reads_a_running_vm(openvix):
     ]
 
 
-def test_a_vm_is_powered_and_snapshots_are_taken_named_and_removed(openvix):
+def test_client_powers_vm_and_handles_snapshots(openvix):
     db = openvix.add_vm("db")
 
     said = drive(
@@ -57,13 +57,13 @@ def test_a_vm_is_powered_and_snapshots_are_taken_named_and_removed(openvix):
 
 
 @pytest.mark.openvix(product="player")
-def test_what_the_product_cannot_do_is_not_supported(openvix):
+def test_missing_function_of_product_not_supported(openvix):
     db = openvix.add_vm("db")
 
     assert drive(openvix, "connect", f"open={db}", "clone=/tmp/copy.vmx", "release", "disconnect")[-1] == f"clone {constants.VIX_E_NOT_SUPPORTED}"
 
 
-def test_opening_what_is_not_there_says_so_and_leaves_nothing(openvix):
+def test_open_of_missing_vm_fails_and_leaks_nothing(openvix):
     assert drive(openvix, "connect", "open=/none.vmx", "disconnect") == ["connect 0", f"open {constants.VIX_E_VM_NOT_FOUND}"]
 
 
@@ -78,7 +78,7 @@ def test_opening_what_is_not_there_says_so_and_leaves_nothing(openvix):
         (["keep-text", "leave"], [constants.VIX_HANDLETYPE_HOST, constants.VIX_HANDLETYPE_VM], 1),
     ],
 )
-def test_what_a_client_leaves_open_is_seen_after_its_end(openvix, verbs, types, buffers):
+def test_leaks_are_seen_after_the_client_ends(openvix, verbs, types, buffers):
     openvix.forgive_leaks("leaving things open is what is tested")
     db = openvix.add_vm("db")
     drive(openvix, "connect", f"open={db}", *verbs)
@@ -87,7 +87,7 @@ def test_what_a_client_leaves_open_is_seen_after_its_end(openvix, verbs, types, 
 
 
 @pytest.mark.parametrize(("verbs", "times"), [(["release", "release", "disconnect"], 1), (["disconnect", "release"], 1), (["release", "disconnect"], 0)])
-def test_what_a_client_releases_that_it_does_not_own_is_seen(openvix, verbs, times):
+def test_excess_releases_are_counted(openvix, verbs, times):
     """VMware's library may crash of it, at once or later."""
     openvix.forgive_leaks("releasing too often is what is tested")
     db = openvix.add_vm("db")
@@ -97,7 +97,7 @@ def test_what_a_client_releases_that_it_does_not_own_is_seen(openvix, verbs, tim
     assert [row["too_often"] for row in openvix.handles()] == [times] * bool(times)
 
 
-def test_what_a_killed_client_leaves_open_is_seen(openvix):
+def test_leaks_of_killed_client_are_seen(openvix):
     openvix.forgive_leaks("leaving things open is what is tested")
     db = openvix.add_vm("db")
     drive(openvix, "connect", f"open={db}", "keep-text", "killed", returncode=-signal.SIGKILL)
@@ -112,7 +112,7 @@ def left(openvix) -> tuple[list[int], int]:
     return sorted(each["type"] for row in rows for each in row["open"]), sum(row["buffers"] for row in rows)
 
 
-def test_a_living_client_that_holds_something_is_seen_too(openvix):
+def test_handles_of_running_client_are_seen(openvix):
     db = openvix.add_vm("db")
     with start(openvix, "connect", f"open={db}", "keep-text", "pause", "release", "disconnect", "pause") as client:
         try:
@@ -136,7 +136,7 @@ ENDS = {"crash": -signal.SIGSEGV, "abort": -signal.SIGABRT, "exit": 3}
 @programs.unwatched
 @pytest.mark.parametrize("where", ["call", "job"])
 @pytest.mark.parametrize("end", ENDS)
-def test_a_fault_ends_the_client_as_the_library_would(openvix, end, where):
+def test_fault_ends_client_like_the_library(openvix, end, where):
     openvix.forgive_leaks("the client ends in the middle of a call")
     db = openvix.add_vm("db")
     openvix.fault(call="VixVM_PowerOn", where=where, **{end: True})
@@ -145,7 +145,7 @@ def test_a_fault_ends_the_client_as_the_library_would(openvix, end, where):
 
 
 @pytest.mark.parametrize("call", ["Vix_GetProperties", "VixHost_Connect", "VixVM_GetNumRootSnapshots"])
-def test_a_fault_can_strike_any_call(openvix, call):
+def test_fault_applies_to_any_call(openvix, call):
     openvix.forgive_leaks("the client ends in the middle of a call")
     db = openvix.add_vm("db")
     openvix.fault(call=call, exit=True)
@@ -155,7 +155,7 @@ def test_a_fault_can_strike_any_call(openvix, call):
 
 
 @pytest.mark.parametrize("where", ["call", "job"])
-def test_a_hang_is_where_it_was_asked_for(openvix, where):
+def test_hang_occurs_where_it_is_set(openvix, where):
     openvix.forgive_leaks("the client is killed while it hangs")
     db = openvix.add_vm("db")
     openvix.fault(call="VixVM_PowerOn", where=where, hang=True)
@@ -173,14 +173,14 @@ def test_a_hang_is_where_it_was_asked_for(openvix, where):
         assert client.stdout.read() == ""
 
 
-def test_an_error_keeps_the_junk_of_its_upper_bits_out_of_the_code(openvix):
+def test_junk_bits_stay_out_of_the_code(openvix):
     db = openvix.add_vm("db")
     openvix.fault(call="VixVM_PowerOn", error=3008, junk=0xFFFF)
 
     assert drive(openvix, "connect", f"open={db}", "on", "release", "disconnect")[-1] == "on 3008"
 
 
-def test_a_killed_daemon_is_a_lost_connection_and_the_next_client_starts_another(openvix):
+def test_killed_daemon_disconnects_and_restarts(openvix):
     db = openvix.add_vm("db")
     with start(
         openvix, "connect", f"open={db}", "pause", "on", "properties", "release", "disconnect", "connect", f"open={db}", "on", "release", "disconnect"
@@ -194,7 +194,7 @@ def test_a_killed_daemon_is_a_lost_connection_and_the_next_client_starts_another
     assert openvix.vms[db] == "powered_on"
 
 
-def test_a_daemon_that_is_killed_while_it_starts_is_started_again_by_the_same_client(openvix):
+def test_daemon_killed_at_start_is_restarted(openvix):
     openvix.kill_daemon()
     serve = openvix.directory / "run" / "serve"
     once = ["/bin/sh", "-c", 'mkdir "$0/killed" 2>/dev/null && kill -9 $$; exec "$@"', str(openvix.directory / "run")]
@@ -204,7 +204,7 @@ def test_a_daemon_that_is_killed_while_it_starts_is_started_again_by_the_same_cl
     assert (openvix.directory / "run" / "killed").is_dir()
 
 
-def test_a_daemon_that_a_client_starts_holds_nothing_of_the_client(openvix):
+def test_started_daemon_inherits_nothing(openvix):
     """communicate() reads to the end of the output: a daemon that held it would keep it open."""
     openvix.kill_daemon()
 
@@ -214,7 +214,7 @@ def test_a_daemon_that_a_client_starts_holds_nothing_of_the_client(openvix):
     assert os.getsid(pid) == pid
 
 
-def test_a_stopped_world_is_not_started_by_a_client(openvix):
+def test_client_does_not_start_stopped_world(openvix):
     (openvix.directory / "run" / "stopped").touch()
     openvix.kill_daemon()
 
@@ -222,7 +222,7 @@ def test_a_stopped_world_is_not_started_by_a_client(openvix):
     (openvix.directory / "run" / "stopped").unlink()
 
 
-def test_a_guest_login_ends_with_the_last_reference_to_its_vm(openvix):
+def test_guest_login_ends_with_last_vm_reference(openvix):
     web = openvix.add_vm("web", power="powered_on", processes=[{"name": "apache2", "command": "/usr/sbin/apache2"}])
 
     said = drive(openvix, "connect", f"open={web}", "login=lab", "list", "release", f"open={web}", "list", "release", "disconnect")
@@ -230,7 +230,7 @@ def test_a_guest_login_ends_with_the_last_reference_to_its_vm(openvix):
     assert said[2:] == ["login 0", "list 0", "open 0", "list 3018"]
 
 
-def test_a_property_costs_one_round_trip(openvix):
+def test_property_takes_one_round_trip(openvix):
     web = openvix.add_vm("web", power="powered_on")
     drive(openvix, "connect", f"open={web}", "properties", "release", "disconnect")
 

@@ -154,12 +154,12 @@ def books(world: Path) -> list[dict]:
     return [each for each in found if each["open"] or each["buffers"]]
 
 
-def test_every_property_is_read_into_a_cell_of_its_own_size(scripted):
+def test_property_fits_its_cell(scripted):
     assert passed(scripted.run("properties"))
     assert books(scripted.world) == []
 
 
-def test_handles_are_counted_typed_and_never_confused(scripted):
+def test_handles_are_counted_and_typed(scripted):
     done = scripted.run("handles")
 
     assert passed(done)
@@ -175,7 +175,7 @@ def test_handles_are_counted_typed_and_never_confused(scripted):
 
 
 @programs.by_the_processor
-def test_handles_and_texts_have_an_end_that_is_told(scripted):
+def test_limits_of_handles_and_strings_are_reported(scripted):
     scripted.answers["VixVM_WriteVariable"] = lambda *_: (constants.VIX_OK, [])
 
     assert passed(scripted.run("limits"))
@@ -184,28 +184,28 @@ def test_handles_and_texts_have_an_end_that_is_told(scripted):
     assert len(written[4]) == (64 << 20) - 200
 
 
-def test_handles_begin_at_another_number_in_every_process(scripted):
+def test_first_handle_differs_per_process(scripted):
     assert len({scripted.run("handles").stdout for _ in range(3)}) == 3
 
 
-def test_handles_carry_the_id_of_a_wrapper_in_their_top_byte(scripted):
+def test_handles_carry_wrapper_id_in_top_byte(scripted):
     assert passed(scripted.run("handles", "wrapped"))
 
 
-def test_the_daemon_is_told_when_the_last_reference_to_a_vm_is_gone(scripted):
+def test_daemon_learns_of_last_vm_release(scripted):
     assert passed(scripted.run("connection", "once"))
     assert scripted.gone.wait(60)
     assert [each for each in scripted.asked if each[0] in NOTICES] == [("OpenVIX_ReleaseVM", "/vm.vmx"), ("VixHost_Disconnect", "host-1")]
 
 
-def test_a_vm_that_two_hosts_have_open_is_released_with_the_last_of_them(scripted):
+def test_vm_of_two_hosts_is_released_with_the_last(scripted):
     assert passed(scripted.run("connection", "twins"))
     assert scripted.gone.wait(60)
     assert [each[0] for each in scripted.asked][-4:] == ["Vix_GetProperties", "OpenVIX_ReleaseVM", "VixHost_Disconnect", "VixHost_Disconnect"]
     assert [each[0] for each in scripted.asked].count("OpenVIX_ReleaseVM") == 1
 
 
-def test_callbacks_come_in_order_from_a_thread_of_the_library(scripted):
+def test_callbacks_are_ordered_on_a_library_thread(scripted):
     waiting = {}
 
     def answer(connection, number, function, arguments):
@@ -232,7 +232,7 @@ def test_callbacks_come_in_order_from_a_thread_of_the_library(scripted):
 
 
 @pytest.mark.parametrize("what", ["twice", "error text", "own memory", "inside", "junk"])
-def test_freeing_what_is_no_buffer_of_the_library_ends_the_program(scripted, what):
+def test_free_of_foreign_pointer_aborts(scripted, what):
     done = scripted.run("buffers", what)
 
     assert done.returncode == -signal.SIGABRT
@@ -240,7 +240,7 @@ def test_freeing_what_is_no_buffer_of_the_library_ends_the_program(scripted, wha
     assert done.stderr.count("\n") == 1
 
 
-def test_freeing_every_buffer_once_leaves_clean_books(scripted):
+def test_freed_buffers_leave_empty_ledger(scripted):
     assert passed(scripted.run("buffers"))
     assert books(scripted.world) == []
 
@@ -260,7 +260,7 @@ def never_ending(scripted):
 
 
 @pytest.mark.parametrize("scene", ["lost", "fork"])
-def test_what_is_connected_can_be_lost(scripted, scene):
+def test_any_connection_can_be_lost(scripted, scene):
     scripted.answer = never_ending(scripted)
     assert passed(scripted.run("connection", scene))
     assert scripted.gone.wait(60)
@@ -268,7 +268,7 @@ def test_what_is_connected_can_be_lost(scripted, scene):
 
 
 @programs.among_its_own_threads
-def test_the_process_keeps_its_signals_and_hands_no_descriptor_down(scripted):
+def test_process_keeps_signals_and_descriptors(scripted):
     assert passed(scripted.run("connection", "process"))
 
 
@@ -280,13 +280,13 @@ def test_no_password_stays_in_memory(scripted):
     assert opening[-1] == ("VixHost_OpenVM", "host-1", "/vm.vmx", 0, [constants.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD, "Qz8-paSs!wJ7"])
 
 
-def test_many_threads_share_one_connection(scripted):
+def test_threads_share_one_connection(scripted):
     assert passed(scripted.run("connection", "threads"))
     assert [each[0] for each in scripted.asked].count("hello") == 1
     assert books(scripted.world) == []
 
 
-def test_requests_are_numbered_in_the_order_in_which_they_are_sent(scripted):
+def test_requests_are_numbered_in_order(scripted):
     numbers = []
 
     def answer(connection, number, function, arguments):
@@ -340,7 +340,7 @@ BREACHES = {
 
 
 @pytest.mark.parametrize("breach", BREACHES)
-def test_a_breach_of_the_protocol_ends_the_connection(scripted, breach):
+def test_protocol_error_closes_the_connection(scripted, breach):
     def answer(connection, number, function, arguments):
         if function == "VixVM_PowerOff":
             connection.sendall(BREACHES[breach](number))
@@ -353,7 +353,7 @@ def test_a_breach_of_the_protocol_ends_the_connection(scripted, breach):
     assert passed(scripted.run("connection", "breach"))
 
 
-def test_a_daemon_that_reads_no_more_is_an_error_and_no_signal(scripted):
+def test_stalled_daemon_is_an_error_without_signal(scripted):
     ended = threading.Event()
 
     def answer(connection, number, function, arguments):
@@ -369,7 +369,7 @@ def test_a_daemon_that_reads_no_more_is_an_error_and_no_signal(scripted):
 
 
 @pytest.mark.parametrize("case", ["no world", "nobody listens", "stopped"])
-def test_without_a_daemon_the_job_of_connect_says_so(tmp_path, scripted, case):
+def test_connect_without_daemon_fails_its_job(tmp_path, scripted, case):
     scripted.close()
     world = {"no world": tmp_path / "none"}.get(case, scripted.world)
     if case == "stopped":
@@ -392,7 +392,7 @@ open(f"{run}/stopped", "w").close()
 """
 
 
-def test_a_daemon_is_started_apart_from_the_client(scripted):
+def test_daemon_is_detached_from_its_client(scripted):
     """Its session, its directory, its descriptors, its signals: nothing is the client's."""
     scripted.close()
     run = scripted.world / "run"
@@ -406,7 +406,7 @@ def test_a_daemon_is_started_apart_from_the_client(scripted):
     assert state == {"leads": True, "folder": "/", "files": dict.fromkeys("012", "/dev/null"), "masked": 0}
 
 
-def test_a_daemon_of_another_protocol_says_what_is_wrong(scripted):
+def test_daemon_of_other_protocol_is_reported(scripted):
     scripted.greeting = constants.VIX_E_WRAPPER_VERSION_NOT_FOUND
     done = scripted.run("connection", "nobody")
 
@@ -415,7 +415,7 @@ def test_a_daemon_of_another_protocol_says_what_is_wrong(scripted):
     assert list((scripted.world / "run" / "clients").iterdir()) == []
 
 
-def test_what_vmwares_wrapper_would_answer_is_no_job(scripted):
+def test_wrapper_errors_are_not_jobs(scripted):
     """Many a client waits for ever for a callback that does not come, or takes the handle for a job."""
     scripted.answers["VixHost_Connect"] = lambda *_: (constants.VIX_E_WRAPPER_PLAYER_NOT_INSTALLED, [])
 
@@ -428,7 +428,7 @@ def test_what_vmwares_wrapper_would_answer_is_no_job(scripted):
     assert books(scripted.world) == []
 
 
-def test_a_world_is_found_without_being_named(scripted):
+def test_default_world_is_found(scripted):
     state = scripted.world.parent
     (state / "openvix").mkdir()
     scripted.world.rename(state / "openvix" / "default")
@@ -436,7 +436,7 @@ def test_a_world_is_found_without_being_named(scripted):
     assert passed(scripted.run("connection", "once", OPENVIX_WORLD="", XDG_STATE_HOME=str(state)))
 
 
-def test_the_path_of_a_world_may_be_long(tmp_path):
+def test_world_path_may_be_long(tmp_path):
     scripted = Scripted(tmp_path / ("long" * 30) / "world")
     try:
         assert passed(scripted.run("connection", "once"))
@@ -550,7 +550,7 @@ def is_handle(parameter: dict) -> bool:
 
 
 @pytest.mark.parametrize("fact", ASKED, ids=lambda fact: fact["name"])
-def test_every_function_sends_its_name_and_its_arguments_in_order(scripted, client, fact):
+def test_functions_send_name_and_arguments(scripted, client, fact):
     given, sent = client.arguments(fact)
     client.outcome(fact, given)
 
@@ -558,7 +558,7 @@ def test_every_function_sends_its_name_and_its_arguments_in_order(scripted, clie
 
 
 @pytest.mark.parametrize("fact", ASKED, ids=lambda fact: fact["name"])
-def test_every_argument_that_cannot_be_right_is_refused_before_anything_is_asked(scripted, client, fact):
+def test_invalid_argument_is_rejected_locally(scripted, client, fact):
     right, _ = client.arguments(fact)
     wrong = []
     for at, each in enumerate(fact["params"]):
@@ -600,7 +600,7 @@ OPTIONAL = {
 
 
 @pytest.mark.parametrize(("name", "parameter"), sorted(OPTIONAL))
-def test_a_text_that_may_be_left_out_is_sent_as_nothing(scripted, client, name, parameter):
+def test_optional_string_is_sent_as_none(scripted, client, name, parameter):
     (fact,) = [each for each in ASKED if each["name"] == name]
     given, sent = client.arguments(fact)
     (at,) = [at for at, each in enumerate(fact["params"]) if each["name"] == parameter]
@@ -610,7 +610,7 @@ def test_a_text_that_may_be_left_out_is_sent_as_nothing(scripted, client, name, 
     assert scripted.calls == [(name, *sent)]
 
 
-def test_a_process_is_connected_to_one_world_at_a_time(scripted, client, tmp_path, monkeypatch):
+def test_process_uses_one_world_at_a_time(scripted, client, tmp_path, monkeypatch):
     other = Scripted(tmp_path / "other")
     try:
         monkeypatch.setenv("OPENVIX_WORLD", str(other.world))
@@ -625,7 +625,7 @@ def test_a_process_is_connected_to_one_world_at_a_time(scripted, client, tmp_pat
         other.close()
 
 
-def test_a_linked_clone_needs_no_snapshot(scripted, client):
+def test_linked_clone_requires_no_snapshot(scripted, client):
     (fact,) = [each for each in ASKED if each["name"] == "VixVM_Clone"]
     given, sent = client.arguments(fact)
     given[1], sent[1] = 0, None

@@ -95,7 +95,7 @@ needs_nm = pytest.mark.skipif(not shutil.which("nm"), reason="no nm here to list
 
 @needs_nm
 @pytest.mark.parametrize("folder", LAYERS)
-def test_files_use_what_lies_below(folder):
+def test_files_include_lower_layers_only(folder):
     assert faults(NATIVE / folder, read_sources(NATIVE / folder)) == []
 
 
@@ -119,12 +119,12 @@ def test_every_c_source_has_a_layer():
         ("drawer.c", "int nothing;\n", "drawer.c is in no layer"),
     ],
 )
-def test_rule_sees_what_it_forbids(file, text, fault):
+def test_rule_finds_forbidden_include(file, text, fault):
     sources = read_sources(NATIVE / "libvix")
     sources[file] = sources.get(file, "") + text
     assert faults(NATIVE / "libvix", sources) == ([fault] if fault else [])
 
 
-def test_picture_in_architecture_is_the_table():
+def test_architecture_shows_the_layers():
     drawn = "\n".join(["```mermaid", *picture(), "```"])
     assert drawn in (OPENVIX / "docs" / "architecture.md").read_text(encoding="utf-8"), f"openvix/docs/architecture.md needs this picture:\n{drawn}"

@@ -74,13 +74,13 @@ def wrong_library(tmp_path_factory):
 
 # Vix_GetProperties asks the daemon of handles that exist only: test_libvix.py calls it with those.
 @pytest.mark.parametrize("name", sorted(SIGNATURES.keys() - {"Vix_GetProperties"}))
-def test_a_call_puts_its_signature(name):
+def test_call_sends_its_signature(name):
     done = run_call(c_build.build(), name)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_put_ends_the_process(wrong_library, wrong):
+def test_wrong_argument_aborts(wrong_library, wrong):
     *_, name, said = WRONG[wrong]
     done = run_call(wrong_library, name)
     assert (done.returncode, done.stderr) == (-signal.SIGABRT, f"libvix: {name} {said}\n")

@@ -22,13 +22,13 @@ def start(vmx: str) -> subprocess.Popen:
     return subprocess.Popen(programs.command("stress", vmx, THREADS, ROUNDS), stderr=subprocess.PIPE, text=True)
 
 
-def test_many_threads_use_one_handle(openvix):
+def test_threads_share_one_handle(openvix):
     assert ended(start(openvix.add_vm("web", power="powered_on"))) == [("", 0)]
     assert openvix.handles() == []
     assert len(openvix.calls("VixHost_Connect")) == 1
 
 
-def test_many_processes_use_one_vm_and_leave_it_whole(openvix):
+def test_processes_share_one_vm(openvix):
     web = openvix.add_vm("web", power="powered_on")
     running = [start(web) for _ in range(PROCESSES)]
 

@@ -16,12 +16,12 @@ def decoded(*values):
     return frames.decode(frames.encode(*values)[4:])
 
 
-def test_every_kind_of_value_comes_back_as_it_went():
+def test_values_survive_a_round_trip():
     values = [0, -1, 2**63 - 1, -(2**63), None, "", "Ärger\n", b"", b"\0\xff", [], [1, [None, "x", [b"y"]]]]
     assert decoded(*values) == values
 
 
-def test_a_frame_is_laid_out_as_the_protocol_says():
+def test_frame_has_the_documented_layout():
     assert frames.encode(1, "ä", None, [b"x"]) == (b"\x1c\0\0\0" + b"i\x01\0\0\0\0\0\0\0" + b"s\x02\0\0\0\xc3\xa4" + b"n" + b"l\x01\0\0\0" + b"b\x01\0\0\0x")
 
 
@@ -41,21 +41,21 @@ def test_a_frame_is_laid_out_as_the_protocol_says():
     ],
     ids=range(10),
 )
-def test_what_is_no_value_is_a_breach(body):
+def test_invalid_value_is_a_protocol_error(body):
     with pytest.raises(frames.ProtocolError):
         frames.decode(body)
 
 
-def test_a_text_with_a_nul_is_never_sent():
+def test_string_with_nul_is_not_sent():
     with pytest.raises(frames.ProtocolError):
         frames.encode("a\0b")
 
 
-def test_a_name_that_is_not_utf_8_is_still_sent():
+def test_name_with_invalid_utf_8_is_sent():
     assert decoded("a\udcff") == ["a?"]
 
 
-def test_frames_are_found_however_the_stream_is_cut():
+def test_frames_are_found_in_any_chunks():
     ours, theirs = socket.socketpair()
     sent = frames.encode(1, "first") + frames.encode(2, "x" * 200_000) + frames.encode()
 
@@ -72,7 +72,7 @@ def test_frames_are_found_however_the_stream_is_cut():
 
 
 @pytest.mark.parametrize("sent", [b"\x01", b"\x05\0\0\0n", b"\x01\0\0\x04n"], ids=["no length", "cut off", "too large"])
-def test_a_frame_that_is_cut_off_or_too_large_is_a_breach(sent):
+def test_truncated_or_oversized_frame_is_an_error(sent):
     ours, theirs = socket.socketpair()
     theirs.sendall(sent)
     theirs.close()

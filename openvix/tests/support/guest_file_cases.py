@@ -54,7 +54,7 @@ def host_file(tmp_path, text="new", mode=0o644):
     return str(place)
 
 
-def test_an_impossible_path_has_the_code_of_its_errno(guest, lab, disk):
+def test_impossible_path_has_code_of_its_errno(guest, lab, disk):
     (disk / "srv/loop").symlink_to("loop")
     (disk / "srv/ping").symlink_to("pong/x")
     (disk / "srv/pong").symlink_to("ping/x")
@@ -74,7 +74,7 @@ def test_an_impossible_path_has_the_code_of_its_errno(guest, lab, disk):
     assert {path: code(guest.file_info, lab, path) for path in expected} == expected
 
 
-def test_an_account_sees_all_but_other_homes_and_secrets(guest, lab, ann, disk, tmp_path):
+def test_account_sees_all_but_homes_and_secrets(guest, lab, ann, disk, tmp_path):
     for place in ("root/x", "home/ann/x", "home/bob/x"):
         (disk / place).write_text(place)
     out = str(tmp_path / "out")
@@ -101,7 +101,7 @@ def test_an_account_sees_all_but_other_homes_and_secrets(guest, lab, ann, disk, 
     assert len(guest.list_directory(lab, "/root")) == 1
 
 
-def test_an_administrator_is_not_bound_by_modes(guest, lab, disk, tmp_path):
+def test_administrator_ignores_modes(guest, lab, disk, tmp_path):
     (disk / "srv/data").chmod(0)
     (disk / "etc/motd").chmod(0o444)
     try:
@@ -116,7 +116,7 @@ def test_an_administrator_is_not_bound_by_modes(guest, lab, disk, tmp_path):
         (disk / "srv/data").chmod(0o755)
 
 
-def test_a_file_goes_in_and_comes_back_whole(guest, lab, tmp_path):
+def test_file_survives_a_round_trip(guest, lab, tmp_path):
     content = os.urandom((3 << 20) + 17)
     (tmp_path / "big").write_bytes(content)
     guest.copy_in(lab, str(tmp_path / "big"), "/opt/big")
@@ -124,7 +124,7 @@ def test_a_file_goes_in_and_comes_back_whole(guest, lab, tmp_path):
     assert (tmp_path / "back").read_bytes() == content
 
 
-def test_a_copy_replaces_what_is_there_and_keeps_no_set_id_bits(guest, lab, disk, tmp_path):
+def test_copy_replaces_file_without_set_id_bits(guest, lab, disk, tmp_path):
     guest.copy_in(lab, host_file(tmp_path, "much longer than before"), "/etc/motd")
     guest.copy_in(lab, host_file(tmp_path, "short", 0o6755), "/etc/motd")
     guest.copy_in(lab, host_file(tmp_path, "short", 0o6755), "/opt/program")
@@ -155,7 +155,7 @@ def test_directories_are_merged(guest, lab, disk, tmp_path):
     assert os.readlink(out / "deep/link") == "/etc/motd"
 
 
-def test_a_link_copied_out_earlier_does_not_lead_a_later_copy_elsewhere(guest, lab, disk, outside, tmp_path):
+def test_copied_out_link_does_not_redirect_copies(guest, lab, disk, outside, tmp_path):
     (disk / "srv/data/a").unlink()
     (disk / "srv/data/a").symlink_to(outside / "secret")
     guest.copy_out(lab, "/srv/data", str(tmp_path / "out"))
@@ -166,7 +166,7 @@ def test_a_link_copied_out_earlier_does_not_lead_a_later_copy_elsewhere(guest, l
     assert (outside / "secret").read_text() == "host"
 
 
-def test_a_copy_that_cannot_be_has_the_code_of_its_errno(guest, lab, disk, tmp_path):
+def test_impossible_copy_has_code_of_its_errno(guest, lab, disk, tmp_path):
     new, out, empty = host_file(tmp_path), str(tmp_path / "out"), tmp_path / "empty"
     empty.mkdir()
     os.mkfifo(disk / "srv/pipe")
@@ -190,7 +190,7 @@ def test_a_copy_that_cannot_be_has_the_code_of_its_errno(guest, lab, disk, tmp_p
     assert not (disk / "tmp/new").exists()
 
 
-def test_a_copy_that_fails_leaves_what_was_done(guest, lab, disk, tmp_path):
+def test_failed_copy_keeps_what_was_copied(guest, lab, disk, tmp_path):
     source = tmp_path / "tree"
     source.mkdir()
     (source / "a").write_text("a")
@@ -200,7 +200,7 @@ def test_a_copy_that_fails_leaves_what_was_done(guest, lab, disk, tmp_path):
     assert os.listdir(disk / "opt/tree") == ["a"]
 
 
-def test_exists_is_true_only_for_its_own_kind(guest, lab, disk):
+def test_exists_checks_the_type(guest, lab, disk):
     os.mkfifo(disk / "srv/pipe")
     (disk / "srv/file").symlink_to("data/a")
     (disk / "srv/directory").symlink_to("data")
@@ -223,7 +223,7 @@ def test_exists_is_true_only_for_its_own_kind(guest, lab, disk):
     assert code(guest.directory_exists, lab, "srv") == constants.VIX_E_INVALID_ARG
 
 
-def test_file_info_tells_size_kind_and_time(guest, lab, disk):
+def test_file_info_has_size_type_and_time(guest, lab, disk):
     os.utime(disk / "srv/data/a", (1000000000, 1234567890))
     os.mkfifo(disk / "srv/pipe")
     (disk / "srv/file").symlink_to("data/a")
@@ -240,7 +240,7 @@ def test_file_info_tells_size_kind_and_time(guest, lab, disk):
     assert code(guest.file_info, lab, "/srv/dangling") == constants.VIX_E_FILE_NOT_FOUND
 
 
-def test_a_listing_has_every_name_once_and_no_dots(guest, lab, disk):
+def test_listing_is_complete_without_dots(guest, lab, disk):
     (disk / "srv/x").mkdir()
     (disk / "srv/x/b").write_text("bb")
     (disk / "srv/x/a").symlink_to("/etc/motd")
@@ -257,7 +257,7 @@ def test_a_listing_has_every_name_once_and_no_dots(guest, lab, disk):
     assert {"bin", "etc", "usr", "tmp"} <= {each.name for each in guest.list_directory(lab, "/")}
 
 
-def test_a_directory_is_made_with_those_above_it(guest, lab, disk):
+def test_directory_is_created_with_parents(guest, lab, disk):
     guest.create_directory(lab, "/srv/new/and/deep/")
     for name in ("new", "new/and", "new/and/deep"):
         assert stat.S_IMODE((disk / "srv" / name).stat().st_mode) == 0o700
@@ -269,7 +269,7 @@ def test_a_directory_is_made_with_those_above_it(guest, lab, disk):
     assert code(guest.create_directory, lab, "srv/x") == constants.VIX_E_INVALID_ARG
 
 
-def test_only_files_and_links_are_deleted_as_files(guest, lab, disk):
+def test_delete_file_accepts_files_and_links_only(guest, lab, disk):
     os.mkfifo(disk / "srv/pipe")
     (disk / "srv/link").symlink_to("data")
     (disk / "srv/dangling").symlink_to("none")
@@ -281,7 +281,7 @@ def test_only_files_and_links_are_deleted_as_files(guest, lab, disk):
         assert code(guest.delete_file, lab, path) == constants.VIX_E_NOT_A_FILE
 
 
-def test_a_directory_is_deleted_with_all_that_is_in_it(guest, lab, disk):
+def test_directory_is_deleted_with_its_content(guest, lab, disk):
     (disk / "srv/data/deep/up").symlink_to("/etc")
     (disk / "srv/data/deep").chmod(0)
     (disk / "srv/link").symlink_to("data")
@@ -293,7 +293,7 @@ def test_a_directory_is_deleted_with_all_that_is_in_it(guest, lab, disk):
     assert code(guest.delete_directory, lab, "/srv/data") == constants.VIX_E_FILE_NOT_FOUND
 
 
-def test_renaming_moves_a_file_or_directory(guest, lab, disk):
+def test_rename_moves_file_or_directory(guest, lab, disk):
     guest.rename(lab, "/etc/motd", "/srv/data/a")
     assert (disk / "srv/data/a").read_text() == "Welcome"
     guest.rename(lab, "/srv/data", "/opt/data/")
@@ -303,7 +303,7 @@ def test_renaming_moves_a_file_or_directory(guest, lab, disk):
     assert os.readlink(disk / "srv/other") == "nothing"
 
 
-def test_renaming_that_cannot_be(guest, lab, disk):
+def test_impossible_rename_fails(guest, lab, disk):
     (disk / "srv/link").symlink_to("data")
     guest.rename(lab, "/srv/data/a", "/srv/./data/../data/a")
     assert (disk / "srv/data/a").exists()
@@ -320,7 +320,7 @@ def test_renaming_that_cannot_be(guest, lab, disk):
     assert (disk / "etc/motd").read_text() == "Welcome"
 
 
-def test_a_temporary_file_is_new_empty_and_private(guest, ann, disk):
+def test_temporary_file_is_empty_and_private(guest, ann, disk):
     first, second = guest.create_temp_file(ann), guest.create_temp_file(ann)
     assert first != second
     found = (disk / first[1:]).stat()

@@ -47,7 +47,7 @@ def code(call, *arguments, **options):
     return caught.value.code
 
 
-def test_a_login_needs_the_right_password(guest):
+def test_login_requires_the_right_password(guest):
     account = guest.login("ann", "päss")
     assert (account.name, account.administrator, account.home) == ("ann", False, "/home/ann")
     assert guest.login("lab", "lab").administrator
@@ -57,14 +57,14 @@ def test_a_login_needs_the_right_password(guest):
 
 
 @needs_sandbox
-def test_a_program_runs_and_its_exit_code_comes_back(guest, lab, disk):
+def test_program_returns_its_exit_code(guest, lab, disk):
     pid, _, status = guest.run_program(lab, "/bin/sh", '-c \'echo $$ "$HOME" "$USER" $(pwd) > /tmp/out; exit 7\'', wait=True)
     assert status == 7
     assert (disk / "tmp/out").read_text().split() == [str(pid), "/home/lab", "lab", "/"]
 
 
 @needs_sandbox
-def test_the_elapsed_time_is_in_seconds(guest, lab):
+def test_elapsed_time_is_in_seconds(guest, lab):
     begun = time.monotonic()
     _, elapsed, status = guest.run_program(lab, "/bin/sleep", "1.1", wait=True)
     assert 1 <= elapsed <= time.monotonic() - begun
@@ -72,7 +72,7 @@ def test_the_elapsed_time_is_in_seconds(guest, lab):
 
 
 @needs_sandbox
-def test_a_line_is_read_by_the_shell_and_the_program_name_is_not(guest, lab, disk):
+def test_shell_parses_arguments_not_program(guest, lab, disk):
     name = 'opt/it\'s a "$HOME" `x` program; true'
     (disk / name).write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
     (disk / name).chmod(0o755)
@@ -83,12 +83,12 @@ def test_a_line_is_read_by_the_shell_and_the_program_name_is_not(guest, lab, dis
 
 
 @needs_sandbox
-def test_a_program_ended_by_a_signal_has_an_exit_code(guest, lab):
+def test_signaled_program_has_an_exit_code(guest, lab):
     assert guest.run_program(lab, "/bin/sh", "-c 'kill -9 $$'", wait=True)[2] == 128 + signal.SIGKILL
 
 
 @needs_sandbox
-def test_the_process_id_is_that_of_the_program_and_it_goes_on(guest, lab):
+def test_process_id_is_that_of_the_program(guest, lab):
     pid, elapsed, status = guest.run_program(lab, "/bin/sleep", "60", wait=False)
     assert (elapsed, status) == (0, 0)
     found = next(process for process in guest.processes() if process.pid == pid)
@@ -103,7 +103,7 @@ BECOMING = "exec /bin/sleep 60 $(seq 100000)"
 
 
 @needs_sandbox
-def test_a_process_that_becomes_another_program_is_listed_as_the_one_or_the_other(guest, ann):
+def test_process_during_exec_is_listed_as_old_or_new(guest, ann):
     pid, _, _ = guest.run_program(ann, "/bin/sh", f"-c '{BECOMING}'", wait=False)
     seen = set()
 
@@ -117,7 +117,7 @@ def test_a_process_that_becomes_another_program_is_listed_as_the_one_or_the_othe
 
 
 @needs_sandbox
-def test_only_an_existing_executable_file_is_run(guest, lab, ann, disk):
+def test_only_executable_file_is_run(guest, lab, ann, disk):
     expected = {
         "": constants.VIX_E_INVALID_ARG,
         "true": constants.VIX_E_FILE_NOT_FOUND,
@@ -136,13 +136,13 @@ def test_only_an_existing_executable_file_is_run(guest, lab, ann, disk):
 
 
 @needs_sandbox
-def test_a_line_too_long_for_the_system_is_not_started(guest, lab):
+def test_too_long_command_line_is_not_started(guest, lab):
     assert code(guest.run_program, lab, "/bin/true", "x" * 300_000, wait=True) == constants.VIX_E_PROGRAM_NOT_STARTED
 
 
 @needs_sandbox
 @pytest.mark.parametrize("interpreter", [None, "", "/bin/sh"])
-def test_a_script_runs_from_a_file_that_is_gone_afterwards(guest, ann, disk, interpreter):
+def test_script_file_is_removed_afterwards(guest, ann, disk, interpreter):
     text = 'stat -c "%a %n" "$0" > /home/ann/out; printf "%s" "ä" >> /home/ann/out; exit 3\n'
     assert guest.run_script(ann, interpreter, text, wait=True)[2] == 3
     said, rest = (disk / "home/ann/out").read_text(encoding="utf-8").split("\n")
@@ -153,7 +153,7 @@ def test_a_script_runs_from_a_file_that_is_gone_afterwards(guest, ann, disk, int
 
 
 @needs_sandbox
-def test_a_script_is_run_by_its_interpreter(guest, lab, disk):
+def test_script_runs_by_its_interpreter(guest, lab, disk):
     (disk / "opt/mine").write_text('#!/bin/sh\ncp "$1" /tmp/text\necho $# > /tmp/count\n')
     (disk / "opt/mine").chmod(0o755)
     text = "one\r\ntwo\n\tthree"
@@ -163,7 +163,7 @@ def test_a_script_is_run_by_its_interpreter(guest, lab, disk):
 
 
 @needs_sandbox
-def test_a_script_that_is_not_awaited_goes_on_and_cleans_up_after_itself(guest, lab, disk):
+def test_script_without_wait_removes_its_file(guest, lab, disk):
     os.mkfifo(disk / "opt/pipe")
     pid, elapsed, status = guest.run_script(lab, None, "read line < /opt/pipe; echo $line > /opt/out", wait=False)
     assert (elapsed, status) == (0, 0)
@@ -175,7 +175,7 @@ def test_a_script_that_is_not_awaited_goes_on_and_cleans_up_after_itself(guest, 
 
 
 @needs_sandbox
-def test_a_script_has_a_greatest_length(guest, lab, disk):
+def test_script_has_a_maximum_length(guest, lab, disk):
     room = LONGEST_SCRIPT - len("/bin/sh")
     assert guest.run_script(lab, None, "exit 9".ljust(room), wait=True)[2] == 9
     assert code(guest.run_script, lab, None, "exit 9".ljust(room + 1), wait=True) == constants.VIX_E_ARGUMENT_TOO_BIG
@@ -183,7 +183,7 @@ def test_a_script_has_a_greatest_length(guest, lab, disk):
 
 
 @needs_sandbox
-def test_the_owner_follows_the_login_also_without_an_environment(guest, ann):
+def test_owner_is_the_login_without_environment(guest, ann):
     pid, _, _ = guest.run_program(ann, "/bin/sh", "-c '/usr/bin/env -i /bin/sleep 60; true'", wait=False)
 
     def owners():
@@ -195,7 +195,7 @@ def test_the_owner_follows_the_login_also_without_an_environment(guest, ann):
 
 
 @needs_sandbox
-def test_a_name_longer_than_the_kernel_keeps_is_told_whole(guest, lab, disk):
+def test_long_process_name_is_complete(guest, lab, disk):
     (disk / "opt/quite-a-long-name-for-a-program").symlink_to("/bin/sleep")
     pid, _, _ = guest.run_program(lab, "/opt/quite-a-long-name-for-a-program", "60", wait=False)
     assert [process.name for process in guest.processes() if process.pid == pid] == ["quite-a-long-name-for-a-program"]

@@ -22,14 +22,14 @@ def content(folder):
     return {str(path.relative_to(folder.parent)): path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()}
 
 
-def test_a_commit_changes_and_removes_files(folder):
+def test_commit_changes_and_removes_files(folder):
     (folder / "old").write_bytes(b"1")
     atomic_files.commit(folder, {folder / "old": None, folder / "new": b"2", folder.parent / "vm.vmx": b"\xff"})
     assert content(folder) == {"openvix/new": b"2", "vm.vmx": b"\xff"}
 
 
 @pytest.mark.parametrize("steps", range(8))
-def test_a_commit_that_is_killed_anywhere_is_done_whole_or_not_at_all(folder, monkeypatch, steps):
+def test_commit_killed_anywhere_is_atomic(folder, monkeypatch, steps):
     class Killed(BaseException):
         pass
 

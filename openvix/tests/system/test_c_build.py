@@ -25,7 +25,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     return tmp_path / "cache"
 
 
-def test_the_library_is_built_once_and_loads(cache):
+def test_library_is_built_once_and_loads(cache):
     path = c_build.build()
     made = path.stat().st_mtime_ns
 
@@ -36,7 +36,7 @@ def test_the_library_is_built_once_and_loads(cache):
     assert [each.stat().st_mode & 0o777 for each in (cache, path.parent)] == [0o700, 0o700]
 
 
-def test_other_sources_or_flags_are_another_library(cache, monkeypatch):
+def test_other_sources_or_flags_build_another_library(cache, monkeypatch):
     first = c_build.build()
     monkeypatch.setattr(c_build, "FLAGS", [*c_build.FLAGS, "-DANOTHER"])
 
@@ -44,7 +44,7 @@ def test_other_sources_or_flags_are_another_library(cache, monkeypatch):
     assert first.exists()
 
 
-def test_two_that_build_at_once_get_the_same_library(cache):
+def test_concurrent_builds_return_the_same_library(cache):
     builders = [subprocess.Popen([sys.executable, "-c", BUILD], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     paths = {builder.communicate(timeout=240)[0].strip() for builder in builders}
 
@@ -54,7 +54,7 @@ def test_two_that_build_at_once_get_the_same_library(cache):
     assert os.listdir(os.path.dirname(path)) == ["libvix.so"]
 
 
-def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
+def test_cache_directory_follows_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENVIX_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert c_build.build().is_relative_to(tmp_path / "xdg" / "openvix")
@@ -63,7 +63,7 @@ def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
     assert c_build.build().is_relative_to(tmp_path / "home" / ".cache" / "openvix")
 
 
-def test_without_a_compiler_one_sentence_says_what_to_install(cache, tmp_path, monkeypatch):
+def test_missing_compiler_reported_with_remedy(cache, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(c_build, "ZIGLANG", None)
     monkeypatch.setattr(c_build.sys, "executable", "/bin/false")
@@ -73,7 +73,7 @@ def test_without_a_compiler_one_sentence_says_what_to_install(cache, tmp_path, m
     assert "\n" not in str(raised.value)
 
 
-def test_what_the_compiler_says_is_told(cache, tmp_path):
+def test_compiler_errors_are_reported(cache, tmp_path):
     source = tmp_path / "wrong.c"
     source.write_text("int main(void) { return nothing; }\n")
 
@@ -81,7 +81,7 @@ def test_what_the_compiler_says_is_told(cache, tmp_path):
         c_build.compile_program([source], "wrong")
 
 
-def test_a_program_is_compiled_and_runs_even_where_it_cannot_be_static(cache, tmp_path, monkeypatch):
+def test_program_runs_without_static_libraries(cache, tmp_path, monkeypatch):
     source = tmp_path / "seven.c"
     source.write_text("int main(void) { return 7; }\n")
     compile_ = c_build._compile
@@ -96,7 +96,7 @@ def test_a_program_is_compiled_and_runs_even_where_it_cannot_be_static(cache, tm
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory that belongs to somebody else")
-def test_a_cache_of_another_user_is_not_trusted(cache):
+def test_cache_of_another_user_is_rejected(cache):
     cache.mkdir()
     os.chown(cache, 12345, 12345)
 

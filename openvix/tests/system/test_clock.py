@@ -31,7 +31,7 @@ def is_done(client, number, other="VixVM_GetNumRootSnapshots"):
 
 
 @stepped
-def test_tools_come_when_the_boot_and_their_own_time_have_passed(openvix, client):
+def test_tools_run_after_boot_and_tools_seconds(openvix, client):
     vm = openvix.add_vm("web", boot_seconds=30, tools_seconds=10)
     client.items("VixVM_PowerOn", vm, 0, [])
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 300)
@@ -45,7 +45,7 @@ def test_tools_come_when_the_boot_and_their_own_time_have_passed(openvix, client
 
 @stepped
 @pytest.mark.parametrize("late", [0, 10])
-def test_a_timeout_of_vix_goes_by_the_same_time_from_the_arrival_of_the_call(openvix, client, late):
+def test_tools_timeout_counts_from_the_call(openvix, client, late):
     """However late a thread comes to it."""
     vm = openvix.add_vm("web", power=ON, tools="never")
     if late:
@@ -60,7 +60,7 @@ def test_a_timeout_of_vix_goes_by_the_same_time_from_the_arrival_of_the_call(ope
 
 
 @stepped
-def test_a_vm_that_goes_off_after_the_call_arrived_ends_the_waiting(openvix, client):
+def test_power_off_ends_the_wait_for_tools(openvix, client):
     """However late a thread comes to it."""
     vm = openvix.add_vm("web", power=ON, tools="never")
     openvix.fault(call="VixVM_WaitForToolsInGuest", delay=10, times=1)
@@ -72,7 +72,7 @@ def test_a_vm_that_goes_off_after_the_call_arrived_ends_the_waiting(openvix, cli
 
 
 @stepped
-def test_a_delayed_call_does_not_hold_up_others(openvix, client):
+def test_delayed_call_does_not_block_others(openvix, client):
     vm = openvix.add_vm("web")
     for call, *arguments in (("VixVM_PowerOn", 0, []), ("VixVM_GetNumRootSnapshots",)):
         openvix.fault(call=call, delay=10)
@@ -85,7 +85,7 @@ def test_a_delayed_call_does_not_hold_up_others(openvix, client):
 
 
 @stepped
-def test_a_second_operation_at_the_same_time_finds_the_vm_busy(openvix, client):
+def test_concurrent_operation_finds_vm_busy(openvix, client):
     vm = openvix.add_vm("web", operation_seconds=10)
     job = client.connection.begin("VixVM_PowerOn", vm, 0, [])
     client.connection.receive(job, frames.EVENT)
@@ -98,7 +98,7 @@ def test_a_second_operation_at_the_same_time_finds_the_vm_busy(openvix, client):
 
 
 @stepped
-def test_the_boot_stands_still_while_the_vm_is_paused_or_suspended(openvix, client):
+def test_boot_pauses_with_the_vm(openvix, client):
     vm = openvix.add_vm("web", power=ON, boot_seconds=30)
     for stop, go in (("VixVM_Pause", "VixVM_Unpause"), ("VixVM_Suspend", "VixVM_PowerOn")):
         client.items(stop, vm, *([0, []] if stop == "VixVM_Pause" else [0]))
@@ -113,7 +113,7 @@ def test_the_boot_stands_still_while_the_vm_is_paused_or_suspended(openvix, clie
 
 
 @stepped
-def test_tools_run_at_once_after_a_revert_to_memory_in_which_they_did(openvix, client):
+def test_tools_run_at_once_after_memory_revert(openvix, client):
     vm = openvix.add_vm("web", power=ON, boot_seconds=30)
     openvix.advance(30)
     client.items("VixVM_WaitForToolsInGuest", vm, 10)
@@ -125,7 +125,7 @@ def test_tools_run_at_once_after_a_revert_to_memory_in_which_they_did(openvix, c
 
 
 @stepped
-def test_snapshots_take_their_own_time(openvix, client):
+def test_snapshots_take_snapshot_seconds(openvix, client):
     vm = openvix.add_vm("web", operation_seconds=5, snapshot_seconds=60)
     for call, seconds in ((("VixVM_CreateSnapshot", vm, "a", None, 0, []), 60), (("VixVM_PowerOn", vm, 0, []), 5)):
         job = client.connection.begin(*call)
@@ -137,7 +137,7 @@ def test_snapshots_take_their_own_time(openvix, client):
 
 
 @stepped
-def test_an_orderly_stop_and_a_delay_end_by_the_clock(openvix, client):
+def test_soft_stop_and_delay_follow_the_clock(openvix, client):
     vm = openvix.add_vm("web", power=ON, stop_seconds=20)
     openvix.fault(call="VixVM_PowerOff", delay=10, times=1)
     job = client.connection.begin("VixVM_PowerOff", vm, constants.VIX_VMPOWEROP_FROM_GUEST)
@@ -155,7 +155,7 @@ def test_an_orderly_stop_and_a_delay_end_by_the_clock(openvix, client):
 
 
 @stepped
-def test_a_copy_takes_as_long_as_the_speed_says(openvix, client, tmp_path):
+def test_copy_follows_copy_speed(openvix, client, tmp_path):
     vm = openvix.add_vm("web", power=ON, copy_speed=1000)
     (tmp_path / "file").write_bytes(bytes(5000))
     client.log_in(vm)
@@ -171,7 +171,7 @@ def test_a_copy_takes_as_long_as_the_speed_says(openvix, client, tmp_path):
 
 
 @stepped
-def test_time_stands_still_while_no_daemon_serves(openvix, client):
+def test_stepped_time_stops_without_daemon(openvix, client):
     vm = openvix.add_vm("web", power=ON, boot_seconds=100)
     assert openvix.advance(99) < openvix.advance(0.5)
     openvix.kill_daemon()
@@ -184,7 +184,7 @@ def test_time_stands_still_while_no_daemon_serves(openvix, client):
         assert again.connection.wait(waiting)[0] == 0
 
 
-def test_real_time_goes_on_by_itself(openvix, client):
+def test_real_time_passes(openvix, client):
     vm, began = openvix.add_vm("web", boot_seconds=0.2, operation_seconds=0.1, stop_seconds=0.3), time.monotonic()
     client.items("VixVM_PowerOn", vm, 0, [])
     client.items("VixVM_WaitForToolsInGuest", vm, 0)
@@ -196,13 +196,13 @@ def test_real_time_goes_on_by_itself(openvix, client):
         assert time.monotonic() - began >= 1
 
 
-def test_real_time_cannot_be_moved(openvix):
+def test_real_time_cannot_be_advanced(openvix):
     with pytest.raises(Exception, match="requires clock = "):
         openvix.advance(1)
 
 
 @stepped
-def test_time_goes_forward_by_numbers_only(openvix):
+def test_time_advances_by_numbers_only(openvix):
     for wrong in (-1, "1", None, True):
         with pytest.raises(Exception, match="must be a number of seconds"):
             openvix.advance(wrong)

@@ -21,7 +21,7 @@ def none_idle(monkeypatch):
     monkeypatch.setattr(threads, "_idle", [])
 
 
-def test_a_thread_that_is_done_takes_what_comes_next(none_idle, monkeypatch):
+def test_idle_thread_is_reused(none_idle, monkeypatch):
     monkeypatch.setattr(threads, "IDLE_SECONDS", 200)
     used = queue.SimpleQueue()
     for _ in range(5):
@@ -31,7 +31,7 @@ def test_a_thread_that_is_done_takes_what_comes_next(none_idle, monkeypatch):
     assert len({used.get(timeout=60) for _ in range(5)}) == 1
 
 
-def test_what_waits_keeps_nothing_else_waiting(none_idle):
+def test_blocked_task_blocks_no_other(none_idle):
     done, gate = queue.SimpleQueue(), threading.Event()
     for number in range(20):
         threads.start(lambda number=number: (gate.wait(60), done.put(number)))
@@ -42,7 +42,7 @@ def test_what_waits_keeps_nothing_else_waiting(none_idle):
     assert sorted(done.get(timeout=60) for _ in range(20)) == list(range(20))
 
 
-def test_threads_with_nothing_to_do_end(none_idle):
+def test_idle_threads_exit(none_idle):
     gate, used = threading.Event(), queue.SimpleQueue()
     for _ in range(10):
         threads.start(lambda: (used.put(threading.current_thread()), gate.wait(60)))
@@ -53,7 +53,7 @@ def test_threads_with_nothing_to_do_end(none_idle):
     assert threads._idle == []
 
 
-def test_whatever_is_given_while_threads_end_is_done(none_idle, monkeypatch):
+def test_task_during_thread_exit_is_run(none_idle, monkeypatch):
     monkeypatch.setattr(threads, "IDLE_SECONDS", 0.0005)
     done = queue.SimpleQueue()
     for number in range(2000):
@@ -65,7 +65,7 @@ def test_whatever_is_given_while_threads_end_is_done(none_idle, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_exception_ends_its_thread_and_is_told(none_idle, monkeypatch):
+def test_exception_is_logged_and_ends_its_thread(none_idle, monkeypatch):
     told, done = queue.SimpleQueue(), queue.SimpleQueue()
     monkeypatch.setattr(threading, "excepthook", lambda said: told.put((said.exc_type, said.thread)))
 

@@ -35,14 +35,14 @@ def cloning(vm, target, kind=FULL, snapshot=None):
     ("state", "kind", "code"),
     [(OFF, FULL, 0), (SUSPENDED, FULL, 0), (ON, FULL, IS_ON), (PAUSED, FULL, IS_ON), (OFF, LINKED, 0), (SUSPENDED, LINKED, IS_ON), (ON, LINKED, IS_ON)],
 )
-def test_what_can_be_cloned_depends_on_the_power_state(openvix, client, tmp_path, state, kind, code):
+def test_cloning_depends_on_the_power_state(openvix, client, tmp_path, state, kind, code):
     vm = openvix.add_vm("web", power=state)
     assert client.code(*cloning(vm, tmp_path / "copy" / "copy.vmx", kind)) == code
     assert (tmp_path / "copy").exists() == (code == 0)
     assert openvix.vms[vm] == state
 
 
-def test_a_clone_lies_where_it_was_wanted_and_is_an_open_vm_that_runs_with_the_files_of_the_other(openvix, client, tmp_path):
+def test_clone_is_open_and_has_the_files(openvix, client, tmp_path):
     vm = openvix.add_vm("web", files={"/etc/motd": "mine"}, memory=512)
     made = client.one(*cloning(vm, tmp_path / "some" / "where" / "copy.vmx"))
     assert made == str(tmp_path / "some" / "where" / "copy.vmx")
@@ -56,7 +56,7 @@ def test_a_clone_lies_where_it_was_wanted_and_is_an_open_vm_that_runs_with_the_f
     assert openvix.vms == {vm: OFF, made: ON}
 
 
-def test_a_clone_elsewhere_is_known_to_the_next_daemon_and_its_guest_ends_with_the_world(openvix, client, tmp_path):
+def test_clone_elsewhere_survives_daemon(openvix, client, tmp_path):
     made = client.one(*cloning(openvix.add_vm("web"), tmp_path / "copy" / "copy.vmx"))
     client.items("VixVM_PowerOn", made, 0, [])
     client.log_in(made)
@@ -65,7 +65,7 @@ def test_a_clone_elsewhere_is_known_to_the_next_daemon_and_its_guest_ends_with_t
     assert openvix.vms[made] == ON
 
 
-def test_a_full_clone_has_no_snapshots_and_nothing_of_what_made_the_other_one_unique(openvix, client, tmp_path):
+def test_full_clone_has_no_snapshots_or_unique_ids(openvix, client, tmp_path):
     vm = openvix.add_vm("web", snapshots=[{"name": "base"}])
     settings = vmx.read(Path(vm).read_bytes())
     settings.set("uuid.bios", "56 4d")
@@ -78,7 +78,7 @@ def test_a_full_clone_has_no_snapshots_and_nothing_of_what_made_the_other_one_un
     assert len(vmsd.read(Path(vm).with_suffix(".vmsd").read_bytes()).snapshots) == 1
 
 
-def test_a_clone_of_a_snapshot_has_the_files_of_that_time(openvix, client, tmp_path):
+def test_clone_of_snapshot_has_its_files(openvix, client, tmp_path):
     vm = openvix.add_vm("web", files={"/etc/motd": "then"})
     snapshot = client.take(vm)
     (openvix.disk(vm) / "etc/motd").write_text("now")
@@ -87,14 +87,14 @@ def test_a_clone_of_a_snapshot_has_the_files_of_that_time(openvix, client, tmp_p
         assert (openvix.disk(made) / "etc/motd").read_text() == "then"
 
 
-def test_a_snapshot_of_a_vm_that_was_on_cannot_be_cloned_but_one_of_a_vm_that_is_on_now_can(openvix, client, tmp_path):
+def test_only_snapshot_taken_while_off_can_be_cloned(openvix, client, tmp_path):
     vm = openvix.add_vm("web", snapshots=[{"name": "off"}], power=ON)
     off = client.one("VixVM_GetNamedSnapshot", vm, "off")
     assert client.code(*cloning(vm, tmp_path / "a.vmx", LINKED, client.take(vm, memory=True))) == IS_ON
     assert client.code(*cloning(vm, tmp_path / "a.vmx", LINKED, off)) == 0
 
 
-def test_a_linked_clone_without_a_snapshot_takes_one_called_clone_each_time(openvix, client, tmp_path):
+def test_linked_clone_takes_a_snapshot_named_clone(openvix, client, tmp_path):
     vm = openvix.add_vm("web")
     made = [client.one(*cloning(vm, tmp_path / name / f"{name}.vmx", LINKED)) for name in "ab"]
     assert client.code("VixVM_GetNamedSnapshot", vm, "Clone") == constants.VIX_E_SNAPSHOT_NONUNIQUE_NAME
@@ -119,7 +119,7 @@ def no_disks(client, vm, snapshot):
     ],
     ids=["deleted", "snapshot removed", "deleted without its disk", "running"],
 )
-def test_a_linked_clone_lives_as_long_as_the_disk_that_it_is_based_on(openvix, client, tmp_path, act, code):
+def test_linked_clone_requires_its_base_disk(openvix, client, tmp_path, act, code):
     vm = openvix.add_vm("web")
     snapshot = client.take(vm)
     linked = client.one(*cloning(vm, tmp_path / "a" / "a.vmx", LINKED, snapshot))
@@ -129,7 +129,7 @@ def test_a_linked_clone_lives_as_long_as_the_disk_that_it_is_based_on(openvix, c
     assert [client.code("VixVM_PowerOn", clone, 0, []) for clone in (linked, second, full)] == [code, code, 0]
 
 
-def test_a_deleted_clone_is_struck_from_the_snapshot_that_it_was_based_on(openvix, client, tmp_path):
+def test_deleted_clone_is_removed_from_its_snapshot(openvix, client, tmp_path):
     vm = openvix.add_vm("web")
     made = [
         client.one(*cloning(vm, tmp_path / name / f"{name}.vmx", LINKED, client.one("VixVM_GetCurrentSnapshot", vm) if name == "b" else None)) for name in "ab"
@@ -139,7 +139,7 @@ def test_a_deleted_clone_is_struck_from_the_snapshot_that_it_was_based_on(openvi
 
 
 @pytest.mark.parametrize("there", ["a.vmx", "a.vmdk", "openvix/"])
-def test_what_is_at_the_target_already_stays_and_nothing_else_happens(openvix, client, tmp_path, there):
+def test_existing_target_is_kept(openvix, client, tmp_path, there):
     vm = openvix.add_vm("web")
     (tmp_path / there).mkdir() if there.endswith("/") else (tmp_path / there).write_text("mine")
     assert client.code(*cloning(vm, tmp_path / "a.vmx", LINKED)) == EXISTS
@@ -147,13 +147,13 @@ def test_what_is_at_the_target_already_stays_and_nothing_else_happens(openvix, c
     assert client.one("VixVM_GetNumRootSnapshots", vm) == 0
 
 
-def test_a_vm_is_no_target_for_its_own_clone(openvix, client):
+def test_vm_cannot_be_cloned_onto_itself(openvix, client):
     vm = openvix.add_vm("web")
     assert client.code(*cloning(vm, vm)) == EXISTS
     assert client.code("VixVM_PowerOn", vm, 0, []) == 0
 
 
-def test_what_is_no_target_or_no_kind_is_an_invalid_argument(openvix, client, tmp_path):
+def test_invalid_target_or_type_is_rejected(openvix, client, tmp_path):
     vm, other = openvix.add_vm("web"), openvix.add_vm("db", snapshots=[{"name": "x"}])
     for target in ("copy.vmx", "", str(tmp_path / "copy"), str(tmp_path / ".vmx")):
         assert client.code(*cloning(vm, target)) == INVALID
@@ -163,7 +163,7 @@ def test_what_is_no_target_or_no_kind_is_an_invalid_argument(openvix, client, tm
     assert os.listdir(tmp_path) == []
 
 
-def test_a_target_that_cannot_be_written_is_told_and_nothing_is_left(openvix, client, tmp_path):
+def test_unwritable_target_leaves_nothing(openvix, client, tmp_path):
     (tmp_path / "file").touch()
     vm = openvix.add_vm("web")
     assert client.code(*cloning(vm, tmp_path / "file" / "copy.vmx")) == constants.VIX_E_FILE_ERROR
@@ -180,7 +180,7 @@ STEPS = 70
 
 
 @pytest.mark.parametrize("steps", range(STEPS))
-def test_a_clone_is_whole_or_absent_wherever_the_daemon_is_killed(tmp_path, monkeypatch, steps):
+def test_clone_is_atomic_wherever_daemon_is_killed(tmp_path, monkeypatch, steps):
     home, target = tmp_path / "world", tmp_path / "new" / "copy" / "copy.vmx"
     settings = worldfile.vm("web", {"files": {"/etc/motd": "mine"}}, worldfile.check({})["defaults"])
     world = served(home)
@@ -202,7 +202,7 @@ def test_a_clone_is_whole_or_absent_wherever_the_daemon_is_killed(tmp_path, monk
         assert [each.clones for each in tree.snapshots] == [(str(target),)]
 
 
-def test_the_steps_at_which_a_clone_is_killed_reach_its_end(tmp_path, monkeypatch):
+def test_kill_steps_cover_the_whole_clone(tmp_path, monkeypatch):
     world = served(tmp_path / "world")
     world.add("web", worldfile.vm("web", {}, worldfile.check({})["defaults"]))
     assert killed_after(monkeypatch, STEPS, lambda: cloned(world, tmp_path / "new" / "copy.vmx"))

@@ -28,21 +28,21 @@ def client(openvix):
 
 
 @pytest.mark.parametrize(("state", "code"), [(OFF, 0), (SUSPENDED, 0), (ON, IS_ON), (PAUSED, IS_ON)])
-def test_only_a_vm_that_is_off_or_suspended_can_be_deleted(openvix, client, state, code):
+def test_only_stopped_or_suspended_vm_is_deleted(openvix, client, state, code):
     vm = openvix.add_vm("web", power=state, snapshots=[{"name": "base"}])
     assert client.code("VixVM_Delete", vm, 2) == code
     assert Path(vm).parent.exists() == bool(code)
     assert openvix.vms == ({vm: state} if code else {})
 
 
-def test_the_disk_stays_unless_it_is_to_go_too(openvix, client):
+def test_disk_is_kept_unless_requested(openvix, client):
     vm = Path(openvix.add_vm("web", files={"/etc/motd": "mine"}, snapshots=[{"name": "base"}]))
     client.items("VixVM_Delete", str(vm), 0)
     assert sorted(os.listdir(vm.parent)) == ["openvix", "web.vmdk"]
     assert [path.read_text() for path in sorted(vm.parent.glob("openvix/disks/*/etc/motd"))] == ["mine", "mine"]
 
 
-def test_what_the_user_put_into_the_folder_stays(openvix, client):
+def test_foreign_files_are_kept(openvix, client):
     vm = Path(openvix.add_vm("web", power=SUSPENDED, snapshots=[{"name": "base"}]))
     for name in ("notes.txt", "webmail.vmdk", "vmware.log", "web-s001.vmdk", "web.nvram", "web-old.vmsn"):
         (vm.parent / name).touch()
@@ -50,7 +50,7 @@ def test_what_the_user_put_into_the_folder_stays(openvix, client):
     assert sorted(os.listdir(vm.parent)) == ["notes.txt", "web-old.vmsn", "webmail.vmdk"]
 
 
-def test_handles_of_a_deleted_vm_find_no_vm(openvix, client):
+def test_handles_of_deleted_vm_find_no_vm(openvix, client):
     vm = openvix.add_vm("web")
     client.items("VixVM_Delete", vm, 2)
     for call in (("VixVM_PowerOn", vm, 0, []), ("VixVM_Delete", vm, 2), ("VixVM_Open", client.host, vm)):
@@ -60,12 +60,12 @@ def test_handles_of_a_deleted_vm_find_no_vm(openvix, client):
     assert client.code("VixVM_PowerOn", vm, 0, []) == 0
 
 
-def test_an_unknown_option_is_an_invalid_argument(openvix, client):
+def test_unknown_delete_option_is_invalid(openvix, client):
     assert client.code("VixVM_Delete", openvix.add_vm("web"), 1) == constants.VIX_E_INVALID_ARG
 
 
 @pytest.mark.parametrize("steps", range(STEPS + 1))
-def test_a_vm_is_there_or_gone_wherever_the_daemon_is_killed(tmp_path, monkeypatch, steps):
+def test_deletion_is_atomic_wherever_daemon_is_killed(tmp_path, monkeypatch, steps):
     settings = worldfile.vm("web", {}, worldfile.check({})["defaults"])
     world = served(tmp_path / "world")
     vm = world.add("web", settings)

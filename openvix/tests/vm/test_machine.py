@@ -49,7 +49,7 @@ def client(openvix):
 
 @pytest.mark.parametrize("state", [OFF, ON, SUSPENDED, PAUSED])
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_each_operation_in_each_state_does_what_vix_does(openvix, client, operation, state):
+def test_operation_in_each_state_matches_vix(openvix, client, operation, state):
     vm = openvix.add_vm("web", power=state)
     arguments, outcomes = OPERATIONS[operation]
     outcome = outcomes[state]
@@ -74,29 +74,29 @@ def test_each_operation_in_each_state_does_what_vix_does(openvix, client, operat
         ("VixVM_Unpause", (1, [])),
     ],
 )
-def test_an_option_that_does_not_belong_there_is_an_invalid_argument(openvix, client, operation, arguments):
+def test_unknown_power_option_is_invalid(openvix, client, operation, arguments):
     vm = openvix.add_vm("web")
     assert client.code(operation, vm, *arguments) == constants.VIX_E_INVALID_ARG
 
 
-def test_a_vm_can_start_paused(openvix, client):
+def test_vm_can_start_paused(openvix, client):
     vm = openvix.add_vm("web")
     client.items("VixVM_PowerOn", vm, constants.VIX_VMPOWEROP_START_VM_PAUSED, [])
     assert openvix.vms == {vm: PAUSED}
 
 
-def test_a_window_needs_a_display(openvix, client):
+def test_window_requires_a_display(openvix, client):
     vm = openvix.add_vm("web")
     assert client.code("VixVM_PowerOn", vm, constants.VIX_VMPOWEROP_LAUNCH_GUI, []) == constants.VIX_E_NO_DISPLAY_SERVER
 
 
-def test_a_memory_size_that_is_no_multiple_of_4_cancels_the_start(openvix, client):
+def test_memory_not_multiple_of_4_cancels_start(openvix, client):
     vm = openvix.add_vm("web", memory=1023)
     assert client.code("VixVM_PowerOn", vm, 0, []) == constants.VIX_E_CANCELLED
     assert openvix.vms == {vm: OFF}
 
 
-def test_the_files_of_a_vm_tell_its_power_state(openvix, client):
+def test_files_show_the_power_state(openvix, client):
     vm = openvix.add_vm("web")
     path = Path(vm)
     lock, state = path.with_name("web.vmx.lck"), path.with_name("web.vmss")
@@ -115,7 +115,7 @@ def test_the_files_of_a_vm_tell_its_power_state(openvix, client):
     assert told() == (False, False, "")
 
 
-def test_what_the_vmx_says_now_is_what_the_properties_tell(openvix, client):
+def test_properties_follow_the_vmx(openvix, client):
     vm = openvix.add_vm("web", memory=512, cpus=2, guest_os="ubuntu-64")
     wanted = [constants.VIX_PROPERTY_VM_NAME, constants.VIX_PROPERTY_VM_MEMORY_SIZE, constants.VIX_PROPERTY_VM_NUM_VCPUS, constants.VIX_PROPERTY_VM_GUESTOS]
     assert [client.get(vm, key) for key in wanted] == ["web", 512, 2, "ubuntu-64"]
@@ -126,7 +126,7 @@ def test_what_the_vmx_says_now_is_what_the_properties_tell(openvix, client):
     assert [client.get(vm, key) for key in wanted] == ["Wöb", 2048, 2, "ubuntu-64"]
 
 
-def test_a_vmx_that_cannot_be_read_is_told(openvix, client):
+def test_unreadable_vmx_is_reported(openvix, client):
     vm = openvix.add_vm("web")
     Path(vm).write_bytes(b'.encoding = "UTF-8"\n\xff\n')
     assert client.code("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, vm, [constants.VIX_PROPERTY_VM_NAME]) == constants.VIX_E_CANNOT_READ_VM_CONFIG
@@ -135,18 +135,18 @@ def test_a_vmx_that_cannot_be_read_is_told(openvix, client):
 # Orderly stops
 
 
-def test_an_orderly_stop_needs_tools(openvix, client):
+def test_soft_stop_requires_tools(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="not_installed")
     assert client.code("VixVM_PowerOff", vm, FROM_GUEST) == NO_TOOLS
     assert client.code("VixVM_Reset", vm, FROM_GUEST) == NO_TOOLS
     assert openvix.vms == {vm: ON}
 
 
-def test_an_orderly_stop_of_a_vm_that_is_off_says_so_first(openvix, client):
+def test_soft_stop_of_stopped_vm_fails_first(openvix, client):
     assert client.code("VixVM_PowerOff", openvix.add_vm("web"), FROM_GUEST) == IS_OFF
 
 
-def test_the_power_scripts_are_ready_a_while_after_tools(openvix, client):
+def test_power_scripts_are_ready_after_tools(openvix, client):
     vm = openvix.add_vm("web", power=ON, scripts_seconds=60)
     assert client.code("VixVM_PowerOff", vm, FROM_GUEST) == constants.VIX_E_POWEROP_SCRIPTS_NOT_AVAILABLE
     ready = openvix.add_vm("db", power=ON)
@@ -155,7 +155,7 @@ def test_the_power_scripts_are_ready_a_while_after_tools(openvix, client):
 
 
 @stepped
-def test_an_orderly_stop_takes_its_time_and_keeps_others_out(openvix, client):
+def test_soft_stop_takes_time_and_blocks_others(openvix, client):
     vm = openvix.add_vm("web", power=ON, stop_seconds=20)
     job = client.connection.begin("VixVM_PowerOff", vm, FROM_GUEST)
     client.connection.receive(job, frames.EVENT)
@@ -166,7 +166,7 @@ def test_an_orderly_stop_takes_its_time_and_keeps_others_out(openvix, client):
     assert openvix.vms == {vm: OFF}
 
 
-def test_an_orderly_reset_boots_again(openvix, client):
+def test_soft_reset_boots_again(openvix, client):
     vm = openvix.add_vm("web", power=ON, boot_seconds=0)
     client.log_in(vm)
     client.items("VixVM_Reset", vm, FROM_GUEST)
@@ -174,7 +174,7 @@ def test_an_orderly_reset_boots_again(openvix, client):
     assert client.is_logged_in(vm)
 
 
-def test_a_stop_that_the_guest_ignores_ends_with_the_hard_one(openvix, client):
+def test_ignored_soft_stop_ends_with_hard_stop(openvix, client):
     vm = openvix.add_vm("web", power=ON, soft_stop="ignored")
     job = client.connection.begin("VixVM_PowerOff", vm, FROM_GUEST)
     client.connection.receive(job, frames.EVENT)
@@ -188,7 +188,7 @@ def test_a_stop_that_the_guest_ignores_ends_with_the_hard_one(openvix, client):
 
 
 @stepped
-def test_a_hard_stop_overtakes_an_orderly_one(openvix, client):
+def test_hard_stop_overtakes_soft_stop(openvix, client):
     vm = openvix.add_vm("web", power=ON, stop_seconds=60)
     job = client.connection.begin("VixVM_PowerOff", vm, FROM_GUEST)
     client.connection.receive(job, frames.EVENT)
@@ -201,7 +201,7 @@ def test_a_hard_stop_overtakes_an_orderly_one(openvix, client):
 
 
 @stepped
-def test_tools_come_with_the_boot(openvix, client):
+def test_tools_run_after_the_boot(openvix, client):
     vm = openvix.add_vm("web", boot_seconds=30)
     states = [client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE)]
     client.items("VixVM_PowerOn", vm, 0, [])
@@ -216,7 +216,7 @@ def test_tools_come_with_the_boot(openvix, client):
 
 @stepped
 @pytest.mark.parametrize("settings", [{}, {"power": ON, "tools": "not_installed"}, {"power": PAUSED}, {"power": ON, "boot_seconds": 60}])
-def test_waiting_for_tools_that_do_not_come_ends_with_the_timeout(openvix, client, settings):
+def test_wait_for_tools_ends_with_timeout(openvix, client, settings):
     vm = openvix.add_vm("web", **settings)
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 10)
     client.connection.receive(waiting, frames.ACCEPTED)
@@ -225,28 +225,28 @@ def test_waiting_for_tools_that_do_not_come_ends_with_the_timeout(openvix, clien
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_waiting_without_a_timeout_ends_with_tools(openvix, client, seconds):
+def test_wait_without_timeout_ends_with_tools(openvix, client, seconds):
     vm = openvix.add_vm("web", boot_seconds=0.1)
     job = client.connection.begin("VixVM_WaitForToolsInGuest", vm, seconds)
     client.items("VixVM_PowerOn", vm, 0, [])
     assert client.connection.wait(job)[0] == 0
 
 
-def test_waiting_for_tools_fails_when_the_vm_goes_off_meanwhile(openvix, client):
+def test_wait_for_tools_fails_if_vm_is_stopped(openvix, client):
     vm = openvix.add_vm("web", power=ON, boot_seconds=60)
     job = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 0)
     client.items("VixVM_PowerOff", vm, 0)
     assert client.connection.wait(job)[0] == IS_OFF
 
 
-def test_a_vm_without_tools_says_so_while_it_is_on(openvix, client):
+def test_vm_without_tools_reports_it_while_on(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="not_installed")
     assert client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE) == constants.VIX_TOOLSSTATE_NOT_INSTALLED
     assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON
 
 
 @stepped
-def test_tools_run_at_once_when_a_vm_goes_on_in_which_they_did(openvix, client):
+def test_tools_run_at_once_after_resume(openvix, client):
     vm = openvix.add_vm("web", power=ON, boot_seconds=30)
     openvix.advance(30)
     client.items("VixVM_WaitForToolsInGuest", vm, 10)
@@ -260,13 +260,13 @@ def test_tools_run_at_once_when_a_vm_goes_on_in_which_they_did(openvix, client):
 
 
 @pytest.mark.parametrize("state", [OFF, ON, SUSPENDED, PAUSED])
-def test_a_vm_is_the_same_after_the_daemon_was_killed(openvix, state):
+def test_vm_is_unchanged_after_killed_daemon(openvix, state):
     vm = openvix.add_vm("web", power=state, processes=[{"name": "apache2"}])
     openvix.kill_daemon()
     assert openvix.vms == {vm: state}
 
 
-def test_the_processes_of_a_guest_outlive_the_daemon(openvix):
+def test_guest_processes_outlive_the_daemon(openvix):
     vm = openvix.add_vm("web", power=ON, processes=[{"name": "apache2"}])
 
     def listed():
@@ -285,7 +285,7 @@ def test_the_processes_of_a_guest_outlive_the_daemon(openvix):
     ("operation", "state"),
     [("VixVM_PowerOn", OFF), ("VixVM_PowerOff", ON), ("VixVM_Suspend", ON), ("VixVM_PowerOn", SUSPENDED), ("VixVM_Pause", ON), ("VixVM_Reset", ON)],
 )
-def test_a_vm_is_before_or_after_an_operation_during_which_the_daemon_is_killed(openvix, operation, state):
+def test_operation_is_atomic_if_daemon_is_killed(openvix, operation, state):
     arguments, outcomes = OPERATIONS[operation]
     vm = openvix.add_vm("web", power=state)
     for wait in range(12):
@@ -306,7 +306,7 @@ def test_a_vm_is_before_or_after_an_operation_during_which_the_daemon_is_killed(
 
 
 @pytest.mark.parametrize("state", [ON, OFF])
-def test_a_lock_that_a_killed_daemon_half_made_is_made_or_cleared_by_the_next(openvix, state):
+def test_partial_lock_is_repaired_by_next_daemon(openvix, state):
     vm = openvix.add_vm("web", power=state)
     lock = Path(vm).with_name("web.vmx.lck")
     openvix.status()
@@ -347,7 +347,7 @@ def back(openvix, vm, now, wanted):
             client.items("VixVM_Unpause", vm, 0, [])
 
 
-def test_what_a_killed_daemon_left_half_done_is_cleared_away(openvix):
+def test_remains_of_killed_daemon_are_removed(openvix):
     vm = openvix.add_vm("web")
     folder = Path(vm).parent
     half = [folder / "openvix" / "disks" / "9", folder / "openvix" / "disks" / ".10.partial", folder.parent / ".new.db"]
@@ -365,7 +365,7 @@ def test_what_a_killed_daemon_left_half_done_is_cleared_away(openvix):
     assert openvix.disk(vm).is_dir()
 
 
-def test_a_vm_whose_files_are_broken_does_not_keep_the_others_from_being_served(openvix):
+def test_broken_vm_does_not_affect_others(openvix):
     broken, whole = openvix.add_vm("broken"), openvix.add_vm("whole")
     (Path(broken).parent / "openvix" / "state.json").write_bytes(b"{")
     openvix.kill_daemon()
@@ -374,7 +374,7 @@ def test_a_vm_whose_files_are_broken_does_not_keep_the_others_from_being_served(
         assert client.code("VixVM_Open", client.host, broken) == constants.VIX_E_CANNOT_READ_VM_CONFIG
 
 
-def test_the_log_and_the_directories_are_for_their_owner_alone(openvix):
+def test_log_and_directories_are_private(openvix):
     openvix.add_vm("web", accounts=[{"name": "lab", "password": "s3cret-word"}], power=ON)
     with Client(openvix.directory) as client:
         client.code("VixVM_LoginInGuest", next(iter(openvix.vms)), "lab", "wr0ng-word", 0)
@@ -386,7 +386,7 @@ def test_the_log_and_the_directories_are_for_their_owner_alone(openvix):
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_the_daemon_keeps_nothing_of_whoever_started_it(openvix):
+def test_daemon_inherits_nothing(openvix):
     pid = openvix.status()["pid"]
     assert os.getsid(pid) == pid
     for descriptor in (0, 1):

@@ -23,7 +23,7 @@ def client(openvix):
         yield connected
 
 
-def test_a_vm_that_asks_a_question_does_not_start_until_it_is_answered(openvix, client):
+def test_vm_with_question_does_not_start(openvix, client):
     vm = openvix.add_vm("web", question="Did you move or copy this virtual machine?")
     assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_OFF | BLOCKED
     assert client.code("VixVM_PowerOn", vm, 0, []) == ASKS
@@ -34,7 +34,7 @@ def test_a_vm_that_asks_a_question_does_not_start_until_it_is_answered(openvix, 
 
 
 @pytest.mark.openvix(display=True)
-def test_in_a_window_it_starts_and_waits_there(openvix, client):
+def test_vm_with_question_starts_in_a_window(openvix, client):
     vm = openvix.add_vm("web", question="?")
     assert client.code("VixVM_PowerOn", vm, constants.VIX_VMPOWEROP_LAUNCH_GUI, []) == 0
     assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_ON | BLOCKED
@@ -44,7 +44,7 @@ def test_in_a_window_it_starts_and_waits_there(openvix, client):
     assert client.connection.wait(waiting)[0] == 0
 
 
-def test_undocumented_bits_come_with_every_state(openvix, client):
+def test_extra_power_bits_are_added(openvix, client):
     vm = openvix.add_vm("web", extra_power_bits=0x1400)
     assert client.power(vm) == constants.VIX_POWERSTATE_POWERED_OFF | 0x1400
     client.items("VixVM_PowerOn", vm, 0, [])
@@ -71,7 +71,7 @@ def foreign(vm):
     ],
     ids=lambda call: call[0],
 )
-def test_a_vm_that_another_program_holds_is_left_alone(openvix, client, call):
+def test_vm_locked_by_other_program_is_kept(openvix, client, call):
     vm = openvix.add_vm("web", snapshots=[{"name": "base"}])
     lock = foreign(vm)
     function, *arguments = call
@@ -82,7 +82,7 @@ def test_a_vm_that_another_program_holds_is_left_alone(openvix, client, call):
     assert [path.name for path in lock.iterdir()] == ["M27182.lck"]
 
 
-def test_our_own_lock_of_a_vm_that_is_off_again_is_no_obstacle(openvix, client):
+def test_own_lock_of_stopped_vm_is_ignored(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     openvix.kill_daemon()
     openvix.status()
@@ -91,7 +91,7 @@ def test_our_own_lock_of_a_vm_that_is_off_again_is_no_obstacle(openvix, client):
         assert again.code("VixVM_PowerOn", vm, 0, []) == 0
 
 
-def test_only_some_settings_of_a_vm_change_while_it_is_served(openvix):
+def test_only_live_settings_can_be_changed(openvix):
     vm = openvix.add_vm("web")
     for wrong in ({"memory": 4}, {"tools": "maybe"}, {"password": "x"}):
         with pytest.raises(Exception, match=next(iter(wrong))):

@@ -60,19 +60,19 @@ def family(client, vm):
 WHOLE = [("base", [("patched", []), ("broken", [("patched", [])])]), ("other", [])]
 
 
-def test_the_tree_of_the_world_file_is_walked_as_it_was_planted(client, tree):
+def test_tree_of_world_file_is_returned(client, tree):
     assert family(client, tree) == WHOLE
     assert name(client, client.one("VixVM_GetCurrentSnapshot", tree)) == "other"
 
 
 @pytest.mark.parametrize("index", [-1, 2])
-def test_there_is_no_snapshot_at_an_index_outside(client, tree, index):
+def test_index_out_of_range_is_an_error(client, tree, index):
     assert client.code("VixVM_GetRootSnapshot", tree, index) == constants.VIX_E_INVALID_ARG
     assert client.code("VixSnapshot_GetChild", named(client, tree, "base"), index) == constants.VIX_E_INVALID_ARG
 
 
 @pytest.mark.parametrize("path", ["base", "base/patched", "base\\broken\\patched", "broken", "base/broken"])
-def test_a_snapshot_is_found_by_its_name_or_its_path(client, tree, path):
+def test_snapshot_is_found_by_name_or_path(client, tree, path):
     assert name(client, named(client, tree, path)) == path.replace("\\", "/").split("/")[-1]
 
 
@@ -90,22 +90,22 @@ def test_a_snapshot_is_found_by_its_name_or_its_path(client, tree, path):
         (None, constants.VIX_E_INVALID_ARG),
     ],
 )
-def test_a_path_that_leads_to_none_or_to_several_is_an_error(client, tree, path, code):
+def test_missing_or_ambiguous_path_is_an_error(client, tree, path, code):
     assert client.code("VixVM_GetNamedSnapshot", tree, path) == code
 
 
-def test_two_of_one_name_under_one_parent_cannot_be_told_apart(openvix, client):
+def test_equal_names_of_siblings_are_ambiguous(openvix, client):
     vm = openvix.add_vm("web", snapshots=[{"name": "a", "children": [{"name": "b"}, {"name": "b"}]}])
     assert client.code("VixVM_GetNamedSnapshot", vm, "a/b") == constants.VIX_E_SNAPSHOT_NONUNIQUE_NAME
 
 
-def test_a_vm_without_snapshots_has_no_current_one(openvix, client):
+def test_vm_without_snapshots_has_no_current(openvix, client):
     vm = openvix.add_vm("web")
     assert client.code("VixVM_GetCurrentSnapshot", vm) == NOT_FOUND
     assert family(client, vm) == []
 
 
-def test_a_new_snapshot_becomes_a_child_of_the_current_one_and_is_then_current(openvix, client, tree):
+def test_new_snapshot_is_current_child(openvix, client, tree):
     taken = client.one("VixVM_CreateSnapshot", tree, "new", "why", 0, [])
     assert family(client, tree) == [WHOLE[0], ("other", [("new", [])])]
     assert client.one("VixVM_GetCurrentSnapshot", tree) == taken
@@ -113,13 +113,13 @@ def test_a_new_snapshot_becomes_a_child_of_the_current_one_and_is_then_current(o
     assert text == "why"
 
 
-def test_a_snapshot_needs_neither_name_nor_description(openvix, client):
+def test_snapshot_may_lack_name_and_description(openvix, client):
     vm = openvix.add_vm("web")
     taken = client.one("VixVM_CreateSnapshot", vm, None, None, 0, [])
     assert name(client, taken) == ""
 
 
-def test_the_metadata_of_vmware_tells_the_same_tree(openvix, client, tree):
+def test_vmsd_contains_the_same_tree(openvix, client, tree):
     client.take(tree, "mem")
     read = vmsd.read(Path(tree).with_suffix(".vmsd").read_bytes())
     assert [(each.name, each.parent) for each in read.snapshots] == [("base", 0), ("patched", 1), ("broken", 1), ("patched", 3), ("other", 0), ("mem", 5)]
@@ -127,12 +127,12 @@ def test_the_metadata_of_vmware_tells_the_same_tree(openvix, client, tree):
     assert {path.name for path in Path(tree).parent.glob("*.vmsn")} == {f"web-Snapshot{number}.vmsn" for number in range(1, 7)}
 
 
-def test_children_move_up_when_their_parent_is_removed(client, tree):
+def test_children_of_removed_parent_move_up(client, tree):
     client.items("VixVM_RemoveSnapshot", tree, named(client, tree, "base"), 0)
     assert family(client, tree) == [("patched", []), ("broken", [("patched", [])]), ("other", [])]
 
 
-def test_children_are_removed_with_their_parent_when_asked(openvix, client, tree):
+def test_children_are_removed_on_request(openvix, client, tree):
     base, broken = named(client, tree, "base"), named(client, tree, "broken")
     client.items("VixVM_RemoveSnapshot", tree, base, constants.VIX_SNAPSHOT_REMOVE_CHILDREN)
     assert family(client, tree) == [("other", [])]
@@ -142,7 +142,7 @@ def test_children_are_removed_with_their_parent_when_asked(openvix, client, tree
     assert [path.name for path in Path(tree).parent.glob("*.vmsn")] == ["web-Snapshot5.vmsn"]
 
 
-def test_the_parent_is_current_once_the_current_one_is_removed(openvix, client):
+def test_parent_is_current_after_removal(openvix, client):
     vm = openvix.add_vm("web")
     first, second = client.take(vm), client.take(vm)
     client.items("VixVM_RemoveSnapshot", vm, second, 0)
@@ -151,7 +151,7 @@ def test_the_parent_is_current_once_the_current_one_is_removed(openvix, client):
     assert client.code("VixVM_GetCurrentSnapshot", vm) == NOT_FOUND
 
 
-def test_a_snapshot_of_another_vm_is_an_invalid_argument(openvix, client, tree):
+def test_snapshot_of_another_vm_is_invalid(openvix, client, tree):
     other = openvix.add_vm("db")
     taken = client.take(other)
     assert client.code("VixVM_RemoveSnapshot", tree, taken, 0) == constants.VIX_E_INVALID_ARG
@@ -159,7 +159,7 @@ def test_a_snapshot_of_another_vm_is_an_invalid_argument(openvix, client, tree):
 
 
 @pytest.mark.parametrize(("call", "arguments"), [("VixVM_CreateSnapshot", ("x", None, 1, [])), ("VixVM_CreateSnapshot", ("x", None, 0, [108, "x"]))])
-def test_an_unknown_option_is_an_invalid_argument(openvix, client, call, arguments):
+def test_unknown_snapshot_option_is_invalid(openvix, client, call, arguments):
     assert client.code(call, openvix.add_vm("web"), *arguments) == constants.VIX_E_INVALID_ARG
 
 
@@ -178,7 +178,7 @@ OFF, ON, SUSPENDED, PAUSED = "powered_off", "powered_on", "suspended", "paused"
     ],
 )
 @pytest.mark.parametrize("later", [OFF, ON])
-def test_reverting_brings_back_the_disk_and_the_power_state(openvix, client, state, memory, reverted, bits, later):
+def test_revert_restores_disk_and_power_state(openvix, client, state, memory, reverted, bits, later):
     vm = openvix.add_vm("web", power=state, files={"/etc/motd": "before"})
     taken = client.take(vm, memory=memory)
     assert openvix.vms == {vm: state}
@@ -197,7 +197,7 @@ def test_reverting_brings_back_the_disk_and_the_power_state(openvix, client, sta
     assert client.one("VixVM_GetCurrentSnapshot", vm) == taken
 
 
-def test_the_declared_processes_run_again_after_a_revert_with_memory(openvix, client):
+def test_declared_processes_run_after_memory_revert(openvix, client):
     vm = openvix.add_vm("web", power=ON, processes=[{"name": "apache2"}])
     taken = client.take(vm, memory=True)
     client.items("VixVM_PowerOff", vm, 0)
@@ -206,7 +206,7 @@ def test_the_declared_processes_run_again_after_a_revert_with_memory(openvix, cl
     assert any("apache2" in item for item in client.items("VixVM_ListProcessesInGuest", vm, 0))
 
 
-def test_a_vm_can_be_told_to_stay_off_when_it_is_reverted(openvix, client):
+def test_revert_can_leave_vm_off(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     taken = client.take(vm, memory=True)
     stay_off = constants.VIX_VMPOWEROP_SUPPRESS_SNAPSHOT_POWERON
@@ -217,7 +217,7 @@ def test_a_vm_can_be_told_to_stay_off_when_it_is_reverted(openvix, client):
     assert openvix.vms == {vm: OFF}
 
 
-def test_a_suspended_vm_is_captured_once_for_each_suspend(openvix, client):
+def test_suspended_vm_is_captured_once(openvix, client):
     vm = openvix.add_vm("web", power=SUSPENDED)
     taken = client.take(vm)
     again = ("VixVM_CreateSnapshot", vm, "again", None, 0, [])
@@ -229,7 +229,7 @@ def test_a_suspended_vm_is_captured_once_for_each_suspend(openvix, client):
     assert client.code(*again) == 0
 
 
-def test_disks_that_nothing_uses_are_removed(openvix, client):
+def test_unused_disks_are_removed(openvix, client):
     vm = openvix.add_vm("web", snapshots=[{"name": "a"}, {"name": "b"}])
     disks = openvix.disk(vm).parent
     taken = client.take(vm)
@@ -252,7 +252,7 @@ def test_snapshots_outlive_the_daemon(openvix, tree):
 
 
 @pytest.mark.parametrize("operation", ["take", "remove", "revert"])
-def test_snapshots_are_before_or_after_an_operation_during_which_the_daemon_is_killed(openvix, operation):
+def test_snapshot_is_atomic_if_daemon_is_killed(openvix, operation):
     vm = openvix.add_vm("web", snapshots=[{"name": "a", "children": [{"name": "b"}]}], files={"/etc/motd": "a"})
     for part in range(10):
         client = Client(openvix.directory)
@@ -296,7 +296,7 @@ def added(tree):
 
 
 @pytest.mark.openvix(product="player")
-def test_player_has_neither_snapshots_nor_pause(openvix):
+def test_player_has_no_snapshots_or_pause(openvix):
     vm = openvix.add_vm("web")
     with Client(openvix.directory, provider=constants.VIX_SERVICEPROVIDER_VMWARE_PLAYER) as client:
         for call in (("VixVM_GetNumRootSnapshots", vm), ("VixVM_CreateSnapshot", vm, "x", None, 0, []), ("VixVM_Pause", vm, 0, [])):

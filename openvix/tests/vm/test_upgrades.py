@@ -42,11 +42,11 @@ def client(openvix):
         ({"power": ON}, 4, constants.VIX_E_INVALID_ARG),
     ],
 )
-def test_installing_tools_depends_on_the_guest(openvix, client, settings, options, code):
+def test_tools_installation_depends_on_guest(openvix, client, settings, options, code):
     assert client.code("VixVM_InstallTools", openvix.add_vm("web", **settings), options, None) == code
 
 
-def test_an_upgrade_restarts_the_guest_and_is_kept(openvix, client):
+def test_tools_upgrade_restarts_guest(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="outdated", processes=[{"name": "sshd"}])
     client.log_in(vm)
     client.items("VixVM_RunProgramInGuest", vm, "/bin/sleep", "60", constants.VIX_RUNPROGRAM_RETURN_IMMEDIATELY, [])
@@ -66,7 +66,7 @@ def mounted(openvix, client, vm):
     return job
 
 
-def test_a_mounted_installer_is_waited_for_until_somebody_has_used_it(openvix, client):
+def test_mounted_installer_waits_for_user(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="not_installed")
     job = mounted(openvix, client, vm)
     assert client.code("VixVM_InstallTools", vm, MOUNT, None) == constants.VIX_E_TOOLS_INSTALL_IN_PROGRESS
@@ -75,14 +75,14 @@ def test_a_mounted_installer_is_waited_for_until_somebody_has_used_it(openvix, c
     client.items("VixVM_WaitForToolsInGuest", vm, 10)
 
 
-def test_an_installation_ends_with_the_vm(openvix, client):
+def test_installation_ends_with_the_vm(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="not_installed")
     job = mounted(openvix, client, vm)
     client.items("VixVM_PowerOff", vm, 0)
     assert client.connection.wait(job)[0] == constants.VIX_E_TOOLS_INSTALL_CANCELLED
 
 
-def test_an_installation_that_nobody_waits_for_any_more_is_over(openvix):
+def test_installation_ends_with_its_client(openvix):
     vm = openvix.add_vm("web", power=ON, tools="not_installed")
     with Client(openvix.directory) as first:
         mounted(openvix, first, vm)
@@ -91,7 +91,7 @@ def test_an_installation_that_nobody_waits_for_any_more_is_over(openvix):
 
 
 @pytest.mark.openvix(product="vi_server")
-def test_esx_returns_as_soon_as_the_image_is_there(openvix):
+def test_esx_returns_once_image_is_mounted(openvix):
     vm = openvix.add_vm("web", power=ON, tools="not_installed")
     with Client(openvix.directory, provider=10, at=("esx", "root", "x")) as client:
         assert client.code("VixVM_InstallTools", vm, MOUNT, None) == 0
@@ -105,7 +105,7 @@ def hardware(vm):
 
 
 @pytest.mark.parametrize(("had", "has"), [(10, "21"), (21, "21"), (0, "21")])
-def test_the_hardware_becomes_that_of_the_product(openvix, client, had, has):
+def test_hardware_is_upgraded_to_product(openvix, client, had, has):
     vm = openvix.add_vm("web", hardware=had)
     assert client.code("VixVM_UpgradeVirtualHardware", vm, 0) == 0
     assert hardware(vm) == has
@@ -113,14 +113,14 @@ def test_the_hardware_becomes_that_of_the_product(openvix, client, had, has):
 
 
 @pytest.mark.parametrize("state", [ON, "suspended", "paused"])
-def test_the_hardware_is_upgraded_only_while_the_vm_is_off(openvix, client, state):
+def test_hardware_upgrade_requires_vm_off(openvix, client, state):
     vm = openvix.add_vm("web", hardware=10, power=state)
     assert client.code("VixVM_UpgradeVirtualHardware", vm, 0) == constants.VIX_E_VM_IS_RUNNING
     assert hardware(vm) == "10"
 
 
 @pytest.mark.parametrize(("product", "version", "newest"), [("workstation", "10.0.7", "10"), ("fusion", "12.2", "19"), ("workstation", "25H2", "22")])
-def test_each_version_has_its_hardware(request, tmp_path_factory, product, version, newest):
+def test_versions_have_their_hardware(request, tmp_path_factory, product, version, newest):
     request.node.add_marker(pytest.mark.openvix(product=product, version=version))
     openvix = request.getfixturevalue("openvix")
     assert hardware(openvix.add_vm("web")) == newest

@@ -33,7 +33,7 @@ def write(client, vm, kind, name, value):
     return client.code("VixVM_WriteVariable", vm, kind, name, value, 0)
 
 
-def test_a_guest_variable_is_kept_until_the_vm_goes_off(openvix, client):
+def test_guest_variable_lasts_until_power_off(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="not_installed")
     assert read(client, vm, GUEST, "role") == ""
     assert write(client, vm, GUEST, "role", "däta=1") == 0
@@ -50,7 +50,7 @@ def test_a_guest_variable_is_kept_until_the_vm_goes_off(openvix, client):
         assert read(again, vm, GUEST, "role") == ""
 
 
-def test_the_configuration_that_runs_changes_and_the_stored_one_is_read(openvix, client):
+def test_running_config_is_written_stored_is_read(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     before = Path(vm).read_bytes()
     assert read(client, vm, CONFIG, "guestos") == "debian12-64"
@@ -59,7 +59,7 @@ def test_the_configuration_that_runs_changes_and_the_stored_one_is_read(openvix,
     assert Path(vm).read_bytes() == before
 
 
-def test_guest_variables_are_a_part_of_the_configuration(openvix, client):
+def test_guest_variables_are_in_the_config(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     config = vmx.read(Path(vm).read_bytes())
     config.set("guestinfo.stored", "from the file")
@@ -69,7 +69,7 @@ def test_guest_variables_are_a_part_of_the_configuration(openvix, client):
 
 
 @pytest.mark.parametrize("state", [OFF, SUSPENDED])
-def test_a_vm_that_does_not_run_has_no_variables(openvix, client, state):
+def test_stopped_vm_has_no_variables(openvix, client, state):
     vm = openvix.add_vm("web", power=state)
     for kind in (GUEST, CONFIG, ENVIRONMENT):
         assert client.code("VixVM_ReadVariable", vm, kind, "a", 0) == IS_OFF
@@ -89,13 +89,13 @@ def test_a_vm_that_does_not_run_has_no_variables(openvix, client, state):
         (4, "a", INVALID, INVALID),
     ],
 )
-def test_which_names_there_may_be(openvix, client, kind, name, reading, writing):
+def test_valid_names_of_variables(openvix, client, kind, name, reading, writing):
     vm = openvix.add_vm("web", power=ON)
     client.log_in(vm)
     assert (client.code("VixVM_ReadVariable", vm, kind, name, 0), write(client, vm, kind, name, "x")) == (reading, writing)
 
 
-def test_the_address_of_the_guest_is_what_the_world_declares(openvix, client):
+def test_guest_address_is_that_of_the_world(openvix, client):
     vm = openvix.add_vm("web", power=ON, ip="192.0.2.7")
     assert read(client, vm, GUEST, "ip") == "192.0.2.7"
     openvix.change_vm(vm, ip="192.0.2.8")
@@ -104,7 +104,7 @@ def test_the_address_of_the_guest_is_what_the_world_declares(openvix, client):
     assert read(client, openvix.add_vm("nameless", power=ON), GUEST, "ip") == ""
 
 
-def test_the_environment_is_that_of_the_login_and_reaches_programs(openvix, client):
+def test_environment_of_login_reaches_programs(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     assert client.code("VixVM_ReadVariable", vm, ENVIRONMENT, "HOME", 0) == constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
     client.log_in(vm)
@@ -117,7 +117,7 @@ def test_the_environment_is_that_of_the_login_and_reaches_programs(openvix, clie
     assert read(client, vm, ENVIRONMENT, "COLOUR") == ""
 
 
-def test_only_an_administrator_writes_the_environment(openvix, client):
+def test_only_administrator_writes_environment(openvix, client):
     vm = openvix.add_vm("web", power=ON, accounts=[{"name": "user", "password": "x"}])
     client.log_in(vm, "user", "x")
     assert write(client, vm, ENVIRONMENT, "A", "b") == constants.VIX_E_GUEST_USER_PERMISSIONS

@@ -30,20 +30,20 @@ def vm(openvix):
 @pytest.mark.parametrize(
     ("properties", "code"), [([KEY, SECRET], 0), ([], MISSING), ([KEY, ""], MISSING), ([KEY, "x"], WRONG), ([KEY, 1], constants.VIX_E_INVALID_ARG)]
 )
-def test_an_encrypted_vm_is_opened_with_its_password(client, vm, properties, code):
+def test_encrypted_vm_opens_with_its_password(client, vm, properties, code):
     assert client.code("VixHost_OpenVM", client.host, vm, 0, properties) == code
 
 
-def test_the_older_function_cannot_open_it(client, vm):
+def test_older_function_cannot_open_encrypted_vm(client, vm):
     assert client.code("VixVM_Open", client.host, vm) == MISSING
 
 
-def test_an_encrypted_vm_has_no_window(openvix, client, vm):
+def test_encrypted_vm_has_no_window(openvix, client, vm):
     assert client.code("VixVM_PowerOn", vm, constants.VIX_VMPOWEROP_LAUNCH_GUI, []) == constants.VIX_E_NOT_SUPPORTED
     assert client.code("VixVM_PowerOn", vm, 0, []) == 0
 
 
-def test_the_password_is_kept_nowhere(openvix, client, vm):
+def test_password_is_stored_nowhere(openvix, client, vm):
     client.items("VixHost_OpenVM", client.host, vm, 0, [KEY, SECRET])
     client.code("VixHost_OpenVM", client.host, vm, 0, [KEY, SECRET + "x"])
     openvix.kill_daemon()
@@ -59,12 +59,12 @@ def test_the_password_is_kept_nowhere(openvix, client, vm):
         assert again.code("VixHost_OpenVM", again.host, vm, 0, [KEY, SECRET]) == 0
 
 
-def test_a_clone_has_the_same_password(openvix, client, vm, tmp_path):
+def test_clone_has_the_same_password(openvix, client, vm, tmp_path):
     made = client.one("VixVM_Clone", vm, None, constants.VIX_CLONETYPE_FULL, str(tmp_path / "copy.vmx"), 0, [])
     assert [client.code("VixHost_OpenVM", client.host, made, 0, properties) for properties in ([], [KEY, SECRET])] == [MISSING, 0]
 
 
-def test_no_password_opens_a_key_safe_of_another_make(openvix, client, vm):
+def test_foreign_key_safe_is_not_opened(openvix, client, vm):
     config = vmx.read(Path(vm).read_bytes())
     config.set("encryption.keySafe", "vmware:key/list/(pair/(fqid/<VMWARE-NULL>/x,HMAC-SHA-256,abc))")
     Path(vm).write_bytes(config.write())

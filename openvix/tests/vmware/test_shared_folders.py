@@ -47,7 +47,7 @@ def add(client, vm, name, path, flags=0):
     return client.code("VixVM_AddSharedFolder", vm, name, str(path), flags)
 
 
-def test_folders_are_added_changed_and_removed(client, vm, host):
+def test_shared_folders_added_changed_and_removed(client, vm, host):
     assert listed(client, vm) == []
     assert [add(client, vm, "one", host / "a"), add(client, vm, "two", host / "b", WRITE), add(client, vm, "three", host)] == [0, 0, 0]
     assert listed(client, vm) == [("one", str(host / "a"), 0), ("two", str(host / "b"), WRITE), ("three", str(host), 0)]
@@ -61,7 +61,7 @@ def test_folders_are_added_changed_and_removed(client, vm, host):
     assert list(kept.values()) == ["TRUE", "TRUE", "TRUE", "FALSE", str(host / "a"), "two", "never"]
 
 
-def test_what_cannot_be_is_told(client, vm, host):
+def test_invalid_shared_folders_are_rejected(client, vm, host):
     add(client, vm, "one", host / "a")
     told = [
         (("VixVM_AddSharedFolder", vm, "one", str(host / "b"), 0), constants.VIX_E_ALREADY_EXISTS),
@@ -93,7 +93,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_folders_need_running_tools_and_no_login(openvix, client, call):
+def test_shared_folders_require_tools_but_no_login(openvix, client, call):
     states = {
         "off": ({}, constants.VIX_E_VM_NOT_RUNNING),
         "paused": ({"power": "paused"}, NO_TOOLS),
@@ -108,7 +108,7 @@ def exists(client, vm, path):
     return client.one("VixVM_FileExistsInGuest", vm, path)
 
 
-def test_the_guest_sees_folders_once_the_feature_is_on(openvix, client, vm, host):
+def test_guest_sees_shared_folders_once_enabled(openvix, client, vm, host):
     add(client, vm, "one", host / "a")
     add(client, vm, "two", host / "b", WRITE)
     client.log_in(vm)
@@ -126,7 +126,7 @@ def test_the_guest_sees_folders_once_the_feature_is_on(openvix, client, vm, host
 
 
 @pytest.mark.parametrize("user", ["lab", "user"])
-def test_a_folder_is_written_only_where_it_may_be(client, vm, host, user):
+def test_read_only_shared_folder_is_not_written(client, vm, host, user):
     client.items("VixVM_EnableSharedFolders", vm, 1, 0)
     add(client, vm, "one", host / "a")
     add(client, vm, "two", host / "b", WRITE)
@@ -141,7 +141,7 @@ def test_a_folder_is_written_only_where_it_may_be(client, vm, host, user):
     assert (host / "out" / "new").read_text() == "a"
 
 
-def test_the_guest_cannot_remove_what_is_shared_with_it(client, vm, host):
+def test_guest_cannot_remove_a_shared_folder(client, vm, host):
     client.items("VixVM_EnableSharedFolders", vm, 1, 0)
     add(client, vm, "two", host / "b", WRITE)
     client.log_in(vm)
@@ -150,7 +150,7 @@ def test_the_guest_cannot_remove_what_is_shared_with_it(client, vm, host):
     assert (host / "b" / "file").exists()
 
 
-def test_folders_are_there_again_after_the_vm_was_off_and_after_the_daemon_was_killed(openvix, client, vm, host):
+def test_shared_folders_survive_stop_and_kill(openvix, client, vm, host):
     client.items("VixVM_EnableSharedFolders", vm, 1, 0)
     add(client, vm, "one", host / "a")
     client.items("VixVM_PowerOff", vm, 0)
@@ -163,12 +163,12 @@ def test_folders_are_there_again_after_the_vm_was_off_and_after_the_daemon_was_k
         assert exists(again, vm, "/mnt/hgfs/one/file") == 1
 
 
-def test_nobody_knows_where_folders_are_without_tools(openvix, client):
+def test_shares_path_requires_tools(openvix, client):
     booting = openvix.add_vm("booting", power=ON, boot_seconds=60)
     assert client.code("Vix_GetProperties", constants.VIX_HANDLETYPE_VM, booting, [PLACE]) == constants.VIX_E_UNRECOGNIZED_PROPERTY
 
 
-def test_what_a_vmx_says_wrongly_of_folders_is_told_and_starts_nothing(openvix, client):
+def test_invalid_shares_in_vmx_prevent_start(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     settings = vmx.read(Path(vm).read_bytes())
     settings.set("isolation.tools.hgfs.disable", "FALSE")

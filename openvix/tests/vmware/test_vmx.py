@@ -18,7 +18,7 @@ answer.msg.unknown = "a | b" # why
 """
 
 
-def test_values_are_read_in_the_encoding_of_the_file():
+def test_values_are_decoded_by_encoding():
     settings = vmx.read(WRITTEN)
     assert settings.get("displayname") == 'Müller "box"'
     assert settings.get("memsize") == "1024"
@@ -27,20 +27,20 @@ def test_values_are_read_in_the_encoding_of_the_file():
     assert settings.get("nothing") is None
 
 
-def test_what_is_not_changed_stays_byte_for_byte():
+def test_unchanged_lines_are_preserved():
     settings = vmx.read(WRITTEN)
     settings.set("MEMSIZE", "2048")
     assert settings.write() == WRITTEN.replace(b"1024", b"2048")
 
 
-def test_a_new_key_comes_last_and_is_quoted():
+def test_new_key_is_last_and_quoted():
     settings = vmx.read(WRITTEN)
     settings.set("annotation", 'a|b"c\nd')
     assert settings.write() == WRITTEN + b'annotation = "a|7Cb|22c|0Ad"\n'
     assert vmx.read(settings.write()).get("annotation") == 'a|b"c\nd'
 
 
-def test_a_text_that_the_encoding_lacks_makes_the_file_utf_8():
+def test_unencodable_text_converts_to_utf_8():
     settings = vmx.read(WRITTEN)
     settings.set("annotation", "日本")
     again = vmx.read(settings.write())
@@ -49,7 +49,7 @@ def test_a_text_that_the_encoding_lacks_makes_the_file_utf_8():
 
 
 @pytest.mark.parametrize("raw", [b'.encoding = "klingon"\n', b'.encoding = "UTF-8"\nx = "\xff"\n'])
-def test_a_file_that_cannot_be_understood_is_a_value_error(raw):
+def test_invalid_file_is_a_value_error(raw):
     with pytest.raises(ValueError, match=r"klingon|codec"):
         vmx.read(raw)
 
@@ -79,7 +79,7 @@ snapshot.numSnapshots = "2"
 """
 
 
-def test_snapshot_metadata_of_vmware_is_understood():
+def test_vmsd_of_vmware_is_read():
     tree = vmsd.read(FOREIGN)
     first, second = tree.snapshots
     assert (tree.current, tree.last) == (7, 7)
@@ -88,7 +88,7 @@ def test_snapshot_metadata_of_vmware_is_understood():
     assert (second.uid, second.parent, second.memory) == (7, 3, False)
 
 
-def test_snapshot_metadata_comes_back_as_it_was_written():
+def test_vmsd_survives_a_round_trip():
     tree = vmsd.Tree().with_new('a "b"', "one\ntwo", (5 << 32) + 0xFFFFFFFF, True).with_new("c", "", 1, False)
     written = vmsd.write(tree, "web")
     assert vmsd.read(written) == tree
@@ -109,21 +109,21 @@ def parents(tree):
     return {snapshot.uid: snapshot.parent for snapshot in tree.snapshots}
 
 
-def test_children_move_up_when_their_parent_goes_alone():
+def test_children_of_removed_snapshot_move_up():
     tree = family().without(1, children=False)
     assert (parents(tree), tree.current) == ({2: 0, 3: 2, 4: 0}, 4)
 
 
-def test_children_go_with_their_parent_when_asked():
+def test_children_are_removed_with_parent():
     tree = family().without(2, children=True)
     assert (parents(tree), tree.current) == ({1: 0, 4: 1}, 4)
 
 
 @pytest.mark.parametrize(("gone", "children", "current"), [(4, False, 1), (1, True, 0)])
-def test_the_parent_is_current_once_the_current_snapshot_is_gone(gone, children, current):
+def test_parent_becomes_current_after_removal(gone, children, current):
     assert family().without(gone, children).current == current
 
 
-def test_a_number_is_never_given_out_twice():
+def test_snapshot_uid_is_never_reused():
     tree = family().without(4, children=False)
     assert tree.with_new("y", "", 0, False).current == 5

@@ -27,7 +27,7 @@ def client(openvix):
 
 @pytest.mark.parametrize("where", ["call", "job", "after"])
 @pytest.mark.parametrize("end", ["lost", "kill"])
-def test_a_connection_or_a_daemon_ends_before_or_after_the_work(openvix, client, end, where):
+def test_lost_or_kill_before_or_after_the_work(openvix, client, end, where):
     vm = openvix.add_vm("web")
     daemon = openvix.status()["pid"]
     openvix.fault(**{"call": "VixVM_PowerOn", end: True, "where": where})
@@ -38,7 +38,7 @@ def test_a_connection_or_a_daemon_ends_before_or_after_the_work(openvix, client,
     assert (openvix.status()["pid"] == daemon) == (end == "lost")
 
 
-def test_a_synchronous_call_can_lose_its_connection(openvix, client):
+def test_synchronous_call_loses_its_connection(openvix, client):
     openvix.fault(call="VixVM_GetNumRootSnapshots", lost=True, times=1)
     vm = openvix.add_vm("web")
     with pytest.raises((control.Unserved, ConnectionError)):
@@ -47,7 +47,7 @@ def test_a_synchronous_call_can_lose_its_connection(openvix, client):
         assert again.one("VixVM_GetNumRootSnapshots", vm) == 0
 
 
-def test_the_kth_call_of_each_client_fails_whatever_it_is(openvix, monkeypatch):
+def test_kth_call_of_each_client_fails(openvix, monkeypatch):
     vm = openvix.add_vm("web")
     openvix.fault(call="*", per="client", from_=3, times=1, error=11)
     for process in (1001, 1002):
@@ -61,14 +61,14 @@ def test_the_kth_call_of_each_client_fails_whatever_it_is(openvix, monkeypatch):
     assert openvix.vms == {vm: OFF}
 
 
-def test_the_kth_call_on_each_vm_fails(openvix, client):
+def test_kth_call_on_each_vm_fails(openvix, client):
     vms = [openvix.add_vm(name) for name in "ab"]
     openvix.fault(call="VixVM_GetNumRootSnapshots", per="vm", from_=2, times=1, error=13000)
     assert [client.code("VixVM_GetNumRootSnapshots", vm) for vm in (*vms, *vms, *vms)] == [0, 0, 13000, 13000, 0, 0]
 
 
 @pytest.mark.parametrize("room", [0, 200_000])
-def test_a_full_disk_ends_a_copy_and_a_snapshot_and_leaves_the_vm_whole(openvix, client, tmp_path, room):
+def test_full_disk_fails_copy_and_snapshot(openvix, client, tmp_path, room):
     vm = openvix.add_vm("web", power=ON)
     (tmp_path / "big").write_bytes(b"x" * 1_500_000)
     client.log_in(vm)
@@ -84,7 +84,7 @@ def test_a_full_disk_ends_a_copy_and_a_snapshot_and_leaves_the_vm_whole(openvix,
         again.take(vm)
 
 
-def test_power_off_on_a_full_disk_has_not_happened(openvix, client):
+def test_power_off_on_full_disk_does_nothing(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     openvix.fault(call="VixVM_Suspend", disk_full=10)
     assert client.code("VixVM_Suspend", vm, 0) == constants.VIX_E_DISK_FULL
@@ -94,7 +94,7 @@ def test_power_off_on_a_full_disk_has_not_happened(openvix, client):
     assert openvix.vms == {vm: "suspended"}
 
 
-def test_a_file_arrives_cut_short_and_the_call_says_nothing(openvix, client, tmp_path):
+def test_copied_file_is_truncated_silently(openvix, client, tmp_path):
     vm = openvix.add_vm("web", power=ON)
     (tmp_path / "big").write_bytes(b"0123456789" * 200_000)
     client.log_in(vm)
@@ -106,7 +106,7 @@ def test_a_file_arrives_cut_short_and_the_call_says_nothing(openvix, client, tmp
     assert (tmp_path / "back").read_bytes() == b"012"
 
 
-def test_a_call_sees_a_vm_as_the_rule_says_and_the_vm_stays_as_it_is(openvix, client):
+def test_call_sees_overridden_settings(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", question="Moved or copied?", times=1)
     openvix.fault(call="VixVM_PowerOn", from_=2, locked=True, times=1)
@@ -119,7 +119,7 @@ def test_a_call_sees_a_vm_as_the_rule_says_and_the_vm_stays_as_it_is(openvix, cl
     assert client.code("VixVM_WaitForToolsInGuest", vm, 1) == constants.VIX_E_TIMEOUT_WAITING_FOR_TOOLS
 
 
-def test_tools_that_never_come_and_a_lock_are_settings_too(openvix, client):
+def test_tools_and_lock_can_be_overridden(openvix, client):
     vm = openvix.add_vm("web", power=ON, tools="never")
     assert client.get(vm, constants.VIX_PROPERTY_VM_TOOLS_STATE) == constants.VIX_TOOLSSTATE_UNKNOWN
     waiting = client.connection.begin("VixVM_WaitForToolsInGuest", vm, 60)
@@ -128,7 +128,7 @@ def test_tools_that_never_come_and_a_lock_are_settings_too(openvix, client):
     assert client.code("VixVM_CreateSnapshot", vm, "x", None, 0, []) == constants.VIX_E_FILE_ALREADY_LOCKED
 
 
-def test_rules_are_listed_as_they_were_said_and_cleared_one_by_one(openvix):
+def test_rules_are_listed_and_cleared(openvix):
     openvix.fault(call="VixVM_PowerOn", vm="web", error=3008)
     openvix.fault(call="*", junk=1)
     assert openvix.faults() == [
@@ -142,7 +142,7 @@ def test_rules_are_listed_as_they_were_said_and_cleared_one_by_one(openvix):
 
 
 @pytest.mark.parametrize("how", [{}, {"where": "after"}, {"step": 2}])
-def test_a_daemon_that_dies_by_a_fault_does_so_as_often_as_the_rule_says_and_what_was_called_is_not_forgotten(openvix, client, how):
+def test_killing_fault_keeps_counts_and_calls(openvix, client, how):
     vm = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOff", error=3008, per="vm", from_=2)
     openvix.fault(call="VixVM_PowerOn", kill=True, from_=2, times=1, **how)
@@ -160,7 +160,7 @@ def test_a_daemon_that_dies_by_a_fault_does_so_as_often_as_the_rule_says_and_wha
     assert [call["number"] for call in openvix._ask("OpenVIX_Calls", {"since": 5})] == [5, 6]
 
 
-def test_a_world_that_is_started_by_its_user_forgets_what_befell_the_last_daemon(openvix, client):
+def test_start_by_user_forgets_counts_and_calls(openvix, client):
     vm = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", kill=True, times=1)
     with pytest.raises((control.Unserved, ConnectionError)):
@@ -169,7 +169,7 @@ def test_a_world_that_is_started_by_its_user_forgets_what_befell_the_last_daemon
     assert openvix.faults() == openvix.calls() == []
 
 
-def test_no_daemon_that_died_by_a_fault_stays_as_a_dead_child(openvix):
+def test_killed_daemon_leaves_no_zombie(openvix):
     vm = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", kill=True)
     with Client(openvix.directory) as client, pytest.raises((control.Unserved, ConnectionError)):

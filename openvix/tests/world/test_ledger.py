@@ -38,18 +38,18 @@ def test_released_handles_are_not_open(folder):
 
 
 @pytest.mark.parametrize("raw", [b"", b"OVLEDGR2", b"OVLEDGR1" + b"x" * 32, b"x" * 40])
-def test_what_is_no_ledger_says_nothing(folder, raw):
+def test_invalid_ledger_is_ignored(folder, raw):
     (folder / "7-a.ledger").write_bytes(raw)
     assert ledger.read(folder / "7-a.ledger") is None
 
 
-def test_a_number_of_slots_beyond_the_file_is_not_believed(folder):
+def test_slot_count_beyond_the_file_is_ignored(folder):
     path = folder / "7-a.ledger"
     path.write_bytes(struct.pack("<8sqqqq", b"OVLEDGR2", 0, 2**62, 0, 0) + struct.pack("<iiii", 1, JOB, 1, 0))
     assert len(ledger.read(path)["open"]) == 1
 
 
-def test_a_client_is_booked_when_its_last_connection_ends(folder):
+def test_client_is_recorded_after_last_connection(folder):
     ledgers, name = ledger.Ledgers(folder), f"{os.getpid()}-a.ledger"
     path = write(folder, name, [(1, JOB, 1)])
     ledgers.begin(name)
@@ -62,7 +62,7 @@ def test_a_client_is_booked_when_its_last_connection_ends(folder):
     assert not path.exists()
 
 
-def test_a_client_that_released_everything_is_not_reported(folder):
+def test_client_without_leaks_is_not_reported(folder):
     ledgers, name = ledger.Ledgers(folder), f"{os.getpid()}-a.ledger"
     write(folder, name, [(1, JOB, 0)], disconnected=1)
     ledgers.begin(name)
@@ -79,7 +79,7 @@ def test_buffers_alone_are_a_leak(folder):
     assert [row["buffers"] for row in ledgers.report()] == [1]
 
 
-def test_a_client_that_ended_while_no_daemon_served_is_booked_later(folder):
+def test_client_ended_without_daemon_is_recorded(folder):
     ended = subprocess.Popen(["true"])
     ended.wait()
     write(folder, f"{ended.pid}-a.ledger", [(1, JOB, 1)])
@@ -87,7 +87,7 @@ def test_a_client_that_ended_while_no_daemon_served_is_booked_later(folder):
     assert [row["client"] for row in ledger.Ledgers(folder).report()] == [ended.pid]
 
 
-def test_leaks_outlive_the_daemon_until_they_are_forgotten(folder):
+def test_leaks_outlive_the_daemon_until_forgotten(folder):
     name = f"{os.getpid()}-a.ledger"
     write(folder, name, buffers=2)
     first = ledger.Ledgers(folder)

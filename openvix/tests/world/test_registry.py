@@ -21,7 +21,7 @@ def running(client):
     return [item[1] for item in client.items("VixHost_FindItems", client.host, constants.VIX_FIND_RUNNING_VMS, [], -1)]
 
 
-def test_a_herd_has_names_that_can_be_foretold_and_the_first_ones_run(openvix):
+def test_numbered_vms_have_names_and_power(openvix):
     openvix.add_vms(50, running=3)
     paths = [str(openvix.directory / f"vms/vm{number:05}/vm{number:05}.vmx") for number in range(1, 51)]
     assert openvix.vms == {path: ON if number < 3 else OFF for number, path in enumerate(paths)}
@@ -42,7 +42,7 @@ def test_a_herd_has_names_that_can_be_foretold_and_the_first_ones_run(openvix):
 
 
 @pytest.mark.parametrize("power", [OFF, ON, SUSPENDED])
-def test_a_vm_that_slept_is_as_it_was_left(openvix, power):
+def test_unloaded_vm_keeps_its_state(openvix, power):
     vm = openvix.add_vm("web", power=power, files={"/etc/motd": "mine"}, snapshots=[{"name": "base"}])
     told = openvix.status()["vms"]
     openvix.kill_daemon()
@@ -53,13 +53,13 @@ def test_a_vm_that_slept_is_as_it_was_left(openvix, power):
     assert (openvix.disk(vm) / "etc/motd").read_text() == "mine"
 
 
-def test_a_herd_can_have_more_vms_later(openvix):
+def test_numbered_vms_can_be_added_later(openvix):
     openvix.add_vms(2)
     openvix.add_vms(4)
     assert len(openvix.vms) == 4
 
 
-def test_a_vm_that_wakes_while_its_world_is_read_settles_once(openvix, tmp_path, monkeypatch):
+def test_vm_loaded_during_start_settles_once(openvix, tmp_path, monkeypatch):
     vm = openvix.add_vm("web")
     with Client(openvix.directory) as client:
         client.items("VixVM_Clone", vm, None, constants.VIX_CLONETYPE_LINKED, str(tmp_path / "copy/copy.vmx"), 0, [])

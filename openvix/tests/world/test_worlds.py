@@ -35,7 +35,7 @@ def second(tmp_path):
     os.waitpid(pid, 0)
 
 
-def test_two_worlds_have_nothing_in_common(openvix, second):
+def test_two_worlds_are_independent(openvix, second):
     connection, directory = second
     here, there = openvix.add_vm("web"), connection.ask("OpenVIX_AddVM", {"name": "web"})
     openvix.fault(call="VixVM_PowerOn", error=5)
@@ -49,7 +49,7 @@ def test_two_worlds_have_nothing_in_common(openvix, second):
     assert connection.ask("OpenVIX_Status")["pid"]
 
 
-def test_the_directories_of_a_world_are_for_its_owner_only(openvix):
+def test_directories_of_world_are_private(openvix):
     openvix.add_host("esx", {"root": "x"})
     vms = [openvix.add_vm("web", power=ON), openvix.add_vm("web", host="esx")]
     folders = [openvix.directory, *(openvix.directory / name for name in ("run", "run/clients", "run/tmp", "run/socket", "vms", "hosts"))]
@@ -58,7 +58,7 @@ def test_the_directories_of_a_world_are_for_its_owner_only(openvix):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_a_client_of_another_user_is_refused_even_if_it_gets_through(openvix):
+def test_client_of_another_user_is_rejected(openvix):
     run = openvix.directory / "run"
     run.chmod(0o755)
     (run / "socket").chmod(0o777)
@@ -79,7 +79,7 @@ def test_a_client_of_another_user_is_refused_even_if_it_gets_through(openvix):
     assert openvix.status()["pid"]
 
 
-def test_another_version_serves_its_own_world_and_restarts_it_itself(openvix, tmp_path):
+def test_version_that_made_world_restarts_it(openvix, tmp_path):
     other, world = tmp_path / "other", tmp_path / "world"
     shutil.copytree(Path(package.__file__).parent, other / "openvix", ignore=shutil.ignore_patterns("__pycache__"))
     code = (

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A client of the daemon, as calls know it."""
+"""The interface of a client connection for calls."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class World(Keeper, Protocol):
 
     @property
     def local(self) -> Host:
-        """The host that the world is itself."""
+        """The local host."""
 
     @property
     def deleted(self) -> Container[str]:
-        """The paths of the .vmx of deleted VMs, of which clients may still have handles."""
+        """The .vmx paths of deleted VMs, of which clients may still have handles."""
 
 
 class Client(Protocol):
@@ -34,4 +34,4 @@ class Client(Protocol):
 
     @property
     def hosts(self) -> dict[str, Host]:
-        """The hosts that it is connected to, by the references that it has of them."""
+        """The hosts to which the client is connected, by reference."""

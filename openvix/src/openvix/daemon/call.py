@@ -44,8 +44,8 @@ class Client(calls.Client, Protocol):
         """Its process id."""
 
     @property
-    def gone(self) -> bool:
-        """Whether it has left."""
+    def is_disconnected(self) -> bool:
+        """Whether the client has disconnected."""
 
     def send(self, *values: object) -> None:
         """Send a frame with these values."""

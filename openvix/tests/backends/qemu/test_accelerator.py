@@ -33,18 +33,18 @@ def running(program):
     return [line for line in found if os.fsencode(program) in line.split(b"\0")]
 
 
-def test_an_accelerator_that_runs_instructions_is_fine(tmp_path):
+def test_working_accelerator_passes(tmp_path):
     assert accelerator.fault("any", program=played(tmp_path, "exit 33")) == ""
 
 
-def test_one_that_is_refused_says_why(tmp_path):
+def test_rejected_accelerator_reports_why(tmp_path):
     refusing = played(tmp_path, "echo first >&2", "echo 'qemu: failed to initialize kvm: Permission denied' >&2", "exit 1")
     assert accelerator.fault("kvm", program=refusing) == "qemu: failed to initialize kvm: Permission denied"
     assert accelerator.fault("kvm", program=played(tmp_path, "exit 3")) == "QEMU exited with code 3"
     assert accelerator.fault("kvm", program=str(tmp_path / "none")) == f"{tmp_path / 'none'} is not installed"
 
 
-def test_one_that_hangs_is_given_up_and_leaves_no_process(tmp_path):
+def test_hanging_accelerator_is_killed(tmp_path):
     os.mkfifo(tmp_path / "never")
     hanging = played(tmp_path, f"read line <{tmp_path}/never")
     assert accelerator.fault("kvm", 0.5, hanging) == "a test VM with this accelerator did not run within 0.5 s"
@@ -53,6 +53,6 @@ def test_one_that_hangs_is_given_up_and_leaves_no_process(tmp_path):
 
 @pytest.mark.qemu
 @pytest.mark.skipif(not shutil.which(emulator.PROGRAM), reason="QEMU is not installed here")
-def test_qemu_itself_runs_the_instructions():
+def test_real_qemu_runs_the_instructions():
     assert accelerator.fault("tcg", 60) == ""
     assert "nonsense" in accelerator.fault("nonsense", 60)

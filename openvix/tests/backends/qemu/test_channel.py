@@ -97,7 +97,7 @@ def script():
 
 @pytest.mark.parametrize("before", [b"", b"\xff" * 100_000, frames.encode("ok", b"o" * 16), frames.encode("ok", b"o" * 16)[:-1], b"\x1e\0\0\0"])
 @pytest.mark.parametrize("step", [1, 7, 10**6])
-def test_whatever_comes_before_the_answer_to_a_sync_is_passed_over(script, before, step):
+def test_sync_skips_old_data(script, before, step):
     script.begin(lambda: script.channel.sync(60))
     said = before + frames.encode("ok", script.nonce())
     before = len(said) - 200 if step == 1 else 0
@@ -111,7 +111,7 @@ def test_whatever_comes_before_the_answer_to_a_sync_is_passed_over(script, befor
     script.end()
 
 
-def test_an_agent_that_is_late_is_asked_again_and_every_answer_but_the_last_passed_over(script, monkeypatch):
+def test_sync_retries_and_skips_late_answers(script, monkeypatch):
     monkeypatch.setattr(channels, "AGAIN_SECONDS", 0.05)
     said = []
     script.begin(lambda: said.append(script.channel.call("x", answer="i")))
@@ -129,7 +129,7 @@ def test_an_agent_that_is_late_is_asked_again_and_every_answer_but_the_last_pass
     assert said == [[5]]
 
 
-def test_after_an_answer_that_came_too_late_the_channel_is_put_right():
+def test_channel_recovers_after_late_answer():
     slow, asked = threading.Event(), []
 
     def answer(operation, *_):
@@ -148,7 +148,7 @@ def test_after_an_answer_that_came_too_late_the_channel_is_put_right():
         assert not channel.is_closed
 
 
-def test_nothing_is_asked_within_quiet():
+def test_no_request_within_quiet():
     asked = []
     with guest(lambda *values: asked.append(values) or ["ok"]) as channel:
         channel.sync()
@@ -161,7 +161,7 @@ def test_nothing_is_asked_within_quiet():
         assert asked == [("x",)]
 
 
-def test_many_threads_get_each_its_own_answer():
+def test_threads_get_their_own_answers():
     with guest(lambda operation, number: ["ok", number]) as channel:
         wrong = []
 
@@ -176,7 +176,7 @@ def test_many_threads_get_each_its_own_answer():
         assert wrong == []
 
 
-def test_what_the_agent_would_not_take_is_not_sent():
+def test_request_over_the_limit_is_not_sent():
     with guest(lambda *_: ["ok"]) as channel:
         with pytest.raises(OSError, match="x") as caught:
             channel.call("x", b"x" * LARGEST)
@@ -216,14 +216,14 @@ def test_what_the_agent_would_not_take_is_not_sent():
     ],
     ids=range(22),
 )
-def test_what_is_no_answer_to_the_question_is_one_failure_and_the_next_answer_is_found(said):
+def test_invalid_answer_fails_and_channel_recovers(said):
     with guest(lambda operation, *_: said if operation == "x" else ["ok", 7, b"b"]) as channel:
         with pytest.raises(Broken):
             channel.call("x", answer="ib", each="ii", seconds=20)
         assert channel.call("y", answer="ib", each="ii", seconds=20) == [7, b"b"]
 
 
-def test_a_frame_that_claims_to_be_huge_is_refused_before_there_is_memory_for_it():
+def test_huge_frame_is_rejected_without_allocation():
     with guest(lambda *_: frames.LENGTH.pack(2**32 - 1)) as channel:
         channel.sync(20)
         tracemalloc.start()
@@ -237,7 +237,7 @@ def test_a_frame_that_claims_to_be_huge_is_refused_before_there_is_memory_for_it
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200) | st.builds(lambda at, new: frames.encode("ok", 1, b"name", 2)[:at] + new, st.integers(0, 40), st.binary(max_size=40)))
-def test_no_bytes_whatever_make_the_host_wait_or_fail_otherwise(said):
+def test_any_bytes_fail_within_the_time_limit(said):
     with guest(lambda operation, *_: said if operation == "x" else ["ok", 3]) as channel:
         channel.sync(20)
         begun = time.monotonic()
@@ -250,7 +250,7 @@ def test_no_bytes_whatever_make_the_host_wait_or_fail_otherwise(said):
         assert channel.call("y", answer="i", seconds=20) == [3]
 
 
-def test_what_is_said_beyond_an_answer_spoils_none():
+def test_extra_data_does_not_spoil_answers():
     with guest(lambda operation, *_: frames.encode("ok", 1) + b"\x10\0" if operation == "x" else ["ok", 3]) as channel:
         assert channel.call("x", answer="i") == [1]
         assert channel.call("y", answer="i", seconds=20) == [3]
@@ -258,7 +258,7 @@ def test_what_is_said_beyond_an_answer_spoils_none():
 
 @pytest.mark.parametrize("request_", [("sync", {}), ("call", {"operation": "x"})])
 @pytest.mark.parametrize("said", [b"\x10", b"ok" * 50_000])
-def test_a_guest_that_never_stops_talking_costs_the_time_that_was_given_and_little_memory(said, request_, monkeypatch):
+def test_endless_data_is_limited_in_time_and_memory(said, request_, monkeypatch):
     method, options = request_
     ours, theirs = socket.socketpair()
     channel = Channel(ours)
@@ -290,7 +290,7 @@ def test_a_guest_that_never_stops_talking_costs_the_time_that_was_given_and_litt
         thread.join()
 
 
-def test_a_guest_that_takes_nothing_costs_the_time_that_was_given():
+def test_unreadable_channel_fails_within_time_limit():
     ours, theirs = socket.socketpair()
     with theirs:
         channel = Channel(ours)
@@ -303,7 +303,7 @@ def test_a_guest_that_takes_nothing_costs_the_time_that_was_given():
 
 
 @pytest.mark.parametrize("at", [0, 3, 10])
-def test_a_connection_that_ends_is_told_and_stays_closed(at):
+def test_closed_connection_is_reported_for_good(at):
     ours, theirs = socket.socketpair()
     channel = Channel(ours)
     channel._in_step = True
@@ -339,7 +339,7 @@ def lying(**answers):
 
 
 @pytest.mark.parametrize("form", ["..", ".", "", "{outside}/secret", "{outside}/new", "../outside/secret", "a\0b", "x" * 256])
-def test_a_name_that_leads_elsewhere_is_refused(tmp_path, outside, form):
+def test_name_with_path_is_rejected(tmp_path, outside, form):
     # Nothing but this test's own directory is ever named: what does not refuse a name writes there.
     name = os.fsencode(form.format(outside=outside))
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, name, FILE, 4, 0, 0], open=[4, FILE], read=[b"evil"]) as channel:
@@ -351,7 +351,7 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path, outside, form):
     assert not (tmp_path / "tree").exists()
 
 
-def test_a_link_of_the_guest_is_never_followed_on_the_host(tmp_path, outside):
+def test_link_of_guest_is_not_followed_on_host(tmp_path, outside):
     """The second copy finds links where the first had directories and files."""
     where = [DIRECTORY, 0, 0, 0, 1]
 
@@ -371,7 +371,7 @@ def test_a_link_of_the_guest_is_never_followed_on_the_host(tmp_path, outside):
     assert (outside / "secret").read_text() == "host"
 
 
-def test_a_tree_without_an_end_is_refused(tmp_path):
+def test_endless_tree_is_rejected(tmp_path):
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, b"d", DIRECTORY, 0, 0, 0]) as channel:
         assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_NAME_TOO_LONG
 
@@ -391,7 +391,7 @@ def named(first, name, kind=FILE):
     ],
     ids=["short", "long", "the same", "nothing"],
 )
-def test_a_directory_without_an_end_is_refused_before_it_takes_much_memory(said):
+def test_endless_directory_is_rejected(said):
     asked = []
 
     def answer(*values):
@@ -403,7 +403,7 @@ def test_a_directory_without_an_end_is_refused_before_it_takes_much_memory(said)
     assert len(asked) <= 26
 
 
-def test_directories_in_one_another_are_refused_when_their_names_together_take_too_much(tmp_path, monkeypatch):
+def test_nested_directories_share_one_size_limit(tmp_path, monkeypatch):
     monkeypatch.setattr("openvix.backends.qemu.tools.NAMES", 5_000_000)
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=lambda account, base, rest, cookie: [0, *named(0, b"%05d", DIRECTORY)]) as channel:
         assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
@@ -411,7 +411,7 @@ def test_directories_in_one_another_are_refused_when_their_names_together_take_t
     assert not (tmp_path / "tree/00000/00000/00000/00000/00000").exists()
 
 
-def test_as_many_files_as_a_disk_has_room_for_are_listed():
+def test_maximum_number_of_files_is_listed():
     def said(account, base, rest, cookie):
         return [cookie + 1 if cookie < 13 else 0, *named(cookie * 10_000, b"%070d")]
 
@@ -422,7 +422,7 @@ def test_as_many_files_as_a_disk_has_room_for_are_listed():
     assert len(frames.encode([[0, each.name, 0, each.size, 0, each.flags, 0, each.modified] for each in found])) < frames.LARGEST
 
 
-def test_a_file_is_never_longer_than_was_asked_for(tmp_path, monkeypatch):
+def test_file_is_read_up_to_its_size(tmp_path, monkeypatch):
     monkeypatch.setattr("openvix.backends.qemu.tools.SIZELESS", 1 << 20)
     monkeypatch.setattr("openvix.backends.qemu.tools.PIECE", 1 << 18)
     with lying(stat=[FILE, 0, 0, 0, 1], open=[0, FILE], read=lambda file, offset, size: [b"x" * size]) as channel:
@@ -432,19 +432,19 @@ def test_a_file_is_never_longer_than_was_asked_for(tmp_path, monkeypatch):
         assert code(tools_guest.Told(channel).copy_out, LAB, "/file", str(tmp_path / "file")) == constants.VIX_E_FILE_ERROR
 
 
-def test_a_temporary_file_is_where_it_has_to_be():
+def test_temporary_file_must_be_in_tmp():
     with lying(tempfile=[b"/etc/passwd"]) as channel:
         assert code(tools_guest.Told(channel).create_temp_file, LAB) == constants.VIX_E_FILE_ERROR
 
 
-def test_a_removal_that_never_ends_is_given_up(monkeypatch):
+def test_endless_removal_is_aborted(monkeypatch):
     monkeypatch.setattr("openvix.backends.qemu.tools.CLEAR_SECONDS", 0.2)
     with lying(clear=[0]) as channel:
         assert code(tools_guest.Told(channel).delete_directory, LAB, "/tree") == constants.VIX_E_OBJECT_IS_BUSY
 
 
 @pytest.mark.parametrize("mode", [-1, 1 << 16, 1 << 40, -(1 << 63)])
-def test_a_mode_that_no_file_can_have_is_told_and_nothing_is_copied(tmp_path, mode):
+def test_invalid_mode_is_reported_and_nothing_copied(tmp_path, mode):
     with lying(stat=[mode, 0, 0, 0, 1], list=[0, b"x", mode, 0, 0, 0]) as channel:
         told = tools_guest.Told(channel)
         assert code(told.file_info, LAB, "/x") == constants.VIX_E_FILE_ERROR
@@ -458,7 +458,7 @@ def test_a_mode_that_no_file_can_have_is_told_and_nothing_is_copied(tmp_path, mo
     assert not (tmp_path / "tree").exists()
 
 
-def test_a_size_that_no_file_can_have_is_told():
+def test_invalid_size_is_reported():
     with lying(stat=[FILE, -1, 0, 0, 1], list=[0, b"x", FILE, -1, 0, 0]) as channel:
         told = tools_guest.Told(channel)
         assert code(told.file_info, LAB, "/x") == constants.VIX_E_FILE_ERROR
@@ -466,7 +466,7 @@ def test_a_size_that_no_file_can_have_is_told():
 
 
 @pytest.mark.parametrize("pid", [-1, 0, 1 << 31])
-def test_a_number_that_no_process_can_have_is_told(pid):
+def test_invalid_process_id_is_reported(pid):
     with lying(stat=[FILE, 0, 0, 0, 1], run=[pid], ended=[0, 0], processes=[pid, b"root", b"init", b"", 0]) as channel:
         told = tools_guest.Told(channel)
         assert code(told.run_program, LAB, "/x", None, wait=True) == constants.VIX_E_PROGRAM_NOT_STARTED
@@ -474,11 +474,11 @@ def test_a_number_that_no_process_can_have_is_told(pid):
 
 
 @pytest.mark.parametrize("ended", [-1, 256, 1 << 40])
-def test_a_code_that_no_program_can_end_with_is_told(ended):
+def test_invalid_exit_code_is_reported(ended):
     with lying(stat=[FILE, 0, 0, 0, 1], run=[7], ended=[0, ended]) as channel:
         assert code(tools_guest.Told(channel).run_program, LAB, "/x", None, wait=True) == constants.VIX_E_FILE_ERROR
 
 
-def test_a_lie_is_told_as_tools_that_do_not_run():
+def test_invalid_data_means_tools_not_running():
     with lying(stat=[b"x"]) as channel:
         assert code(tools_guest.Told(channel).file_info, LAB, "/x") == constants.VIX_E_TOOLS_NOT_RUNNING

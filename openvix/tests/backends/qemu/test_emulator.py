@@ -59,7 +59,7 @@ def talk(own, events=None):
     return Qmp(own.dial(emulator.QMP), (events if events is not None else []).append)
 
 
-def test_it_runs_until_it_is_ended_and_leaves_only_what_it_complained_of(folder):
+def test_qemu_runs_until_ended_and_keeps_its_errors(folder):
     own, events = started(folder), []
     qmp = talk(own, events)
     assert qmp.ask("query-status")["running"] is True
@@ -74,7 +74,7 @@ def test_it_runs_until_it_is_ended_and_leaves_only_what_it_complained_of(folder)
     assert layout.emulating(folder.parents[2]) == set()
 
 
-def test_it_outlives_who_started_it_and_another_talks_to_it(folder):
+def test_qemu_outlives_its_starter(folder):
     code = f"import sys; sys.path[:0] = {sys.path!r}; from pathlib import Path; import test_emulator; test_emulator.started(Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True, timeout=60)
     later = Bare(folder / "guest")
@@ -89,7 +89,7 @@ def test_it_outlives_who_started_it_and_another_talks_to_it(folder):
     assert not later.is_alive()
 
 
-def test_who_only_looks_whether_it_runs_keeps_none_from_starting_and_is_taken_for_none(folder, monkeypatch):
+def test_lock_check_does_not_prevent_a_start(folder, monkeypatch):
     monkeypatch.setattr(emulator, "LOOK_SECONDS", 60)
     (folder / "guest").mkdir()
     with open(folder / "guest" / emulator.LOCK, "w") as looked:
@@ -101,21 +101,21 @@ def test_who_only_looks_whether_it_runs_keeps_none_from_starting_and_is_taken_fo
         ending.join()
 
 
-def test_a_qemu_that_cannot_be_executed_is_told(folder, tmp_path, monkeypatch):
+def test_unexecutable_qemu_is_reported(folder, tmp_path, monkeypatch):
     (tmp_path / emulator.PROGRAM).touch(mode=0o700)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CannotStart, match=r"^cannot start qemu-system-x86_64: Exec format error$"):
         started(folder)
 
 
-def test_a_second_one_of_the_same_machine_is_refused_and_harms_nothing(folder):
+def test_second_qemu_of_a_vm_is_rejected(folder):
     own = started(folder)
     with pytest.raises(CannotStart, match="another QEMU process already runs this VM"):
         started(folder)
     assert talk(own).ask("query-status")["running"] is True
 
 
-def test_one_that_is_killed_is_known_as_gone_and_another_can_start(folder):
+def test_killed_qemu_is_noticed_and_restartable(folder):
     own, events = started(folder), []
     talk(own, events)
     [pid] = process_locks.holders(folder / "guest" / emulator.LOCK)
@@ -125,7 +125,7 @@ def test_one_that_is_killed_is_known_as_gone_and_another_can_start(folder):
     assert talk(started(folder)).ask("query-status")["running"] is True
 
 
-def test_why_it_does_not_start_is_told(folder):
+def test_failed_start_reports_why(folder):
     own = started(folder, tag="7")
     with pytest.raises(QmpDisconnected):
         talk(own)
@@ -134,7 +134,7 @@ def test_why_it_does_not_start_is_told(folder):
     assert "snapshot" in own.complaint().lower()
 
 
-def test_without_qemu_it_is_said_how_to_get_it(folder, monkeypatch):
+def test_missing_qemu_is_reported_with_remedy(folder, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(CannotStart, match="is not installed; run 'openvix doctor' to see how"):
         started(folder)
@@ -142,7 +142,7 @@ def test_without_qemu_it_is_said_how_to_get_it(folder, monkeypatch):
         Disk(folder / "disks").numbers()
 
 
-def test_what_is_kept_of_a_running_machine_is_found_in_its_disk(folder):
+def test_snapshot_of_running_qemu_is_in_its_disk(folder):
     own, kept = started(folder, paused=True), Disk(folder / "disks")
     qmp = talk(own)
     assert qmp.ask("query-status")["running"] is False
@@ -159,7 +159,7 @@ def test_what_is_kept_of_a_running_machine_is_found_in_its_disk(folder):
         resumed.end()
 
 
-def test_a_disk_keeps_restores_copies_and_forgets(folder):
+def test_disk_snapshots_restores_copies_and_deletes(folder):
     kept = Disk(folder / "disks")
 
     def write(pattern):
@@ -202,7 +202,7 @@ def test_a_disk_keeps_restores_copies_and_forgets(folder):
     assert set(kept.kept()) == kept.numbers() == {2, 3, 5, 6}
 
 
-def test_what_was_announced_and_never_kept_is_forgotten_like_the_rest(folder):
+def test_announced_number_without_snapshot_is_dropped(folder):
     kept = Disk(folder / "disks")
     number = kept.announce(HARDWARE)
     assert disk.Disk(folder / "disks").kept() == {number: {"hardware": [*HARDWARE]}}

@@ -57,7 +57,7 @@ def stop_tools(machine, folder, then="true"):
     return agent
 
 
-def test_a_guest_boots_runs_programs_and_goes_off_by_itself(machine, tmp_path):
+def test_guest_boots_runs_programs_and_shuts_down(machine, tmp_path):
     assert machine.power == OFF
     assert machine.LoginInGuest("lab", "secret", 0) == constants.VIX_E_VM_NOT_RUNNING
     assert machine.PowerOn(0, []) == 0
@@ -86,7 +86,7 @@ def test_a_guest_boots_runs_programs_and_goes_off_by_itself(machine, tmp_path):
     assert "guest-shutdown" in machine.log()
 
 
-def test_a_user_of_the_guest_has_no_more_rights_than_its_kernel_gives(machine, tmp_path):
+def test_user_has_the_rights_of_the_guest_kernel(machine, tmp_path):
     machine.boot()
     machine.client.log_in(machine.path, "guest", "guest")
     (tmp_path / "mine").write_text("mine")
@@ -102,7 +102,7 @@ def test_a_user_of_the_guest_has_no_more_rights_than_its_kernel_gives(machine, t
     assert machine.run("cat /etc/shadow") != 0
 
 
-def test_100_mb_go_into_the_guest_and_come_back_the_same(machine, tmp_path):
+def test_copy_of_100_mb_is_unchanged(machine, tmp_path):
     with open(tmp_path / "large", "wb") as file:
         block = os.urandom(1_000_000)
         for number in range(LARGE // len(block)):
@@ -115,7 +115,7 @@ def test_100_mb_go_into_the_guest_and_come_back_the_same(machine, tmp_path):
     assert digest(tmp_path / "back") == wanted
 
 
-def test_a_snapshot_with_memory_brings_processes_and_files_back(machine, tmp_path):
+def test_memory_snapshot_restores_processes_and_files(machine, tmp_path):
     machine.boot()
     sleeper = machine.begin("/bin/sleep", "100000")
     assert machine.run("echo before >/root/state; mkdir -p /run/x; echo memory >/run/x/state") == 0
@@ -136,7 +136,7 @@ def test_a_snapshot_with_memory_brings_processes_and_files_back(machine, tmp_pat
     assert machine.run(f"test $(date +%s) -ge {int(time.time()) - 5}") == 0
 
 
-def test_snapshots_are_a_tree_that_is_gone_through_in_any_order(machine):
+def test_snapshot_tree_is_reverted_in_any_order(machine):
     client, path = machine.client, machine.path
     machine.boot()
     taken = {}
@@ -163,7 +163,7 @@ def test_snapshots_are_a_tree_that_is_gone_through_in_any_order(machine):
     assert {each.name for each in disk.glob("*.json")} == {"1.json", "4.json"}
 
 
-def test_without_memory_a_revert_brings_a_machine_that_is_off(machine, tmp_path):
+def test_revert_without_memory_powers_off(machine, tmp_path):
     client, path = machine.client, machine.path
     off = client.take(path, "off")
     machine.boot()
@@ -180,7 +180,7 @@ def test_without_memory_a_revert_brings_a_machine_that_is_off(machine, tmp_path)
     assert machine.run("test -e /root/state") != 0
 
 
-def test_a_machine_is_suspended_resumed_paused_and_reset(machine):
+def test_vm_suspended_resumed_paused_and_reset(machine):
     machine.boot()
     sleeper = machine.begin("/bin/sleep", "100000")
     assert machine.Suspend(0) == 0
@@ -210,7 +210,7 @@ def test_a_machine_is_suspended_resumed_paused_and_reset(machine):
     assert (machine.power, machine.emulators) == (OFF, [])
 
 
-def test_a_guest_that_restarts_or_stops_by_itself_is_known_to(machine):
+def test_restart_and_shutdown_by_guest_are_noticed(machine):
     machine.boot()
     machine.begin("/bin/sh", "-c 'sleep 0.3; reboot -f'")
     eventually(lambda: "the guest restarts" in machine.log(), SECONDS)
@@ -220,7 +220,7 @@ def test_a_guest_that_restarts_or_stops_by_itself_is_known_to(machine):
     eventually(lambda: machine.emulators == [])
 
 
-def test_a_guest_whose_agent_is_away_is_stopped_by_its_power_button(machine, tmp_path):
+def test_power_button_stops_guest_without_tools(machine, tmp_path):
     machine.boot()
     # What hears the button begins after Tools.
     eventually(lambda: any(name == "acpid" for name, _, _ in machine.processes().values()), SECONDS)
@@ -229,7 +229,7 @@ def test_a_guest_whose_agent_is_away_is_stopped_by_its_power_button(machine, tmp
     assert machine.power == OFF
 
 
-def test_tools_that_do_not_answer_are_known_as_away_until_they_do(machine, tmp_path):
+def test_silent_tools_count_as_not_running(machine, tmp_path):
     machine.boot()
     agent = stop_tools(machine, tmp_path / "told", "until test -e /mnt/hgfs/told/go; do sleep 0.5; done; kill -CONT $(pidof openvix-tools)")
     # What asks them next: a guest that goes on is told the time.
@@ -243,7 +243,7 @@ def test_tools_that_do_not_answer_are_known_as_away_until_they_do(machine, tmp_p
     assert agent in machine.processes()
 
 
-def test_without_tools_a_machine_is_not_reset_softly_and_everything_else_can_be_done(machine, tmp_path):
+def test_vm_without_tools_allows_all_but_soft_reset(machine, tmp_path):
     machine.boot()
     stop_tools(machine, tmp_path / "told")
     assert machine.Reset(constants.VIX_VMPOWEROP_FROM_GUEST) == constants.VIX_E_TOOLS_NOT_RUNNING
@@ -253,7 +253,7 @@ def test_without_tools_a_machine_is_not_reset_softly_and_everything_else_can_be_
     machine.ready()
 
 
-def test_a_guest_that_goes_on_has_the_time_of_its_host(machine, tmp_path):
+def test_resumed_guest_has_the_time_of_its_host(machine, tmp_path):
     machine.boot()
     assert machine.Pause(0, []) == 0
     time.sleep(4)
@@ -263,7 +263,7 @@ def test_a_guest_that_goes_on_has_the_time_of_its_host(machine, tmp_path):
 
 
 @pytest.mark.parametrize("room", [0, 200])
-def test_a_machine_that_cannot_be_suspended_goes_on(machine, room):
+def test_vm_with_failed_suspend_continues(machine, room):
     """There is no room for what is to be known of its memory, or for the state of the VM."""
     machine.boot()
     machine.world.fault(call="VixVM_Suspend", disk_full=room)
@@ -277,7 +277,7 @@ def test_a_machine_that_cannot_be_suspended_goes_on(machine, room):
     machine.boot()
 
 
-def test_a_machine_that_cannot_have_its_folders_does_not_run(machine):
+def test_vm_with_failed_shares_does_not_run(machine):
     config = Path(machine.path)
     config.write_text(config.read_text() + 'isolation.tools.hgfs.disable = "FALSE"\nsharedFolder.maxNum = "many"\n')
     assert machine.PowerOn(0, []) == constants.VIX_E_CANNOT_READ_VM_CONFIG
@@ -285,7 +285,7 @@ def test_a_machine_that_cannot_have_its_folders_does_not_run(machine):
 
 
 @pytest.mark.parametrize("operation", ["snapshot", "suspend", "revert"])
-def test_a_qemu_that_is_killed_within_an_operation_leaves_a_machine_that_is_whole(machine, operation):
+def test_qemu_killed_in_operation_leaves_intact_vm(machine, operation):
     machine.boot()
     assert machine.run("echo kept >/root/state; sync") == 0
     kept = machine.client.take(machine.path, "kept", memory=True)
@@ -313,7 +313,7 @@ def test_a_qemu_that_is_killed_within_an_operation_leaves_a_machine_that_is_whol
     assert subprocess.run(["qemu-img", "check", "-q", str(Path(machine.path).parent / "openvix/disks/machine.qcow2")], check=False).returncode == 0
 
 
-def test_a_killed_daemon_finds_its_machines_again(machine, openvix):
+def test_killed_daemon_finds_its_vms_again(machine, openvix):
     machine.boot()
     sleeper, emulators = machine.begin("/bin/sleep", "100000"), machine.emulators
     machine.client.connection.close()
@@ -327,7 +327,7 @@ def test_a_killed_daemon_finds_its_machines_again(machine, openvix):
         assert machine.PowerOff(0) == 0
 
 
-def test_a_machine_whose_qemu_is_killed_is_off_says_so_and_starts_again(machine, openvix):
+def test_vm_with_killed_qemu_is_off_and_restartable(machine, openvix):
     machine.boot()
     assert machine.run("echo kept >/root/state; sync") == 0
     [pid] = machine.emulators
@@ -348,7 +348,7 @@ def test_a_machine_whose_qemu_is_killed_is_off_says_so_and_starts_again(machine,
         machine.boot()
 
 
-def test_a_world_that_stops_leaves_no_process_and_its_machines_go_on_later(machine, openvix):
+def test_stopped_world_has_no_process_and_resumes(machine, openvix):
     machine.boot()
     sleeper = machine.begin("/bin/sleep", "100000")
     machine.client.connection.close()
@@ -363,7 +363,7 @@ def test_a_world_that_stops_leaves_no_process_and_its_machines_go_on_later(machi
         assert sleeper in machine.processes()
 
 
-def test_clones_full_and_linked_are_machines_of_their_own(machine, openvix, tmp_path):
+def test_full_and_linked_clones_are_independent(machine, openvix, tmp_path):
     client = machine.client
     machine.boot()
     assert machine.run("echo original >/root/state; sync") == 0
@@ -382,7 +382,7 @@ def test_clones_full_and_linked_are_machines_of_their_own(machine, openvix, tmp_
     assert machine.text("/root/state", tmp_path) == "original\n"
 
 
-def test_the_screen_is_that_of_the_machine(machine):
+def test_screenshot_shows_the_vm(machine):
     machine.boot()
     [item] = machine.has("CaptureScreenImage", constants.VIX_CAPTURESCREENFORMAT_PNG, [])
     picture = dict(zip(item[::2], item[1::2], strict=True))[constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA]
@@ -393,7 +393,7 @@ def test_the_screen_is_that_of_the_machine(machine):
     assert dict(zip(item[::2], item[1::2], strict=True))[constants.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA] != picture
 
 
-def test_a_machine_with_a_network_card_tells_its_address_and_one_without_works_too(openvix, client):
+def test_address_with_and_without_network_card(openvix, client):
     ip = ("ReadVariable", constants.VIX_VM_GUEST_VARIABLE, "ip", 0)
     for name, keys, wanted in (("wired", {"ethernet0.present": "TRUE"}, "10.0.2.15"), ("bare", {}, "")):
         path = openvix.add_vm(name, hypervisor="qemu", memory=128, accounts=ACCOUNTS)
@@ -406,7 +406,7 @@ def test_a_machine_with_a_network_card_tells_its_address_and_one_without_works_t
         assert machine.PowerOff(0) == 0
 
 
-def test_variables_reach_the_programs_of_the_guest(machine):
+def test_variables_reach_programs_of_the_guest(machine):
     machine.boot()
     assert machine.WriteVariable(constants.VIX_GUEST_ENVIRONMENT_VARIABLE, "COLOUR", "blue", 0) == 0
     assert machine.run('test "$COLOUR" = blue') == 0
@@ -414,7 +414,7 @@ def test_variables_reach_the_programs_of_the_guest(machine):
     assert machine.has("ReadVariable", constants.VIX_VM_GUEST_VARIABLE, "role", 0)[0][1] == "db"
 
 
-def test_25_times_saved_and_reverted_without_a_failure(machine):
+def test_25_snapshots_and_reverts_succeed(machine):
     client, path = machine.client, machine.path
     machine.boot()
     for number in range(25):
@@ -431,7 +431,7 @@ def test_25_times_saved_and_reverted_without_a_failure(machine):
     assert checked.returncode == 0, checked.stdout
 
 
-def test_several_machines_run_at_once_and_from_their_making(openvix, client):
+def test_several_vms_run_concurrently(openvix, client):
     paths = [openvix.add_vm(f"vm{number}", hypervisor="qemu", memory=128, accounts=ACCOUNTS, power="powered_on") for number in range(3)]
     machines = [Machine(openvix, client, path) for path in paths]
     for number, machine in enumerate(machines):
@@ -440,7 +440,7 @@ def test_several_machines_run_at_once_and_from_their_making(openvix, client):
     assert len({pid for machine in machines for pid in machine.emulators}) == 3
 
 
-def test_a_world_whose_directory_is_removed_leaves_no_machine_behind(machine, openvix):
+def test_removed_world_leaves_no_process(machine, openvix):
     machine.boot()
     [pid] = machine.emulators
     machine.client.connection.close()
@@ -459,14 +459,14 @@ def is_running(pid):
     return False
 
 
-def test_an_accelerator_that_is_none_here_is_told_in_the_log(openvix, client):
+def test_missing_accelerator_is_logged(openvix, client):
     machine = Machine(openvix, client, openvix.add_vm("fast", hypervisor="qemu", memory=128, accelerator="hvf"))
     assert machine.PowerOn(0, []) == constants.VIX_E_CANNOT_POWER_ON_VM
     assert machine.power == OFF
     assert "the accelerator hvf cannot be used: " in machine.log()
 
 
-def test_what_a_machine_runs_on_is_in_its_vmx_and_in_its_folder(machine):
+def test_hypervisor_is_in_vmx_and_directory(machine):
     folder = Path(machine.path).parent
     assert 'openvix.hypervisor = "qemu"' in (folder / "web.vmx").read_text()
     assert json.loads((folder / "openvix" / "machine.json").read_bytes())["hypervisor"] == "qemu"

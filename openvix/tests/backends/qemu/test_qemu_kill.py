@@ -97,7 +97,7 @@ def attempt(openvix, name, step):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_a_machine_is_as_before_or_as_after_wherever_its_daemon_is_killed(openvix, name):
+def test_vm_is_intact_wherever_the_daemon_is_killed(openvix, name):
     _, before, whole, _ = attempt(openvix, name, END)
     step, killed = 1, True
     while killed:

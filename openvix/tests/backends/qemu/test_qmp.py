@@ -62,7 +62,7 @@ def status(job, *statuses):
     return [{"event": "JOB_STATUS_CHANGE", "data": {"id": job, "status": each}} for each in statuses]
 
 
-def test_a_command_has_its_answer_and_a_refusal_its_reason():
+def test_command_returns_answer_or_raises_reason():
     played = Played(returned({"running": True}), refused("no such device"))
     qmp = played.talk()
     assert qmp.ask("query-status") == {"running": True}
@@ -71,7 +71,7 @@ def test_a_command_has_its_answer_and_a_refusal_its_reason():
     assert played.heard == [("qmp_capabilities", {}), ("query-status", {}), ("screendump", {"filename": "/x"})]
 
 
-def test_an_answer_that_comes_late_is_not_taken_for_that_of_the_next_command():
+def test_late_answer_is_not_used_for_next_command():
     late = {}
 
     def silent(asked):
@@ -85,7 +85,7 @@ def test_an_answer_that_comes_late_is_not_taken_for_that_of_the_next_command():
     assert qmp.ask("cont") == "right"
 
 
-def test_a_job_is_over_when_qemu_says_so_and_fails_with_its_reason():
+def test_job_ends_by_event_and_fails_with_reason():
     done = [
         lambda asked: [*status("save1", "created", "running"), {"return": {}, "id": asked["id"]}, *status("save1", "concluded")],
         returned([{"id": "save1", "status": "concluded"}, {"id": "other", "error": "not ours"}]),
@@ -104,7 +104,7 @@ def test_a_job_is_over_when_qemu_says_so_and_fails_with_its_reason():
     assert played.heard[1][1] == {"job-id": "save1", "tag": "1"}
 
 
-def test_events_are_told_and_the_end_is_told_once():
+def test_events_are_passed_on_and_end_once():
     played = Played(lambda asked: [{"event": "SHUTDOWN", "data": {"guest": True}}, {"return": {}, "id": asked["id"]}])
     qmp = played.talk()
     qmp.ask("quit")
@@ -113,7 +113,7 @@ def test_events_are_told_and_the_end_is_told_once():
         qmp.ask("stop")
 
 
-def test_who_is_told_may_wait_for_one_who_waits_for_an_answer():
+def test_event_handler_may_wait_for_an_answer():
     answered, waited = threading.Event(), []
     played = Played(lambda asked: [{"event": "RESET", "data": {"guest": True}}, {"return": {}, "id": asked["id"]}])
     Qmp(played.ours, lambda event: waited.append(answered.wait(10))).ask("query-status")
@@ -121,7 +121,7 @@ def test_who_is_told_may_wait_for_one_who_waits_for_an_answer():
     eventually(lambda: waited == [True, True])
 
 
-def test_who_has_closed_the_conversation_is_told_nothing_more():
+def test_closed_connection_passes_on_no_events():
     played = Played(returned({}), returned({}))
     qmp = played.talk()
     qmp.close()
@@ -130,7 +130,7 @@ def test_who_has_closed_the_conversation_is_told_nothing_more():
 
 
 @pytest.mark.parametrize("said", [b"", b"no JSON\n", b"[]\n", b"7\n", b"{}\n", b'{"QMP": 1', b"\xff\xfe\n"])
-def test_what_is_no_qemu_is_told_from_one(said):
+def test_peer_without_greeting_is_rejected(said):
     ours, theirs = socket.socketpair()
     theirs.sendall(said)
     theirs.close()
@@ -139,7 +139,7 @@ def test_what_is_no_qemu_is_told_from_one(said):
 
 
 @pytest.mark.parametrize("said", [b"no JSON\n", b"[]\n", b'"text"\n', b"x" * (5 << 20), b'{"return": 1', b'{"event": '])
-def test_a_qemu_that_says_what_nobody_can_read_is_taken_as_gone(said):
+def test_invalid_message_means_disconnected(said):
     played = Played(lambda asked: [said])
     qmp = played.talk()
     with pytest.raises(QmpDisconnected):

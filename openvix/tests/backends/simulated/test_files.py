@@ -17,24 +17,24 @@ from guest_file_cases import (  # noqa: F401
     host_file,
     lab,
     outside,
-    test_a_copy_replaces_what_is_there_and_keeps_no_set_id_bits,
-    test_a_copy_that_cannot_be_has_the_code_of_its_errno,
-    test_a_copy_that_fails_leaves_what_was_done,
-    test_a_directory_is_deleted_with_all_that_is_in_it,
-    test_a_directory_is_made_with_those_above_it,
-    test_a_file_goes_in_and_comes_back_whole,
-    test_a_link_copied_out_earlier_does_not_lead_a_later_copy_elsewhere,
-    test_a_listing_has_every_name_once_and_no_dots,
-    test_a_temporary_file_is_new_empty_and_private,
-    test_an_account_sees_all_but_other_homes_and_secrets,
-    test_an_administrator_is_not_bound_by_modes,
-    test_an_impossible_path_has_the_code_of_its_errno,
+    test_account_sees_all_but_homes_and_secrets,
+    test_administrator_ignores_modes,
+    test_copied_out_link_does_not_redirect_copies,
+    test_copy_replaces_file_without_set_id_bits,
+    test_delete_file_accepts_files_and_links_only,
     test_directories_are_merged,
-    test_exists_is_true_only_for_its_own_kind,
-    test_file_info_tells_size_kind_and_time,
-    test_only_files_and_links_are_deleted_as_files,
-    test_renaming_moves_a_file_or_directory,
-    test_renaming_that_cannot_be,
+    test_directory_is_created_with_parents,
+    test_directory_is_deleted_with_its_content,
+    test_exists_checks_the_type,
+    test_failed_copy_keeps_what_was_copied,
+    test_file_info_has_size_type_and_time,
+    test_file_survives_a_round_trip,
+    test_impossible_copy_has_code_of_its_errno,
+    test_impossible_path_has_code_of_its_errno,
+    test_impossible_rename_fails,
+    test_listing_is_complete_without_dots,
+    test_rename_moves_file_or_directory,
+    test_temporary_file_is_empty_and_private,
 )
 from simulated_guest import Guest
 
@@ -66,7 +66,7 @@ def path_of(disk, path, follow=True):
         return place.path
 
 
-def test_links_and_dots_are_followed_within_the_guest(disk):
+def test_links_and_dots_resolve_within_the_guest(disk):
     (disk / "srv/absolute").symlink_to("/etc/motd")
     (disk / "srv/upwards").symlink_to("../../../../../etc/motd")
     (disk / "srv/there").symlink_to("data/deep")
@@ -83,7 +83,7 @@ def test_links_and_dots_are_followed_within_the_guest(disk):
         assert path_of(disk, root) == "/"
 
 
-def test_a_link_may_lead_to_what_is_not_there_yet(disk):
+def test_link_target_may_be_missing(disk):
     (disk / "srv/dangling").symlink_to("/srv/later")
     assert path_of(disk, "/srv/dangling") == "/srv/later"
 
@@ -107,7 +107,7 @@ def test_no_link_leads_to_the_host(guest, lab, disk, outside, tmp_path, link):
 
 
 @pytest.mark.parametrize("replaced", ["directory", "file"])
-def test_what_becomes_a_link_after_it_was_looked_at_does_not_lead_to_the_host(guest, lab, disk, outside, tmp_path, monkeypatch, replaced):
+def test_late_link_does_not_lead_to_the_host(guest, lab, disk, outside, tmp_path, monkeypatch, replaced):
     (disk / "srv/x").mkdir()
     (disk / "srv/x/secret").write_text("guest")
     must_write = rights.must_write
@@ -127,7 +127,7 @@ def test_what_becomes_a_link_after_it_was_looked_at_does_not_lead_to_the_host(gu
     assert (disk / "srv" / ("y" if replaced == "directory" else "x") / "secret").read_text() == "new"
 
 
-def test_no_link_is_opened(disk, outside):
+def test_links_are_not_opened(disk, outside):
     (disk / "srv/link").symlink_to(outside / "secret")
     (disk / "srv/directory").symlink_to(outside)
     (outside / "secret").chmod(0o444)
@@ -139,7 +139,7 @@ def test_no_link_is_opened(disk, outside):
     assert (outside / "secret").stat().st_ctime_ns == before
 
 
-def test_a_directory_replaced_by_links_again_and_again_leads_nowhere(guest, lab, disk, outside, tmp_path):
+def test_repeatedly_replaced_directory_leads_nowhere(guest, lab, disk, outside, tmp_path):
     new, done = host_file(tmp_path), threading.Event()
     (disk / "srv/x").mkdir()
 
@@ -162,7 +162,7 @@ def test_a_directory_replaced_by_links_again_and_again_leads_nowhere(guest, lab,
     assert (outside / "secret").read_text() == "host"
 
 
-def test_what_belongs_to_the_host_is_shown_and_never_changed(guest, lab, tmp_path):
+def test_host_files_are_visible_but_not_changed(guest, lab, tmp_path):
     new = host_file(tmp_path)
     assert guest.file_exists(lab, "/usr/bin/env")
     assert guest.file_exists(lab, "/bin/sh")
@@ -189,7 +189,7 @@ def test_what_belongs_to_the_host_is_shown_and_never_changed(guest, lab, tmp_pat
     assert code(guest.delete_directory, lab, "/") == constants.VIX_E_OBJECT_IS_BUSY
 
 
-def test_following_a_path_leaves_no_file_open(guest, lab):
+def test_resolving_leaves_no_open_file(guest, lab):
     def use():
         guest.file_info(lab, "/srv/data/deep/../../../bin/sh")
         code(guest.file_info, lab, "/srv/data/nothing/x")
@@ -204,7 +204,7 @@ def test_following_a_path_leaves_no_file_open(guest, lab):
 # Rights
 
 
-def test_an_account_writes_below_its_home_and_in_temporary_directories(guest, ann, disk, tmp_path):
+def test_account_writes_to_home_and_tmp(guest, ann, disk, tmp_path):
     new = host_file(tmp_path)
     for path in ("/home/ann/new", "/tmp/new", "/var/tmp/new"):
         guest.copy_in(ann, new, path)
@@ -229,7 +229,7 @@ def test_an_account_writes_below_its_home_and_in_temporary_directories(guest, an
     assert (disk / "etc/motd").read_text() == "Welcome"
 
 
-def test_homes_are_the_usual_ones_unless_the_world_says_otherwise():
+def test_homes_have_defaults():
     accounts = [{"name": "root", "administrator": True}, {"name": "ann"}, {"name": "bob", "home": "/srv/bob/"}]
     ann, bob = rights.account_of("ann", accounts), rights.account_of("bob", accounts)
     assert (ann.home, bob.home, rights.account_of("root", accounts).home) == ("/home/ann", "/srv/bob", "/root")

@@ -122,7 +122,7 @@ DESCRIBED = [
 
 
 @allowed
-def test_declared_processes_are_real_ones(make, disk, tmp_path):
+def test_declared_processes_exist(make, disk, tmp_path):
     guest = make(PROCESSES)
     guest.boot(disk)
     assert described(guest) == DESCRIBED
@@ -135,7 +135,7 @@ def test_declared_processes_are_real_ones(make, disk, tmp_path):
 
 
 @allowed
-def test_a_killed_process_vanishes_from_the_host_too(make, disk, tmp_path):
+def test_killed_process_vanishes_from_the_host(make, disk, tmp_path):
     guest = make(PROCESSES)
     guest.boot(disk)
     init = init_of(tmp_path)
@@ -149,7 +149,7 @@ def test_a_killed_process_vanishes_from_the_host_too(make, disk, tmp_path):
 
 
 @allowed
-def test_declared_processes_end_on_sigterm_and_orphans_are_reaped(make, disk, tmp_path):
+def test_declared_processes_obey_sigterm(make, disk, tmp_path):
     guest = make(PROCESSES)
     guest.boot(disk)
     apache = guest.processes()[1]
@@ -160,7 +160,7 @@ def test_declared_processes_end_on_sigterm_and_orphans_are_reaped(make, disk, tm
 
 
 @allowed
-def test_a_sandbox_is_made_when_it_is_first_needed(make, disk, tmp_path):
+def test_sandbox_is_created_on_demand(make, disk, tmp_path):
     guest = make()
     guest.boot(disk)
     assert json.loads((tmp_path / "run/guest.json").read_text())["init"] is None
@@ -172,7 +172,7 @@ def test_a_sandbox_is_made_when_it_is_first_needed(make, disk, tmp_path):
 
 
 @allowed
-def test_files_of_the_guest_and_of_its_programs_are_the_same(make, disk, tmp_path):
+def test_files_and_programs_share_one_disk(make, disk, tmp_path):
     guest = make()
     guest.boot(disk)
     (tmp_path / "in").write_text("from the host")
@@ -183,7 +183,7 @@ def test_files_of_the_guest_and_of_its_programs_are_the_same(make, disk, tmp_pat
 
 
 @allowed
-def test_a_frozen_guest_stands_still(make, disk, tmp_path):
+def test_frozen_guest_stands_still(make, disk, tmp_path):
     guest = make(PROCESSES)
     guest.boot(disk)
     # A shell that starts other programs would wait for them to begin (D), and not be seen to stand still.
@@ -207,7 +207,7 @@ def test_a_frozen_guest_stands_still(make, disk, tmp_path):
 
 
 @allowed
-def test_a_program_sees_nothing_of_the_host(make, disk, tmp_path, monkeypatch):
+def test_program_sees_nothing_of_the_host(make, disk, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENVIX_TEST_SECRET", "do-not-tell")
     (tmp_path / "secret").write_text("")
     leaked = os.open(tmp_path / "secret", os.O_RDONLY)
@@ -231,7 +231,7 @@ def test_a_program_sees_nothing_of_the_host(make, disk, tmp_path, monkeypatch):
 
 
 @allowed
-def test_a_program_has_no_network(make, disk):
+def test_program_has_no_network(make, disk):
     guest = make()
     guest.boot(disk)
     said, _ = shell(guest, disk, "sed 1,2d /proc/net/dev | cut -d: -f1; sed 1d /proc/net/route; cat /proc/net/ipv6_route | grep -v ' lo$'")
@@ -243,7 +243,7 @@ def test_a_program_has_no_network(make, disk):
 
 
 @allowed
-def test_a_program_cannot_change_the_host(make, disk):
+def test_program_cannot_change_the_host(make, disk):
     guest = make()
     guest.boot(disk)
     attempts = {
@@ -282,7 +282,7 @@ def test_a_program_cannot_change_the_host(make, disk):
 
 
 @allowed
-def test_every_mount_but_the_disk_and_shared_memory_is_read_only(make, disk):
+def test_mounts_are_read_only_except_disk_and_shm(make, disk):
     guest = make()
     guest.boot(disk)
     said, _ = shell(guest, disk, "cat /proc/self/mounts")
@@ -300,7 +300,7 @@ def test_every_mount_but_the_disk_and_shared_memory_is_read_only(make, disk):
 
 @allowed
 @pytest.mark.parametrize("name", ["proc", "dev"])
-def test_a_guest_with_links_in_the_place_of_mount_points_does_not_start(make, disk, tmp_path, name, born):
+def test_links_at_mount_points_prevent_the_start(make, disk, tmp_path, name, born):
     (tmp_path / "outside").mkdir()
     (disk / name).rmdir()
     (disk / name).symlink_to(tmp_path / "outside")
@@ -312,7 +312,7 @@ def test_a_guest_with_links_in_the_place_of_mount_points_does_not_start(make, di
 
 
 @allowed
-def test_a_process_is_listed_only_once_it_is_one_of_the_guest(make, disk):
+def test_process_is_listed_once_it_is_in_the_guest(make, disk):
     guest = make()
     guest.boot(disk)
     done = threading.Event()
@@ -334,7 +334,7 @@ def test_a_process_is_listed_only_once_it_is_one_of_the_guest(make, disk):
 
 
 @allowed
-def test_the_arguments_of_a_process_that_becomes_another_program_are_those_of_the_one_or_the_other(make, disk, tmp_path):
+def test_arguments_during_exec_are_old_or_new(make, disk, tmp_path):
     guest = make()
     guest.boot(disk)
     pid, _, _ = guest.run_program(lab(guest), "/bin/sh", f"-c '{BECOMING}'", wait=False)
@@ -349,7 +349,7 @@ def test_the_arguments_of_a_process_that_becomes_another_program_are_those_of_th
 
 
 @allowed
-def test_asking_whether_sandboxes_are_allowed_leaves_nothing(tmp_path, monkeypatch, born):
+def test_check_for_sandboxes_leaves_nothing(tmp_path, monkeypatch, born):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     before = opened()
     sandbox._trial.cache_clear()
@@ -382,7 +382,7 @@ def test_halt_leaves_nothing(make, disk, tmp_path, born):
 
 
 @allowed
-def test_a_guest_boots_again_with_new_processes(make, disk, tmp_path):
+def test_next_boot_has_new_processes(make, disk, tmp_path):
     guest = make(PROCESSES)
     guest.boot(disk)
     first = init_of(tmp_path)
@@ -404,7 +404,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @allowed
-def test_a_guest_outlives_a_killed_daemon_and_is_found_again(make, disk, tmp_path):
+def test_guest_outlives_killed_daemon(make, disk, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     killed = subprocess.run([sys.executable, "-c", DAEMON, str(tmp_path)], env=environment, capture_output=True, timeout=60, check=False)
     assert (killed.returncode, killed.stderr) == (-signal.SIGKILL, b"")
@@ -422,14 +422,14 @@ def test_a_guest_outlives_a_killed_daemon_and_is_found_again(make, disk, tmp_pat
 
 
 @allowed
-def test_a_guest_without_processes_is_found_again_too(make, disk):
+def test_guest_without_processes_is_taken_over(make, disk):
     assert not make().attach(disk)
     make().boot(disk)
     assert make().attach(disk)
 
 
 @allowed
-def test_a_guest_that_has_ended_or_runs_from_another_disk_is_not_taken(make, disk, tmp_path):
+def test_ended_guest_or_other_disk_is_not_taken_over(make, disk, tmp_path):
     guest = make(PROCESSES)
     guest.boot(disk)
     init = init_of(tmp_path)
@@ -443,7 +443,7 @@ def test_a_guest_that_has_ended_or_runs_from_another_disk_is_not_taken(make, dis
 
 
 @allowed
-def test_a_guest_whose_boot_was_interrupted_is_not_taken(make, disk, tmp_path):
+def test_interrupted_boot_is_not_taken_over(make, disk, tmp_path):
     make(PROCESSES).boot(disk)
     init = init_of(tmp_path)
     record = tmp_path / "run/guest.json"
@@ -453,7 +453,7 @@ def test_a_guest_whose_boot_was_interrupted_is_not_taken(make, disk, tmp_path):
 
 
 @allowed
-def test_another_process_with_the_recorded_number_is_neither_taken_nor_killed(make, disk, tmp_path):
+def test_reused_process_id_is_not_taken_or_killed(make, disk, tmp_path):
     make(PROCESSES).boot(disk)
     record, init = tmp_path / "run/guest.json", init_of(tmp_path)
     with subprocess.Popen(["sleep", "60"]) as innocent:
@@ -475,7 +475,7 @@ def test_another_process_with_the_recorded_number_is_neither_taken_nor_killed(ma
 
 
 @allowed
-def test_a_sandbox_that_could_not_be_written_down_does_not_come_to_life(disk):
+def test_sandbox_dies_if_it_cannot_be_recorded(disk):
     seen = []
 
     def forget(init):
@@ -488,7 +488,7 @@ def test_a_sandbox_that_could_not_be_written_down_does_not_come_to_life(disk):
 
 
 @allowed
-def test_a_disk_without_its_directories_starts_no_sandbox(disk, make):
+def test_incomplete_disk_starts_no_sandbox(disk, make):
     (disk / "proc").rmdir()
     before = children()
     with pytest.raises(OSError, match="proc") as refused:
@@ -524,7 +524,7 @@ def forbidden(monkeypatch):
     monkeypatch.setenv("OPENVIX_SANDBOX", "none")
 
 
-def test_without_sandboxes_no_program_runs(forbidden, make, disk, tmp_path, born):
+def test_no_program_runs_without_sandboxes(forbidden, make, disk, tmp_path, born):
     guest = make(PROCESSES)
     guest.boot(disk)
     for call in (guest.run_program, guest.run_script):
@@ -537,7 +537,7 @@ def test_without_sandboxes_no_program_runs(forbidden, make, disk, tmp_path, born
     assert not born()
 
 
-def test_without_sandboxes_the_declared_processes_are_listed_and_can_be_killed(forbidden, make, disk):
+def test_processes_listed_and_killed_without_sandboxes(forbidden, make, disk):
     guest = make(PROCESSES)
     guest.boot(disk)
     listed = guest.processes()
@@ -560,5 +560,5 @@ def test_without_sandboxes_the_declared_processes_are_listed_and_can_be_killed(f
     assert described(later) == DESCRIBED
 
 
-def test_the_mode_of_the_null_device_is_as_ever():
+def test_mode_of_null_device_is_unchanged():
     assert stat.S_IMODE(os.stat("/dev/null").st_mode) == 0o666

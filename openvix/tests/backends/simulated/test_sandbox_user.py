@@ -77,7 +77,7 @@ def python_for_nobody(place):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.skipif(not sandbox.is_allowed(), reason="this machine allows no user namespaces")
-def test_all_of_this_holds_for_an_ordinary_user(place):
+def test_sandbox_tests_pass_for_ordinary_user(place):
     python = python_for_nobody(place)
     allowed = as_nobody(place, python, "-c", "from openvix.backends.simulated import sandbox; print(sandbox.is_allowed())")
     if allowed.stdout != "True\n" and any(forbids(setting, value) for setting, value in FORBIDDING.items()):

@@ -51,7 +51,7 @@ def text(rows, line, length):
     return found
 
 
-def test_the_screen_shows_the_name_and_the_state(openvix, client):
+def test_screen_shows_name_and_state(openvix, client):
     vm = openvix.add_vm("web-01", power=ON)
     client.log_in(vm)
     [[data, image, size, length]] = client.items("VixVM_CaptureScreenImage", vm, constants.VIX_CAPTURESCREENFORMAT_PNG, [])
@@ -61,26 +61,26 @@ def test_the_screen_shows_the_name_and_the_state(openvix, client):
     assert [text(rows, line, length) for line, length in ((0, 7), (1, 10), (2, 11))] == ["WEB-01 ", "POWERED ON", "DEBIAN12-64"]
 
 
-def test_every_letter_is_another_picture_of_five_by_seven():
+def test_letters_differ():
     assert len(set(screen.LETTERS.values())) == len(screen.LETTERS)
     assert all(len(shape) == 7 for shape in screen.LETTERS.values())
     dots(screen.picture(["Ünknown ☃", "x" * 500, *["line"] * 50]))
 
 
-def test_a_letter_looks_like_itself():
+def test_letter_has_its_shape():
     rows = dots(screen.picture(["F"]))
     drawn = [rows[screen.TOP + down * screen.SCALE][screen.LEFT : screen.LEFT + 15 : screen.SCALE] for down in range(7)]
     assert ["".join(" #"[dot] for dot in row).rstrip() for row in drawn] == ["#####", "#", "#", "####", "#", "#", "#"]
 
 
 @pytest.mark.parametrize("form", [0, 2, 3])
-def test_another_format_is_told(openvix, client, form):
+def test_other_format_is_rejected(openvix, client, form):
     vm = openvix.add_vm("web", power=ON)
     client.log_in(vm)
     assert client.code("VixVM_CaptureScreenImage", vm, form, []) == constants.VIX_E_SCREEN_CAPTURE_BAD_FORMAT
 
 
-def test_a_picture_needs_a_login(openvix, client):
+def test_screenshot_requires_a_login(openvix, client):
     vm = openvix.add_vm("web", power=ON)
     assert client.code("VixVM_CaptureScreenImage", vm, 1, []) == constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED
     assert client.code("VixVM_CaptureScreenImage", openvix.add_vm("off"), 1, []) == constants.VIX_E_VM_NOT_RUNNING

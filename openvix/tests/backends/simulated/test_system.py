@@ -17,21 +17,21 @@ from guest_program_cases import (  # noqa: F401
     code,
     lab,
     needs_sandbox,
-    test_a_line_is_read_by_the_shell_and_the_program_name_is_not,
-    test_a_line_too_long_for_the_system_is_not_started,
-    test_a_login_needs_the_right_password,
-    test_a_name_longer_than_the_kernel_keeps_is_told_whole,
-    test_a_process_that_becomes_another_program_is_listed_as_the_one_or_the_other,
-    test_a_program_ended_by_a_signal_has_an_exit_code,
-    test_a_program_runs_and_its_exit_code_comes_back,
-    test_a_script_has_a_greatest_length,
-    test_a_script_is_run_by_its_interpreter,
-    test_a_script_runs_from_a_file_that_is_gone_afterwards,
-    test_a_script_that_is_not_awaited_goes_on_and_cleans_up_after_itself,
-    test_only_an_existing_executable_file_is_run,
-    test_the_elapsed_time_is_in_seconds,
-    test_the_owner_follows_the_login_also_without_an_environment,
-    test_the_process_id_is_that_of_the_program_and_it_goes_on,
+    test_elapsed_time_is_in_seconds,
+    test_login_requires_the_right_password,
+    test_long_process_name_is_complete,
+    test_only_executable_file_is_run,
+    test_owner_is_the_login_without_environment,
+    test_process_during_exec_is_listed_as_old_or_new,
+    test_process_id_is_that_of_the_program,
+    test_program_returns_its_exit_code,
+    test_script_file_is_removed_afterwards,
+    test_script_has_a_maximum_length,
+    test_script_runs_by_its_interpreter,
+    test_script_without_wait_removes_its_file,
+    test_shell_parses_arguments_not_program,
+    test_signaled_program_has_an_exit_code,
+    test_too_long_command_line_is_not_started,
 )
 from simulated_guest import Guest
 from waiting import eventually
@@ -81,7 +81,7 @@ def guest(tmp_path, disk):
         ([errno.EXDEV, errno.ETXTBSY, errno.ENXIO], 1),
     ],
 )
-def test_each_errno_has_its_code(numbers, expected):
+def test_errno_has_its_code(numbers, expected):
     for number in numbers:
         with pytest.raises(VixError) as caught, as_vix_errors():
             raise OSError(number, os.strerror(number))
@@ -95,7 +95,7 @@ def test_each_errno_has_its_code(numbers, expected):
 
 
 @needs_sandbox
-def test_a_guest_halted_meanwhile_ends_the_wait(guest, lab):
+def test_halt_ends_the_wait(guest, lab):
     seen = []
 
     def run():
@@ -112,7 +112,7 @@ def test_a_guest_halted_meanwhile_ends_the_wait(guest, lab):
     assert seen == [constants.VIX_E_VM_NOT_RUNNING]
 
 
-def test_a_guest_that_does_not_run_does_nothing(guest, lab, tmp_path):
+def test_stopped_guest_rejects_operations(guest, lab, tmp_path):
     guest.halt()
     guest.halt()
     guest.freeze()
@@ -133,7 +133,7 @@ def test_a_guest_that_does_not_run_does_nothing(guest, lab, tmp_path):
 
 
 @needs_sandbox
-def test_only_an_administrator_kills_another_s_process(guest, lab, ann):
+def test_only_administrator_kills_processes_of_others(guest, lab, ann):
     mine, _, _ = guest.run_program(ann, "/bin/sleep", "60", wait=False)
     hers, _, _ = guest.run_program(lab, "/bin/sleep", "60", wait=False)
     assert code(guest.kill, ann, hers) == constants.VIX_E_GUEST_USER_PERMISSIONS

@@ -174,6 +174,7 @@ def _enter(init: Init, manner: str, environment: dict[str, str], program: str, a
 
 def _answer(process: subprocess.Popen, end: str = "error") -> list[str]:
     """Return the words of the next line that the helper prints; end: the line to assume at its end of output."""
+    assert process.stdout is not None, "it is a pipe"
     return process.stdout.readline().decode(errors="replace").split() or [end]
 
 

@@ -116,24 +116,24 @@ def guest(folder):
         yield first
 
 
-def test_a_guest_has_its_name_and_its_files(guest):
+def test_guest_has_its_name_and_files(guest):
     assert guest.run("hostname; cat /etc/motd /run/app.pid").splitlines() == ["web one", "Welcome", "1"]
     # Where links lead in the guest.
     assert guest.run("cat /usr/bin/greet") == FILES["/bin/greet"]
 
 
-def test_a_file_that_cannot_be_laid_keeps_no_guest_from_booting(guest):
+def test_impossible_file_does_not_stop_the_boot(guest):
     assert "etc" in guest.run("cat /var/log/openvix.log")
 
 
-def test_homes_and_what_is_in_them_belong_to_their_accounts(guest):
+def test_homes_belong_to_their_accounts(guest):
     paths = ("/home/lab", "/home/tester", "/home/tester/.config/a b", "/home/tester/.config/a b/c", "/srv/homes", "/srv/homes/far", "/var/tmp")
     told = guest.run(f"stat -c '%a %U %n' {' '.join(map(shlex.quote, paths))}").splitlines()
     owned = ("700 root", "700 tester", "755 tester", "644 tester", "755 root", "700 far", "1777 root")
     assert told == [f"{mode} {path}" for mode, path in zip(owned, paths, strict=True)]
 
 
-def test_who_logs_in_is_who_the_world_says(guest):
+def test_login_gets_the_account_of_the_world(guest):
     assert guest.channel.call("login", "lab", "lab", answer="iib") == [0, 0, b"/home/lab"]
     assert guest.channel.call("login", "tester", "s3cret: ü", answer="iib") == [1001, 1001, b"/home/tester"]
     for name, password in (("tester", "lab"), ("root", ""), ("www-data", "*"), ("nobody", "nobody")):
@@ -141,27 +141,27 @@ def test_who_logs_in_is_who_the_world_says(guest):
             guest.channel.call("login", name, password, answer="iib")
 
 
-def test_users_read_no_passwords_and_nothing_of_the_seed(guest):
+def test_users_cannot_read_passwords_or_seed(guest):
     for path in ("/etc/shadow", "/dev/virtio-ports/openvix.tools", "/dev/vda", "/proc/1/environ"):
         assert "denied" in guest.run(f"head -c1 {path}", "tester")
     assert guest.run("ls / | grep seed; ls /var/lib/openvix") == "seeded\n"
 
 
-def test_an_ordinary_user_finds_nothing_that_makes_it_root(guest):
+def test_ordinary_user_cannot_become_root(guest):
     # Shared folders have no host here, of which it complains.
     assert guest.run("find / -xdev -type f -perm /6000 2>/dev/null") == ""
     writable = set(guest.run("find / -xdev ! -type l -perm -2 2>/dev/null").split())
     assert {"/tmp", "/var/tmp"} <= writable <= {"/tmp", "/var/tmp", "/run/lock", "/var/lock"}
 
 
-def test_processes_run_after_the_boot_under_their_own_names(guest):
+def test_processes_run_under_their_names_after_boot(guest):
     apache = (b"www-data", b"apache2", b"/usr/sbin/apache2\0-k\0\0it's\0")
     # They are started in the background: each becomes what it is while the boot goes on.
     eventually(lambda: guest.processes().count(apache) == 2, SECONDS)
     eventually(lambda: guest.processes().count((b"postgres", b"a worker", b"a\0worker\0")) == 1, SECONDS)
 
 
-def test_it_is_a_small_debian(guest):
+def test_guest_is_a_small_debian(guest):
     assert guest.run(". /etc/os-release; echo $ID; readlink /bin; readlink /bin/sh").split() == ["debian", "usr/bin", "dash"]
     assert guest.run("bash -c 'echo $BASH_VERSION'").startswith("5")
     assert guest.run("ls -d /media /mnt /opt /srv /var/log; which vi tar sed").split() == [
@@ -170,14 +170,14 @@ def test_it_is_a_small_debian(guest):
     assert "1.9G" in guest.run("df -h /")
 
 
-def test_what_comes_later_is_there(guest):
+def test_late_modules_are_loaded(guest):
     eventually(lambda: "acpid" in guest.run("ps"), SECONDS)
     assert "fuse" in guest.run("cat /proc/filesystems")
     assert "usage" in guest.run("openvix-shares")
     eventually(lambda: "inet 127.0.0.1" in guest.run("ip a"), SECONDS)
 
 
-def test_a_second_boot_finds_what_the_first_has_left(guest, folder):
+def test_second_boot_keeps_files_of_the_first(guest, folder):
     guest.run("echo other >/etc/hostname; rm -r /home/tester; passwd -d tester; sync")
     guest.stop()
     with booted(folder, hostname="third", files={"/etc/motd": "again"}) as second:
@@ -185,7 +185,7 @@ def test_a_second_boot_finds_what_the_first_has_left(guest, folder):
         eventually(lambda: second.processes().count((b"postgres", b"a worker", b"a\0worker\0")) == 1, SECONDS)
 
 
-def test_the_power_button_ends_a_guest_in_order(tmp_path):
+def test_power_button_shuts_the_guest_down(tmp_path):
     with booted(tmp_path, network=True) as guest:
         eventually(lambda: "acpid" in guest.run("ps"), SECONDS)
         eventually(lambda: "10.0.2.15" in guest.run("ip a"), SECONDS)
@@ -200,7 +200,7 @@ def test_the_power_button_ends_a_guest_in_order(tmp_path):
 
 
 @pytest.mark.skipif(images.find("python") is None, reason="there is no guest image with Python")
-def test_a_guest_with_python_has_all_of_it(tmp_path):
+def test_guest_with_python_has_its_library(tmp_path):
     with booted(tmp_path, "python") as guest:
         names = "json, ssl, sqlite3, asyncio, ctypes, lzma, zipfile, tempfile"
         assert guest.run(f"python3 -c 'import {names}; print(json.dumps([__import__(\"sys\").version_info[0]]))'", "tester") == "[3]\n"

@@ -46,11 +46,11 @@ def left(cache):
     return sorted({*os.listdir(cache)} - {"lock", "packages"})
 
 
-def test_there_is_no_image_before_one_is_built(cache):
+def test_no_image_before_a_build(cache):
     assert images.find() is None
 
 
-def test_an_image_is_what_debian_has_and_can_be_found(debian, cache):
+def test_built_image_is_found(debian, cache):
     made, said = build()
 
     assert images.find() == made
@@ -63,7 +63,7 @@ def test_an_image_is_what_debian_has_and_can_be_found(debian, cache):
     assert any(line.startswith("downloading 8 packages") for line in said)
 
 
-def test_the_initrd_leads_to_the_disk_with_modules_in_the_order_that_they_need(debian):
+def test_initrd_has_modules_in_load_order(debian):
     made, _ = build()
     members = {path: (mode, content) for path, mode, content in read_cpio(made.initrd.read_bytes())}
 
@@ -77,7 +77,7 @@ def test_the_initrd_leads_to_the_disk_with_modules_in_the_order_that_they_need(d
     assert {f"modules/{name}" for name in order} <= set(members)
 
 
-def test_the_disk_holds_the_packages_and_what_makes_a_guest_of_them(debian):
+def test_disk_has_packages_and_guest_files(debian):
     build()
     tree = debian.mirror / "tree"
 
@@ -102,7 +102,7 @@ def test_the_disk_holds_the_packages_and_what_makes_a_guest_of_them(debian):
     assert (tree / "lib/modules/1.2.3-4-cloud-amd64/order").read_text().split() == ["button.ko", "evdev.ko"]
 
 
-def test_files_of_the_disk_belong_to_whom_their_package_says(debian):
+def test_files_have_the_owners_of_their_package(debian):
     build()
     script = (debian.mirror / "owners").read_text().splitlines()
 
@@ -113,7 +113,7 @@ def test_files_of_the_disk_belong_to_whom_their_package_says(debian):
     assert ('set_inode_field "/usr/bin/bash" uid 0' in script) == (os.geteuid() != 0)
 
 
-def test_an_image_that_is_there_costs_nothing(debian):
+def test_existing_image_is_reused(debian):
     made, _ = build()
     before = debian.asked()
 
@@ -121,7 +121,7 @@ def test_an_image_that_is_there_costs_nothing(debian):
     assert debian.asked() == before
 
 
-def test_a_fresh_image_is_another_only_where_debian_has_other_packages(debian, cache):
+def test_fresh_build_depends_on_new_packages(debian, cache):
     first, _ = build()
     assert build(fresh=True)[0] == first
     assert debian.downloads() == 1
@@ -137,20 +137,20 @@ def test_a_fresh_image_is_another_only_where_debian_has_other_packages(debian, c
     assert not list((cache / "packages").glob("linux-image-1.2.3-4-*"))
 
 
-def test_an_image_of_another_recipe_is_none(debian, monkeypatch):
+def test_image_of_another_recipe_is_not_used(debian, monkeypatch):
     made, _ = build()
     monkeypatch.setattr(images, "FORMAT", images.FORMAT + 1)
     assert images.find() is None
     assert build()[0].key != made.key
 
 
-def test_an_image_with_another_variant_is_another(debian):
+def test_variants_are_separate_images(debian):
     assert images.find("python") is None
     build()
     assert images.find("python") is None
 
 
-def test_an_image_of_which_a_file_is_not_whole_is_built_again(debian):
+def test_image_with_incomplete_file_is_rebuilt(debian):
     made, _ = build()
     made.root.chmod(0o600)
     made.root.write_text("a di")
@@ -160,7 +160,7 @@ def test_an_image_of_which_a_file_is_not_whole_is_built_again(debian):
 
 
 @pytest.mark.parametrize(("said", "told"), [("E: Could not connect to mirror.test:80", False), ("E: Failed to fetch it  404  Not Found", True)])
-def test_a_download_that_fails_is_one_sentence_and_leaves_nothing(debian, cache, said, told):
+def test_failed_download_reported_and_cleaned_up(debian, cache, said, told):
     (debian.mirror / "down").write_text(f"W: whatever\n{said}\nE: and more\n")
     with pytest.raises(CannotBuild) as failed:
         build()
@@ -171,7 +171,7 @@ def test_a_download_that_fails_is_one_sentence_and_leaves_nothing(debian, cache,
     assert os.listdir(cache / "packages") == []
 
 
-def test_what_does_not_arrive_as_the_lists_say_is_not_used(debian, cache):
+def test_download_with_wrong_checksum_is_rejected(debian, cache):
     path = debian.mirror / "dash_1-1_amd64.deb"
     content = path.read_bytes()
     path.write_bytes(b"x" + content[1:])
@@ -180,13 +180,13 @@ def test_what_does_not_arrive_as_the_lists_say_is_not_used(debian, cache):
     assert left(cache) == []
 
 
-def test_missing_lists_are_told_with_what_fetches_them(debian):
+def test_missing_lists_reported_with_remedy(debian):
     (debian.mirror / "lists").unlink()
     with pytest.raises(CannotBuild, match="looking for linux-image-cloud-amd64 with apt failed: No packages found; run 'apt-get update'"):
         build()
 
 
-def test_missing_commands_are_told_with_the_packages_that_have_them(debian, monkeypatch):
+def test_missing_commands_reported_with_packages(debian, monkeypatch):
     monkeypatch.setenv("PATH", str(debian.bin))
     monkeypatch.setattr(images, "SYSTEM_PATH", "")
     for name in ("qemu-img", "debugfs"):
@@ -195,13 +195,13 @@ def test_missing_commands_are_told_with_the_packages_that_have_them(debian, monk
         build()
 
 
-def test_what_a_killed_build_left_goes_with_the_next(debian, cache):
+def test_next_build_removes_remains_of_killed_one(debian, cache):
     (cache / "new-abc/root").mkdir(parents=True)
     made, _ = build()
     assert left(cache) == [made.key]
 
 
-def test_an_interrupted_build_leaves_nothing(debian, cache):
+def test_interrupted_build_leaves_nothing(debian, cache):
     (debian.mirror / "slow").touch()
     builder = subprocess.Popen(BUILD, stderr=subprocess.PIPE, text=True, start_new_session=True)
     eventually((debian.mirror / "reached").exists)
@@ -213,7 +213,7 @@ def test_an_interrupted_build_leaves_nothing(debian, cache):
     assert left(cache) == []
 
 
-def test_two_that_build_at_once_get_the_same_image_of_one_build(debian, cache):
+def test_concurrent_builds_share_one_image(debian, cache):
     builders = [subprocess.Popen(BUILD, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     told = {builder.communicate(timeout=120)[0] for builder in builders}
 

@@ -20,7 +20,7 @@ from debian import ELF, compressed
 from openvix.backends.qemu.image import cpio, kernel
 
 
-def test_an_archive_is_read_as_it_was_written_and_another_may_follow():
+def test_archives_can_be_concatenated():
     members = [cpio.directory("bin"), cpio.file("bin/a b", b"12345", 0o755), cpio.link("bin/sh", "a b"), cpio.file("ü", b"")]
     first, second = cpio.archive(members), cpio.archive([cpio.file("more", b"x" * 1001, 0o600)])
 
@@ -35,7 +35,7 @@ def test_an_archive_is_read_as_it_was_written_and_another_may_follow():
 
 
 @pytest.mark.skipif(not shutil.which("cpio"), reason="cpio is not installed here")
-def test_an_archive_is_what_cpio_reads(tmp_path):
+def test_archive_is_readable_by_cpio(tmp_path):
     content = cpio.archive([cpio.directory("bin"), cpio.file("bin/a b", b"12345", 0o755), cpio.link("bin/sh", "a b")])
     listed = subprocess.run(["cpio", "-itv"], input=content, capture_output=True, cwd=tmp_path, check=True).stdout.decode().splitlines()
 
@@ -45,12 +45,12 @@ def test_an_archive_is_what_cpio_reads(tmp_path):
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("sectors", [3, 39])
-def test_the_payload_of_an_image_is_the_kernel_that_qemu_boots(compress, sectors):
+def test_payload_of_bzimage_is_the_kernel(compress, sectors):
     assert kernel.uncompressed(compressed(compress(ELF), sectors)) == ELF
 
 
 @pytest.mark.skipif(not shutil.which("lz4"), reason="lz4 is not installed here")
-def test_a_payload_of_lz4_with_its_length_behind_it_is_one_too():
+def test_lz4_payload_with_trailing_length():
     payload = subprocess.run(["lz4", "-l", "-c"], input=ELF, capture_output=True, check=True).stdout
     assert kernel.uncompressed(compressed(payload + len(ELF).to_bytes(4, "little"))) == ELF
 
@@ -71,11 +71,11 @@ def test_a_payload_of_lz4_with_its_length_behind_it_is_one_too():
     ],
     ids=["empty", "short", "no_header", "no_program", "no_entry", "cut", "broken", "unknown", "outside", "cut_header"],
 )
-def test_what_qemu_could_not_boot_stays_an_image(image):
+def test_kernel_without_qemu_entry_is_not_unpacked(image):
     assert kernel.uncompressed(image) is None
 
 
-def test_a_payload_whose_command_is_not_here_stays_an_image(monkeypatch):
+def test_payload_without_decompressor_is_not_unpacked(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert kernel.uncompressed(compressed(b"\x02\x21\x4c\x18" + bytes(30))) is None
 
@@ -95,12 +95,12 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_modules_come_after_those_that_they_need_and_uncompressed(folder):
+def test_modules_follow_dependencies_uncompressed(folder):
     found = kernel.modules(folder, ("virtio-blk", "absent"), ("virtio_blk", "ext4"))
     assert list(found) == ["virtio", "virtio_ring", "virtio_blk"]
     assert {content[:4] for content in found.values()} == {b"\x7fELF"}
 
 
-def test_a_module_that_is_needed_and_not_there_is_named(folder):
+def test_missing_module_is_named(folder):
     with pytest.raises(LookupError, match="absent"):
         kernel.modules(folder, ("absent",), ("absent",))

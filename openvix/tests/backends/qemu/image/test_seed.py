@@ -46,13 +46,13 @@ def lines(files, path):
     return {line.split(":")[0]: line.split(":")[1:] for line in files[path][1].splitlines()}
 
 
-def test_a_machine_has_its_name():
+def test_seed_sets_the_host_name():
     _, files = sown("web one")
     assert files["/etc/hostname"][1] == "web one\n"
     assert "127.0.1.1\tweb one\n" in files["/etc/hosts"][1]
 
 
-def test_accounts_are_numbered_as_in_simulated_guests_and_administrators_are_root_by_another_name():
+def test_user_ids_of_accounts_and_administrators():
     _, files = sown(accounts=[LAB, TESTER, {"name": "root", "password": "r"}, {"name": "www-data", "password": "w"}])
     users = lines(files, "/etc/passwd")
 
@@ -68,7 +68,7 @@ def test_accounts_are_numbered_as_in_simulated_guests_and_administrators_are_roo
     assert "lab" not in groups
 
 
-def test_passwords_are_kept_hashed_where_users_cannot_read_them():
+def test_password_hashes_unreadable_for_users():
     content = seed.archive("web", [LAB, TESTER], {}, [])
     assert b"s3cret" not in content
     _, files = sown()
@@ -78,21 +78,21 @@ def test_passwords_are_kept_hashed_where_users_cannot_read_them():
     assert passwords.hashed("s3cret", kept.split("$")[2]) == kept
 
 
-def test_who_has_no_password_has_none_and_others_are_locked():
+def test_empty_passwords_and_locked_users():
     _, files = sown(accounts=[{"name": "open", "password": ""}, {"name": "free"}, TESTER])
     kept = lines(files, "/etc/shadow")
     assert (kept["open"][0], kept["free"][0]) == ("", "")
     assert {kept[name][0] for name in ("root", "daemon", "www-data")} == {"*"}
 
 
-def test_the_hash_is_the_one_of_linux():
+def test_hash_equals_that_of_linux():
     # Of the specification of SHA-crypt.
     wanted = "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"
     assert passwords.hashed("Hello world!", "saltstring") == wanted
     assert passwords.hashed("lab") != passwords.hashed("lab")
 
 
-def test_homes_belong_to_their_accounts():
+def test_seed_homes_belong_to_their_accounts():
     script, files = sown(accounts=[{"name": "a"}, {"name": "b"}], files={"/home/b/.ssh/deep/keys": "k", "/home/c/keys": "k", "/etc/motd": "hi"})
     told = {path: (oct(member.mode), member.uid, member.gid) for path, (member, _) in files.items() if path.startswith("/home")}
     assert told == {
@@ -105,7 +105,7 @@ def test_homes_belong_to_their_accounts():
     assert script.splitlines()[-3:] == ["lay 1001:1001 /home/b/.ssh/deep/keys k", "lay 0:0 /home/c/keys k", "lay 0:0 /etc/motd hi"]
 
 
-def test_a_home_that_the_image_may_have_is_made_only_where_it_is_missing(tmp_path):
+def test_home_is_created_only_if_missing(tmp_path):
     there, missing = tmp_path / "th'ere", tmp_path / "new one/home"
     there.mkdir(mode=0o755)
     script, files = sown(accounts=[{"name": "root", "home": str(there)}, {"name": "a", "home": str(missing)}])
@@ -118,12 +118,12 @@ def test_a_home_that_the_image_may_have_is_made_only_where_it_is_missing(tmp_pat
 
 @pytest.fixture
 def outside_dev():
-    """A directory in which a script can be carried out under the very paths of a guest, none of which is below /dev, where tmp_path may be."""
+    """A directory in which a script can run with paths of a guest. They must not be below /dev, where tmp_path may be."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
         yield pathlib.Path(directory)
 
 
-def test_files_hold_what_the_world_says_and_one_that_has_no_place_harms_no_other(outside_dev):
+def test_files_have_content_and_fail_separately(outside_dev):
     text = "it's $HOME `x`\\n%s\n\nno end"
     home = f"{outside_dev}/home of a"
     wanted = {f"{outside_dev}/deep/ü b/c": text, str(outside_dev): "a directory", f"{outside_dev}/empty": "", f"{home}/own": "-n", f"{home}/own/below": ""}
@@ -140,12 +140,12 @@ def test_files_hold_what_the_world_says_and_one_that_has_no_place_harms_no_other
 
 
 @pytest.mark.parametrize("path", ["/proc/x", "/sys/a/b", "/dev/x", "/dev"])
-def test_a_file_that_is_not_on_the_disk_is_a_mistake(path):
+def test_file_outside_the_disk_is_an_error(path):
     with pytest.raises(ConfigError, match="cannot be created in the guest"):
         sown(files={path: ""})
 
 
-def test_processes_start_under_their_own_names_as_their_owners():
+def test_processes_start_with_their_name_and_owner():
     processes = [
         {"name": "apache2", "command": "/usr/sbin/apache2 -k  it's", "owner": "www-data"},
         {"name": "/opt/pg/postgres", "owner": "postgres"},
@@ -168,12 +168,12 @@ def test_processes_start_under_their_own_names_as_their_owners():
     assert lines(files, "/etc/passwd")["postgres"] == ["x", "101", "101", "postgres", "/nonexistent", "/usr/sbin/nologin"]
 
 
-def test_a_machine_without_processes_starts_none():
+def test_seed_without_processes_starts_none():
     _, files = sown()
     assert "/etc/openvix/processes" not in files
 
 
 @pytest.mark.parametrize("owner", ["a:b", "a\nb", "a/b"])
-def test_an_owner_that_can_be_no_user_is_a_mistake(owner):
+def test_invalid_owner_of_process_is_an_error(owner):
     with pytest.raises(ConfigError, match="is not a valid user name"):
         sown(processes=[{"name": "p", "owner": owner}])

@@ -53,7 +53,7 @@ def counts(folders):
     return True
 
 
-def test_folders_are_shared_with_every_user_and_only_as_far_as_they_may(machine, folders):
+def test_shares_follow_access_rights_for_all_users(machine, folders):
     assert machine.run("test $(ls /mnt/hgfs | wc -l) = 2 && grep -q disc /mnt/hgfs/iso/disc && echo lab >/mnt/hgfs/web/lab") == 0
     for line in ("echo >/mnt/hgfs/iso/disc", "touch /mnt/hgfs/iso/new", "rm /mnt/hgfs/iso/disc", "cat /mnt/hgfs/iso/up/secret", "ln -s / /mnt/hgfs/web/root"):
         assert machine.run(line) != 0, line
@@ -68,14 +68,14 @@ def test_folders_are_shared_with_every_user_and_only_as_far_as_they_may(machine,
     assert machine.power == OFF
 
 
-def test_a_large_file_goes_through_a_shared_folder_unharmed(machine, folders):
+def test_large_file_through_share_is_unchanged(machine, folders):
     (folders / "web/large").write_bytes(os.urandom(20_000_000))
     wanted = digest(folders / "web/large")
     assert machine.run(f"cd /mnt/hgfs/web; echo '{wanted}  large' | sha256sum -c && cp large /root/copy && cp /root/copy back") == 0
     assert digest(folders / "web/back") == wanted
 
 
-def test_an_open_file_outlives_snapshots_suspension_and_the_daemon(machine, openvix, folders):
+def test_open_file_outlives_snapshot_suspend_daemon(machine, openvix, folders):
     machine.begin("/bin/sh", COUNTER)
     eventually((folders / "web/count").exists)
     assert counts(folders)

@@ -58,7 +58,7 @@ def refused(number):
     return pytest.raises(OSError, check=lambda error: error.errno == number)
 
 
-def test_the_root_has_the_shares_and_nothing_else(guest):
+def test_root_lists_only_the_shares(guest):
     assert guest.list() == dict.fromkeys([b".", b"..", b"iso", b"web"], stat.S_IFDIR)
     assert guest.attributes(ROOT) == (stat.S_IFDIR | 0o555, 0, (0, 0))
     assert stat.S_ISDIR(guest.look(b"web").mode)
@@ -72,7 +72,7 @@ def test_the_root_has_the_shares_and_nothing_else(guest):
         guest.rename(ROOT, b"web", ROOT, b"bew")
 
 
-def test_a_share_whose_directory_is_gone_is_none(guest, web):
+def test_share_with_missing_directory_is_not_found(guest, web):
     guest.own.rmdir()
     with refused(errno.ENOENT):
         guest.look(b"web")
@@ -83,7 +83,7 @@ def test_a_share_whose_directory_is_gone_is_none(guest, web):
         guest.look(b"web")
 
 
-def test_a_file_is_made_written_read_and_removed(guest, web):
+def test_file_created_written_read_and_removed(guest, web):
     entry, handle = guest.create(b"page", web)
     assert guest.write(entry.node, handle, b"hello") == 5
     assert guest.write(entry.node, handle, b"HE", 1) == 2
@@ -98,7 +98,7 @@ def test_a_file_is_made_written_read_and_removed(guest, web):
         guest.look(b"page", web)
 
 
-def test_a_file_that_is_open_can_be_used_after_it_was_removed(guest, web):
+def test_open_file_is_usable_after_removal(guest, web):
     entry, handle = guest.create(b"page", web)
     guest.call(Operation.UNLINK, web, b"page\0")
     guest.write(entry.node, handle, b"hello")
@@ -109,7 +109,7 @@ def test_a_file_that_is_open_can_be_used_after_it_was_removed(guest, web):
         guest.attributes(entry.node)
 
 
-def test_what_is_there_already_is_opened_by_create_unless_it_must_be_new(guest, web):
+def test_create_opens_existing_file_unless_exclusive(guest, web):
     (guest.own / "page").write_text("hello")
     entry, handle = guest.create(b"page", web)
     assert guest.read(entry.node, handle) == b"hello"
@@ -119,7 +119,7 @@ def test_what_is_there_already_is_opened_by_create_unless_it_must_be_new(guest, 
         guest.create(b"page", web, os.O_RDWR | os.O_EXCL)
 
 
-def test_attributes_are_set_and_owners_are_not(guest, web):
+def test_attributes_are_set_but_not_owners(guest, web):
     entry, handle = guest.create(b"page", web)
     guest.write(entry.node, handle, b"hello")
     guest.change(entry.node, fuse.SIZE, size=2)
@@ -143,7 +143,7 @@ def test_attributes_are_set_and_owners_are_not(guest, web):
             guest.change(entry.node, valid, **values)
 
 
-def test_directories_are_made_listed_renamed_and_removed(guest, web):
+def test_directory_created_listed_renamed_removed(guest, web):
     inner = guest.make_directory(b"inner", web)
     (guest.own / "inner/page").write_text("hello")
     page = guest.way(b"web", b"inner", b"page")
@@ -165,7 +165,7 @@ def test_directories_are_made_listed_renamed_and_removed(guest, web):
         guest.look(b"within", page.node)
 
 
-def test_a_long_directory_is_read_in_pieces_also_when_its_list_was_given_up(guest, web):
+def test_long_directory_is_read_in_parts(guest, web):
     names = {f"file-{number:0{number % 40}}".encode() for number in range(500)} | {b"\xff\xfe", "ü".encode()}
     for name in names:
         (guest.own / os.fsdecode(name)).touch()
@@ -182,7 +182,7 @@ def test_a_long_directory_is_read_in_pieces_also_when_its_list_was_given_up(gues
     assert len(pieces) > 20
 
 
-def test_a_directory_with_more_names_than_any_is_not_listed(guest, web, monkeypatch):
+def test_directory_over_the_limit_is_not_listed(guest, web, monkeypatch):
     monkeypatch.setattr(requests, "MOST_NAMES", 5)
     for name in "abc":
         (guest.own / name).touch()
@@ -193,7 +193,7 @@ def test_a_directory_with_more_names_than_any_is_not_listed(guest, web, monkeypa
 
 
 @pytest.mark.parametrize("name", [b"", b".", b"..", b"a/b", b"/etc", b"../secret", b"a\0b", b"n" * 256])
-def test_what_is_no_name_is_refused_everywhere(guest, web, name):
+def test_invalid_name_is_rejected_everywhere(guest, web, name):
     (guest.own / "page").touch()
     number = errno.ENAMETOOLONG if len(name) > 255 else errno.EINVAL
     for node in (web, ROOT):
@@ -213,7 +213,7 @@ def test_what_is_no_name_is_refused_everywhere(guest, web, name):
     assert (guest.place / "secret").exists()
 
 
-def test_links_are_shown_and_never_followed(guest, web):
+def test_links_are_shown_but_not_followed(guest, web):
     (guest.own / "up").symlink_to("..")
     (guest.own / "file").symlink_to(guest.place / "secret")
     for name, target in ((b"up", b".."), (b"file", os.fsencode(guest.place / "secret"))):
@@ -239,7 +239,7 @@ def test_links_are_shown_and_never_followed(guest, web):
         guest.call(Operation.READLINK, web)
 
 
-def test_a_directory_that_became_a_link_leads_nowhere(guest, web):
+def test_directory_replaced_by_link_is_stale(guest, web):
     inner = guest.make_directory(b"inner", web)
     page, handle = guest.create(b"secret", inner.node)
     guest.release(page.node, handle)
@@ -257,7 +257,7 @@ def test_a_directory_that_became_a_link_leads_nowhere(guest, web):
     assert (guest.place / "secret").read_text() == "secret"
 
 
-def test_a_number_is_of_one_file_for_ever(guest, web):
+def test_node_number_is_never_reused(guest, web):
     (guest.own / "page").write_text("first")
     first = guest.look(b"page", web)
     (guest.own / "other").write_text("second")
@@ -270,14 +270,14 @@ def test_a_number_is_of_one_file_for_ever(guest, web):
     assert guest.read(second.node, guest.open(second.node)) == b"second"
 
 
-def test_the_handle_of_one_file_reads_no_other(guest, web):
+def test_handle_reads_only_its_own_file(guest, web):
     for name in ("page", "other"):
         (guest.own / name).write_text(name)
     page, other = guest.look(b"page", web).node, guest.look(b"other", web).node
     assert guest.read(other, guest.open(page)) == b"other"
 
 
-def test_another_host_knows_no_number_of_the_one_before(guest, web):
+def test_new_host_rejects_unknown_numbers(guest, web):
     entry, handle = guest.create(b"page", web)
     guest.restart()
     for ask in (
@@ -292,7 +292,7 @@ def test_another_host_knows_no_number_of_the_one_before(guest, web):
 
 
 @pytest.mark.parametrize("name", [b"../secret", b"..", b"inner/../../secret", b"out/secret", b""])
-def test_what_a_guest_says_that_it_knows_leads_nowhere_else(guest, web, name):
+def test_recalled_node_leads_nowhere_else(guest, web, name):
     (guest.own / "inner").mkdir()
     (guest.own / "out").symlink_to("..")
     target = guest.own / os.fsdecode(name)
@@ -305,7 +305,7 @@ def test_what_a_guest_says_that_it_knows_leads_nowhere_else(guest, web, name):
             ask(11)
 
 
-def test_what_a_guest_says_that_it_knows_is_found(guest, web):
+def test_recalled_node_is_found(guest, web):
     (guest.own / "page").write_text("hello")
     page = guest.look(b"page", web).node
     guest.restart()
@@ -315,7 +315,7 @@ def test_what_a_guest_says_that_it_knows_is_found(guest, web):
     assert guest.look(b"page", web).node == page
 
 
-def test_what_the_guest_forgot_or_closed_is_found_again_when_it_goes_back(guest, web):
+def test_revert_finds_forgotten_node_and_closed_file(guest, web):
     entry, handle = guest.create(b"page", web)
     guest.write(entry.node, handle, b"hello")
     guest.release(entry.node, handle)
@@ -328,7 +328,7 @@ def test_what_the_guest_forgot_or_closed_is_found_again_when_it_goes_back(guest,
     assert guest.write(entry.node, handle, b"x", flags=os.O_WRONLY) == 1
 
 
-def test_a_share_that_is_not_for_writing_is_not_written_to(guest):
+def test_read_only_share_is_not_written(guest):
     iso = guest.look(b"iso").node
     disc = guest.look(b"disc", iso).node
     assert guest.read(disc, guest.open(disc)) == b"disc"
@@ -357,7 +357,7 @@ def test_a_share_that_is_not_for_writing_is_not_written_to(guest):
     assert (guest.given / "disc").read_bytes() == b"disc"
 
 
-def test_shares_come_change_and_go_while_files_are_open(guest, web):
+def test_shares_change_while_files_are_open(guest, web):
     entry, handle = guest.create(b"page", web)
     guest.show(web=Share(str(guest.own), False), new=Share(str(guest.given), True))
     assert set(guest.list()) == {b".", b"..", b"web", b"new"}
@@ -382,7 +382,7 @@ def test_shares_come_change_and_go_while_files_are_open(guest, web):
     assert opened_below(guest.own) == []
 
 
-def test_nothing_is_renamed_between_shares(guest, web):
+def test_rename_between_shares_fails(guest, web):
     guest.show(web=Share(str(guest.own), True), given=Share(str(guest.given), True), twin=Share(str(guest.own), True))
     for other in (b"given", b"twin"):
         with refused(errno.EXDEV):
@@ -410,7 +410,7 @@ def test_pipes_and_devices_are_not_opened(guest, web):
 
 
 @pytest.mark.parametrize("bit", [stat.S_ISUID, stat.S_ISGID])
-def test_what_runs_with_rights_of_its_own_on_the_host_is_not_written(guest, web, bit):
+def test_set_id_file_of_host_is_not_written(guest, web, bit):
     (guest.own / "tool").write_text("tool")
     (guest.own / "tool").chmod(0o755 | bit)
     tool = guest.look(b"tool", web)
@@ -425,7 +425,7 @@ def test_what_runs_with_rights_of_its_own_on_the_host_is_not_written(guest, web,
     assert guest.read(tool.node, guest.open(tool.node)) == b"tool"
 
 
-def test_tables_do_not_grow_for_ever(guest, web, monkeypatch):
+def test_tables_have_a_maximum_size(guest, web, monkeypatch):
     monkeypatch.setattr(nodes, "MOST", 8)
     monkeypatch.setattr(handles, "MOST", 3)
     opened = {}
@@ -445,7 +445,7 @@ def test_tables_do_not_grow_for_ever(guest, web, monkeypatch):
     assert opened_below(guest.own) == []
 
 
-def test_sizes_and_offsets_have_bounds(guest, web):
+def test_sizes_and_offsets_are_checked(guest, web):
     entry, handle = guest.create(b"page", web)
     for offset in (1 << 63, (1 << 64) - 1, (1 << 63) - 1):
         with refused(errno.EINVAL):
@@ -464,7 +464,7 @@ def test_sizes_and_offsets_have_bounds(guest, web):
         guest.open(entry.node, 3)
 
 
-def test_what_is_not_done_here_is_said(guest, web):
+def test_unsupported_operation_returns_enosys(guest, web):
     for operation in (21, 22, 26, 39, 43, 44, 46, 47, 51, 4096, 1 << 31):
         with refused(errno.ENOSYS):
             guest.call(operation, web, bytes(64))

@@ -150,7 +150,7 @@ class Intruder:
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(calls, known), max_size=40))
-def test_whatever_is_asked_is_answered_and_nothing_outside_is_touched(asked):
+def test_any_request_answered_without_outside_effect(asked):
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder).resolve())
         own = Requests()
@@ -172,7 +172,7 @@ def test_whatever_is_asked_is_answered_and_nothing_outside_is_touched(asked):
 
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=200) | st.tuples(halves, halves, numbers, numbers, st.binary(max_size=80)))
-def test_any_message_is_answered_or_is_none(message):
+def test_any_message_is_answered_or_malformed(message):
     own = Requests()
     if isinstance(message, tuple):
         operation, user, unique, node, body = message
@@ -185,7 +185,7 @@ def test_any_message_is_answered_or_is_none(message):
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(2, 9), st.integers(0, 9), names), max_size=30))
-def test_whatever_a_guest_remembers_leads_nowhere_else(remembered):
+def test_any_recalled_node_stays_in_its_share(remembered):
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder).resolve())
         own = Requests()
@@ -210,7 +210,7 @@ def test_whatever_a_guest_remembers_leads_nowhere_else(remembered):
         assert world.look() == world.before
 
 
-def test_what_a_guest_remembers_has_bounds(monkeypatch):
+def test_number_of_recalled_nodes_is_limited(monkeypatch):
     monkeypatch.setattr(nodes, "MOST", 20)
     own = Requests()
     for number in range(100):
@@ -236,7 +236,7 @@ frames = st.tuples(st.sampled_from([b"FUSE", b"SYNC", b"HOLD", b"LOST", b"NODE",
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.binary(max_size=90) | frames | st.just(HEAD.pack(MOST + 1, b"FUSE")) | st.just(HEAD.pack(MOST, b"FUSE")), max_size=12), st.booleans())
-def test_after_any_bytes_the_host_serves_again(pieces, known_guest):
+def test_host_recovers_after_any_bytes(pieces, known_guest):
     faults = []
     threading.excepthook, before = (lambda fault: faults.append(fault.exc_value)), threading.excepthook
     own, end = socket.socketpair()
@@ -282,7 +282,7 @@ def drain_to_sync(shares: Shares, port: Port):
     eventually(is_served)
 
 
-def test_half_of_a_request_is_not_carried_out_whatever_follows(tmp_path):
+def test_partial_request_is_never_executed(tmp_path):
     own, end = socket.socketpair()
     shares = Shares(own)
     shares.show({"web": (str(tmp_path), True)})
@@ -305,7 +305,7 @@ def test_half_of_a_request_is_not_carried_out_whatever_follows(tmp_path):
     shares.close()
 
 
-def test_a_guest_that_does_not_hold_is_not_served_either_while_it_is_quiet(tmp_path):
+def test_guest_without_hold_is_not_served_while_quiet(tmp_path):
     own, end = socket.socketpair()
     shares = Shares(own)
     shares.show({"web": (str(tmp_path), True)})
@@ -331,7 +331,7 @@ def test_a_guest_that_does_not_hold_is_not_served_either_while_it_is_quiet(tmp_p
     shares.close()
 
 
-def test_a_frame_that_is_longer_than_any_is_not_waited_for(monkeypatch):
+def test_oversized_frame_is_not_awaited(monkeypatch):
     monkeypatch.setattr("openvix.backends.qemu.shares.server.FRAME_SECONDS", 200)
     own, end = socket.socketpair()
     shares = Shares(own)
@@ -347,7 +347,7 @@ def test_a_frame_that_is_longer_than_any_is_not_waited_for(monkeypatch):
     shares.close()
 
 
-def test_all_that_was_opened_is_closed_with_the_connection(tmp_path):
+def test_files_close_with_the_connection(tmp_path):
     (tmp_path / "page").write_text("page")
     own, end = socket.socketpair()
     shares = Shares(own)

@@ -128,27 +128,27 @@ def test_files_are_shared(guest, shares, own):
     assert guest.run("cd $HGFS/web && ln -s x y; ln link hard; mkfifo pipe; mkdir $HGFS/new; rmdir $HGFS/iso; ls").count("\n") == 6
 
 
-def test_what_the_host_changes_is_seen(guest, shares, own):
+def test_changes_of_the_host_are_visible(guest, shares, own):
     for number in range(5):
         (own / "page").write_text(f"{number}" * (number + 1))
         assert guest.run("sleep 0.2; cat $HGFS/web/page") == f"{number}" * (number + 1)
 
 
-def test_a_large_file_goes_both_ways_unharmed(guest, shares, own):
+def test_large_file_is_unchanged_in_both_directions(guest, shares, own):
     content = os.urandom(1 << 24) + b"end"
     (own / "large").write_bytes(content)
     assert guest.run("cp $HGFS/web/large $HGFS/web/copy && md5sum < $HGFS/web/copy").split()[0] == hashlib.md5(content).hexdigest()
     assert (own / "copy").read_bytes() == content
 
 
-def test_several_ask_at_once(guest, shares, own):
+def test_concurrent_requests_are_answered(guest, shares, own):
     line = "for n in $(seq 40); do echo $n > {0}.$n; cat {0}.$n; rm {0}.$n; done | md5sum"
     running = [guest.start(line.format(f"$HGFS/web/{name}")) for name in range(6)]
     assert len({each.communicate(timeout=60)[0] for each in running}) == 1
     assert os.listdir(own) == []
 
 
-def test_a_share_comes_and_goes(guest, shares, folders, own):
+def test_share_is_added_and_removed(guest, shares, folders, own):
     reader = guest.start("exec 4> $HGFS/web/page; read line; cat >&4")
     eventually((own / "page").exists)
     shares.show({"iso": folders["iso"], "new": folders["web"]})
@@ -157,7 +157,7 @@ def test_a_share_comes_and_goes(guest, shares, folders, own):
     assert (own / "page").read_text() == ""
 
 
-def test_an_open_file_outlives_its_host(guest, shares, serve, own):
+def test_open_file_survives_its_host(guest, shares, serve, own):
     program = guest.start(
         "cd $HGFS/web && mkdir -p a/b && cd a/b && exec 4<> page && echo one >&4 && mv ../b ../c && read line && echo two >&4 && cat page && pwd"
     )
@@ -170,7 +170,7 @@ def test_an_open_file_outlives_its_host(guest, shares, serve, own):
     assert len(later._requests._nodes._nodes) >= 4
 
 
-def test_a_number_leads_to_no_other_file_after_the_host_changed(guest, shares, serve, own):
+def test_number_keeps_its_file_after_new_host(guest, shares, serve, own):
     program = guest.start("exec 4<> $HGFS/web/page; echo one >&4; read line; cat >&4")
     eventually(lambda: (own / "page").exists() and (own / "page").read_text())
     shares.close()
@@ -182,7 +182,7 @@ def test_a_number_leads_to_no_other_file_after_the_host_changed(guest, shares, s
     assert (own / "before").read_text() == "one\n"
 
 
-def test_a_request_waits_for_the_next_host(guest, shares, serve, own):
+def test_request_waits_for_the_next_host(guest, shares, serve, own):
     (own / "page").write_text("hello")
     shares.close()
     program = guest.start("cat $HGFS/web/page")
@@ -192,7 +192,7 @@ def test_a_request_waits_for_the_next_host(guest, shares, serve, own):
     assert program.communicate(timeout=60)[0] == "hello"
 
 
-def test_hosts_that_are_cut_off_in_the_middle_harm_nothing(guest, serve, own):
+def test_aborted_hosts_do_no_harm(guest, serve, own):
     content = os.urandom(1 << 20)
     (own / "large").write_bytes(content)
     program = guest.start("until [ -e $HGFS/web/stop ]; do cat $HGFS/web/large > $HGFS/web/copy || exit; md5sum < $HGFS/web/copy; done; echo done")
@@ -207,7 +207,7 @@ def test_hosts_that_are_cut_off_in_the_middle_harm_nothing(guest, serve, own):
     assert end == "done"
 
 
-def test_a_guest_is_told_nothing_before_its_host_knows_what_is_shared(guest, folders, own):
+def test_guest_waits_until_shares_are_known(guest, folders, own):
     (own / "page").write_text("hello")
     shares = Shares(guest.dial())
     program = guest.start("cat $HGFS/web/page")
@@ -218,7 +218,7 @@ def test_a_guest_is_told_nothing_before_its_host_knows_what_is_shared(guest, fol
     shares.close()
 
 
-def test_while_it_is_quiet_nothing_is_done(guest, shares, own):
+def test_nothing_is_executed_while_quiet(guest, shares, own):
     program = guest.start("cd $HGFS/web && n=0 && while [ ! -e stop ]; do n=$((n + 1)); echo $n > count || exit 1; done; echo done")
     eventually(lambda: (own / "count").exists())
     for _ in range(20):
@@ -232,7 +232,7 @@ def test_while_it_is_quiet_nothing_is_done(guest, shares, own):
     assert program.communicate(timeout=60)[0] == "done\n"
 
 
-def test_it_is_quiet_until_the_outermost_block_ends(shares):
+def test_quiet_lasts_until_the_outer_block_ends(shares):
     eventually(lambda: shares._state is State.SERVED)
     with shares.quiet():
         began = time.monotonic()
@@ -243,7 +243,7 @@ def test_it_is_quiet_until_the_outermost_block_ends(shares):
     eventually(lambda: shares._state is State.SERVED)
 
 
-def test_a_guest_that_is_paused_is_not_waited_for_long_and_goes_on_later(guest, shares, own):
+def test_paused_guest_continues_after_quiet(guest, shares, own):
     (own / "page").write_text("hello")
     assert guest.run("cat $HGFS/web/page") == "hello"
     os.kill(guest.program.pid, signal.SIGSTOP)
@@ -256,7 +256,7 @@ def test_a_guest_that_is_paused_is_not_waited_for_long_and_goes_on_later(guest, 
     assert (own / "page").read_text() == "again\n"
 
 
-def test_a_file_system_that_does_not_answer_holds_up_nobody_for_long(guest, shares):
+def test_hanging_file_system_delays_others_briefly(guest, shares):
     """It is that of this guest, as long as that stands still; another program shares a folder in it."""
     places, python = shlex.quote(f"{SUPPORT}:{OPENVIX}/src"), shlex.quote(sys.executable)
     program = guest.start(f"PYTHONPATH={places} exec timeout 60 {python} -P -c '{SHARING}' $HGFS/web")
@@ -280,7 +280,7 @@ def test_a_file_system_that_does_not_answer_holds_up_nobody_for_long(guest, shar
 
 
 @pytest.mark.parametrize("guest", [USUAL], indirect=True, ids=["usual"])
-def test_without_a_host_requests_end_and_the_next_ones_at_once(guest, shares, own):
+def test_requests_fail_without_a_host(guest, shares, own):
     (own / "page").write_text("hello")
     guest.run("cat $HGFS/web/page")
     shares.close()
@@ -294,7 +294,7 @@ def test_without_a_host_requests_end_and_the_next_ones_at_once(guest, shares, ow
     assert guest.program.wait(60) == 0
 
 
-def test_who_waits_can_be_killed(guest, shares, own):
+def test_waiting_process_can_be_killed(guest, shares, own):
     (own / "page").write_text("hello")
     guest.run("cat $HGFS/web/page")
     shares.close()
@@ -307,7 +307,7 @@ def test_who_waits_can_be_killed(guest, shares, own):
     program.wait(100)
 
 
-def test_one_that_was_killed_is_replaced_under_the_same_host(guest, shares, own):
+def test_killed_server_is_replaced_under_same_host(guest, shares, own):
     (own / "page").write_text("hello")
     assert guest.run("cat $HGFS/web/page") == "hello"
     guest.restart()
@@ -316,13 +316,13 @@ def test_one_that_was_killed_is_replaced_under_the_same_host(guest, shares, own)
     assert guest.run("grep -c $HGFS /proc/mounts") == "1\n"
 
 
-def test_what_cannot_be_shared_is_not_shown(guest, shares, folders):
+def test_unusable_directory_is_not_shared(guest, shares, folders):
     names = {"..": folders["web"], "a/b": folders["web"], "n" * 256: folders["web"], "nul": ("/\0", True), "gone": ("/nonexistent", True)}
     shares.show({**folders, **names})
     assert guest.run("sleep 0.2; ls $HGFS; ls $HGFS/gone") == f"gone\niso\nweb\nls: cannot access '{guest.place}/gone': No such file or directory\n"
 
 
-def test_a_guest_is_waited_for_as_long_as_it_has_something_to_see(guest, folders):
+def test_wait_for_mount_only_with_shares(guest, folders):
     shares = Shares(guest.dial())
     shares.show(folders)
     assert shares.await_guest(30)
@@ -339,7 +339,7 @@ def test_a_guest_is_waited_for_as_long_as_it_has_something_to_see(guest, folders
     assert shares.await_guest(0)
 
 
-def test_whatever_a_host_sends_the_guest_goes_on(guest, serve, own):
+def test_guest_survives_any_data_of_the_host(guest, serve, own):
     (own / "page").write_text("hello")
     for seed in range(4):
         chance = random.Random(seed)
@@ -354,7 +354,7 @@ def test_whatever_a_host_sends_the_guest_goes_on(guest, serve, own):
         assert guest.run("cat $HGFS/web/page") == "hello"
 
 
-def test_half_of_an_answer_is_not_believed_whatever_follows(guest, serve, folders, own):
+def test_partial_answer_is_never_used(guest, serve, folders, own):
     (own / "page").write_text("all that was written here" * 2)
     requests, port = Requests(), Port(guest.dial())
     requests.show({b"web": Share(*folders["web"])})
@@ -378,7 +378,7 @@ def test_half_of_an_answer_is_not_believed_whatever_follows(guest, serve, folder
     assert program.communicate(timeout=60)[0] == (own / "page").read_text()
 
 
-def test_a_guest_that_holds_asks_nothing_until_it_is_asked_again(guest, serve):
+def test_holding_guest_asks_nothing(guest, serve):
     port = Port(guest.dial())
     port.send(b"SYNC", b"n" * 16)
     while port.receive() != (b"SYNC", b"n" * 16):

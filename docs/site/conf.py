@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import pathlib
 import re
 
@@ -24,6 +25,7 @@ html_theme = "furo"
 html_title = project
 html_show_sphinx = False
 html_copy_source = False
+html_use_index = False  # it would list environment variables, which have a page already
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 exclude_patterns = ["docs/site"]  # the landing page lies at the root of the site
@@ -126,10 +128,21 @@ def shorten_title(app, doctree):
         entry += nodes.Text(title[1])
 
 
+def break_names(app, doctree, name):
+    """Let a long name in a table break after an underscore, so that the table fits the window. What is copied from the page stays the name."""
+    for literal in [literal for entry in doctree.findall(nodes.entry) for literal in entry.findall(nodes.literal)]:
+        text = literal.astext()
+        if len(text) > 16 and "_" in text and not literal.parent.get("refuri"):
+            words = (html.escape(word).replace("_", "_<wbr>") for word in text.split(" "))
+            shown = " ".join(f'<span class="pre">{word}</span>' for word in words)
+            literal.replace_self(nodes.raw("", f'<code class="docutils literal notranslate">{shown}</code>', format="html"))
+
+
 def setup(app):
     app.add_directive("mermaid", Mermaid)
     app.add_directive("plugin-index", PluginIndex)
     app.connect("missing-reference", ansible_page)
     app.connect("doctree-read", drop_contents)
     app.connect("doctree-read", shorten_title, priority=900)  # after Sphinx has collected the titles
+    app.connect("doctree-resolved", break_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

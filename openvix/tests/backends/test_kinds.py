@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import shutil
 import threading
 
 import pytest
 
 from openvix.backends import hypervisors
 from openvix.backends.qemu import backend as qemu
+from openvix.backends.qemu import emulator
+from openvix.backends.qemu.image import images
 from openvix.backends.qemu.tools import AgentTools
 from openvix.backends.simulated import backend as simulated
 from openvix.backends.simulated.tools import SimulatedTools
@@ -172,6 +175,26 @@ def test_qemu_machine_takes_other_tools(tmp_path):
     assert caught.value.code == constants.VIX_E_VM_NOT_RUNNING
     machine.halt()
     assert other.told == ["restart", "stop", "end"]
+
+
+@pytest.mark.qemu
+@pytest.mark.skipif(not shutil.which(emulator.PROGRAM) or images.find() is None, reason="QEMU is not installed here, or there is no guest image")
+def test_running_qemu_reports_to_other_tools(tmp_path):
+    other = OtherTools()
+    (tmp_path / "disks").mkdir()
+    disk, _ = qemu.make(tmp_path, "web", worldfile.complete({"hypervisor": "qemu"}), False)
+    (tmp_path / "guest").mkdir()
+    machine = qemu.QemuMachine(tmp_path, Owner(), lambda link: other)
+    disk = machine.start(disk, vmx.read(b'displayName = "web"\n'), resumed=False, paused=False)
+    try:
+        machine.freeze()
+        machine.thaw()
+        assert machine.keep(disk, runs=True, memory=False) == 1
+        assert machine.stop(False)  # by its power button: these Tools do not take the request
+    finally:
+        machine.halt()
+    # What ran before is ended first, if anything did.
+    assert other.told == ["end", "begin", "resume", "quiet", "loud", "stop", "end"]
 
 
 def test_environment_is_added_to_programs():

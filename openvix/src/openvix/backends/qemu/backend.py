@@ -97,6 +97,8 @@ class QemuMachine:
                 # The saved state may have been paused or running.
                 qmp.ask("stop" if paused else "cont")
                 self.share(shared)
+                # They wait for the shared folders, which are known now.
+                self._tools.begin()
             except (QmpDisconnected, QmpError, OSError) as error:
                 self._end()
                 raise CannotStart(self._emulator.complaint() or str(error)) from None
@@ -111,6 +113,7 @@ class QemuMachine:
             if disk == 0 and self._emulator.is_alive():
                 with contextlib.suppress(QmpDisconnected, OSError):
                     self._watch()
+                    self._tools.begin()
                     return 0
                 self._log("the QEMU process of an earlier daemon does not answer; it is terminated")
             self._end()
@@ -229,11 +232,10 @@ class QemuMachine:
         return Hardware(NEWEST, memory, owner.number("numvcpus", 1), network, str(owner.settings["accelerator"]))
 
     def _watch(self) -> Qmp:
-        """Connect to the running QEMU, and to the guest tools once they answer."""
+        """Connect to the running QEMU, and serve its shared folders."""
         emulated = self._emulated = object()
         qmp = self._qmp = Qmp(self._emulator.dial(QMP), lambda event: self._handle_event(emulated, event))
         self._shares = Shares(self._emulator.dial(SHARES))
-        self._tools.begin()
         return qmp
 
     def _handle_event(self, emulated: object, event: dict | None) -> None:

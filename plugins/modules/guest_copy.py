@@ -45,8 +45,8 @@ options:
   dest:
     description:
       - Absolute path in the guest, in the syntax of the guest operating system.
-      - If a file is copied and O(dest) is a directory or ends with a slash, the file is copied into this directory. A
-        directory that ends with a slash is created if it does not exist. Otherwise, the parent directory must exist.
+      - If a file is copied and O(dest) is a directory or ends with a slash, the file is copied into this directory.
+      - If O(dest) ends with a slash, the directory is created if it does not exist. Otherwise, the parent directory must exist.
       - If a directory is copied, O(dest) is the directory to copy into. It is created if it does not exist.
     type: str
     required: true

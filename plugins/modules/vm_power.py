@@ -26,7 +26,7 @@ options:
     description:
       - Desired power state of the VM.
       - V(powered_on) also resumes a suspended or paused VM.
-      - V(suspended) and V(paused) first power on a VM that is powered off. It is started paused.
+      - If the VM is powered off, V(suspended) powers it on first, and V(paused) starts it paused.
     type: str
     choices: [powered_on, powered_off, suspended, paused]
     required: true

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
   - Create, remove and prune snapshots of a VM, or revert the VM to a snapshot.
-  - The snapshots are read back before the task ends.
+  - After a change, the module reads the snapshots again and returns them.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vms
@@ -26,7 +26,7 @@ options:
       - VMware allows several snapshots with the same name. The task fails if the name is ambiguous, and the error
         message contains the paths of these snapshots.
       - A value that begins with a slash is always used as a path.
-      - A new snapshot becomes a child of the current snapshot. The path of a new snapshot must match this.
+      - A new snapshot becomes a child of the current snapshot. If O(name) is the path of a new snapshot, its parent must be the current snapshot.
       - For O(state=pruned), a shell-style pattern of the names to consider. The default is V(*).
     type: str
   state:

@@ -194,7 +194,7 @@ def test_end_spares_a_later_holder(tmp_path, monkeypatch, later):
                 return found
 
             monkeypatch.setattr(layout, "processes", processes)
-            with pytest.raises(control.Unserved, match="cannot stop .* did not exit"):
+            with pytest.raises(control.Unserved, match=r"cannot stop .* did not exit"):
                 control.end(world)
             with pytest.raises(subprocess.TimeoutExpired):
                 innocent.wait(0.5)
@@ -250,7 +250,7 @@ def test_clients_wait_for_a_slow_world(openvix, monkeypatch):
 def test_start_imports_no_optional_modules():
     program = layout.python("import openvix.daemon.server; print(*sys.modules)")
     loaded = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
-    assert {"inspect", "logging", "hashlib", "shutil", "tempfile", "tomllib"} & {*loaded} == set()
+    assert {"inspect", "logging", "hashlib", "shutil", "tempfile", "tomllib", "openvix.backends.simulated", "openvix.backends.qemu"} & {*loaded} == set()
 
 
 def test_inherited_output_is_closed(tmp_path):

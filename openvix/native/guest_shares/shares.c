@@ -5,25 +5,25 @@
  */
 
 /*
- * The shared folders of a guest of QEMU: a file system (FUSE) whose questions the host answers, through a port.
+ * The shared folders of a QEMU guest: a FUSE file system whose requests the host answers through a port.
  *
- *   openvix-shares PORT [DIRECTORY]    mount the shared folders there (/mnt/hgfs) and serve them until they are unmounted;
+ *   openvix-shares PORT [DIRECTORY]    mount the shared folders at DIRECTORY (/mnt/hgfs) and serve them until they are unmounted;
  *                                      a PORT of - is standard input
  *
- * The kernel's requests go to the host as they are, and the host's answers to the kernel. Each goes through the port as a frame: a length and a kind, of
- * 32 bits each, the smallest byte first, and so many bytes:
+ * Requests of the kernel are sent to the host unchanged, and so are the answers of the host to the kernel. Each message in the port is a frame: length
+ * and kind, 32 bits each, little-endian, and then as many bytes as the length:
  *
- *   FUSE  either way: a request of the kernel, or its answer, and behind it the nonce of the last SYNC: no half of a frame that was never finished is
- *         taken for a whole one when something else follows it
- *   SYNC  of the host, with a nonce: it knows nothing of what it was asked. What has no answer is asked again, behind one SYNC with the same nonce
- *   HOLD  of the host, with a nonce: ask nothing more until the next SYNC. Answered by HOLD with the same nonce, once nothing is on its way
- *   LOST  of the guest, with one byte: send SYNC. 1: this program has just begun, and has no file open
- *   NODE  of the guest, after SYNC and before all requests: a file that the kernel knows by number, in 64 bits each its number, that of its directory, and
- *         the inode that the host gave it; and its name in the directory
+ *   FUSE  both directions: a request of the kernel, or its answer, and then the nonce of the last SYNC. The nonce prevents that a partial frame,
+ *         followed by other data, is taken for a complete one
+ *   SYNC  from the host, with a nonce: it knows no earlier requests. All unanswered ones are sent again, after a SYNC with the same nonce
+ *   HOLD  from the host, with a nonce: send no requests until the next SYNC. Answered by HOLD with the same nonce, once no request is pending
+ *   LOST  from the guest, with one byte: send SYNC. 1: this program has just started, and has no open files
+ *   NODE  from the guest, after SYNC and before all requests: a file that the kernel knows. Its number, the number of its directory, and
+ *         its inode on the host, 64 bits each; and its name in the directory
  *
- * So the host may be another one at any time, and the machine another moment of itself: what the kernel knows is remembered here, and nowhere else. Only
- * what a host was doing when it was killed may be done twice, and then fail: a directory that is there already, a file that is gone already. A
- * request waits for the host for some seconds and then fails; as long as there is no host, the next ones fail at once.
+ * So the host can be replaced at any time, and the guest can be reverted at any time: everything that the kernel knows is stored here only. An operation
+ * during which a host was killed may be repeated and then fail, because the directory already exists or the file is already removed. A request
+ * waits some seconds for a host and then fails; as long as there is no host, further requests fail at once.
  */
 
 #define _GNU_SOURCE
@@ -47,7 +47,7 @@ enum {
     MAX_READ = 1 << 17,
     HEAD = 8,
     NONCE = 16,
-    /* Room for the largest request, and for the largest answer. */
+    /* Space for the largest request, and for the largest answer. */
     FRAME = HEAD + 4096 + MAX_WRITE + NONCE,
     SLOTS = 16,
     NOTES = 1 << 16,
@@ -61,13 +61,13 @@ enum {
 
 /* Milliseconds. */
 enum {
-    PATIENCE = PATIENCE_MILLISECONDS, /* for an answer, and for a host that has gone */
-    INTERRUPTED = 1000,  /* for an answer that somebody no longer waits for */
-    HELD = 60000,        /* for the SYNC that follows a HOLD */
+    PATIENCE = PATIENCE_MILLISECONDS, /* for an answer, and for the return of a host */
+    INTERRUPTED = 1000,  /* for an answer to an interrupted request */
+    HELD = 60000,        /* for the SYNC after a HOLD */
     FRAME_TIME = 3000,   /* for the rest of a frame */
-    SILENCE = 100,       /* after what is no frame */
+    SILENCE = 100,       /* after invalid data */
     AGAIN = 1000,        /* between two LOST */
-    LOOK = 100,          /* for whether the host has come */
+    LOOK = 100,          /* between two checks for a host */
     STARTING = 10000,    /* for /dev/fuse, at boot */
 };
 
@@ -78,7 +78,7 @@ enum {
 #define KIND_LOST KIND('L', 'O', 'S', 'T')
 #define KIND_NODE KIND('N', 'O', 'D', 'E')
 
-/* A file that the kernel has been told of so many times more than it has forgotten it. */
+/* A file that the kernel knows: the number of lookups minus the number of forgets is positive. */
 struct node {
     struct node *next;
     uint64_t number, parent, inode, count;
@@ -88,7 +88,7 @@ struct node {
 static struct node *buckets[BUCKETS];
 static size_t nodes;
 
-/* A request: WAITING to be sent, or SENT and without an answer so far; OVER: without one that anybody waits for, but partly sent. */
+/* A request: WAITING to be sent; SENT, without an answer so far; OVER, partly sent, but nobody waits for its answer. */
 struct slot {
     enum { FREE, WAITING, SENT, OVER } state;
     uint64_t turn;
@@ -103,19 +103,20 @@ static uint64_t turns;
 
 static unsigned char notes[NOTES];
 static size_t noted;
-/* From which bucket on the host is to be told of nodes. */
-static size_t telling = BUCKETS;
+/* The first bucket whose nodes have not been sent to the host. */
+static size_t next_bucket = BUCKETS;
 
 static _Alignas(8) unsigned char arrived[FRAME + 4096];
 static size_t have;
 static long long frame_end;
 
 static int fuse, port;
-/* there: the host has opened its side. synced: the host knows this session. holding: it wants no requests, and is told of it once it has none. lost: what arrives is no frame. */
-static bool there, synced, holding, hold_told, lost, fresh = true;
+/* there: the host has opened the port. synced: the host knows this session. holding: the host wants no requests; it gets a HOLD when none is pending.
+   lost: the received data is invalid. */
+static bool there, synced, holding, hold_confirmed, lost, fresh = true;
 static unsigned char nonce[NONCE], hold_nonce[NONCE];
-/* Until when requests wait for a host; when LOST is sent next; when the host has held requests for too long; when the silence has lasted. */
-static long long hope, tell, hold_end, silence;
+/* The ends of: waiting for a host, the pause before the next LOST, the hold, the silence after invalid data. */
+static long long wait_end, next_lost, hold_end, silence;
 
 static long long now(void)
 {
@@ -132,8 +133,8 @@ static struct fuse_in_header *request_of(struct slot *slot)
     return (struct fuse_in_header *)(slot->frame + HEAD);
 }
 
-/* False when the kernel has given up the request. */
-static bool tell_kernel(const void *answer, size_t size)
+/* Return false if the kernel has abandoned the request. */
+static bool answer_kernel(const void *answer, size_t size)
 {
     bool done = write(fuse, answer, size) >= 0;
 
@@ -146,10 +147,10 @@ static void refuse(uint64_t unique, int error)
 {
     struct fuse_out_header answer = {.len = sizeof answer, .error = -error, .unique = unique};
 
-    tell_kernel(&answer, sizeof answer);
+    answer_kernel(&answer, sizeof answer);
 }
 
-/* The kernel asks once, at the mount, when there may be no host yet, and no later host would know of it. */
+/* The kernel sends this request once, at the mount. It is answered here, since a host may not exist yet, and later ones would not see it. */
 static void begin(const struct fuse_in_header *request)
 {
     static const uint32_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_AUTO_INVAL_DATA | FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES;
@@ -168,7 +169,7 @@ static void begin(const struct fuse_in_header *request)
     answer.init.max_write = MAX_WRITE;
     answer.init.time_gran = 1;
     answer.init.max_pages = MAX_WRITE / 4096;
-    tell_kernel(&answer, sizeof answer);
+    answer_kernel(&answer, sizeof answer);
 }
 
 static void put_head(unsigned char *frame, uint32_t size, uint32_t kind)
@@ -184,7 +185,7 @@ static uint32_t number_at(const unsigned char *at)
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-/* Nobody waits for the answer any more. */
+/* The answer is no longer needed. */
 static void drop(struct slot *slot)
 {
     slot->state = slot == sending ? OVER : FREE;
@@ -222,7 +223,7 @@ static void set_name(struct node *node, uint64_t parent, const char *name)
     snprintf(node->name, sizeof node->name, "%s", name);
 }
 
-/* The kernel has been told of a file: by this name in a directory. */
+/* The kernel has learned of a file by its name in a directory. */
 static void remember(const struct fuse_entry_out *entry, uint64_t parent, const char *name)
 {
     struct node **place = find(entry->nodeid);
@@ -260,22 +261,22 @@ static void forget(uint64_t number, uint64_t count)
     }
 }
 
-/* Take in what the kernel learns by an answer. */
+/* Record the files of which the kernel learns by an answer. */
 static void learn(struct slot *slot, const struct fuse_out_header *answer)
 {
     const struct fuse_in_header *request = request_of(slot);
     const char *body = (const char *)(request + 1);
     const struct fuse_entry_out *entry = (const struct fuse_entry_out *)(answer + 1);
-    bool told = answer->len >= sizeof *answer + sizeof *entry;
+    bool has_entry = answer->len >= sizeof *answer + sizeof *entry;
 
-    /* Names in a request of the kernel end in a byte of 0. */
+    /* Names in a request are terminated by NUL. */
     if (answer->error)
         return;
-    if (request->opcode == FUSE_LOOKUP && told)
+    if (request->opcode == FUSE_LOOKUP && has_entry)
         remember(entry, request->nodeid, body);
-    else if (request->opcode == FUSE_MKDIR && told)
+    else if (request->opcode == FUSE_MKDIR && has_entry)
         remember(entry, request->nodeid, body + sizeof(struct fuse_mkdir_in));
-    else if (request->opcode == FUSE_CREATE && told)
+    else if (request->opcode == FUSE_CREATE && has_entry)
         remember(entry, request->nodeid, body + sizeof(struct fuse_create_in));
     else if (request->opcode == FUSE_RENAME || request->opcode == FUSE_RENAME2) {
         uint64_t target = ((const struct fuse_rename_in *)body)->newdir;
@@ -293,7 +294,7 @@ static void forget_several(const struct fuse_batch_forget_in *batch)
         forget(each[i].nodeid, each[i].nlookup);
 }
 
-/* Take one request of the kernel. */
+/* Read one request of the kernel. */
 static void take(struct slot *slot)
 {
     ssize_t size = read(fuse, slot->frame + HEAD, FRAME - HEAD - NONCE);
@@ -311,14 +312,14 @@ static void take(struct slot *slot)
         forget(request->nodeid, ((struct fuse_forget_in *)(request + 1))->nlookup);
     } else if (request->opcode == FUSE_BATCH_FORGET) {
         forget_several((struct fuse_batch_forget_in *)(request + 1));
-    } else if (!synced && now() >= hope) {
+    } else if (!synced && now() >= wait_end) {
         refuse(request->unique, ENOTCONN);
     } else {
         put_head(slot->frame, (uint32_t)size + NONCE, KIND_FUSE);
         slot->size = HEAD + (size_t)size + NONCE;
         slot->state = WAITING;
         slot->turn = turns++;
-        slot->end = synced ? now() + PATIENCE : hope;
+        slot->end = synced ? now() + PATIENCE : wait_end;
     }
 }
 
@@ -329,7 +330,7 @@ static bool has_room(size_t size)
     return noted + HEAD + size <= sizeof notes;
 }
 
-static void note(uint32_t kind, const void *content, size_t size)
+static void queue_note(uint32_t kind, const void *content, size_t size)
 {
     if (!has_room(size))
         return;
@@ -338,14 +339,14 @@ static void note(uint32_t kind, const void *content, size_t size)
     noted += HEAD + size;
 }
 
-/* Know no host any more; requests wait so long for one. */
+/* Forget the host; requests wait this long for the next one. */
 static void part(long long patience)
 {
     if (synced)
-        hope = now() + patience;
+        wait_end = now() + patience;
     synced = holding = false;
     noted = 0;
-    tell = 0;
+    next_lost = 0;
 }
 
 static void lose(void)
@@ -361,8 +362,8 @@ static void synchronise(const unsigned char *wanted)
     bool again = synced && !holding && memcmp(nonce, wanted, NONCE) == 0;
 
     if (!again) {
-        /* What of a frame has been sent before the answer is skipped by the host. */
-        noted = telling = 0;
+        /* The host skips the part of a frame that was sent before the answer. */
+        noted = next_bucket = 0;
         if (sending && sending->state == OVER)
             sending->state = FREE;
         sending = NULL;
@@ -372,13 +373,13 @@ static void synchronise(const unsigned char *wanted)
                 slot->end = now() + PATIENCE;
             }
     }
-    note(KIND_SYNC, wanted, NONCE);
+    queue_note(KIND_SYNC, wanted, NONCE);
     memcpy(nonce, wanted, NONCE);
     synced = true;
     holding = fresh = false;
 }
 
-/* Take one whole frame of the host; false for what is none. */
+/* Handle one complete frame of the host; return false if it is invalid. */
 static bool heed(const unsigned char *frame, uint32_t size, uint32_t kind)
 {
     const struct fuse_out_header *answer = (const struct fuse_out_header *)(frame + HEAD);
@@ -392,7 +393,7 @@ static bool heed(const unsigned char *frame, uint32_t size, uint32_t kind)
     if (kind == KIND_HOLD && size == NONCE) {
         memcpy(hold_nonce, frame + HEAD, NONCE);
         holding = true;
-        hold_told = false;
+        hold_confirmed = false;
         hold_end = now() + HELD;
         return true;
     }
@@ -400,7 +401,7 @@ static bool heed(const unsigned char *frame, uint32_t size, uint32_t kind)
         return false;
     for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
         if (slot->state == SENT && request_of(slot)->unique == answer->unique) {
-            if (tell_kernel(answer, answer->len))
+            if (answer_kernel(answer, answer->len))
                 learn(slot, answer);
             drop(slot);
             break;
@@ -443,7 +444,7 @@ static void hear(void)
     }
 }
 
-/* Write what the port takes of these bytes, of which `sent` have been written; true when that was the rest. */
+/* Write as many of these bytes as the port accepts; `sent` have been written already. Return true when all are written. */
 static bool push(const unsigned char *bytes, size_t size)
 {
     ssize_t written = write(port, bytes + sent, size - sent);
@@ -465,34 +466,34 @@ static struct slot *next_slot(void)
 
 static bool has_words(void)
 {
-    return sending || noted > 0 || (synced && (telling < BUCKETS || next_slot()));
+    return sending || noted > 0 || (synced && (next_bucket < BUCKETS || next_slot()));
 }
 
-/* Note what the kernel knows, as far as there is room. */
-static void tell_nodes(void)
+/* Queue NODE frames as long as there is space. */
+static void send_nodes(void)
 {
     unsigned char content[3 * sizeof(uint64_t) + sizeof buckets[0]->name];
 
-    /* A bucket that is longer than all notes is told of in part. */
-    for (; telling < BUCKETS && (noted == 0 || noted < NOTES / 2); telling++)
-        for (struct node *node = buckets[telling]; node; node = node->next) {
+    /* A bucket with more nodes than the queue can hold is sent in part. */
+    for (; next_bucket < BUCKETS && (noted == 0 || noted < NOTES / 2); next_bucket++)
+        for (struct node *node = buckets[next_bucket]; node; node = node->next) {
             size_t length = strlen(node->name);
 
             memcpy(content, &node->number, sizeof(uint64_t));
             memcpy(content + 8, &node->parent, sizeof(uint64_t));
             memcpy(content + 16, &node->inode, sizeof(uint64_t));
             memcpy(content + 24, node->name, length);
-            note(KIND_NODE, content, 24 + length);
+            queue_note(KIND_NODE, content, 24 + length);
         }
 }
 
-/* Go on sending: a frame that has been begun, then notes, then requests. */
+/* Continue sending: a partly sent frame first, then queued frames, then requests. */
 static void speak(void)
 {
     size_t rest;
 
     if (!sending && noted == 0 && synced)
-        tell_nodes();
+        send_nodes();
     if (!sending && noted > 0) {
         ssize_t written = write(port, notes, noted);
 
@@ -535,7 +536,7 @@ static void expire(long long time)
         }
         refuse(request_of(slot)->unique, EIO);
         drop(slot);
-        /* A host that was too slow for this one is not waited for by the next ones. */
+        /* After a request has timed out, the next ones do not wait for this host. */
         part(0);
     }
     if (lost && time >= silence) {
@@ -546,16 +547,16 @@ static void expire(long long time)
         lose();
     if (holding && time >= hold_end)
         part(0);
-    if (holding && !hold_told && !waiting && !sending && telling == BUCKETS) {
-        note(KIND_HOLD, hold_nonce, NONCE);
-        hold_told = true;
+    if (holding && !hold_confirmed && !waiting && !sending && next_bucket == BUCKETS) {
+        queue_note(KIND_HOLD, hold_nonce, NONCE);
+        hold_confirmed = true;
     }
-    if (there && !synced && !sending && !lost && time >= tell) {
+    if (there && !synced && !sending && !lost && time >= next_lost) {
         unsigned char begun = fresh;
 
         noted = 0;
-        note(KIND_LOST, &begun, 1);
-        tell = time + AGAIN;
+        queue_note(KIND_LOST, &begun, 1);
+        next_lost = time + AGAIN;
     }
 }
 
@@ -572,14 +573,14 @@ static int pause_until(long long time)
     for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
         lower(&next, slot->state == WAITING || slot->state == SENT, slot->end);
     lower(&next, !there, time + LOOK);
-    lower(&next, !synced && there, tell);
+    lower(&next, !synced && there, next_lost);
     lower(&next, lost, silence);
     lower(&next, !lost && have > 0, frame_end);
     lower(&next, holding, hold_end);
     return next > time ? (int)(next - time) : 0;
 }
 
-/* What the host has sent before it closed its side is void. */
+/* Data that the host sent before it closed the port is discarded. */
 static void leave(void)
 {
     while (read(port, arrived, sizeof arrived) > 0)
@@ -630,7 +631,7 @@ static int open_fuse(void)
     long long end = now() + STARTING;
     int file;
 
-    /* Its module may not have been loaded yet. */
+    /* The kernel module may not be loaded yet. */
     while ((file = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0 && now() < end)
         nanosleep(&pause, NULL);
     return file;
@@ -640,12 +641,12 @@ static int mount_on(const char *directory)
 {
     char options[128];
 
-    /* What another one of this program has left there. */
+    /* Unmount what an earlier process of this program has left. */
     while (umount2(directory, MNT_DETACH) == 0)
         ;
     mkdir("/mnt", 0755);
     mkdir(directory, 0755);
-    /* Whoever looks may do what the share allows: the host decides, not the modes that its files have for the host's users. */
+    /* Access is checked by the host, not by the kernel: modes of files apply to users of the host. */
     snprintf(options, sizeof options, "fd=%d,rootmode=40755,user_id=0,group_id=0,allow_other,max_read=%d", fuse, MAX_READ);
     return mount("openvix", directory, "fuse.openvix", MS_NOSUID | MS_NODEV, options);
 }
@@ -673,6 +674,6 @@ int main(int count, char **arguments)
         perror(directory);
         return 1;
     }
-    hope = now() + PATIENCE;
+    wait_end = now() + PATIENCE;
     serve();
 }

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Accounts: /etc/passwd, /etc/group and /etc/shadow, read here because a static program has no NSS.
+ * Accounts: reads /etc/passwd, /etc/group and /etc/shadow, since a static program has no NSS.
  */
 
 #define _GNU_SOURCE
@@ -26,7 +26,7 @@ enum {
     GROUPS = 1024,
 };
 
-/* Cut a line at its colons into fields, and return how many there are. */
+/* Split a line at its colons; return the number of fields. */
 static int cut(char *line, char **fields)
 {
     int count = 0;
@@ -40,7 +40,7 @@ static int cut(char *line, char **fields)
     return count;
 }
 
-/* Read a number of an account; what is none, or stands for none, is refused: it must never become 0. */
+/* Read a user or group id. Invalid and reserved ones are rejected: none must ever become 0. */
 static bool read_id(const char *text, unsigned *id)
 {
     char *end;
@@ -54,7 +54,7 @@ static bool read_id(const char *text, unsigned *id)
     return !*end && !errno && number < UINT32_MAX;
 }
 
-/* Find the first account that is wanted: of this name, or else of this user; password may be NULL. 0, or an errno. */
+/* Find the first account with this name, or else with this user id; password may be NULL. Return 0, or an errno. */
 static int find(const char *name, uid_t user, struct account *account, char *password, size_t room)
 {
     FILE *file = fopen("/etc/passwd", "re");
@@ -87,7 +87,7 @@ int account_named(const char *name, struct account *account)
     return find(name, 0, account, NULL, 0);
 }
 
-/* Tell whose a process of this user is: where accounts share the user, that of the name which the process says. */
+/* Return the account of a process of this user: if several accounts share the user id, the one that the process names. */
 int owner_of(uid_t user, const char *said, struct account *account)
 {
     if (said && !account_named(said, account) && account->user == user)
@@ -95,7 +95,7 @@ int owner_of(uid_t user, const char *said, struct account *account)
     return find(NULL, user, account, NULL, 0);
 }
 
-/* Whether more than one account has this user. */
+/* Return whether several accounts have this user id. */
 bool is_shared(uid_t user)
 {
     FILE *file = fopen("/etc/passwd", "re");
@@ -112,7 +112,7 @@ bool is_shared(uid_t user)
     return count > 1;
 }
 
-/* The groups of a user, its own first; how many. */
+/* Return the number of the groups of a user, the primary one first. */
 static int groups_of(const struct account *account, gid_t *groups)
 {
     FILE *file = fopen("/etc/group", "re");
@@ -139,7 +139,7 @@ static int groups_of(const struct account *account, gid_t *groups)
 
 bool forks = true;
 
-/* Be this user from now on, for good, out of reach of the other processes of the user. 0, or an errno. */
+/* Become this user permanently, inaccessible to other processes of the user. Return 0, or an errno. */
 int become(const struct account *account)
 {
     gid_t groups[GROUPS];
@@ -147,13 +147,13 @@ int become(const struct account *account)
     if (setgroups((size_t)groups_of(account, groups), groups) || setresgid(account->group, account->group, account->group) ||
         setresuid(account->user, account->user, account->user) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         return errno;
-    /* A kernel that let it back would have let it go in vain. */
+    /* If setuid(0) succeeded again, the privileges would not have been dropped. */
     return account->user && !setresuid(0, 0, 0) ? EPERM : 0;
 }
 
 /* -- login */
 
-/* Read what /etc/shadow has of an account: 0 with its password, or an errno. */
+/* Read the password hash of an account from /etc/shadow; return 0, or an errno. */
 static int shadow_of(const char *name, char *password, size_t room)
 {
     FILE *file = fopen("/etc/shadow", "re");

@@ -3,8 +3,8 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Files and directories, always as the user who asked for them. A path has two parts: the base, whose links are followed, and
- * what lies below it, where no link is: so a tree is copied to where it was meant, whatever becomes of its directories meanwhile.
+ * Files and directories, always with the rights of the requesting user. A path has two parts: a base, in which links are followed, and
+ * the rest, in which they are not. So a copied tree stays in its target, even if its directories are replaced meanwhile.
  */
 
 #define _GNU_SOURCE
@@ -27,11 +27,11 @@
 #include <unistd.h>
 
 enum {
-    DEEPEST = 64, /* each level of what is removed keeps a directory open */
+    DEEPEST = 64, /* each level of a removal keeps a directory open */
     LIST_LIMIT = 1 << 20,
 };
 
-/* After so long it is asked for again, and others get in between. */
+/* After this time the request must be repeated, so that others can run in between. */
 #ifndef REMOVAL_MILLISECONDS
 #define REMOVAL_MILLISECONDS 500
 #endif
@@ -41,14 +41,14 @@ enum { ALONE, WITH_PARENTS, MERGED };
 
 int opened = -1;
 
-/* Where a path leads: a name in a directory. Nothing needs to be there. */
+/* A resolved path: a name in a directory. It need not exist. */
 struct place {
     int directory;
     const char *name;
     bool below; /* a link there is not followed */
 };
 
-/* 0, or an errno. */
+/* Return 0, or an errno. */
 static int find(struct value *values, struct place *place)
 {
     char *base = values[0].bytes, *rest = values[1].bytes, *slash = strrchr(rest, '/');
@@ -108,7 +108,7 @@ int do_stat(struct value *values)
     return result;
 }
 
-/* base, rest, cookie: the cookie of what follows, 0 at the end, and name, mode, size, time, whether it is a link of each. */
+/* base, rest, cookie: the cookie of the next part, 0 at the end; then name, mode, size, time, whether it is a link, for each entry. */
 int do_list(struct value *values)
 {
     struct place place;
@@ -135,7 +135,7 @@ int do_list(struct value *values)
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (fstatat(file, entry->d_name, &found, AT_SYMLINK_NOFOLLOW))
-            continue; /* it is gone */
+            continue; /* it was removed */
         answer_text(entry->d_name);
         if (S_ISLNK(found.st_mode) && !fstatat(file, entry->d_name, &target, 0))
             answer_stat(&target, true);
@@ -156,7 +156,7 @@ int do_list(struct value *values)
     return result;
 }
 
-/* base, rest: where a link leads */
+/* base, rest: the target of a link */
 int do_readlink(struct value *values)
 {
     struct place place;
@@ -173,7 +173,7 @@ int do_readlink(struct value *values)
     return 0;
 }
 
-/* base, rest, target: in the place of a file or link that is there */
+/* base, rest, target: replaces an existing file or link */
 int do_symlink(struct value *values)
 {
     struct place place;
@@ -193,7 +193,7 @@ int do_symlink(struct value *values)
     return symlinkat(values[2].bytes, place.directory, place.name) ? errno : 0;
 }
 
-/* base, rest, mode, how. ALONE: nothing may be there; WITH_PARENTS: those above it are made too; MERGED: a directory may be there. */
+/* base, rest, mode, how. ALONE: the path must not exist; WITH_PARENTS: missing parents are created too; MERGED: a directory may exist. */
 int do_mkdir(struct value *values)
 {
     struct place place;
@@ -220,7 +220,7 @@ int do_mkdir(struct value *values)
     return result ? result : S_ISDIR(found.st_mode) ? 0 : ENOTDIR;
 }
 
-/* path: a file or a link, and not what it leads to */
+/* path: a file or a link; a link is not followed */
 int do_remove(struct value *values)
 {
     struct stat found;
@@ -235,7 +235,7 @@ int do_remove(struct value *values)
     return unlink(path) ? errno : 0;
 }
 
-/* With slashes at its end a link would be followed. */
+/* Trailing slashes would cause a link to be followed. */
 static void bare(char *path)
 {
     for (size_t size = strlen(path); size > 1 && path[size - 1] == '/'; size--)
@@ -252,7 +252,7 @@ static int random_name(const char *form, char *name, size_t room)
     return 0;
 }
 
-/* Empty a directory that is open, which is closed. 0, an errno, or EINPROGRESS when the time is over. */
+/* Empty an open directory and close it. Return 0, an errno, or EINPROGRESS if the time is over. */
 static int empty(int file, int top, int depth, long long until)
 {
     DIR *directory = fdopendir(file);
@@ -263,7 +263,7 @@ static int empty(int file, int top, int depth, long long until)
 
     if (!directory)
         close(file);
-    /* Once around finds all that was there at its begin: what others make meanwhile is not awaited for ever. */
+    /* One pass removes everything that existed at its start. Files that others create meanwhile are not removed endlessly. */
     while (!result && (errno = 0, entry = readdir(directory))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
@@ -279,13 +279,13 @@ static int empty(int file, int top, int depth, long long until)
         result = 0;
         if (!unlinkat(file, entry->d_name, AT_REMOVEDIR) || errno == ENOENT)
             continue;
-        /* It is EBUSY for what is mounted there. */
+        /* It is EBUSY for a mount point. */
         if (errno != ENOTEMPTY && errno != EEXIST) {
             result = errno;
             break;
         }
         if (depth == DEEPEST) {
-            /* Brought up, it is found on the next way round, and no depth is too deep. */
+            /* Subdirectories are moved to the top and found in the next pass, so that the depth is not limited. */
             result = random_name(".%u.removed", name, sizeof name);
             if (!result && renameat(file, entry->d_name, top, name))
                 result = errno;
@@ -301,7 +301,7 @@ static int empty(int file, int top, int depth, long long until)
     return result;
 }
 
-/* path: a directory with all that is in it. Whether it is done, or has to be asked for again. */
+/* path: a directory tree. Returns whether it is done, or must be repeated. */
 int do_clear(struct value *values)
 {
     char *path = values[0].bytes, real[PATH_MAX];
@@ -316,10 +316,10 @@ int do_clear(struct value *values)
         return errno;
     if (!S_ISDIR(found.st_mode))
         return ENOTDIR;
-    /* The end of a path by dots hides from the kernel what is to be removed. */
+    /* A path that ends in dots hides the directory to be removed from the kernel. */
     if (!realpath(path, real))
         return errno;
-    /* What cannot be removed itself, as it is mounted or not the user's, has not to be emptied. */
+    /* A directory that cannot be removed itself, being mounted or not the user's, must not be emptied. */
     result = rmdir(real) ? errno : 0;
     if (result != ENOTEMPTY && result != EEXIST) {
         answer_number(true);
@@ -340,7 +340,7 @@ int do_clear(struct value *values)
     return result == EINPROGRESS ? 0 : result;
 }
 
-/* old, new. EISDIR: the new path leads to a directory. */
+/* old, new. EISDIR: the new path is a directory. */
 int do_rename(struct value *values)
 {
     char *old = values[0].bytes, *new = values[1].bytes;
@@ -360,7 +360,7 @@ int do_rename(struct value *values)
     return rename(old, new) ? errno : 0;
 }
 
-/* Its path. */
+/* The path of the file. */
 int do_tempfile(struct value *values)
 {
     char path[32];
@@ -380,7 +380,7 @@ int do_tempfile(struct value *values)
     return 0;
 }
 
-/* base, rest, how, mode, the number that the host gives the file: its size and mode. A file that is written is emptied. */
+/* base, rest, how, mode, the number that the host assigns to the file: its size and mode. A file opened for writing is truncated. */
 int do_open(struct value *values)
 {
     struct place place;
@@ -404,7 +404,7 @@ int do_open(struct value *values)
                 return errno;
             result = ENOENT;
         }
-        /* To open a device or a pipe may do more than one expects. */
+        /* Opening a device or a pipe may have side effects. */
         if (!result && !S_ISREG(found.st_mode))
             return EISDIR;
         flags |= place.below ? O_NOFOLLOW : 0;
@@ -424,7 +424,7 @@ int do_open(struct value *values)
     return 0;
 }
 
-/* file, offset, size: what is there, nothing at the end */
+/* file, offset, size: the bytes, none at the end of the file */
 int do_read(struct value *values)
 {
     size_t want = values[2].number < 0 || values[2].number > PIECE_LIMIT ? PIECE_LIMIT : (size_t)values[2].number, got = 0;

@@ -20,7 +20,7 @@ int do_remove(struct value *values);
 int do_clear(struct value *values);
 int do_rename(struct value *values);
 int do_tempfile(struct value *values);
-/* The file that a child has opened, reads and writes. */
+/* The file that a child has opened and that it reads and writes. */
 extern int opened;
 
 int do_open(struct value *values);

@@ -30,7 +30,7 @@ enum { LEAVE_MILLISECONDS = 1000 };
 bool whole_machine;
 static int ending;
 
-/* Version, boot id, milliseconds since the boot, the largest frame that is taken. */
+/* Version, boot id, milliseconds since the boot, the largest frame that is accepted. */
 int do_hello(struct value *values)
 {
     char id[64] = "";
@@ -59,7 +59,7 @@ static bool is_global(const struct sockaddr *address)
     return !IN6_IS_ADDR_LINKLOCAL(six) && !IN6_IS_ADDR_LOOPBACK(six) && !IN6_IS_ADDR_UNSPECIFIED(six);
 }
 
-/* The first address that others can reach, of IPv4 and of IPv6; empty when there is none. */
+/* Return the first external address, of IPv4 and of IPv6; empty if there is none. */
 int do_address(struct value *values)
 {
     static const int families[] = {AF_INET, AF_INET6};
@@ -97,7 +97,7 @@ int do_clock(struct value *values)
     return clock_settime(CLOCK_REALTIME, &now) ? errno : 0;
 }
 
-/* It is answered first, and then done by end_machine. */
+/* The answer is sent first; end_machine then executes the request. */
 int do_stop(struct value *values)
 {
     (void)values;
@@ -112,7 +112,7 @@ int do_restart(struct value *values)
     return whole_machine ? 0 : EPERM;
 }
 
-/* Where that was asked for, ask every process to end, give them a moment, and go: nothing of it waits for init. */
+/* If it was requested, terminate all processes, wait a moment, and power off or restart without init. */
 void end_machine(void)
 {
     long long until = milliseconds() + LEAVE_MILLISECONDS;
@@ -120,7 +120,7 @@ void end_machine(void)
 
     if (!ending)
         return;
-    /* Init starts nothing again from now on. */
+    /* Keep init from restarting processes. */
     kill(1, SIGTSTP);
     kill(-1, SIGTERM);
     while (milliseconds() < until && programs_run()) {

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The machine that the guest is.
+ * Requests about the guest as a whole.
  */
 
 #ifndef OPENVIX_MACHINE_H
@@ -17,7 +17,7 @@ enum {
     VERSION = 1, /* of the protocol */
 };
 
-/* The agent's port is that of a machine, whose power and clock are its own. */
+/* Whether the port belongs to a VM, whose power and clock may be changed. */
 extern bool whole_machine;
 
 int do_hello(struct value *values);

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Programs and processes. A program that was started is a child of the agent, so that its end is known; nothing waits for it.
+ * Programs and processes. A started program is a child of this process, so that its exit code is known; no request waits for it.
  */
 
 #define _GNU_SOURCE
@@ -36,10 +36,10 @@
 #endif
 
 enum {
-    REMEMBERED = 4096, /* ends of programs that nobody may ask for */
+    REMEMBERED = 4096, /* exit codes of programs that may never be requested */
     ARGUMENTS = 1024,
-    TEXT_LIMIT = 32 << 10, /* what is told of a command line */
-    START_MILLISECONDS = 5000, /* for a process to become another program, on a machine that has other things to do */
+    TEXT_LIMIT = 32 << 10, /* the maximum length of a command line in an answer */
+    START_MILLISECONDS = 5000, /* time limit for a process to execute another program; generous for a busy machine */
 };
 
 static struct {
@@ -64,7 +64,7 @@ static int find_end(pid_t pid)
     return -1;
 }
 
-/* A process id is given again: what is known of it is true of the last that had it. */
+/* Process ids are reused: the latest record applies. */
 static void forget_end(pid_t pid)
 {
     int found = find_end(pid);
@@ -73,7 +73,7 @@ static void forget_end(pid_t pid)
         ends[found].pid = 0;
 }
 
-/* Take note of each program that has ended. */
+/* Record the exit codes of programs that have ended. */
 void reap(void)
 {
     int status;
@@ -86,7 +86,7 @@ void reap(void)
     }
 }
 
-/* Await the end of a child, or end it: a user may have stopped it. 0, or an errno. */
+/* Wait for the end of a child, or kill it, since a user may have stopped it. Return 0, or an errno. */
 int await_child(pid_t child, int seconds, int *status)
 {
     struct pollfd process = {.fd = (int)syscall(SYS_pidfd_open, child, 0), .events = POLLIN};
@@ -109,7 +109,7 @@ int await_child(pid_t child, int seconds, int *status)
     return result;
 }
 
-/* The file that is run, with the arguments behind it, and the environment. */
+/* The program file, its arguments, and the environment. */
 static char *arguments[ARGUMENTS + 1], *environment[ARGUMENTS + 1];
 
 static int read_lists(struct value *values)
@@ -140,7 +140,7 @@ static void become_program(const char *name, struct value *values, int report)
         if (dup2(null, target) < 0)
             result = errno;
     if (!result) {
-        /* The report is closed by the very start of the program. All else should close itself as well: should. */
+        /* The pipe is closed by a successful exec. All other descriptors should be close-on-exec as well. */
         report = dup3(report, 3, O_CLOEXEC) < 0 ? report : 3;
         syscall(SYS_close_range, 4, ~0U, 0);
         for (int number = 1; number < NSIG; number++)
@@ -179,7 +179,7 @@ int do_run(struct value *values)
         else if (poll(&news, 1, (int)left) == 1)
             break;
     }
-    /* All that the pipe brings once the program runs is its end. */
+    /* If the program was started, the pipe is closed without any data. */
     if (!result && read(channel[0], &result, sizeof result) != sizeof result)
         result = 0;
     close(channel[0]);
@@ -195,7 +195,7 @@ int do_run(struct value *values)
     return result;
 }
 
-/* Whether a number can be that of one process: kill() takes others too. */
+/* Return whether a number can be the id of one process; kill() accepts others too. */
 static bool is_pid(int64_t number)
 {
     return number > 0 && number <= INT_MAX;
@@ -222,8 +222,8 @@ int do_ended(struct value *values)
 struct seen {
     char name[64];
     char state;
-    long long start; /* in ticks after the boot */
-    /* Neither a kernel's thread nor what ends has memory; where the code of its program lies, 0 until that is there. */
+    long long start; /* in clock ticks since the boot */
+    /* A kernel thread and an exiting process have no memory. The address of the program's code, 0 before it is loaded. */
     unsigned long long memory, code;
     uid_t user;
 };
@@ -266,7 +266,7 @@ static bool look(const char *pid, struct seen *seen)
     return field && sscanf(field, "%lld %llu %*s %*s %llu", &seen->start, &seen->memory, &seen->code) == 3;
 }
 
-/* What has ended and was not yet buried is not there. */
+/* Zombies are not listed. */
 static bool is_there(int64_t number, const char *pid, struct seen *seen)
 {
     return is_pid(number) && look(pid, seen) && seen->state != 'Z' && seen->state != 'X';
@@ -321,7 +321,7 @@ static long long boot_time(void)
     return time;
 }
 
-/* Look at a process, and return the length of its command line; -1 when there is none. */
+/* Read a process; return the length of its command line, or -1 if it does not exist. */
 static ssize_t look_whole(const char *pid, struct seen *seen, char line[TEXT_LIMIT])
 {
     ssize_t size = read_file(pid, "cmdline", line, TEXT_LIMIT);
@@ -329,7 +329,7 @@ static ssize_t look_whole(const char *pid, struct seen *seen, char line[TEXT_LIM
     return size >= 0 && is_there(atoi(pid), pid, seen) && read_user(pid, seen) ? size : -1;
 }
 
-/* Whether what was seen is of one program: a process that becomes another has meanwhile something of both, or neither arguments nor environment. */
+/* Return whether the data belongs to one program. During an exec, it may contain data of both programs, or no arguments and environment. */
 static bool is_one_program(const char *pid, const struct seen *seen, const char *line, ssize_t size)
 {
     static char again[TEXT_LIMIT];
@@ -365,7 +365,7 @@ static void answer_process(const char *pid, long long boot, long long until)
     answer_number(boot + seen.start / sysconf(_SC_CLK_TCK));
 }
 
-/* Process id, owner, name, command line, start time of each. */
+/* Process id, owner, name, command line, start time of each process. */
 int do_processes(struct value *values)
 {
     DIR *directory = opendir("/proc");
@@ -382,7 +382,7 @@ int do_processes(struct value *values)
             answer_process(entry->d_name, boot, until);
     }
     closedir(directory);
-    /* Of more than fits, what fits is told. */
+    /* If not all fit, the list is truncated. */
     if (answer->full) {
         answer->size = size;
         answer->full = false;
@@ -390,7 +390,7 @@ int do_processes(struct value *values)
     return 0;
 }
 
-/* Whether there is any program but init and the agent. */
+/* Return whether any program runs besides init and this one. */
 bool programs_run(void)
 {
     DIR *directory = opendir("/proc");
@@ -434,7 +434,7 @@ int do_kill(struct value *values)
     snprintf(pid, sizeof pid, "%lld", (long long)values[0].number);
     if (!is_there(values[0].number, pid, &seen))
         return ESRCH;
-    /* The number of a thread is not that of a process, though kill() takes it for one. */
+    /* The id of a thread is not that of a process, although kill() accepts it. */
     process = (int)syscall(SYS_pidfd_open, (pid_t)values[0].number, 0);
     if (process < 0)
         return ESRCH;

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Requests: which there are, of which values, and who carries them out.
+ * Requests: their names and arguments, and their dispatch.
  */
 
 #define _GNU_SOURCE
@@ -32,7 +32,7 @@ enum { FILES = 64, NONCE = 16 };
 
 enum { HERE, ROOT, USER, OPENED };
 
-/* A file that the host has open: a child, which is the user in whose name it was opened, and a socket to it; for a fuzzer the file itself. */
+/* A file that the host has open: a child with the rights of the user who opened it, and a socket to it. For a fuzzer, the file itself. */
 static struct {
     int64_t number;
     pid_t child;
@@ -40,7 +40,7 @@ static struct {
     unsigned long long used;
 } files[FILES];
 
-/* What such a child is told to do; its memory is laid out as the agent's, and shares what lies in the request. */
+/* The request for such a child. Its memory has the same layout as that of this process, and shares the arguments. */
 struct order {
     const struct operation *operation;
     struct value values[3];
@@ -85,7 +85,7 @@ void close_files(void)
         close_file(i);
 }
 
-/* file: none of that number is no error, as it may be the second time that it is asked for */
+/* file: an unknown number is not an error, as the request may be a repetition */
 static int do_close(struct value *values)
 {
     int slot = find_file(values[0].number);
@@ -95,7 +95,7 @@ static int do_close(struct value *values)
     return 0;
 }
 
-/* A place for a file of this number, where need be that of the one that was longest not used. */
+/* Return a slot for a file with this number; if necessary, that of the least recently used file. */
 static int free_slot(int64_t number)
 {
     int slot = find_file(number);
@@ -110,7 +110,7 @@ static int free_slot(int64_t number)
     return slot;
 }
 
-/* A request: its values as one letter each. i: number, t: text, d: bytes, l: texts. Those in the name of an account begin with it. */
+/* The requests: one letter for each argument. i: number, t: text, d: bytes, l: texts. A request on behalf of an account begins with it. */
 static const struct operation {
     const char *name;
     const char *values;
@@ -165,7 +165,7 @@ static bool fits(const struct operation *operation, const struct request *reques
     return true;
 }
 
-/* -- what a child does */
+/* -- in a child */
 
 static int work(const struct operation *operation, const char *user, struct value *values)
 {
@@ -181,7 +181,7 @@ static int work(const struct operation *operation, const char *user, struct valu
     return result;
 }
 
-/* Be an open file, until the agent closes the socket. */
+/* Serve an open file until the parent closes the socket. */
 static void serve_file(int socket, const struct operation *operation, const char *user, struct value *values)
 {
     struct order order = {.operation = operation};
@@ -189,7 +189,7 @@ static void serve_file(int socket, const struct operation *operation, const char
     unsigned low = (unsigned)(opened < socket ? opened : socket), high = (unsigned)(opened < socket ? socket : opened);
 
     if (!result) {
-        /* It has nothing else open: above all not the port, which a next agent would find taken. */
+        /* The child must keep nothing else open, above all not the port, which would then be busy for the next start of this program. */
         syscall(SYS_close_range, 3, low - 1, 0);
         syscall(SYS_close_range, low + 1, high - 1, 0);
         syscall(SYS_close_range, high + 1, ~0U, 0);
@@ -199,7 +199,7 @@ static void serve_file(int socket, const struct operation *operation, const char
     _exit(0);
 }
 
-/* -- what the agent does */
+/* -- in the parent */
 
 static bool is_answer_whole(void)
 {
@@ -217,7 +217,7 @@ static int in_child(const struct operation *operation, const char *user, struct 
     if (child < 0)
         return errno;
     if (child == 0)
-        /* The exit code tells whether it worked; what did not is in the answer. */
+        /* The exit code is 0 if the child worked; errors of the operation are in the answer. */
         _exit(work(operation, user, values) ? 1 : 0);
     result = await_child(child, CHILD_SECONDS, &status);
     if (result)
@@ -227,7 +227,7 @@ static int in_child(const struct operation *operation, const char *user, struct 
     return WEXITSTATUS(status) ? -1 : 0;
 }
 
-/* What an open file says to what it was told. */
+/* The answer of a child with an open file. */
 static int await_file(int slot)
 {
     struct pollfd news = {.fd = files[slot].socket, .events = POLLIN};
@@ -238,7 +238,7 @@ static int await_file(int slot)
         ;
     if (left > 0 && news.revents && read(files[slot].socket, &said, sizeof said) == sizeof said && is_answer_whole())
         return said ? -1 : 0;
-    /* Its user may have ended or stopped it. */
+    /* A user may have killed or stopped it. */
     close_file(slot);
     return left > 0 ? EIO : ETIMEDOUT;
 }
@@ -277,7 +277,7 @@ static int open_file(const struct operation *operation, struct value *values)
     return result;
 }
 
-/* Have an open file carry out an operation. */
+/* Execute an operation in a child with an open file. */
 static int ask_file(const struct operation *operation, struct value *values)
 {
     struct order order = {.operation = operation, .values = {values[0], values[1], values[2]}};
@@ -308,7 +308,7 @@ static int carry_out(const struct operation *operation, struct value *values)
     return in_child(operation, values[0].bytes, values + 1);
 }
 
-/* Carry out a request and make the frame of its answer. */
+/* Execute a request and create the frame of its answer. */
 void handle(struct request *request)
 {
     const struct operation *operation = find(request);
@@ -319,7 +319,7 @@ void handle(struct request *request)
         answer_error(ENOSYS, "request");
     else if (!fits(operation, request))
         answer_error(EINVAL, "values");
-    /* Below zero, it is told already. */
+    /* A negative value means that the answer was already sent. */
     else if ((result = carry_out(operation, request->values + 1)) > 0)
         answer_error(result, operation->name);
     answer_finish();

@@ -3,11 +3,11 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * OpenVIX Tools, the agent in a guest of QEMU:
+ * OpenVIX Tools, the guest tools in a guest of QEMU:
  *
- *   openvix-tools PORT    serve the host at this port for ever; a PORT of - is standard input, and the machine then another's
+ *   openvix-tools PORT    serve the host at this port; a PORT of - is standard input, and power and clock are then not changed
  *
- * Under any other name the program idles, as one of the processes that the world declares.
+ * Under any other name, the program idles as a declared process of the world.
  */
 
 #define _GNU_SOURCE
@@ -32,8 +32,8 @@
 #endif
 
 enum {
-    SILENCE = SILENCE_MILLISECONDS, /* a frame of which no more comes was never meant to end */
-    PATIENCE = 60000, /* for a host that takes no answer */
+    SILENCE = SILENCE_MILLISECONDS, /* a frame whose rest does not arrive is abandoned */
+    PATIENCE = 60000, /* for a host that does not read an answer */
     PAGE = 1 << 16,
     ROOM = (FRAME_LIMIT + 1 + PAGE - 1) / PAGE * PAGE,
 };
@@ -53,7 +53,7 @@ static void *shared(size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* Wait until the port is ready; false when it is not in time. */
+/* Wait until the port is ready; return false after the time limit. */
 static bool await(short events, int time)
 {
     struct pollfd ready = {.fd = port, .events = events};
@@ -64,7 +64,7 @@ static bool await(short events, int time)
     return result > 0;
 }
 
-/* The host has gone: what it had begun is void. */
+/* The host has disconnected; its partial request is discarded. */
 static void part(void)
 {
     const struct timespec pause = {.tv_nsec = 50000000};
@@ -73,7 +73,7 @@ static void part(void)
     nanosleep(&pause, NULL);
 }
 
-/* Read so many bytes. False when the host has gone, or falls silent in the middle of a frame. */
+/* Read this many bytes. Return false if the host has disconnected, or stops in the middle of a frame. */
 static bool receive(char *to, size_t size, bool begun)
 {
     ssize_t now;
@@ -95,7 +95,7 @@ static bool receive(char *to, size_t size, bool begun)
     return true;
 }
 
-/* Let pass what is no frame. */
+/* Skip an invalid frame. */
 static void skip(void)
 {
     ssize_t now;
@@ -133,11 +133,11 @@ static void serve(void)
         skip();
         return;
     }
-    /* Behind it lies the byte that the parser asks for, and behind that a page that nobody may touch: to read past the end is to end. */
+    /* The buffer is followed by the byte that the parser needs, and then by an inaccessible page, so that reading too far crashes. */
     body = room + ROOM - 1 - size;
     if (!receive(body, size, true))
         return;
-    /* A NUL would end there what is too long. */
+    /* A NUL would hide the rest of a name that is too long. */
     body[size] = '\xff';
     if (!request_parse(body, size, &request)) {
         answer_error(EBADMSG, "frame");
@@ -148,7 +148,7 @@ static void serve(void)
     handle(&request);
     send_answer();
     end_machine();
-    /* It may hold a password; a piece of a file is too large to be wiped each time. */
+    /* The frame may contain a password. Large frames, with data of files, are not overwritten each time. */
     if (size < PAGE)
         explicit_bzero(body, size);
 }
@@ -163,7 +163,7 @@ int main(int count, char **arguments)
     if (strcmp(name, "openvix-tools") != 0)
         for (;;)
             pause();
-    /* What is opened must never be taken for one of these. */
+    /* Opened files must never get these descriptor numbers. */
     do
         null = open("/dev/null", O_RDWR | O_CLOEXEC);
     while (null >= 0 && null < 3);
@@ -181,7 +181,7 @@ int main(int count, char **arguments)
     }
     umask(022);
     signal(SIGPIPE, SIG_IGN);
-    /* It interrupts the wait for a request, so that what has ended is noted at once. */
+    /* The signal interrupts the wait for a request, so that ended programs are recorded at once. */
     sigaction(SIGCHLD, &child, NULL);
     for (;;)
         serve();

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Values of frames (openvix/docs/protocol.md, "Frames of the agent"): every length that comes in is checked against what is there, and nothing is allocated.
+ * Values of frames (openvix/docs/protocol.md, "Frames of the agent"). Every received length is checked against the data. No memory is allocated.
  */
 
 #define _GNU_SOURCE
@@ -29,7 +29,7 @@ static void write_little(char *to, uint64_t number, int size)
         to[i] = (char)(number >> (8 * i));
 }
 
-/* Take the value that begins here, and return where the next one does, or NULL. */
+/* Read the value that begins here; return the start of the next one, or NULL. */
 static char *take(char *at, char *end, struct value *value)
 {
     struct value item;
@@ -51,7 +51,7 @@ static char *take(char *at, char *end, struct value *value)
         return NULL;
     value->size = (uint32_t)read_little(at, 4);
     value->bytes = at += 4;
-    /* Each item of a list takes a byte at least. */
+    /* Each item of a list has at least one byte. */
     if ((size_t)(end - at) < value->size)
         return NULL;
     if (tag != 'l')
@@ -75,7 +75,7 @@ bool is_texts(const struct value *value)
     return value->tag == 'l';
 }
 
-/* Read the values of a frame; there has to be a byte of room behind its end. */
+/* Read the values of a frame. There must be one more byte of space after its end. */
 bool request_parse(char *body, size_t size, struct request *request)
 {
     char *at = body, *end = body + size;
@@ -87,14 +87,14 @@ bool request_parse(char *body, size_t size, struct request *request)
         if (!at)
             return false;
     }
-    /* The byte behind a text is the tag of a value that has been read, or the room behind the frame. */
+    /* The byte after a text is the tag of the next value, which has been read, or the space after the frame. */
     for (int i = 0; i < request->count; i++)
         if (is_text(&request->values[i]))
             request->values[i].bytes[request->values[i].size] = '\0';
     return request->count > 0;
 }
 
-/* The texts of a list, once, with a NULL behind them: 0, or E2BIG for more than there is room for. */
+/* Convert the texts of a list, once, with a final NULL. Return 0, or E2BIG if there is not enough space. */
 int texts(struct value *list, char **to, size_t room)
 {
     struct value item;
@@ -104,7 +104,7 @@ int texts(struct value *list, char **to, size_t room)
         return E2BIG;
     for (uint32_t i = 0; i < list->size; i++) {
         at = take(at, list->end, &item);
-        /* A text can be ended once the tag behind it has been read. */
+        /* A text can be terminated once the tag after it has been read. */
         if (last)
             *last = '\0';
         to[i] = item.bytes;
@@ -155,7 +155,7 @@ void answer_text(const char *text)
     answer_bytes(text, strlen(text));
 }
 
-/* Where the last value of an answer, up to so many bytes, may be put, or NULL; answer_piece_end says how many they became. */
+/* Return space for the last value of an answer with up to this size, or NULL; answer_piece_end sets its actual size. */
 void *answer_piece(size_t most)
 {
     if (answer->full || most + 5 > sizeof answer->bytes - answer->size)
@@ -192,7 +192,7 @@ void answer_error(int number, const char *what)
     answer_text(what);
 }
 
-/* Make a frame of it. */
+/* Create the frame. */
 void answer_finish(void)
 {
     if (answer->full)

@@ -3,9 +3,9 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Values of frames, which come in as a request and go out as an answer (openvix/docs/protocol.md, "The agent in a guest").
- * The host is believed; a user of the guest is not: whatever names an account is done by a child that is that user and nothing else,
- * so the guest's kernel decides about rights.
+ * Values of frames: received in requests, sent in answers (openvix/docs/protocol.md, "The agent in a guest").
+ * The host is trusted, users of the guest are not. A request that names an account is executed by a child that has only the rights of that user,
+ * so the kernel of the guest checks the access rights.
  */
 
 #ifndef OPENVIX_VALUES_H
@@ -16,12 +16,12 @@
 #include <stdint.h>
 
 enum {
-    PIECE_LIMIT = 4 << 20, /* what one request reads or writes of a file */
+    PIECE_LIMIT = 4 << 20, /* the maximum size of one read or write of a file */
     FRAME_LIMIT = PIECE_LIMIT + (64 << 10),
-    VALUES = 8, /* of a request, its name included */
+    VALUES = 8, /* of a request, including its name */
 };
 
-/* One value of a request; a text has a NUL behind it. The size of a list is the number of its items, which are texts. */
+/* One value of a request. A text is followed by NUL. The size of a list is the number of its items, which are texts. */
 struct value {
     char tag;
     uint32_t size;
@@ -35,13 +35,13 @@ struct request {
     struct value values[VALUES];
 };
 
-/* What answers a request: 0, or an errno. The values are those behind the name. */
+/* The implementation of a request: returns 0, or an errno. The values are those after the name. */
 typedef int handler(struct value *values);
 
-/* The answer, in memory that the children share: its size is theirs to say and the agent's to check. */
+/* The answer, in memory that is shared with the children. A child sets its size, and this process checks it. */
 struct answer {
     size_t size;
-    bool full; /* something did not fit, and is not in it */
+    bool full; /* something did not fit and is missing */
     char bytes[4 + FRAME_LIMIT];
 };
 

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the client is given to free with Vix_FreeBuffer: each counted, and known by its address.
+ * The buffers that the client must free with Vix_FreeBuffer. Each is counted and known by its address.
  */
 
 #include "buffers.h"
@@ -63,13 +63,13 @@ void Vix_FreeBuffer(void *p)
     }
     struct buffer *buffer = *at;
     if (buffer == NULL) {
-        fprintf(stderr, "Vix_FreeBuffer: %p is no buffer of this library, or was freed before\n", p);
+        fprintf(stderr, "Vix_FreeBuffer: %p is not a buffer of this library, or it has already been freed\n", p);
         abort();
     }
     *at = buffer->next;
     ledger_buffers(buffer->ledger, -1);
     library_leave();
-    /* Who goes on reading it shall see that, and nobody what was in it. */
+    /* Overwrite the content: a later read must be noticed, and must not reveal it. */
     memset(buffer->bytes, 0x5A, buffer->size);
     __asm__ volatile("" : : "r"(buffer->bytes) : "memory");
     free(buffer->bytes);

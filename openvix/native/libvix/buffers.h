@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the client is given to free with Vix_FreeBuffer.
+ * Buffers that the client frees with Vix_FreeBuffer.
  */
 
 #ifndef OPENVIX_BUFFERS_H
@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-/* A copy of the bytes with a NUL behind them, for the client. With the library locked. */
+/* Return a copy of the bytes and a final NUL for the client. The library must be locked. */
 void *buffer_new(const void *bytes, size_t size);
 
 #endif

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The thread that makes the callbacks (docs/vix-semantics.md, section 7).
+ * The thread that calls the callbacks (docs/vix-semantics.md, section 7).
  */
 
 #include "callbacks.h"
@@ -29,8 +29,8 @@ static struct event *events;
 static bool running;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
-/* Call the client without the lock. The job is valid meanwhile even if the client has released it. */
-static void tell(struct job *job, VixEventType type, const struct value *item)
+/* Call the client without the lock. The job stays valid meanwhile, even if the client has released it. */
+static void call_client(struct job *job, VixEventType type, const struct value *item)
 {
     if (job->object.closed) {
         return;
@@ -51,15 +51,15 @@ static void deliver(const struct event *event)
 {
     struct job *job = event->job;
     if (event->type != VIX_EVENTTYPE_JOB_COMPLETED) {
-        tell(job, event->type, event->item);
+        call_client(job, event->type, event->item);
         return;
     }
     for (uint32_t i = 0; job_finds_items(job) && i < job_items(job); i++) {
-        tell(job, VIX_EVENTTYPE_FIND_ITEM, job_item(job, (int)i));
+        call_client(job, VIX_EVENTTYPE_FIND_ITEM, job_item(job, (int)i));
     }
-    /* Finished only now: who waits for the job has by then been told of everything that it found. */
+    /* The job is finished only now, after the callback has received all its events. */
     job_finish(job);
-    tell(job, VIX_EVENTTYPE_JOB_COMPLETED, NULL);
+    call_client(job, VIX_EVENTTYPE_JOB_COMPLETED, NULL);
 }
 
 static void *make_callbacks(void *nothing)
@@ -71,7 +71,7 @@ static void *make_callbacks(void *nothing)
             library_leave();
             library_lock();
         } else if (events != NULL) {
-            /* It stays the first until it is delivered: a forked child has to know of it. */
+            /* It stays in the queue until it is delivered, so that a forked child knows of it. */
             struct event *event = events;
             deliver(event);
             events = event->next;
@@ -85,7 +85,7 @@ static void *make_callbacks(void *nothing)
     return NULL;
 }
 
-/* In a forked child: the thread is the parent's, and so are the events. */
+/* In a forked child, the thread and the events belong to the parent. */
 static void forget(void)
 {
     running = false;

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The thread that makes the callbacks: not the one that receives, so that a callback may call VIX.
+ * The thread that calls the callbacks. It is not the receiving thread, so that a callback may call VIX functions.
  */
 
 #ifndef OPENVIX_CALLBACKS_H
@@ -14,11 +14,11 @@
 
 struct job;
 
-/* All of these want the library locked. */
+/* The library must be locked for all of these. */
 
-/* The outcome of the job is known; the frame, which may be NULL, is taken. The job is finished once its callback has heard of it, if it has one. */
+/* Record the outcome of a job; takes the frame, which may be NULL. The job is finished after its callback, if any, has been called. */
 void callbacks_end(struct job *job, VixError error, struct frame *frame, const struct value *items);
-/* Something has happened on the way: for the job's callback, if it has one. The frame, which has the item, is taken. */
+/* Record an event of a job for its callback, if any; takes the frame, which has the item. */
 void callbacks_event(struct job *job, VixEventType type, struct frame *frame, const struct value *item);
 
 #endif

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A call of the client on its way to the daemon.
+ * A call of the client: its arguments, and the request to the daemon.
  */
 
 #include "calls.h"
@@ -44,7 +44,7 @@ static int compare_name(const void *function, const void *signature)
     return strcmp(function, ((const struct signature *)signature)->function);
 }
 
-/* The daemon would take the argument for another one, or end the connection: no input of the client's leads here. */
+/* The daemon would misinterpret the argument or close the connection. This is a bug of the library, no input of the client leads here. */
 _Noreturn static void end_for_bug(const struct call *call, const char *put)
 {
     fprintf(stderr, "libvix: %s puts '%s' where its signature has '%s'\n", call->function, put, call->expected);
@@ -57,7 +57,7 @@ static const char *signature_of(const char *function)
     return found != NULL ? found->letters : "";
 }
 
-/* The next argument is of the kind that this letter stands for. */
+/* Check that the next argument has the type of this letter. */
 static void expect(struct call *call, char letter)
 {
     char next = *call->expected;
@@ -187,7 +187,7 @@ void put_numbers(struct call *call, uint32_t count, const int *numbers)
     }
 }
 
-/* What keeps the call from being sent, if anything. With the library locked. */
+/* Return the error that prevents the call from being sent, if any. The library must be locked. */
 static VixError obstacle(const struct call *call)
 {
     if (call->error != VIX_OK) {
@@ -212,7 +212,7 @@ static void end_job(struct request *request, VixError error, struct frame *frame
     callbacks_end(job_of(request), error, frame, items);
 }
 
-static void tell_callback(struct request *request, VixEventType type, struct frame *frame, const struct value *item)
+static void notify_callback(struct request *request, VixEventType type, struct frame *frame, const struct value *item)
 {
     callbacks_event(job_of(request), type, frame, item);
 }
@@ -229,10 +229,10 @@ static void keep_answer(struct request *request, VixError error, struct frame *f
     request->items = items;
 }
 
-static const struct receiver of_jobs = {.done = end_job, .event = tell_callback, .orphaned = forget_callback};
+static const struct receiver of_jobs = {.done = end_job, .event = notify_callback, .orphaned = forget_callback};
 static const struct receiver of_questions = {.done = keep_answer};
 
-/* Send the job's request; the function may return once the daemon has accepted it. */
+/* Send the request of the job. The function may return once the daemon has accepted it. */
 static void send_job(struct call *call, struct job *job)
 {
     struct request *request = &job->request;
@@ -256,7 +256,7 @@ static void send_job(struct call *call, struct job *job)
 VixHandle start(struct call *call, VixEventProc *callback, void *data)
 {
     expect_no_more(call);
-    /* The one call that has no handle of an object to begin with is the one that connects. */
+    /* VixHost_Connect is the only call without a handle as its first argument. */
     if (call->error == VIX_OK && call->host == NULL) {
         fail(call, connection_open());
     }

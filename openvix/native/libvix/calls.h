@@ -3,8 +3,8 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A call of the client on its way to the daemon: begin, put the arguments in the order of the prototype, start a job or ask.
- * The arguments have to be those of signatures.inc: a put of another kind, one too many or too few, ends the process.
+ * A call of the client: begin, put the arguments in the order of the prototype, then start a job or ask.
+ * The arguments must match signatures.inc. A wrong type or number of arguments aborts the process.
  */
 
 #ifndef OPENVIX_CALLS_H
@@ -17,9 +17,9 @@
 
 struct call {
     const char *function;
-    const char *expected; /* what the signature has for the arguments that are still to be put */
-    VixError error;      /* the first thing that is wrong with an argument */
-    struct object *host; /* held; NULL as long as no handle was put */
+    const char *expected; /* the signature of the arguments that have not been put yet */
+    VixError error;      /* the first invalid argument */
+    struct object *host; /* held; NULL until a handle was put */
     struct message message;
     struct request request; /* of a synchronous call */
 };
@@ -37,10 +37,10 @@ void put_list(struct call *call, VixHandle list);
 void put_no_list(struct call *call, VixHandle list);
 void put_numbers(struct call *call, uint32_t count, const int *numbers);
 
-/* Start the job and return its handle, 0 when there are too many. What is wrong with an argument ends a job too. */
+/* Start the job and return its handle, 0 if there are too many handles. An invalid argument ends the job with its error. */
 VixHandle start(struct call *call, VixEventProc *callback, void *data);
 
-/* Ask the daemon and wait for its answer; the call must be ended afterwards. */
+/* Send the request and wait for the answer. The call must be ended afterwards. */
 VixError ask_daemon(struct call *call);
 const struct value *call_item(const struct call *call);
 void end(struct call *call);

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Reading properties into the cells of a variadic function (docs/vix-semantics.md, section 5).
+ * Reads properties into the cells of a variadic function (docs/vix-semantics.md, section 5).
  */
 
 #include "cells.h"
@@ -21,7 +21,7 @@ static const struct {
 #include "property_types.inc"
 };
 
-/* The type of a property, VIX_PROPERTYTYPE_ANY for one that is not known. */
+/* Return the type of a property, VIX_PROPERTYTYPE_ANY if it is unknown. */
 VixPropertyType property_type(VixPropertyID id)
 {
     size_t low = 0;
@@ -47,7 +47,7 @@ struct cells cells_of(int first, va_list arguments)
     for (int id = first; id != VIX_PROPERTY_NONE; id = va_arg(arguments, int)) {
         struct cell cell = {.id = id, .type = property_type(id)};
         if (cell.type == VIX_PROPERTYTYPE_ANY) {
-            /* Nothing is known of its cell, nor of what follows. */
+            /* The type of its cell is unknown, and so are all cells after it. */
             cells.error = VIX_E_UNRECOGNIZED_PROPERTY;
             break;
         }
@@ -74,7 +74,7 @@ struct cells cells_of(int first, va_list arguments)
     return cells;
 }
 
-/* Whether a value can be put into a cell of this type. */
+/* Return whether a value fits into a cell of this type. */
 static bool fits(const struct value *value, VixPropertyType type)
 {
     switch (type) {

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Cells that properties are read into, and the types of properties.
+ * The output cells of properties, and the types of properties.
  */
 
 #ifndef OPENVIX_CELLS_H
@@ -16,7 +16,7 @@
 #include <stdarg.h>
 
 enum {
-    JUNK_BYTE = 0x5A, /* what indeterminate output is made of */
+    JUNK_BYTE = 0x5A, /* the content of indeterminate output */
     JUNK_INT = 0x5A5A5A5A,
 };
 
@@ -27,26 +27,26 @@ struct cell {
     unsigned char **data; /* the second pointer of a blob */
 };
 
-/* The cells that a variadic function was given. */
+/* The cells that were passed to a variadic function. */
 struct cells {
     struct cell *all;
     int count;
-    VixError error; /* what is wrong with them */
+    VixError error; /* the error in them */
 };
 
-/* What every job has beside the items that it found. */
+/* The properties of a job besides the items of its result. */
 struct outcome {
     VixError error;
-    struct object *result; /* what VIX_PROPERTY_JOB_RESULT_HANDLE yields */
+    struct object *result; /* the value of VIX_PROPERTY_JOB_RESULT_HANDLE */
 };
 
-/* The type of a property, VIX_PROPERTYTYPE_ANY for one that is not known. */
+/* Return the type of a property, VIX_PROPERTYTYPE_ANY if it is unknown. */
 VixPropertyType property_type(VixPropertyID id);
 
 struct cells cells_of(int first, va_list arguments);
-/* Fill every cell or none, from the item and for a job from its outcome, which else is NULL. With the library locked. */
+/* Fill all cells or none, from the item and, for a job, its outcome, which is NULL otherwise. The library must be locked. */
 VixError cells_fill(struct cells *cells, const struct value *item, const struct outcome *outcome);
-/* Spoil what was not filled because of an error, free the cells, and return the error. */
+/* After an error, fill the other cells with junk, free the list of cells, and return the error. */
 VixError cells_done(struct cells *cells, VixError error);
 
 #endif

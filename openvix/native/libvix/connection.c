@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The socket: reaching the daemon, sending, receiving (openvix/docs/protocol.md).
+ * The socket: connects to the daemon, sends and receives (openvix/docs/protocol.md).
  */
 
 #define _GNU_SOURCE
@@ -27,14 +27,14 @@ enum {
     EVENT = 3,
 };
 
-/* Taken in this order: connecting, sending, the library's. Sending guards the writing end of the socket, ids and their order. */
+/* Lock order: connecting, sending, the library's lock. The sending lock protects writes to the socket, and request ids and their order. */
 static pthread_mutex_t connecting = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t sending = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t receiver_ended = PTHREAD_COND_INITIALIZER;
 
-static int connection = -1; /* the socket, as long as a thread receives from it */
+static int connection = -1; /* the socket, while a thread receives from it */
 static bool live;
-static char *world; /* that the socket leads to */
+static char *world; /* the world of the socket */
 static int64_t last_id;
 static struct request *requests;
 
@@ -52,7 +52,7 @@ _Noreturn void obey(const char *directive)
     }
 }
 
-/* The directive of a value as a constant, which outlives the frame; NULL for what is none. */
+/* Return the directive of a value as a constant, which outlives the frame; NULL if it is unknown. */
 static const char *directive_of(const struct value *value)
 {
     static const char *const known[] = {"", "hang", "crash", "abort", "exit"};
@@ -73,7 +73,7 @@ static struct request **find_request(int64_t id)
     return at;
 }
 
-/* The daemon has said all that it will say about the request at *at. */
+/* The daemon sends no more frames for the request at *at. */
 static void forget_if_over(struct request **at)
 {
     struct request *request = *at;
@@ -85,7 +85,7 @@ static void forget_if_over(struct request **at)
     }
 }
 
-/* Leave the directive to the thread that is inside the C function, or carry it out here: before anybody sees what else the frame says. */
+/* Leave the directive to the thread in the C function, or execute it here, before the rest of the frame becomes visible. */
 static void hand_over(struct request *request, const char *directive)
 {
     if (directive[0] != '\0' && !request->inside) {
@@ -97,7 +97,7 @@ static void hand_over(struct request *request, const char *directive)
     pthread_cond_broadcast(&request->changed);
 }
 
-/* Take in a frame; false when it is none that the protocol allows here. The frame is this function's to free or to give on. */
+/* Handle a frame; return false if the protocol does not permit it here. This function frees the frame or passes it on. */
 static bool take(struct frame *frame)
 {
     struct value *values = frame->all.items;
@@ -133,7 +133,7 @@ static bool take(struct frame *frame)
     return taken;
 }
 
-/* The connection is gone: everything that waits for it ends. */
+/* The connection is lost: end all requests and waits. */
 static void lose(void)
 {
     live = false;
@@ -177,7 +177,7 @@ static void *receive_all(void *nothing)
         library_unlock();
     } while (frame != NULL);
 
-    /* A thread that is sending still uses the number of the socket. */
+    /* A thread that is sending still uses the descriptor. */
     shutdown(socket, SHUT_RDWR);
     pthread_mutex_lock(&sending);
     close(socket);
@@ -206,7 +206,7 @@ static struct message hello(const char *ledger)
     return message;
 }
 
-/* Say hello; the daemon may be one that is about to stop, and not answer. */
+/* Send hello. The daemon may be stopping, and then does not answer. */
 static int greet(int socket, const char *ledger, VixError *error)
 {
     struct message message = hello(ledger);
@@ -225,7 +225,7 @@ static int greet(int socket, const char *ledger, VixError *error)
     return outcome;
 }
 
-/* Open a connection with a ledger of its own, and start the thread that receives. */
+/* Open a connection with a new ledger, and start the receiving thread. */
 static VixError connect_to(const char *path)
 {
     struct daemon daemon;
@@ -279,7 +279,7 @@ static bool hung_up(int socket)
     return poll(&poll_this, 1, 0) > 0 && (poll_this.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-/* Whether a host is connected, or about to be. */
+/* Return whether a host is connected or being connected. */
 static bool in_use(void)
 {
     for (struct request *request = requests; request != NULL; request = request->next) {
@@ -302,7 +302,7 @@ static void unlock_all(void)
     pthread_mutex_unlock(&sending);
 }
 
-/* The threads are the parent's, so are the socket and the books: what is connected is lost here, and a new connection may be made. */
+/* In a forked child, threads, socket and ledger belong to the parent. All objects are lost here; a new connection is possible. */
 static void start_anew_in_child(void)
 {
     pthread_mutex_init(&connecting, NULL);
@@ -355,7 +355,7 @@ VixError connection_open(void)
     return error;
 }
 
-/* With the sending lock: what was released before must be known to the daemon before what is asked next. */
+/* With the sending lock. Earlier releases must reach the daemon before this request. */
 static void send_waiting(void)
 {
     library_lock();
@@ -386,7 +386,7 @@ bool connection_send(struct message *message, struct request *request)
     }
     library_unlock();
     if (sent && !message_send(message, request->id, socket)) {
-        /* The receiving thread ends this request with all the others. */
+        /* The receiving thread ends this request together with all others. */
         shutdown(socket, SHUT_RDWR);
     }
     pthread_mutex_unlock(&sending);

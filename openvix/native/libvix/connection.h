@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The one connection that a process has to the daemon, whatever the number of hosts that it connects.
+ * The connection of a process to the daemon. There is one, whatever the number of its hosts.
  */
 
 #ifndef OPENVIX_CONNECTION_H
@@ -19,40 +19,40 @@
 struct object;
 struct request;
 
-/* What whoever asks does with what the daemon says: the connection knows requests only. All of these are called with the library locked. */
+/* How a caller handles the answers; the connection itself knows only requests. The library is locked when these are called. */
 struct receiver {
-    /* The request has ended; the frame, which may be NULL, is taken. */
+    /* The request has ended; takes the frame, which may be NULL. */
     void (*done)(struct request *request, VixError error, struct frame *frame, const struct value *items);
-    /* Something has happened to a job on the way; the frame is taken. */
+    /* An event of a job; takes the frame. */
     void (*event)(struct request *request, VixEventType type, struct frame *frame, const struct value *item);
-    /* This is a forked child: the request is the parent's, whose callback must not be called here. NULL where nothing has to be done. */
+    /* In a forked child: the request belongs to the parent, whose callback must not be called here. NULL if there is nothing to do. */
     void (*orphaned)(struct request *request);
 };
 
-/* What was asked of the daemon and is not over yet. */
+/* A request that has not ended. */
 struct request {
     int64_t id;
     const struct receiver *receiver;
-    struct object *job;    /* held until the request is over; NULL when a synchronous function asks, which has no events */
-    bool inside;           /* the C function that asked has not returned */
+    struct object *job;    /* held until the request ends; NULL for a synchronous function, which has no events */
+    bool inside;           /* the C function has not returned */
     bool accepted;
     bool answered;
-    const char *directive; /* left for the thread inside */
+    const char *directive; /* left for the thread in the function */
     VixError error;
-    struct frame *frame;   /* the answer, and its items: of a synchronous function */
+    struct frame *frame;   /* the answer of a synchronous function, with its items */
     const struct value *items;
     pthread_cond_t changed;
     struct request *next;
 };
 
-/* Make sure of a connection to the world that the environment names, starting its daemon where none runs. */
+/* Ensure a connection to the world of the environment; start its daemon if it does not run. */
 VixError connection_open(void);
 
-/* Send the message; false when the connection is lost. Not with the library locked.
+/* Send the message; return false if the connection is lost. The library must not be locked.
    The request must stay where it is until it was accepted (jobs) and answered. */
 bool connection_send(struct message *message, struct request *request);
 
-/* Carry out what a fault wants to happen in this thread (openvix/docs/protocol.md, "Daemon to client"). */
+/* Execute the directive of a fault in this thread (openvix/docs/protocol.md, "Daemon to client"). */
 _Noreturn void obey(const char *directive);
 
 #endif

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The daemon of a world: where it is, and how it is started (openvix/docs/protocol.md, "Where").
+ * The daemon of a world: its paths, and its start (openvix/docs/protocol.md, "Where").
  */
 
 #define _GNU_SOURCE
@@ -105,7 +105,7 @@ static int try_connect(int run)
     return -1;
 }
 
-/* The argument vector in WORLD/run/serve: each argument ended by NUL. One allocation, or NULL. */
+/* Return the arguments in WORLD/run/serve, each ended by NUL. One allocation, or NULL. */
 static char **read_arguments(int run)
 {
     int file = openat(run, "serve", O_RDONLY | O_CLOEXEC);
@@ -141,7 +141,7 @@ static void close_from(int first)
     }
 }
 
-/* In the child of a process that may have other threads: calls that are safe in a signal handler only. */
+/* In the child of a process that may have other threads: only async-signal-safe functions are permitted. */
 static void become(char **arguments)
 {
     setsid();
@@ -153,7 +153,7 @@ static void become(char **arguments)
         dup2(nowhere, file);
     }
     close_from(3);
-    /* It shall hold no directory of the client's. */
+    /* The daemon must not keep the working directory of the client in use. */
     if (chdir("/") == 0) {
         execvp(arguments[0], arguments);
     }
@@ -168,7 +168,7 @@ static bool serve(int run)
     }
     pid_t child = fork();
     if (child == 0) {
-        /* A grandchild: nobody has to wait for it. */
+        /* A grandchild is adopted by init, so that nobody has to wait for it. */
         if (fork() == 0) {
             become(arguments);
         }
@@ -190,7 +190,7 @@ int daemon_reach(struct daemon *daemon)
         if (faccessat(daemon->run, "stopped", F_OK, 0) == 0 || now() > daemon->give_up) {
             return -1;
         }
-        /* One that is killed while it starts is started again; a second one finds the lock of the first and leaves. */
+        /* A daemon that is killed during its start is started again. A second daemon finds the lock of the first and exits. */
         if (now() >= daemon->serve_at) {
             if (!serve(daemon->run)) {
                 return -1;

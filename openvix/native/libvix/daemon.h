@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The daemon of a world: where it is, and how it is started.
+ * The daemon of a world: its paths and its start.
  */
 
 #ifndef OPENVIX_DAEMON_H
@@ -14,17 +14,17 @@
 
 struct daemon {
     int run;          /* the open directory WORLD/run */
-    int64_t serve_at; /* when it is to be started by us, once more where it did not come; the same */
-    int64_t give_up;  /* when waiting for it is over, in milliseconds of the monotonic clock */
+    int64_t serve_at; /* when this process starts it, or starts it again; in milliseconds of the monotonic clock */
+    int64_t give_up;  /* when to stop waiting for it; the same clock */
 };
 
-/* The path of the world that the environment names, to be freed; NULL when it names none. */
+/* Return the path of the world that the environment names, to be freed; NULL if it names none. */
 char *daemon_world(void);
 bool daemon_find(struct daemon *daemon, const char *world);
-/* A connected socket, or -1. */
+/* Return a connected socket, or -1. */
 int daemon_reach(struct daemon *daemon);
 void daemon_leave(struct daemon *daemon);
-/* Whether reading from the socket gives up after a while. */
+/* Set whether reads from the socket have a time limit. */
 void daemon_patience(int socket, bool limited);
 void daemon_pause(void);
 

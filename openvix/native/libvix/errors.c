@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Errors as text.
+ * Texts of errors.
  */
 
 #include "vix.h"
@@ -37,6 +37,6 @@ static const char *text_of(int code)
 
 const char *Vix_GetErrorText(VixError err, const char *locale)
 {
-    /* There is one language, and a client that asks for another is told so in it. */
+    /* There is one language only; the text of that error is in it, too. */
     return text_of(locale == NULL ? (int)VIX_ERROR_CODE(err) : VIX_E_INVALID_ARG);
 }

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Guests: Tools, login, programs, files, variables, the screen (docs/vix-semantics.md, sections 16 to 21 and 23).
+ * Guests: tools, login, programs, files, variables, screen (docs/vix-semantics.md, sections 16 to 21 and 23).
  */
 
 #include "calls.h"

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* A handle is: one byte of the wrapper's library id, four bits of type, twenty bits that count on from a random number. */
+/* A handle consists of one byte for the wrapper's library id, four bits for the type, and twenty bits of a counter with a random start. */
 enum {
     DLL_ID_MASK = 0x7F000000,
     TYPE_SHIFT = 20,
@@ -30,7 +30,7 @@ static int dll_id;
 static uint32_t last_number[TYPES];
 static struct object *table[BUCKETS];
 static int connected_hosts;
-static int owned; /* objects that the client has references to */
+static int owned; /* objects with references of the client */
 
 void library_lock(void)
 {
@@ -89,7 +89,7 @@ static VixHandle new_handle(VixHandleType type)
     return handle;
 }
 
-/* A new object that nobody owns yet. */
+/* Create an object without references. */
 struct object *object_new(size_t size, VixHandleType type, struct object *host, void (*dispose)(struct object *object))
 {
     struct object *object = allocate(size);
@@ -105,7 +105,7 @@ struct object *object_new(size_t size, VixHandleType type, struct object *host, 
     return object;
 }
 
-/* The object that the daemon calls by this reference: always the same while anybody owns it. */
+/* Return the object with this reference of the daemon; the same object as long as it has references. */
 struct object *object_named(VixHandleType type, struct object *host, const char *reference, size_t size)
 {
     for (int i = 0; i < BUCKETS; i++) {
@@ -131,7 +131,7 @@ static bool is_usable(const struct object *object)
     return object != NULL && (object->references > 0 || object->lent);
 }
 
-/* The object of a handle, of any type for VIX_HANDLETYPE_NONE; or NULL and the error. */
+/* Return the object of a handle, of any type for VIX_HANDLETYPE_NONE; or NULL and the error. */
 struct object *object_find(VixHandle handle, VixHandleType type, VixError *error)
 {
     struct object *object = look_up(handle);
@@ -155,7 +155,7 @@ static void unlink_object(struct object *object)
     *at = object->next;
 }
 
-/* Whether the client has the same VM open through another host: the daemon calls both by one reference. */
+/* Return whether the client has the VM open through another host as well; the daemon uses one reference for both. */
 static bool has_twin(const struct object *vm)
 {
     for (int i = 0; i < BUCKETS; i++) {
@@ -168,7 +168,7 @@ static bool has_twin(const struct object *vm)
     return false;
 }
 
-static void tell_daemon(const struct object *object)
+static void notify_daemon(const struct object *object)
 {
     if (is_lost(object)) {
         return;
@@ -186,7 +186,7 @@ static void free_if_unowned(struct object *object)
         return;
     }
     if (!object->closed) {
-        tell_daemon(object);
+        notify_daemon(object);
         unlink_object(object);
         connected_hosts -= object->type == VIX_HANDLETYPE_HOST && !object->lost;
     }
@@ -201,7 +201,7 @@ static void free_if_unowned(struct object *object)
     }
 }
 
-/* As many as the books have slots: every handle stands in them, and who never releases any is told. */
+/* The limit is the number of slots of the ledger, which records every handle. A client that never releases any gets an error. */
 bool handles_left(void)
 {
     return owned < LEDGER_SLOTS;
@@ -238,7 +238,7 @@ void object_drop(struct object *object)
     free_if_unowned(object);
 }
 
-/* Whether the connection over which the object was made is gone. */
+/* Return whether the connection of the object is lost. */
 bool is_lost(const struct object *object)
 {
     return object->host != NULL ? object->host->lost : object->lost;
@@ -249,7 +249,7 @@ int hosts_connected(void)
     return connected_hosts;
 }
 
-/* The connection broke: what was made over it stays the client's to release, but leads nowhere. */
+/* The connection is lost: objects still have to be released by the client, but cannot be used. */
 void hosts_lose(void)
 {
     for (int i = 0; i < BUCKETS; i++) {
@@ -260,7 +260,7 @@ void hosts_lose(void)
     connected_hosts = 0;
 }
 
-/* Take the object out of the client's reach. Its slot in the ledger stays as it is: what is not released by now was leaked. */
+/* Remove the object. Its slot in the ledger is kept: what has not been released now is a leak. */
 static void close_object(struct object *object)
 {
     unlink_object(object);
@@ -283,13 +283,13 @@ static struct object *child_of(const struct object *host)
     return NULL;
 }
 
-/* VixHost_Disconnect: the host and everything that was made with it is invalid from now on. */
+/* VixHost_Disconnect: the host and all objects created through it become invalid. */
 void host_close(struct object *host)
 {
     object_hold(host);
     if (!host->lost) {
         connected_hosts--;
-        tell_daemon(host);
+        notify_daemon(host);
         ledger_disconnected(connected_hosts == 0);
     }
     ledger_references(&host->entry, host->handle, host->type, 0);
@@ -323,7 +323,7 @@ void Vix_ReleaseHandle(VixHandle handle)
     if (is_usable(object) && object->references > 0) {
         unrefer(object);
     } else if (handle != VIX_INVALID_HANDLE) {
-        /* Not the client's to release. One that is borrowed in a callback is gone now, as it would be with VIX. */
+        /* The client does not own it. An object that a callback has borrowed becomes invalid, as with VIX. */
         ledger_released_too_often();
         if (object != NULL) {
             object->lent = false;

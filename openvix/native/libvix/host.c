@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Hosts: connecting, finding and opening VMs (docs/vix-semantics.md, sections 9 to 11).
+ * Hosts: connect, and find and open VMs (docs/vix-semantics.md, sections 9 to 11).
  */
 
 #include "calls.h"

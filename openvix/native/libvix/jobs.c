@@ -41,7 +41,7 @@ struct job *job_new(const char *function, struct object *host, VixEventProc *cal
     return job;
 }
 
-/* The kind of object that the reference in the result of a function names. */
+/* Return the type of the object in the result of a function. */
 static VixHandleType result_type(const char *function)
 {
     static const struct {
@@ -73,7 +73,7 @@ static void keep_result(struct job *job)
     object_hold(job->outcome.result);
 }
 
-/* Before it has loaded a product the wrapper answers by itself, inside the call. */
+/* Before VMware's wrapper has loaded a product, it answers itself, without a job. */
 static bool is_the_wrappers(const struct job *job)
 {
     VixError code = VIX_ERROR_CODE(job->outcome.error);

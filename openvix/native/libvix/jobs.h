@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Jobs: what the functions with a callback start.
+ * Jobs, started by functions with a callback.
  */
 
 #ifndef OPENVIX_JOBS_H
@@ -30,11 +30,11 @@ struct job {
     struct request request;
 };
 
-/* All of these want the library locked. */
+/* The library must be locked for all of these. */
 struct job *job_new(const char *function, struct object *host, VixEventProc *callback, void *data);
-/* Keep the outcome; the frame, which may be NULL, is taken. The job is not finished by that. */
+/* Store the outcome; takes the frame, which may be NULL. This does not finish the job. */
 void job_settle(struct job *job, VixError error, struct frame *frame, const struct value *items);
-/* Let who waits for the job know. */
+/* Wake up the threads that wait for the job. */
 void job_finish(struct job *job);
 bool job_finds_items(const struct job *job);
 uint32_t job_items(const struct job *job);

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The books of what the client owns (openvix/docs/protocol.md, "The ledger").
+ * The ledger: handle accounting of the client (openvix/docs/protocol.md, "The ledger").
  */
 
 #define _GNU_SOURCE
@@ -47,12 +47,12 @@ _Static_assert(sizeof(struct books) == 40 + 16 * LEDGER_SLOTS, "the page of the 
 struct ledger {
     struct books *books;
     int64_t open;        /* slots with references */
-    int64_t first_free;  /* no slot before this one is free */
+    int64_t first_free;  /* the lowest free slot */
     bool retired;
     struct ledger *next;
 };
 
-static struct ledger *ledgers; /* the current one first; retired ones as long as something in them is owned */
+static struct ledger *ledgers; /* the current one first; retired ones as long as they record owned objects */
 
 static struct ledger *current(void)
 {
@@ -64,7 +64,7 @@ struct ledger *ledger_current(void)
     return current();
 }
 
-/* The daemon reads while we write. */
+/* The daemon may read at any time. */
 static void store(int64_t *to, int64_t number)
 {
     __atomic_store_n(to, number, __ATOMIC_RELEASE);
@@ -125,7 +125,7 @@ static void drop_if_settled(struct ledger *ledger)
     free(ledger);
 }
 
-/* The connection is gone; what the client still owns goes on being written here, so that a late release is no debt of the next ledger. */
+/* The connection is lost. Objects that the client still owns stay recorded here, so that a late release is not counted in the next ledger. */
 void ledger_retire(void)
 {
     struct ledger *ledger = current();
@@ -135,7 +135,7 @@ void ledger_retire(void)
     }
 }
 
-/* The daemon never took the ledger over. */
+/* The daemon has never read the ledger. */
 void ledger_cancel(int run, const char *name)
 {
     ledger_retire();
@@ -144,7 +144,7 @@ void ledger_cancel(int run, const char *name)
     unlinkat(run, path, 0);
 }
 
-/* In a forked child: the books are the parent's. Private pages in their place take what the child still does. */
+/* In a forked child, the ledger belongs to the parent. Private pages replace it and record what the child does. */
 void ledger_forget_all(void)
 {
     for (struct ledger *ledger = ledgers; ledger != NULL; ledger = ledger->next) {

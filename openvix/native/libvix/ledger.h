@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The books of what the client owns (openvix/docs/protocol.md, "The ledger"): a file that the daemon still reads when the client was killed.
+ * Handle accounting of the client (openvix/docs/protocol.md, "The ledger"): a file that the daemon can read after the client was killed.
  */
 
 #ifndef OPENVIX_LEDGER_H
@@ -19,13 +19,13 @@ enum {
 
 struct ledger;
 
-/* Where a handle stands in the books; without a ledger (not connected) nothing is kept. */
+/* The slot of a handle in a ledger. Without a ledger (not connected), nothing is recorded. */
 struct entry {
     struct ledger *ledger;
     int64_t slot;
 };
 
-/* All of these want the library locked (handles.h). */
+/* The library must be locked for all of these (handles.h). */
 bool ledger_open(int run, char name[LEDGER_NAME_SIZE]);
 void ledger_cancel(int run, const char *name);
 void ledger_retire(void);

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Properties: asked for by a handle of any kind, and lists of them made (docs/vix-semantics.md, section 5).
+ * Properties: reading them by a handle of any type, and creating lists (docs/vix-semantics.md, section 5).
  */
 
 #include "calls.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Host, VM and snapshot: the daemon is asked for all ids at once. */
+/* For a host, VM or snapshot, one request asks the daemon for all ids. */
 static VixError ask(struct cells *cells, VixHandle handle, VixHandleType type)
 {
     struct call call = begin("Vix_GetProperties");
@@ -80,7 +80,7 @@ VixError Vix_GetPropertyType(VixHandle handle, VixPropertyID propertyID, VixProp
     return error;
 }
 
-/* Read the value of a property as C promotes it, into the message. */
+/* Read the value of a property from the arguments, with C's promotions, into the message. */
 static VixError put_argument(struct message *message, VixPropertyType type, va_list *arguments)
 {
     const char *text;
@@ -107,12 +107,12 @@ static VixError put_argument(struct message *message, VixPropertyType type, va_l
         message_bytes(message, bytes, (uint32_t)size);
         return VIX_OK;
     default:
-        /* No property that a client may set holds a handle. */
+        /* No property that a client may set has a handle as its value. */
         return type == VIX_PROPERTYTYPE_ANY ? VIX_E_UNRECOGNIZED_PROPERTY : VIX_E_INVALID_ARG;
     }
 }
 
-/* The item that the arguments make, as the one value of a frame. */
+/* Return the item of the arguments as the only value of a frame. */
 static struct frame *item_of(int first, va_list *arguments, VixError *error)
 {
     struct message values;
@@ -135,7 +135,7 @@ static struct frame *item_of(int first, va_list *arguments, VixError *error)
 VixError VixPropertyList_AllocPropertyListVargs(VixHandle hostHandle, VixHandle *resultHandle, int firstPropertyID, va_list arguments)
 {
     VixError error = resultHandle == NULL ? VIX_E_INVALID_ARG : VIX_OK;
-    /* Where va_list is an array, its parameter is a pointer already, and no other can be taken of it. */
+    /* If va_list is an array type, the parameter is a pointer, and the address of the caller's va_list cannot be taken. */
     va_list rest;
     va_copy(rest, arguments);
     struct frame *frame = item_of(firstPropertyID, &rest, &error);

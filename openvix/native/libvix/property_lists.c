@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Property lists: what a client makes for a call, or reads during a callback.
+ * Property lists: created by the client for a call, or read during a callback.
  */
 
 #include "property_lists.h"
@@ -20,7 +20,7 @@ struct property_list *property_list_new(struct object *host, struct frame *frame
     return list;
 }
 
-/* A copy: the client may keep the list by a reference of its own, for longer than the job. */
+/* A copy: the client may keep the list longer than the job exists. */
 static struct frame *frame_of_item(const struct value *item)
 {
     struct message values;

@@ -17,11 +17,11 @@ struct property_list {
     struct frame *frame; /* its values are the item: property ids and values in turn */
 };
 
-/* All of these want the library locked. */
+/* The library must be locked for all of these. */
 
-/* A list that nobody owns yet; the frame is taken. */
+/* Return a list without references; takes the frame. */
 struct property_list *property_list_new(struct object *host, struct frame *frame);
-/* A property list that the client may read during a callback. */
+/* Return a property list that the client may read during a callback. */
 struct object *property_list_lend(struct object *host, const struct value *item);
 
 #endif

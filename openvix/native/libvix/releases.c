@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The queue of releases, which lies below the handles that fill it and the connection that sends it.
+ * The queue of releases, a layer below the handles that fill it and the connection that sends it.
  */
 
 #include "releases.h"

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the client has released and the daemon does not know of yet: functions that it does not answer.
+ * Objects that the client has released and the daemon does not know about yet; sent as notices, which are not answered.
  */
 
 #ifndef OPENVIX_RELEASES_H
@@ -18,19 +18,19 @@ struct release {
     struct release *next;
 };
 
-/* All of these want the library locked (handles.h), but releases_send. */
+/* Except for releases_send, the library must be locked for all of these (handles.h). */
 void release_add(const char *function, const char *reference);
 bool releases_waiting(void);
-/* All that wait, for the caller to send and to drop. */
+/* Return all pending releases; the caller sends and drops them. */
 struct release *releases_take(void);
-/* Free the first and return the next. */
+/* Free the first one and return the next. */
 struct release *release_drop(struct release *release);
 
-/* Send them now. Not with the library locked. */
+/* Send them now. The library must not be locked. */
 void releases_send(void);
-/* Have another thread send them where any wait: for the receiving thread, which must never wait for the daemon to read. With the library locked. */
+/* Send them from another thread if there are any; for the receiving thread, which must never wait for the daemon to read. The library must be locked. */
 void releases_send_later(void);
-/* What does the one and the other: the files that have the socket and a thread say so when the library is loaded. */
+/* The functions for both, set by their modules when the library is loaded. */
 void releases_sent_by(void (*send)(void));
 void releases_sent_later_by(void (*wake)(void));
 

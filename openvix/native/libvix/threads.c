@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Threads of the library's own.
+ * Threads of the library.
  */
 
 #include "threads.h"
@@ -43,7 +43,7 @@ void thread_start(void *(*run)(void *nothing), void (*forget)(void))
     if (forget != NULL) {
         add_forgetting(forget);
     }
-    /* Faults of the thread itself still reach the handlers that the program has for them. */
+    /* Synchronous faults of the thread, such as SIGSEGV, still reach the handlers of the program. */
     static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
     sigset_t blocked;
     sigset_t before;

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Frames and values (openvix/docs/protocol.md, "Frames"): every length that comes in is checked against what is there.
+ * Frames and values (openvix/docs/protocol.md, "Frames"). Every received length is checked against the data.
  */
 
 #define _GNU_SOURCE
@@ -44,7 +44,7 @@ bool is_utf8(const char *text, size_t size)
         if (more < 0 || end - at < more) {
             return false;
         }
-        /* The byte after the lead tells overlong forms, surrogates and what lies beyond U+10FFFF. */
+        /* The byte after the lead byte reveals overlong forms, surrogates and values above U+10FFFF. */
         unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
         unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
         for (; more > 0; more--, at++) {
@@ -110,7 +110,7 @@ void message_number(struct message *message, int64_t number)
 
 static void put_string(struct message *message, char tag, const void *bytes, size_t size)
 {
-    /* What is longer than a frame is never sent (message_fits): it is not copied either. */
+    /* Data that is longer than a frame is never sent (message_fits), so it is not copied. */
     message->too_big |= size > FRAME_LIMIT;
     put(message, tag, size, 4);
     if (size > 0 && !message->too_big) {
@@ -193,7 +193,7 @@ static void value_free(struct value *value)
     }
 }
 
-/* Decode one value and return where the next begins, or NULL; what was made so far is in the value and can be freed. */
+/* Decode one value; return the start of the next one, or NULL. Even then the value can be freed. */
 static const char *decode(const char *at, const char *end, struct value *value, int depth)
 {
     if (at == end || depth > DEEPEST) {
@@ -217,7 +217,7 @@ static const char *decode(const char *at, const char *end, struct value *value, 
     }
     uint32_t count = (uint32_t)read_little(at, 4);
     at += 4;
-    /* Each value of a list takes a byte at least. */
+    /* Each value of a list has at least one byte. */
     if ((size_t)(end - at) < count) {
         return NULL;
     }
@@ -239,7 +239,7 @@ static const char *decode(const char *at, const char *end, struct value *value, 
     return at + count;
 }
 
-/* Take the bytes and return their values, or NULL when they are no frame. */
+/* Take the bytes and return their values, or NULL if they are not a valid frame. */
 struct frame *frame_decode(char *bytes, size_t size)
 {
     struct frame *frame = allocate(sizeof *frame);
@@ -268,7 +268,7 @@ struct frame *frame_decode(char *bytes, size_t size)
     return frame;
 }
 
-/* The values of a message of our own, to be kept. */
+/* Return a copy of the values of a message. */
 struct frame *frame_of(const struct message *message)
 {
     size_t size = message->size - LENGTH_SIZE - ID_SIZE;
@@ -290,7 +290,7 @@ static bool receive(int socket, char *to, size_t size)
     return true;
 }
 
-/* The next frame, or NULL when the connection ended or what came is no frame. */
+/* Return the next frame, or NULL if the connection was closed or the data is not a valid frame. */
 struct frame *frame_receive(int socket)
 {
     char length[LENGTH_SIZE];
@@ -345,7 +345,7 @@ bool is_items(const struct value *value)
     return true;
 }
 
-/* The value of a property in an item, or NULL. */
+/* Return the value of a property in an item, or NULL. */
 const struct value *item_property(const struct value *item, int id)
 {
     for (uint32_t i = 0; item != NULL && i < item->count; i += 2) {

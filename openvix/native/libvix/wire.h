@@ -17,7 +17,7 @@ enum {
     FRAME_LIMIT = 64 << 20,
 };
 
-/* One value of a frame that came in; text and bytes point into the frame and have no NUL behind them. */
+/* One value of a received frame; text and bytes point into the frame, without a final NUL. */
 struct value {
     char tag;
     uint32_t count;
@@ -26,19 +26,19 @@ struct value {
     struct value *items;
 };
 
-/* It may hold a password too, and is wiped as well. */
+/* It may contain a password, so it is overwritten when freed. */
 struct frame {
     char *bytes;
     size_t size;
     struct value all; /* a list of the values of the frame */
 };
 
-/* A frame that goes out. It may hold a password, so whatever memory it used is wiped. */
+/* A frame to be sent. It may contain a password, so all memory that it used is overwritten. */
 struct message {
     unsigned char *bytes;
     size_t size;
     size_t room;
-    bool too_big; /* for a frame; what did not fit is not in it */
+    bool too_big; /* for a frame; the data that did not fit is not in it */
 };
 
 void *allocate(size_t size);

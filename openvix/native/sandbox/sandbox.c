@@ -5,7 +5,7 @@
  */
 
 /*
- * The sandbox of a simulated guest, made of Linux namespaces; the daemon has threads and cannot enter them itself.
+ * The sandbox of a simulated guest, consisting of Linux namespaces. The daemon cannot enter them itself, since it has threads.
  *
  *   sandbox boot DISK HOSTNAME [NAME...]                   make a sandbox whose root is DISK (a name in the current directory);
  *                                                          it comes to life when a byte is read from standard input
@@ -51,13 +51,13 @@
 #define HIDDEN "/dev/openvix/"
 #define SPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
-/* What a child tells through a pipe: an errno and the step that failed, or its process id and no step. */
+/* The message of a child in a pipe: an errno and the step that failed, or its process id and no step. */
 struct news {
     int number;
     char step[124];
 };
 
-/* Where a failure goes: to standard output, or through this pipe to the process that will print it. */
+/* The destination of error messages: standard output, or this pipe to the process that prints them. */
 static int report = -1;
 
 static void fail(const char *step)
@@ -87,10 +87,10 @@ static void put(const char *path, const char *text)
     close(file);
 }
 
-/* What a process of the guest must not have from the daemon: its terminal, its files, its signals, its keys, its powers. */
+/* Drop everything that a process of the guest must not inherit from the daemon: terminal, files, signal settings, keys, capabilities. */
 static void become_guest(void)
 {
-    /* Enough to be root among files; nothing with which mounts could be undone. */
+    /* The capabilities of root for files, but none that could undo mounts. */
     static const int kept[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT};
     sigset_t none;
     int null;
@@ -98,7 +98,7 @@ static void become_guest(void)
     setsid();
     umask(022);
     need(chdir("/"), "chdir /");
-    /* The guest's own null device: through the host's, root could change the mode of the host's node. */
+    /* The guest has its own null device: with that of the host, root in the guest could change the mode of the host's file. */
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     need(null, "/dev/null");
     for (int target = 0; target < 3; target++)
@@ -123,7 +123,7 @@ static void become_guest(void)
 
 /* -- boot */
 
-/* Open PATH below the current directory without following a link: the guest owns this tree and may have put links anywhere. */
+/* Open PATH below the current directory without following links: the guest can write to this tree and create links anywhere. */
 static int open_below(const char *path, int last)
 {
     char rest[256], *name, *next;
@@ -152,7 +152,7 @@ static int mount_on(int place, const char *source, const char *type, unsigned lo
     return result;
 }
 
-/* Show the host's PATH in the guest where both have it as something of the same kind. */
+/* Make PATH of the host visible in the guest, if the guest has a file of the same type there. */
 static void show(const char *path, mode_t kind)
 {
     struct stat host, guest;
@@ -210,7 +210,7 @@ static void make_devices(char **names)
     need(chdir("../.."), "chdir");
 }
 
-/* Everything but the disk and /dev/shm is read-only, mounts below the host's /usr too. */
+/* Everything except the disk and /dev/shm is read-only, including mounts below the host's /usr. */
 static void make_read_only(void)
 {
     FILE *table = fopen("/proc/self/mountinfo", "re");
@@ -237,7 +237,7 @@ static void make_read_only(void)
             }
         *to = '\0';
         need(statvfs(place, &state), place);
-        /* What the host has forbidden on a mount stays forbidden: the kernel refuses a remount that would lift it. */
+        /* Restrictions of the host's mount must be kept: the kernel rejects a remount that lifts them. */
         flags = (state.f_flag & (ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC)) | MS_NOSUID;
         if (strncmp(place, "/dev/", 5))
             flags |= MS_NODEV;
@@ -249,7 +249,7 @@ static void make_read_only(void)
     fclose(table);
 }
 
-/* A disk in memory, in a place that the sandbox needs nothing of; only this process sees it. */
+/* A disk in memory, mounted over a directory that the sandbox does not need; visible for this process only. */
 static const char *make_trial_disk(void)
 {
     static const char *const directories[] = {"disk", "disk/usr", "disk/dev", "disk/proc"};
@@ -281,7 +281,7 @@ static void make_root(const char *disk, const char *hostname, char **names)
     make_devices(names);
     place = open_below("proc", O_DIRECTORY);
     need(place, "proc");
-    /* Writable, it would give root of the host's user id the host's own settings. */
+    /* If it were writable, root with the host's user id could change settings of the host. */
     need(mount_on(place, "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL), "mount /proc");
     need(sethostname(hostname, strlen(hostname)), "set hostname");
 
@@ -290,11 +290,11 @@ static void make_root(const char *disk, const char *hostname, char **names)
     need(chdir("/"), "chdir /");
     make_read_only();
     need(access(HIDDEN "init", X_OK), "init");
-    /* A sandbox that its starter did not live to write down would never be found again. */
+    /* If the starter has died before it could record the sandbox, the sandbox would never be found again. */
     if (read(STDIN_FILENO, &go, 1) != 1)
         _exit(1);
     become_guest();
-    /* Run from the guest's read-only mount, init cannot be used to reach the host's binary. */
+    /* init is executed from the guest's read-only mount, so that it cannot be used to access the binary of the host. */
     execve(HIDDEN "init", argument, environment);
     fail("execute init");
 }
@@ -306,7 +306,7 @@ static int boot(const char *disk, const char *hostname, char **names)
     char map[64];
     int channel[2], init;
 
-    /* A guest has one group; an ordinary user may not drop the others, which the guest then sees as nobody's. */
+    /* A guest has one group. An ordinary user cannot drop the other groups, which appear as "nogroup" in the guest. */
     (void)!setgroups(0, NULL);
     need(unshare(SPACES), "make namespaces");
     put("/proc/self/setgroups", "deny");
@@ -314,7 +314,7 @@ static int boot(const char *disk, const char *hostname, char **names)
     put("/proc/self/uid_map", map);
     snprintf(map, sizeof map, "0 %u 1", group);
     put("/proc/self/gid_map", map);
-    /* Where this cannot be written, a namespace made in the guest still cannot undo the guest's mounts. */
+    /* If this file is not writable, a namespace created in the guest still cannot undo the guest's mounts. */
     init = open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
     if (init >= 0) {
         (void)!write(init, "0", 1);
@@ -322,7 +322,7 @@ static int boot(const char *disk, const char *hostname, char **names)
     }
 
     need(pipe2(channel, O_CLOEXEC), "pipe");
-    /* A child of the daemon, which can then wait for it. */
+    /* A child of the daemon, which can wait for it. */
     init = (int)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
     need(init, "clone");
     if (init == 0) {
@@ -358,7 +358,7 @@ static void enter_spaces(const char *identity, int spaces)
         errno = EINVAL;
         fail(identity);
     }
-    /* What is opened through this directory is of this very process, whatever becomes of its number. */
+    /* Files that are opened through this directory belong to this very process, even if its process id is reused. */
     snprintf(path, sizeof path, "/proc/%d", process);
     process = open(path, O_DIRECTORY | O_CLOEXEC);
     need(process, path);
@@ -403,7 +403,7 @@ static int enter(const char *identity, int wait, char **environment, char *progr
     if (child == 0) {
         close(channel[0]);
         report = channel[1];
-        /* Started by a process of the guest that ends at once, it becomes a child of the guest's init. */
+        /* Started by a process of the guest that exits at once, so that it becomes a child of the guest's init. */
         if (!wait) {
             child = fork();
             need(child, "fork");
@@ -419,7 +419,7 @@ static int enter(const char *identity, int wait, char **environment, char *progr
     close(channel[1]);
     if (!wait)
         waitpid(child, &status, 0);
-    /* All that the pipe still brings once the program runs is its end. */
+    /* After the program was started, the pipe is closed without further data. */
     if (read(channel[0], &started, sizeof started) == sizeof started && !*started.step) {
         if (read(channel[0], &news, sizeof news) == 0)
             news.number = 0;
@@ -463,7 +463,7 @@ int main(int count, char **arguments)
     const char *name = (const char *)getauxval(AT_EXECFN);
 
     if (name && strncmp(name, HIDDEN, strlen(HIDDEN)) == 0) {
-        /* Ignored, the kernel reaps the children of init itself. */
+        /* If SIGCHLD is ignored, the kernel reaps the children of init. */
         if (getpid() == 1)
             signal(SIGCHLD, SIG_IGN);
         for (;;)
@@ -474,7 +474,7 @@ int main(int count, char **arguments)
         return boot(arguments[2], arguments[3], arguments + 4);
     if (count == 2 && strcmp(arguments[1], "try") == 0)
         return boot(NULL, "trial", arguments + 2);
-    /* No process of the guest may look into this one while it is among them but not yet one of them. */
+    /* Processes of the guest must not inspect this one while it is in their namespace but not yet one of theirs. */
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (count == 5 && strcmp(arguments[1], "kill") == 0)
         return send_signal(arguments[2], atoi(arguments[3]), atoi(arguments[4]));

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class VixError(Exception):
-    """A call ends with this code, a number of constants.py."""
+    """The error of a VIX call. code: a constant VIX_E_... of constants.py; doing: the operation that failed."""
 
     def __init__(self, code: int, doing: str = ""):
         super().__init__(f"VIX error {code}{': ' + doing if doing else ''}")

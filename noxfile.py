@@ -188,6 +188,8 @@ def sentences_left_out():
     for python in OLDEST.values():
         if python not in PYTHONS:
             yield f"modules on a VM host's Python {python}, for want of it"
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        yield "the pages of the documentation site in a browser: Chromium is not installed"
     if not has_sanitizers():
         yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
     yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"

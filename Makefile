@@ -5,9 +5,10 @@
 # "make demo" shows the collection at work, "make test" runs its tests. The first run sets up .venv in the checkout (.ci/setup).
 
 NOX := .venv/bin/python -m nox
-AT_ONCE := $(MAKE) --no-print-directory --jobs=2 --keep-going
+# Two sessions at once, as most of them keep one processor busy; each is shown when it is over.
+AT_ONCE := $(NOX) --parallel 2 --allow-parallel
 
-.PHONY: help demo test test-qemu check test-first test-beside check-first check-beside units lint docs sanity build bench clean moved
+.PHONY: help demo test test-qemu check units lint docs sanity build bench clean moved
 
 help:
 	@echo 'make demo     three simulated machines, driven by a playbook'
@@ -29,18 +30,10 @@ test-qemu: .venv/ready
 	@$(NOX) -t test-qemu -- $(ARGS)
 
 test: .venv/ready
-	@$(AT_ONCE) test-first test-beside; code=$$?; $(NOX) -s left_out -- test; exit $$code
+	@$(AT_ONCE) -t test; code=$$?; $(NOX) -s left_out -- test; exit $$code
 
 check: .venv/ready
-	@$(AT_ONCE) check-first check-beside; code=$$?; $(NOX) -s left_out; exit $$code
-
-# What keeps every processor busy gives way to what keeps one busy, and so ends with it.
-test-first check-first: %-first: .venv/ready
-	@nice -n 19 $(NOX) -t $*
-
-# What waits more than it works, and is shown when it is over.
-test-beside check-beside: .venv/ready
-	@$(NOX) -t $@ >.venv/$@.log 2>&1; code=$$?; cat .venv/$@.log; exit $$code
+	@$(AT_ONCE) -t check; code=$$?; $(NOX) -s left_out; exit $$code
 
 units: .venv/ready
 	@$(NOX) -s units -- $(ARGS)

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import ast
 import atexit
 import contextlib
+import fcntl
 import glob
-import hashlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -25,6 +25,12 @@ import tempfile
 import nox
 
 ROOT = pathlib.Path(__file__).resolve().parent
+# OpenVIX's own sessions become ours by that, and how environments are made is said there once.
+specification = importlib.util.spec_from_file_location("openvix_noxfile", ROOT / "openvix" / "noxfile.py")
+own = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(own)
+compiler, compiler_package, install_openvix, pytest, TESTERS = own.compiler, own.compiler_package, own.install_openvix, own.pytest, own.TESTERS
+
 BUILD = ROOT / "build"
 
 # ansible-core: the Pythons that run it, the one that it is tested with first.
@@ -41,7 +47,6 @@ GUIDE_TESTS = ("tests/unit/test_guides.py",)
 OWN_TESTS = "openvix/tests"
 
 # A release of these may add rules: a change here, not a red run on another day.
-TESTERS = ("pytest>=9,<10", "pytest-timeout~=2.4", "pytest-xdist~=3.8", "hypothesis>=6.170,<7", "vix==1.0.8")
 LINTERS = (
     "ruff~=0.17.6",
     "mypy~=2.4",
@@ -62,51 +67,7 @@ BUILDER = "ansible-builder~=3.2"
 BOOTSTRAP = ROOT / ".ci" / "get_pip.py"
 BOOTSTRAP_VERSIONS = ("24_2", "25_2")
 
-# Thousands of processes import what is compiled by the first of them, if that may keep it.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
-nox.options.default_venv_backend = "uv|venv"
-nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
-
-# What uv has for the settings of pip, which it does not read.
-UV_SETTINGS = {
-    "cert": "SSL_CERT_FILE",
-    "constraint": "UV_CONSTRAINT",
-    "extra-index-url": "UV_INDEX",
-    "find-links": "UV_FIND_LINKS",
-    "index-url": "UV_DEFAULT_INDEX",
-    "proxy": "ALL_PROXY",
-    "trusted-host": "UV_INSECURE_HOST",
-}
-
-# Bytes of memory that are free on a machine whose tests write into memory.
-ROOMY = 8 << 30
-
-
-def pip_settings():
-    """Return the environment in which uv installs from where pip would, by the settings of pip that this machine has."""
-    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], stdout=subprocess.PIPE, text=True, check=False).stdout
-    found = {}
-    for line in listed.splitlines():
-        name, _dummy, value = line.partition("=")
-        if variable := UV_SETTINGS.get(name.rpartition(".")[2]):
-            found[variable] = (",".join if variable == "UV_FIND_LINKS" else " ".join)(ast.literal_eval(value).split())
-    # As pip does, which takes the newest wherever it is.
-    return {"UV_INDEX_STRATEGY": "unsafe-best-match", **found}
-
-
-def scratch():
-    """Return the directory in memory for what tests write, or None on a machine that lacks it or has too little memory.
-
-    An ext4 without a journal takes ever longer to make a file the more have been removed in the last seconds, and tests make and remove thousands.
-    """
-    memory = "/dev/shm"
-    with contextlib.suppress(OSError):
-        found, available = os.statvfs(memory), int(re.search(r"MemAvailable: +(\d+)", pathlib.Path("/proc/meminfo").read_text(encoding="ascii"))[1]) << 10
-        if os.access(memory, os.W_OK) and not found.f_flag & os.ST_NOEXEC and min(available, found.f_bavail * found.f_frsize) > ROOMY:
-            return memory
-    return None
 
 
 def interpreters():
@@ -123,10 +84,6 @@ def interpreters():
     return found
 
 
-os.environ.update({name: value for name, value in pip_settings().items() if name not in os.environ})
-if scratch():
-    os.environ.setdefault("TMPDIR", scratch())
-
 PYTHONS = interpreters()
 FOUND = {core: next((PYTHONS[python] for python in pythons if python in PYTHONS), None) for core, pythons in CORES.items()}
 RUN = [core for core, python in FOUND.items() if python]
@@ -140,27 +97,8 @@ TARGETS = sorted(path.parent.parent.name for path in ROOT.glob("tests/integratio
 # Those of roles and of playbooks, a task of which is many.
 PLAYED = [name for name in TARGETS if name.startswith(("role_", "playbook_"))]
 
-# What real machines run in.
-EMULATOR = "qemu-system-x86_64"
-
-# Built with a sanitizer or run under valgrind: the C library, by the tests that use it from separate programs.
-WATCHED_TESTS = [f"openvix/tests/{name}.py" for name in ("native/test_libvix_protocol", "native/test_libvix", "cli/test_install", "native/test_stress")]
-SANITIZE = "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
-
-
-def has_sanitizers():
-    """Whether a program that they are built into runs here; a container may forbid what the search for leaks needs."""
-    own = next((path for path in map(shutil.which, ("cc", "gcc", "clang")) if path), None)
-    with tempfile.TemporaryDirectory(prefix="sanitized-") as folder:
-        program = f"{folder}/program"
-        built = own and subprocess.run(
-            [own, *shlex.split(SANITIZE), "-x", "c", "-o", program, "-"], input=b"int main(void) { return 0; }", capture_output=True, check=False
-        )
-        return bool(built) and built.returncode == 0 and subprocess.run([program], capture_output=True, check=False).returncode == 0
-
-
-# "nox" alone runs all of these, one after another; "make test" and "make check" run theirs, what mostly keeps one processor busy beside the rest.
-nox.options.tags = ["test", "test-beside", "check", "check-beside", "left-out"]
+# "nox" alone runs all of these; "make test" and "make check" run theirs, two at once, as most keep one processor busy.
+nox.options.tags = ["test", "check", "left-out"]
 
 
 def on(cores, tag):
@@ -190,7 +128,7 @@ def sentences_left_out():
             yield f"modules on a VM host's Python {python}, for want of it"
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         yield "the pages of the documentation site in a browser: Chromium is not installed"
-    if not has_sanitizers():
+    if not own.has_sanitizers():
         yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
     yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"
     yield "the agent of QEMU's guests under libFuzzer, which takes as long as one lets it: nox -s fuzz -- 600"
@@ -247,73 +185,12 @@ def place_uv(directory):
     """Put uv, where it is installed, into a directory, with the settings that it needs: ansible-test keeps nothing of the environment but PATH."""
     uv = shutil.which("uv", path=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
     if uv:
-        settings = "".join(f"export {name}={shlex.quote(os.environ[name])}\n" for name in (*UV_SETTINGS.values(), "UV_INDEX_STRATEGY") if name in os.environ)
+        settings = "".join(
+            f"export {name}={shlex.quote(os.environ[name])}\n" for name in (*own.UV_SETTINGS.values(), "UV_INDEX_STRATEGY") if name in os.environ
+        )
         command = pathlib.Path(directory, "uv")
         command.write_text(f'#!/bin/sh\n{settings}exec {shlex.quote(uv)} "$@"\n', encoding="utf-8")
         command.chmod(0o755)
-
-
-def install_openvix(session):
-    """Install OpenVIX from the checkout, once for each environment and form of its pyproject.toml."""
-    form = hashlib.sha256((ROOT / "openvix" / "pyproject.toml").read_bytes()).hexdigest()[:16]
-    mark = pathlib.Path(session.virtualenv.location, f"openvix-{form}")
-    if not mark.exists():
-        session.install("--editable", "./openvix", *compiler_package())
-        mark.touch()
-
-
-def compiler():
-    """The C compiler's command: the system's, or else the one in PyPI's ziglang."""
-    own = next((path for path in map(shutil.which, ("cc", "gcc", "clang")) if path), None)
-    return [own] if own else ["python", "-m", "ziglang", "cc"]
-
-
-def compiler_package():
-    return [] if len(compiler()) == 1 else ["ziglang"]
-
-
-def pytest(session, *arguments):
-    """Run pytest, with three workers for each core since most tests wait rather than work; a test that hangs is ended with the traceback of every thread."""
-    # Else each worker would compile every test by itself, with its assertions rewritten.
-    session.run("pytest", "--collect-only", "-qq", *arguments, *session.posargs, silent=True, success_codes=[0, 5])
-    session.run("pytest", f"--numprocesses={3 * (os.cpu_count() or 1)}", "--dist=worksteal", "--timeout=300", *arguments, *session.posargs)
-
-
-def watched(session, **environment):
-    """Run the tests of the C library in an environment that instruments its programs, with a separate cache."""
-    session.install(f"ansible-core~={RUN[0]}.0", *TESTERS)
-    install_openvix(session)
-    with tempfile.TemporaryDirectory(prefix="watched-") as cache:
-        session.env.update(environment, OPENVIX_CACHE=cache)
-        pytest(session, *WATCHED_TESTS)
-
-
-@nox.session(tags=["check-beside"])
-def sanitizers(session):
-    """Run the C library's tests with AddressSanitizer, its search for leaks, and UBSan built into the library and its clients."""
-    if not has_sanitizers():
-        session.skip("no compiler here has them")
-    watched(session, OPENVIX_CFLAGS=SANITIZE)
-
-
-@nox.session
-def threads(session):
-    """Run the C library's tests with ThreadSanitizer; by itself it ends a child that starts threads after a fork."""
-    watched(session, OPENVIX_CFLAGS="-g -fsanitize=thread", TSAN_OPTIONS="die_after_fork=0")
-
-
-@nox.session
-def valgrind(session):
-    """Run the C library's tests under valgrind."""
-    kinds = "definite,indirect"  # threads of the library outlive main(), with what they point to
-    runner = f"valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds={kinds} --show-leak-kinds={kinds}"
-    watched(session, OPENVIX_RUNNER=runner)
-
-
-@nox.session
-def fuzz(session):
-    """Have libFuzzer send the guests' agent what it likes, for the seconds that are given, or a minute; with files after them, only those."""
-    session.run("python", "openvix/tests/native/fuzz_guest_tools.py", *(session.posargs or ("60",)), env={"PYTHONPATH": "openvix/src:openvix/tests/support"})
 
 
 @nox.session
@@ -343,18 +220,24 @@ def controller(session, version):
 
 
 @nox.session
-@on(ENDS, "check-beside")
+@on(ENDS, "check")
 def sanity(session, version):
     """Run ansible-test sanity on the collection; OpenVIX is a separate package for newer Pythons, which ruff and its tests check."""
     session.install(f"ansible-core~={version}.0")
-    printed = ansible_test(session, tree(session), "sanity", "--local", "--color", "no", "--exclude", "openvix/", *session.posargs, silent=True)
+    arguments = ("sanity", "--local", "--color", "no", "--exclude", "openvix/", *session.posargs)
+    home = pathlib.Path.home() / ".ansible" / "test"
+    home.mkdir(parents=True, exist_ok=True)
+    # Two at once might make the same of the environments that it keeps there.
+    with (home / "lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        printed = ansible_test(session, tree(session), *arguments, silent=True)
     print(printed)
     if "Running sanity test" not in printed:
         session.error("ansible-test found nothing to test")
 
 
 @nox.session
-@on(RUN[-1:], "test-beside")
+@on(RUN[-1:], "test")
 def integration(session, version):
     """Run each integration target but those of roles, or those that are named."""
     run_targets(session, version, session.posargs or [name for name in TARGETS if name not in PLAYED])
@@ -418,20 +301,13 @@ def world(session, place, target):
 
 @nox.session
 @on(RUN[-1:], "test-qemu")
-def qemu(session, version):
-    """Run what needs real machines: OpenVIX's own tests of them, and the contract tests once more. Skipped where QEMU is absent."""
-    if not shutil.which(EMULATOR):
-        session.skip(f"{EMULATOR} is not installed: .venv/bin/openvix doctor says what to install for real machines")
+def contract(session, version):
+    """Run the contract tests once more, on real machines. Skipped where QEMU is absent."""
     session.install(f"ansible-core~={version}.0", *TESTERS)
-    install_openvix(session)
-    session.run("openvix", "guest", "build")
-    # Each machine keeps a processor busy while it boots.
-    workers = (f"--numprocesses={os.cpu_count() or 1}", "--dist=worksteal", "--timeout=300")
-    session.run("pytest", *workers, "-m", "qemu", OWN_TESTS, *session.posargs)
-    session.run("pytest", *workers, "--hypervisor=qemu", "tests/contract", *session.posargs)
+    own.on_machines(session, "--hypervisor=qemu", "tests/contract")
 
 
-@nox.session(tags=["check-beside"])
+@nox.session(tags=["check"])
 def lint(session):
     """Look at everything without running it, to the end, whatever fails on the way."""
     session.install("ansible-core>=2.19,<2.22", *LINTERS, *compiler_package())
@@ -467,7 +343,7 @@ def lint(session):
         session.error("these found something:\n" + "\n".join(failed))
 
 
-@nox.session(tags=["check-beside"])
+@nox.session(tags=["check"])
 def docs(session):
     """Build the documentation site into build/site, with no network, then open each page in Chromium. A warning is an error."""
     session.install("ansible-core>=2.19,<2.22", *WRITERS, *READERS)
@@ -492,7 +368,7 @@ def docs(session):
     session.run("python", str(place / "tests" / "site" / "open_pages.py"), str(site))
 
 
-@nox.session(tags=["check-beside"])
+@nox.session(tags=["check"])
 def newcomer(session):
     """Run the commands of the README, from nothing to a file in a guest, as they stand; beside it lies nothing that is installed already."""
     place = tree(session)
@@ -527,7 +403,7 @@ def documented():
     return found
 
 
-@nox.session(tags=["check-beside"])
+@nox.session(tags=["check"])
 def build(session):
     """Build the Galaxy artefact into build/, look at it as Galaxy does, install it and read the documentation of every plugin in it."""
     session.install("ansible-core>=2.19,<2.22", IMPORTER, BUILDER)
@@ -538,7 +414,8 @@ def build(session):
     (artefact,) = BUILD.glob("*.tar.gz")
     with tarfile.open(artefact) as packed:
         names = packed.getnames()
-    unwanted = [name for name in names if name.startswith((".", "worlds", "build", "docs/site")) or name in ("noxfile.py", "conftest.py", "Makefile")]
+    ours = ("noxfile.py", "openvix/noxfile.py", "conftest.py", "Makefile")
+    unwanted = [name for name in names if name.startswith((".", "worlds", "build", "docs/site")) or name in ours]
     if unwanted or "openvix/pyproject.toml" not in names:
         session.error(f"the artefact lacks openvix/ or holds what it should not: {unwanted}")
     with tempfile.TemporaryDirectory(prefix="installed-") as installed:

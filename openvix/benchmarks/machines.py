@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long real machines take: from power-on to Tools, a snapshot with memory, a revert until Tools answer, suspend and resume, copies; the median of five."""
+"""Benchmark of QEMU VMs: power-on until tools run, snapshot with memory, revert until tools answer, suspend and resume, copies; the median of five."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from openvix.world import layout
 
 ROUNDS = 5
 LARGE = 100_000_000
-# What is wished for on two cores without KVM, in seconds.
+# Target times in seconds on two cores without KVM.
 WISHES = {"power-on to Tools": 5, "snapshot with memory": 1, "revert to Tools": 1}
 
 
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def rounds(client: Client, vm: str, folder: Path) -> dict[str, list[float]]:
-    """Return the seconds of each thing that was measured, round by round."""
+    """Return the seconds of each measurement in each round."""
     found: dict[str, list[float]] = {}
     (folder / "large").write_bytes(os.urandom(1 << 20) * (LARGE >> 20))
 

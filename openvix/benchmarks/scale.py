@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How OpenVIX bears ten thousand VMs, and how long a property takes: "python openvix/benchmarks/scale.py [NUMBER]". Figures are printed, nothing is judged."""
+"""Benchmark of 10,000 VMs and of reading a property: "python openvix/benchmarks/scale.py [NUMBER]". It prints figures without judging them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def found(vix: ctypes.CDLL, host: ctypes.c_int) -> int:
             completed.set()
 
     waited(vix, vix.VixHost_FindItems(host, constants.VIX_FIND_RUNNING_VMS, 0, -1, one, None))
-    # Until then the library may call it, also once the job has been waited for.
+    # Until then the library may call it, even after VixJob_Wait has returned.
     completed.wait()
     return count
 
@@ -75,7 +75,7 @@ def property_times(vix: ctypes.CDLL, vm: ctypes.c_int) -> list[float]:
 
 
 def daemon_of(world: Path) -> int:
-    """Return the process id of the daemon of a served world."""
+    """Return the process id of the daemon of a started world."""
     connection = control.connect(world)
     assert connection is not None, "the world is served"
     with connection:
@@ -87,7 +87,7 @@ def memory(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def tell(what: str, value: float, unit: str, wish: str) -> None:
+def report(what: str, value: float, unit: str, wish: str) -> None:
     wished = f"(wished: under {wish})" if wish else ""
     print(f"{what:<46} {value:>9.2f} {unit:<3} {wished}".rstrip(), flush=True)
 
@@ -96,26 +96,26 @@ def run(number: int, world: Path) -> None:
     def begin(numbered):
         return timed(lambda: cli.serve(world, None, [], numbered))[0]
 
-    tell(f"first start of {number} VMs, all running", begin({"count": number, "running": number}), "s", "5 s")
+    report(f"first start of {number} VMs, all running", begin({"count": number, "running": number}), "s", "5 s")
     os.environ["OPENVIX_WORLD"] = str(world)
     vix = ctypes.CDLL(str(c_build.build()))
     vix.VixJob_Wait.restype = ctypes.c_uint64
     host = handle_of(vix, vix.VixHost_Connect(-1, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION, None, 0, None, None, 0, 0, None, None))
     seconds, count = timed(lambda: found(vix, host))
     assert count == number
-    tell("finding those that run", seconds, "s", "1 s")
+    report("finding those that run", seconds, "s", "1 s")
     vm = handle_of(vix, vix.VixHost_OpenVM(host, str(world / "vms/vm00001/vm00001.vmx").encode(), 0, 0, None, None))
     times = property_times(vix, vm)
-    tell("reading a property, median", statistics.median(times) * 1e6, "us", "100 us")
-    tell("reading a property, 99 of 100", statistics.quantiles(times, n=100)[98] * 1e6, "us", "")
-    tell("memory of the daemon", memory(daemon_of(world)), "MB", "500 MB")
+    report("reading a property, median", statistics.median(times) * 1e6, "us", "100 us")
+    report("reading a property, 99 of 100", statistics.quantiles(times, n=100)[98] * 1e6, "us", "")
+    report("memory of the daemon", memory(daemon_of(world)), "MB", "500 MB")
     seconds, _ = timed(lambda: [vix.Vix_ReleaseHandle(handle_of(vix, job)) for job in opening(vix, host, world, min(number, 1000))])
-    tell("opening a VM for the first time, mean of 1000", seconds / min(number, 1000) * 1e3, "ms", "")
-    tell("memory with 1000 of them awake", memory(daemon_of(world)), "MB", "500 MB")
+    report("opening a VM for the first time, mean of 1000", seconds / min(number, 1000) * 1e3, "ms", "")
+    report("memory with 1000 of them awake", memory(daemon_of(world)), "MB", "500 MB")
     for handle in (vm, host):
         vix.Vix_ReleaseHandle(handle)
-    tell("stop", timed(lambda: control.end(world))[0], "s", "")
-    tell("start of the world as it was", begin(None), "s", "5 s")
+    report("stop", timed(lambda: control.end(world))[0], "s", "")
+    report("start of the world as it was", begin(None), "s", "5 s")
 
 
 def opening(vix: ctypes.CDLL, host: ctypes.c_int, world: Path, number: int) -> Iterator[int]:

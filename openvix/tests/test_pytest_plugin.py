@@ -10,7 +10,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-# A client process that leaves this in its books and ends at once.
+# A client process that leaves this in its ledger and exits at once.
 CLIENT = """
 import os, struct, subprocess, sys
 
@@ -35,7 +35,7 @@ os._exit(0)
 
 @pytest.fixture
 def outcome(pytester, monkeypatch):
-    # The inner run is one of its own: its plugin must not find this test's world.
+    # The inner run is separate: its plugin must not find the world of this test.
     monkeypatch.delenv("OPENVIX_WORLD", raising=False)
 
     def run(test):
@@ -47,57 +47,57 @@ def outcome(pytester, monkeypatch):
 
 
 def test_clean_test_passes(outcome):
-    _, told = outcome("def test(openvix):\n    client(openvix, handles=[(1, 6, 0, 0)])\n    client(openvix)\n")
-    assert told == {"passed": 1}
+    _, answer = outcome("def test(openvix):\n    client(openvix, handles=[(1, 6, 0, 0)])\n    client(openvix)\n")
+    assert answer == {"passed": 1}
 
 
 def test_leaked_handle_fails_the_test(outcome):
-    result, told = outcome("def test(openvix):\n    client(openvix, handles=[(4711, 6, 2, 0)])\n")
-    assert told == {"passed": 1, "errors": 1}
+    result, answer = outcome("def test(openvix):\n    client(openvix, handles=[(4711, 6, 2, 0)])\n")
+    assert answer == {"passed": 1, "errors": 1}
     result.stdout.fnmatch_lines(["*left handles, buffers or processes behind*", "*'handle': 4711*"])
 
 
 def test_leaked_buffer_fails_the_test(outcome):
-    result, told = outcome("def test(openvix):\n    client(openvix, buffers=3)\n")
-    assert told == {"passed": 1, "errors": 1}
+    result, answer = outcome("def test(openvix):\n    client(openvix, buffers=3)\n")
+    assert answer == {"passed": 1, "errors": 1}
     result.stdout.fnmatch_lines(["*left 3 buffers*"])
 
 
 def test_excess_release_fails_the_test(outcome):
-    result, told = outcome("def test(openvix):\n    client(openvix, too_often=2)\n")
-    assert told == {"passed": 1, "errors": 1}
+    result, answer = outcome("def test(openvix):\n    client(openvix, too_often=2)\n")
+    assert answer == {"passed": 1, "errors": 1}
     result.stdout.fnmatch_lines(["*; it released 2 handles that it did not own*"])
 
 
 def test_leak_is_seen_after_client_and_daemon_killed(outcome):
-    _, told = outcome(
+    _, answer = outcome(
         "def test(openvix):\n"
         "    try:\n"
         "        client(openvix, buffers=1, lives='os.kill(os.getpid(), 9)')\n"
         "    except subprocess.CalledProcessError:\n"
         "        openvix.kill_daemon()\n"
     )
-    assert told == {"passed": 1, "errors": 1}
+    assert answer == {"passed": 1, "errors": 1}
 
 
 def test_leak_is_seen_in_a_stopped_world(outcome):
-    _, told = outcome("def test(openvix):\n    from openvix.daemon import control\n    client(openvix, buffers=1)\n    control.end(openvix.directory)\n")
-    assert told == {"passed": 1, "errors": 1}
+    _, answer = outcome("def test(openvix):\n    from openvix.daemon import control\n    client(openvix, buffers=1)\n    control.end(openvix.directory)\n")
+    assert answer == {"passed": 1, "errors": 1}
 
 
 def test_leak_can_be_forgiven(outcome):
-    _, told = outcome("def test(openvix):\n    client(openvix, buffers=3)\n    openvix.forgive_leaks('the client is killed')\n")
-    assert told == {"passed": 1}
+    _, answer = outcome("def test(openvix):\n    client(openvix, buffers=3)\n    openvix.forgive_leaks('the client is killed')\n")
+    assert answer == {"passed": 1}
 
 
 def test_remaining_process_fails_test_and_is_killed(outcome, pytester):
-    result, told = outcome(
+    result, answer = outcome(
         "def test(openvix):\n"
         "    process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)', str(openvix.directory)])\n"
         "    print('PID', process.pid)\n"
         "    process.returncode = 0\n"
     )
-    assert told == {"passed": 1, "errors": 1}
+    assert answer == {"passed": 1, "errors": 1}
     result.stdout.fnmatch_lines(["*was still running after the stop of the world: *time.sleep(300)*"])
     [line] = [line for line in result.outlines if line.startswith("PID ")]
     # Killed: gone, or waiting for its parent to notice.
@@ -105,7 +105,7 @@ def test_remaining_process_fails_test_and_is_killed(outcome, pytester):
 
 
 def test_each_test_has_its_own_world(outcome):
-    _, told = outcome(
+    _, answer = outcome(
         "seen = []\n"
         "def check(openvix):\n"
         "    assert openvix.vms == {}\n"
@@ -120,17 +120,17 @@ def test_each_test_has_its_own_world(outcome):
         "    assert 'OPENVIX_WORLD' not in os.environ\n"
         "    assert [path for path in seen if os.path.exists(path)] == []\n"
     )
-    assert told == {"passed": 3}
+    assert answer == {"passed": 3}
 
 
 def test_failed_test_keeps_world_without_processes(outcome):
-    result, told = outcome(
+    result, answer = outcome(
         "def test(openvix):\n"
         "    openvix.add_vm('web', power='powered_on', processes=[{'name': 'apache2'}])\n"
         "    print('WORLD', openvix.directory)\n"
         "    assert False\n"
     )
-    assert told["failed"] == 1
+    assert answer["failed"] == 1
     [line] = [line for line in result.outlines if line.startswith("WORLD ")]
     world = line.split()[1]
     assert [path for path in os.listdir("/proc") if path.isdigit() and world in cmdline(path)] == []

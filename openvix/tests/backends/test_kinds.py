@@ -33,28 +33,28 @@ KINDS = [(MachineBackend, simulated.SimulatedMachine), (MachineBackend, qemu.Qem
 
 
 class OtherTools(SimulatedTools):
-    """A third kind of Tools, which needs nothing of the machine but to be told of its run; told is what it has heard."""
+    """A third implementation of guest tools, which only records the events of its machine."""
 
     def __init__(self):
-        self.environment, self.told = {}, []
+        self.environment, self.events = {}, []
 
     def begin(self):
-        self.told.append("begin")
+        self.events.append("begin")
 
     def end(self):
-        self.told.append("end")
+        self.events.append("end")
 
     def resume(self):
-        self.told.append("resume")
+        self.events.append("resume")
 
     @contextlib.contextmanager
     def quiet(self):
-        self.told.append("quiet")
+        self.events.append("quiet")
         yield
-        self.told.append("loud")
+        self.events.append("loud")
 
     def stop(self, reset):
-        self.told.append("restart" if reset else "stop")
+        self.events.append("restart" if reset else "stop")
         return False
 
 
@@ -148,7 +148,7 @@ def test_simulated_machine_takes_other_tools(tmp_path):
     finally:
         machine.halt()
     assert not machine.runs()
-    assert other.told == ["begin", "resume", "quiet", "loud", "restart", "stop", "end"]
+    assert other.events == ["begin", "resume", "quiet", "loud", "restart", "stop", "end"]
 
 
 def test_qemu_machine_takes_other_tools(tmp_path):
@@ -174,7 +174,7 @@ def test_qemu_machine_takes_other_tools(tmp_path):
         machine.stop(False)  # its power button, which a machine that does not run has not
     assert caught.value.code == constants.VIX_E_VM_NOT_RUNNING
     machine.halt()
-    assert other.told == ["restart", "stop", "end"]
+    assert other.events == ["restart", "stop", "end"]
 
 
 @pytest.mark.qemu
@@ -194,7 +194,7 @@ def test_running_qemu_reports_to_other_tools(tmp_path):
     finally:
         machine.halt()
     # What ran before is ended first, if anything did.
-    assert other.told == ["end", "begin", "resume", "quiet", "loud", "stop", "end"]
+    assert other.events == ["end", "begin", "resume", "quiet", "loud", "stop", "end"]
 
 
 def test_environment_is_added_to_programs():

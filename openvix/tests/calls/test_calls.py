@@ -114,8 +114,8 @@ def test_path_without_vm_is_not_found(openvix, client, tmp_path):
     vm = Path(openvix.add_vm("web"))
     strange = tmp_path / "other.vmx"
     strange.touch()
-    told = {str(path): client.code("VixVM_Open", client.host, str(path)) for path in (strange, vm.parent, vm.with_name("no.vmx"), vm.with_suffix(".vmdk"))}
-    assert list(told.values()) == [constants.VIX_E_VM_NOT_FOUND] * 3 + [constants.VIX_E_CANNOT_READ_VM_CONFIG]
+    result = {str(path): client.code("VixVM_Open", client.host, str(path)) for path in (strange, vm.parent, vm.with_name("no.vmx"), vm.with_suffix(".vmdk"))}
+    assert list(result.values()) == [constants.VIX_E_VM_NOT_FOUND] * 3 + [constants.VIX_E_CANNOT_READ_VM_CONFIG]
     for path in ("web.vmx", "", None):
         assert client.code("VixVM_Open", client.host, path) == INVALID
     assert client.code("VixHost_OpenVM", client.host, str(vm), 1, []) == INVALID
@@ -227,8 +227,8 @@ def test_guest_call_reports_the_first_obstacle(openvix, client, function):
         "closed": ({"power": ON, "guest_operations": False}, constants.VIX_E_GUEST_OPERATIONS_PROHIBITED),
         "open": ({"power": ON}, constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED),
     }
-    told = {name: client.code(function, openvix.add_vm(name, **settings), *GUEST_CALLS[function]) for name, (settings, _) in states.items()}
-    assert told == {name: code for name, (_, code) in states.items()}
+    result = {name: client.code(function, openvix.add_vm(name, **settings), *GUEST_CALLS[function]) for name, (settings, _) in states.items()}
+    assert result == {name: code for name, (_, code) in states.items()}
 
 
 @pytest.mark.parametrize("function", [name for name, arguments in GUEST_CALLS.items() if isinstance(arguments[0], str)])

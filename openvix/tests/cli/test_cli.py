@@ -40,7 +40,7 @@ error = 3008
 
 
 def run(*arguments, **environment):
-    # -P: in the checkout the folder openvix would stand before the package of that name.
+    # -P: without it, the directory openvix of the checkout would hide the package.
     command = [sys.executable, "-P", "-m", "openvix.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | environment)
 
@@ -55,8 +55,8 @@ def lab(tmp_path):
 
 
 def states(world):
-    told = json.loads(run("status", "--json", world).stdout)
-    return {vm["name"]: vm["power"] for vm in told["vms"]}
+    result = json.loads(run("status", "--json", world).stdout)
+    return {vm["name"]: vm["power"] for vm in result["vms"]}
 
 
 def test_start_prints_shell_variables_only(lab, openvix_library):
@@ -157,11 +157,11 @@ def test_directory_option_moves_the_world(tmp_path, lab):
 def test_world_file_error_is_one_line(tmp_path, content, sentence):
     path = tmp_path / "lab.toml"
     path.write_text(content)
-    told = run("start", path)
-    assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr.startswith(f"openvix: {path}: ")
-    assert sentence in told.stderr
-    assert told.stderr.count("\n") == 1
+    result = run("start", path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"openvix: {path}: ")
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -180,18 +180,18 @@ def test_command_line_error_is_one_line(tmp_path, lab):
         (("status", tmp_path / "none"), "is not a world"),
         (("stop", tmp_path / "full"), "is not a world"),
     ):
-        told = run(*arguments)
-        assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1), told.stderr
-        assert sentence in told.stderr
+        result = run(*arguments)
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1), result.stderr
+        assert sentence in result.stderr
     assert not (tmp_path / "none").exists()
 
 
 def test_failed_vm_is_reported_and_can_be_fixed(lab):
     lab.write_text('[vm.web]\nfiles = { "/etc/hostname/x" = "" }\n')
-    told = run("start", lab)
-    assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1)
-    assert told.stderr.startswith("openvix: creating VM 'web' failed: ")
-    assert "/etc/hostname/x" in told.stderr
+    result = run("start", lab)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert result.stderr.startswith("openvix: creating VM 'web' failed: ")
+    assert "/etc/hostname/x" in result.stderr
     assert list((lab.with_suffix(".world") / "vms").iterdir()) == []
     lab.write_text('[vm.web]\nfiles = { "/etc/x" = "" }\n')
     assert run("start", lab).returncode == 0
@@ -286,8 +286,8 @@ def test_vmware_vms_are_imported_and_only_read(folder, tmp_path):
     started = run("start", folder)
     assert (started.returncode, started.stderr) == (0, "")
     world = tmp_path / "vmware.world"
-    told = json.loads(run("status", "--json", folder).stdout)["vms"]
-    assert [(vm["name"], vm["power"], vm["snapshots"]) for vm in told] == [("db", "suspended", 0), ("plain", "powered_off", 0), ("web", "powered_off", 2)]
+    result = json.loads(run("status", "--json", folder).stdout)["vms"]
+    assert [(vm["name"], vm["power"], vm["snapshots"]) for vm in result] == [("db", "suspended", 0), ("plain", "powered_off", 0), ("web", "powered_off", 2)]
     web = str(world / "vms/web/web.vmx")
     assert Path(web).read_bytes() == (folder / "web/web.vmx").read_bytes()
     with Client(world) as client:
@@ -313,16 +313,16 @@ def test_vmware_vms_are_imported_and_only_read(folder, tmp_path):
 
 def test_import_conflict_is_reported(folder, tmp_path):
     vmware(folder / "more", "web")
-    told = run("start", folder, "--directory", tmp_path / "w")
-    assert (told.returncode, "same name" in told.stderr, told.stderr.count("\n")) == (1, True, 1)
+    result = run("start", folder, "--directory", tmp_path / "w")
+    assert (result.returncode, "same name" in result.stderr, result.stderr.count("\n")) == (1, True, 1)
 
 
 def test_vms_option_creates_numbered_vms(tmp_path, lab):
     world = tmp_path / "many"
     assert run("start", "--vms", "200", "--running", "2", world).returncode == 0
-    told = states(world)
-    assert list(told) == [f"vm{number:05}" for number in range(1, 201)]
-    assert [name for name, power in told.items() if power == "powered_on"] == ["vm00001", "vm00002"]
+    result = states(world)
+    assert list(result) == [f"vm{number:05}" for number in range(1, 201)]
+    assert [name for name, power in result.items() if power == "powered_on"] == ["vm00001", "vm00002"]
     assert world.stat().st_mode & 0o777 == 0o700
 
 
@@ -355,8 +355,8 @@ def test_faults_are_added_listed_and_cleared(lab):
         (("clear", "9"), "no fault has the number 9"),
         (("clear", "x"), "number"),
     ):
-        told = run("fault", *arguments, "--world", lab)
-        assert (told.returncode, told.stderr.count("\n"), sentence in told.stderr) == (1, 1, True), told.stderr
+        result = run("fault", *arguments, "--world", lab)
+        assert (result.returncode, result.stderr.count("\n"), sentence in result.stderr) == (1, 1, True), result.stderr
     later = run("fault", "add", "vm=later", "error=5", "--world", lab)
     assert (later.returncode, later.stderr) == (0, "openvix: the fault was added, but there is no VM named 'later' yet\n")
 
@@ -375,9 +375,9 @@ def test_calls_and_handles_are_shown(lab):
     with control.Connection(layout.dial(world), "1-x.ledger"):
         pass
     end = time.monotonic() + 30
-    while "4711" not in (told := run("handles", lab).stdout) and time.monotonic() < end:
+    while "4711" not in (result := run("handles", lab).stdout) and time.monotonic() < end:
         pass
-    assert told.splitlines() == [
+    assert result.splitlines() == [
         "process 1 (ended): 2 buffers, 1 handles, 3 releases of handles that it did not own",
         "  handle 4711 (vm), 2 references",
     ]
@@ -438,5 +438,5 @@ def test_stopped_world_is_reported(lab):
     run("start", lab)
     run("stop", lab)
     for command in (("calls", lab), ("handles", lab), ("fault", "list", "--world", lab)):
-        told = run(*command)
-        assert (told.returncode, "is stopped" in told.stderr) == (1, True)
+        result = run(*command)
+        assert (result.returncode, "is stopped" in result.stderr) == (1, True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A world with several hosts, each with users and VMs of its own."""
+"""A world with several hosts, each with its own users and VMs."""
 
 from __future__ import annotations
 

@@ -71,21 +71,21 @@ def faults(*rules):
     return Faults([worldfile.fault(rule) for rule in rules])
 
 
-def struck(some, call="VixVM_PowerOn", name="web", path="/w/web.vmx", times=4):
+def applied(some, call="VixVM_PowerOn", name="web", path="/w/web.vmx", times=4):
     return [getattr(some.match(call, name, path), "error", None) for _ in range(times)]
 
 
 def test_fault_applies_from_and_times():
-    assert struck(faults({"call": "VixVM_PowerOn", "error": 3008, "from": 2, "times": 2})) == [None, 3008, 3008, None]
+    assert applied(faults({"call": "VixVM_PowerOn", "error": 3008, "from": 2, "times": 2})) == [None, 3008, 3008, None]
 
 
 def test_fault_without_times_applies_always():
-    assert struck(faults({"call": "*", "error": 5})) == [5, 5, 5, 5]
+    assert applied(faults({"call": "*", "error": 5})) == [5, 5, 5, 5]
 
 
 @pytest.mark.parametrize(("vm", "strikes"), [("web", True), ("/w/web.vmx", True), ("/w/../w/web.vmx", True), ("db", False), ("/w/db.vmx", False)])
 def test_fault_selects_vm_by_name_or_path(vm, strikes):
-    assert struck(faults({"call": "*", "vm": vm, "error": 5}), times=1) == [5 if strikes else None]
+    assert applied(faults({"call": "*", "vm": vm, "error": 5}), times=1) == [5 if strikes else None]
 
 
 def test_fault_for_vm_ignores_calls_without_vm():
@@ -94,17 +94,17 @@ def test_fault_for_vm_ignores_calls_without_vm():
 
 def test_only_matching_calls_are_counted():
     some = faults({"call": "VixVM_PowerOn", "vm": "web", "error": 5, "from": 2})
-    assert struck(some, call="VixVM_PowerOff", times=3) == [None, None, None]
-    assert struck(some, name="db", path="/w/db.vmx", times=3) == [None, None, None]
-    assert struck(some, times=2) == [None, 5]
+    assert applied(some, call="VixVM_PowerOff", times=3) == [None, None, None]
+    assert applied(some, name="db", path="/w/db.vmx", times=3) == [None, None, None]
+    assert applied(some, times=2) == [None, 5]
 
 
 def test_first_rule_applies_and_all_count():
-    assert struck(faults({"call": "*", "error": 1, "times": 1}, {"call": "*", "error": 2, "from": 2, "times": 2})) == [1, 2, 2, None]
+    assert applied(faults({"call": "*", "error": 1, "times": 1}, {"call": "*", "error": 2, "from": 2, "times": 2})) == [1, 2, 2, None]
 
 
 def test_error_is_a_name_or_a_number():
-    assert struck(faults({"call": "*", "error": "VIX_E_OBJECT_IS_BUSY"}), times=1) == [5]
+    assert applied(faults({"call": "*", "error": "VIX_E_OBJECT_IS_BUSY"}), times=1) == [5]
 
 
 def test_rule_combines_effects():

@@ -30,7 +30,7 @@ def snapshot(client, vm, name="base"):
     return client.one("VixVM_GetNamedSnapshot", vm, name)
 
 
-# Name: the settings of the VM, and the call that is struck.
+# Name: the settings of the VM, and the call to which the fault applies.
 OPERATIONS = {
     "power on": ({}, lambda client, vm, clone: ("VixVM_PowerOn", vm, 0, [])),
     "power off": ({"power": ON}, lambda client, vm, clone: ("VixVM_PowerOff", vm, 0)),
@@ -48,14 +48,14 @@ OPERATIONS = {
     "delete but the disks": ({}, lambda client, vm, clone: ("VixVM_Delete", vm, 0)),
     "variable": ({"power": ON}, lambda client, vm, clone: ("VixVM_WriteVariable", vm, constants.VIX_VM_GUEST_VARIABLE, "name", "value", 0)),
     "folder": ({"power": ON}, lambda client, vm, clone: ("VixVM_AddSharedFolder", vm, "tmp", "/tmp", 0)),
-    "folders on": ({"power": ON}, lambda client, vm, clone: ("VixVM_EnableSharedFolders", vm, 1, 0)),
+    "shares enabled": ({"power": ON}, lambda client, vm, clone: ("VixVM_EnableSharedFolders", vm, 1, 0)),
     "hardware": ({"hardware": 10}, lambda client, vm, clone: ("VixVM_UpgradeVirtualHardware", vm, 0)),
     "tools": ({"power": ON, "tools": "outdated"}, lambda client, vm, clone: ("VixVM_InstallTools", vm, constants.VIX_INSTALLTOOLS_AUTO_UPGRADE, None)),
 }
 
 
 def seen(openvix, client, vm, clone):
-    """Return all that a client could know of the VM and its clone, and what lies in their folders."""
+    """Return everything that a client can read of the VM and its clone, and the files in their directories."""
     found = {"vms": openvix.vms, "clone": sorted(str(path.relative_to(clone.parent)) for path in (*clone.parent.glob("*"), *clone.parent.glob("openvix/*")))}
     path = Path(vm)
     found["files"] = sorted(re.sub(r"\d+", "", each.name) for each in path.parent.iterdir()) if path.parent.exists() else []

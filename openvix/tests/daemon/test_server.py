@@ -287,8 +287,8 @@ def test_calls_are_listed_in_order_with_errors(openvix, client):
     client.code("VixVM_PowerOn", vm, 0, [])
     client.connection.begin("VixVM_WaitForToolsInGuest", vm, 0)
     client.code("VixVM_GetNumRootSnapshots", vm)
-    told = [(call["call"], call["vm"], call["error"]) for call in openvix.calls()]
-    assert told == [
+    answer = [(call["call"], call["vm"], call["error"]) for call in openvix.calls()]
+    assert answer == [
         ("VixHost_Connect", None, 0),
         ("VixVM_PowerOn", vm, constants.VIX_E_VM_IS_RUNNING),
         ("VixVM_WaitForToolsInGuest", vm, None),
@@ -318,10 +318,10 @@ def test_invalid_control_call_changes_nothing(openvix, function, argument, sente
 def test_status_lists_every_vm(openvix):
     vm = openvix.add_vm("web", power=ON, snapshots=[{"name": "a"}, {"name": "b"}])
     openvix.add_vm("db", power=ON, tools="not_installed")
-    told = openvix.status()
-    assert (told["product"], told["world"]) == ("workstation", str(openvix.directory))
-    assert told["vms"][1] == {"name": "web", "vmx": vm, "power": ON, "tools": "running", "snapshots": 2}
-    assert told["vms"][0]["tools"] == "not_installed"
+    answer = openvix.status()
+    assert (answer["product"], answer["world"]) == ("workstation", str(openvix.directory))
+    assert answer["vms"][1] == {"name": "web", "vmx": vm, "power": ON, "tools": "running", "snapshots": 2}
+    assert answer["vms"][0]["tools"] == "not_installed"
 
 
 # Faults

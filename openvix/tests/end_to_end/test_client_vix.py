@@ -27,7 +27,7 @@ NAME = "libvixAllProducts.so"
 # Root needs no namespace of users, and may be where none is allowed.
 NAMESPACES = (["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"])
 
-# /usr/lib is covered, in a namespace of mounts that ends with the client, by a folder of links into what it was; nothing is written to it.
+# In a mount namespace of the client, a directory of links to its entries covers /usr/lib. Nothing is written to it.
 VIEW = """
 set -e
 mount --rbind /usr/lib "$1/old"
@@ -39,7 +39,7 @@ exec "$@"
 
 @pytest.fixture(scope="session")
 def vix_package(tmp_path_factory) -> str:
-    """The folder that PyPI's vix is imported from; "" when it is installed."""
+    """The directory from which PyPI's vix is imported, "" if it is installed."""
     if importlib.util.find_spec("vix"):
         return ""
     folder = tmp_path_factory.mktemp("vix")
@@ -54,11 +54,11 @@ def namespace() -> list[str]:
         tried = shutil.which(command[0]) and subprocess.run([*command, "mount", "--bind", "/usr", "/usr"], capture_output=True, check=False)
         if tried and tried.returncode == 0:
             return command
-    pytest.skip("giving a client a /usr/lib of its own takes root or user namespaces, and this machine allows neither")
+    pytest.skip("a separate /usr/lib for the client requires root or user namespaces")
 
 
 def private_view(folder: Path, library: str) -> str:
-    """Make what VIEW needs in this folder, and return its path."""
+    """Create the files that VIEW needs in this directory, and return its path."""
     old, new = folder / "old", folder / "new"
     old.mkdir()
     new.mkdir()
@@ -100,7 +100,7 @@ UNSEEN = {"VixBackend.__init__", "VixBackend._get_vix_path", "_bytes", "_str", "
 UNSEEN |= {"VixHost.__del__", "_find_items_callback", "_callback_handler", "_ProcJob.by_id"}
 
 
-TOLD = {
+RESULTS = {
     "host": [3, 19, True],
     "none running": [],
     "no inventory": 6,
@@ -154,7 +154,7 @@ def test_unmodified_client_uses_all_functions(openvix, as_installed, vix_package
     assert (done.returncode, done.stderr) == (0, "")
     said = json.loads(done.stdout)
     here = {"texts": [web, "web", "debian12-64", f"<VixVM @ {web}>"], "running": [web], "folder": [1, "work", str(folder), False, True]}
-    assert said["told"] == TOLD | here
+    assert said["results"] == RESULTS | here
     assert offered(vix_package) - set(said["used"]) == set()
     assert (folder / "back").read_bytes() == bytes(range(256))
     assert Path("/usr/lib", NAME).exists() == before

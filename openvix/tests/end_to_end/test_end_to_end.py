@@ -86,7 +86,7 @@ def client(code, *arguments, check=True):
 def test_client_controls_vm_and_guest(openvix, tmp_path):
     vm = openvix.add_vm("web", processes=[{"name": "apache2", "owner": "www-data", "command": "/usr/sbin/apache2 -k start"}])
     (tmp_path / "hosted").write_text("from the host")
-    told = client(
+    result = client(
         """
 vm = opened(sys.argv[1])
 print(text(vm, constants.VIX_PROPERTY_VM_NAME), number(vm, constants.VIX_PROPERTY_VM_POWER_STATE))
@@ -112,7 +112,7 @@ leave(job, snapshot, current.value, vm)
         vm,
         tmp_path / "hosted",
     )
-    assert told.stdout.splitlines()[:6] == [
+    assert result.stdout.splitlines()[:6] == [
         "web 2",
         f"0 {constants.VIX_E_VM_IS_RUNNING}",
         "0 72",
@@ -120,7 +120,7 @@ leave(job, snapshot, current.value, vm)
         f"{constants.VIX_E_GUEST_USER_PERMISSIONS} 0",
         "0",
     ]
-    assert "apache2|/usr/sbin/apache2 -k start" in told.stdout.splitlines()
+    assert "apache2|/usr/sbin/apache2 -k start" in result.stdout.splitlines()
     assert (openvix.disk(vm) / "home/lab/copy").read_text() == "from the host"
     assert openvix.handles() == []
 
@@ -143,23 +143,23 @@ def test_fault_ends_client_like_a_broken_library(openvix, directive, code, where
     openvix.forgive_leaks("the client dies")
     vm = openvix.add_vm("web")
     openvix.fault(**{"call": "VixVM_PowerOn", "where": where, directive: True})
-    told = client("vm = opened(sys.argv[1]); job = vix.VixVM_PowerOn(vm, 0, 0, None, None); wait(job); print('alive')", vm, check=False)
-    assert (told.returncode, told.stdout) == (code, "")
+    result = client("vm = opened(sys.argv[1]); job = vix.VixVM_PowerOn(vm, 0, 0, None, None); wait(job); print('alive')", vm, check=False)
+    assert (result.returncode, result.stdout) == (code, "")
     assert openvix.vms == {vm: "powered_off"}
 
 
 def test_junk_bits_reach_the_client(openvix):
     vm = openvix.add_vm("web")
     openvix.fault(call="VixVM_PowerOn", error=3008, junk=0xFFFF00000001)
-    told = client("vm = opened(sys.argv[1]); print(hex(wait(vix.VixVM_PowerOn(vm, 0, 0, None, None)))); leave(vm)", vm)
-    assert told.stdout.strip() == hex(0xFFFF00000001 << 16 | 3008)
+    result = client("vm = opened(sys.argv[1]); print(hex(wait(vix.VixVM_PowerOn(vm, 0, 0, None, None)))); leave(vm)", vm)
+    assert result.stdout.strip() == hex(0xFFFF00000001 << 16 | 3008)
 
 
 def test_killed_daemon_disconnects_and_is_restarted(openvix):
     openvix.forgive_leaks("the host is lost")
     vm = openvix.add_vm("web", power="powered_on")
     pid = openvix.status()["pid"]
-    told = client(
+    result = client(
         """
 vm = opened(sys.argv[1])
 os.kill(int(sys.argv[2]), 9)
@@ -169,16 +169,16 @@ print(wait(vix.VixVM_WaitForToolsInGuest(vm, 0, None, None)), number(vm, constan
         pid,
     )
     lost = constants.VIX_E_HOST_CONNECTION_LOST
-    assert told.stdout.split() == [str(lost), str(-lost)]
+    assert result.stdout.split() == [str(lost), str(-lost)]
     assert client("vm = opened(sys.argv[1]); print(number(vm, constants.VIX_PROPERTY_VM_POWER_STATE)); leave(vm)", vm).stdout.strip() == "72"
     assert openvix.status()["pid"] != pid
 
 
 def test_client_does_not_start_a_stopped_world(openvix):
     control.end(openvix.directory)
-    told = client("", check=False)
-    assert told.returncode != 0
-    assert f"AssertionError: {constants.VIX_E_HOST_NOT_CONNECTED}" in told.stderr
+    result = client("", check=False)
+    assert result.returncode != 0
+    assert f"AssertionError: {constants.VIX_E_HOST_NOT_CONNECTED}" in result.stderr
     assert layout.processes(openvix.directory) == {}
 
 

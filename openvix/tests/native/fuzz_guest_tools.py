@@ -70,7 +70,7 @@ def main(seconds: str, *inputs: str) -> int:
         limits = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=20", "-rss_limit_mb=2048", "-detect_leaks=0", "-close_fd_mask=1"]
         what = [f"/inputs/{Path(path).name}" for path in inputs] or ["-dict=/words", "/corpus"]
         command = [str(fuzzer), *limits, "-artifact_prefix=/found/", "-print_final_stats=1", *what]
-        # A process of its own that is the namespace's init: one that the fuzzer is told to kill is never that.
+        # The namespace has a separate init, so that the fuzzer cannot kill it with a request.
         script = 'mount -t proc proc "$FUZZ_ROOT/proc" && "$@"'
         ended = subprocess.run([*spaces, "sh", "-c", script, "sh", *command], env={**os.environ, "FUZZ_ROOT": str(root)}, check=False).returncode
         for path in sorted((root / "found").iterdir()):

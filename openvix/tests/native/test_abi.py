@@ -107,16 +107,16 @@ def loaded() -> ctypes.CDLL:
 def test_every_error_has_a_text(loaded):
     text = loaded.Vix_GetErrorText
     text.restype, text.argtypes = ctypes.c_void_p, [ctypes.c_uint64, ctypes.c_char_p]
-    told = {each["code"]: ctypes.string_at(text(each["code"], None)).decode() for each in FACTS["errors"]}
+    result = {each["code"]: ctypes.string_at(text(each["code"], None)).decode() for each in FACTS["errors"]}
     wanted = {each["code"]: each["meaning"] for each in FACTS["errors"]}
 
-    assert {code: each[0].lower() + each[1:] for code, each in told.items()} == {code: each[0].lower() + each[1:] for code, each in wanted.items()}
+    assert {code: each[0].lower() + each[1:] for code, each in result.items()} == {code: each[0].lower() + each[1:] for code, each in wanted.items()}
     assert len(FACTS["errors"]) == 274
-    assert all(len(each) > 5 and "\n" not in each for each in told.values())
+    assert all(len(each) > 5 and "\n" not in each for each in result.values())
     assert ctypes.string_at(text(4242, None)) == b"Unknown error"
     # Only the low 16 bits are the code; the same address each time, for it is never freed.
     assert text(constants.VIX_E_VM_NOT_FOUND | 0xABCD << 16, None) == text(constants.VIX_E_VM_NOT_FOUND, None)
-    assert ctypes.string_at(text(constants.VIX_E_VM_NOT_FOUND, b"de")).decode() == told[constants.VIX_E_INVALID_ARG]
+    assert ctypes.string_at(text(constants.VIX_E_VM_NOT_FOUND, b"de")).decode() == result[constants.VIX_E_INVALID_ARG]
 
 
 def test_every_property_has_its_type(openvix, loaded):
@@ -127,13 +127,13 @@ def test_every_property_has_its_type(openvix, loaded):
     assert wait(job, constants.VIX_PROPERTY_JOB_RESULT_HANDLE, ctypes.byref(host), ctypes.c_int(0)) == constants.VIX_OK
     loaded.Vix_ReleaseHandle(job)
 
-    told = {}
+    result = {}
     for number in range(8000):
         if loaded.Vix_GetPropertyType(host, number, ctypes.byref(kind)) == constants.VIX_OK:
-            told[number] = kind.value
+            result[number] = kind.value
     loaded.VixHost_Disconnect(host)
     defined = set(FACTS["enums"]["VixPropertyID"].values())
-    assert told == {each["id"]: getattr(constants, f"VIX_PROPERTYTYPE_{SPELT[each['type']]}") for each in FACTS["properties"] if each["id"] in defined}
+    assert result == {each["id"]: getattr(constants, f"VIX_PROPERTYTYPE_{SPELT[each['type']]}") for each in FACTS["properties"] if each["id"] in defined}
 
 
 def test_functions_page_lists_all_in_header_order():

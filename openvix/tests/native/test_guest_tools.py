@@ -170,7 +170,7 @@ def test_login_distinguishes_wrong_locked_and_empty(channel, disk):
         ("locked", "lab"): errno.EKEYREVOKED,
         ("old", "lab"): errno.EKEYREVOKED,
         ("gone", ""): errno.EKEYREVOKED,
-        # What is no number never becomes root's.
+        # An invalid user id must never become that of root.
         ("-1", "lab"): errno.EKEYREJECTED,
         ("none", "lab"): errno.EKEYREJECTED,
         ("half", "lab"): errno.EKEYREJECTED,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files in a guest of QEMU, by its agent: what holds for a simulated guest, and what only a kernel of its own decides."""
+"""Files of QEMU guests through the guest tools: the cases of simulated guests, and those that depend on the guest's kernel."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def disk(tmp_path):
 def guest(disk):
     # A large frame comes in pieces, between which a busy machine may do other things for a while.
     with tools_guest.serving(disk, ["-DSILENCE_MILLISECONDS=60000"]) as port:
-        yield tools_guest.Told(Channel(port))
+        yield tools_guest.FixedTools(Channel(port))
 
 
 def test_account_writes_where_the_guest_permits(guest, ann, disk, tmp_path):

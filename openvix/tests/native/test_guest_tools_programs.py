@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Logins, programs and processes in a guest of QEMU, by its agent: what holds for a simulated guest, and what only a kernel of its own decides."""
+"""Logins, programs and processes of QEMU guests through the guest tools: the cases of simulated guests, and those that depend on the guest's kernel."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def disk(tmp_path):
 @pytest.fixture
 def guest(disk):
     with tools_guest.serving(disk) as port:
-        yield tools_guest.Told(Channel(port))
+        yield tools_guest.FixedTools(Channel(port))
 
 
 def test_unsendable_login_is_a_wrong_login(guest):
@@ -123,7 +123,7 @@ def test_halt_of_machine_ends_the_wait(disk):
     with tools_guest.serving(disk) as port:
         channel = Channel(port)
 
-        class Machine(tools_guest.Told):
+        class Machine(tools_guest.FixedTools):
             def channel(self):
                 if channel.is_closed:
                     raise VixError(constants.VIX_E_VM_NOT_RUNNING)

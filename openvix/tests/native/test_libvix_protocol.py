@@ -385,7 +385,7 @@ import json, os, signal, sys
 run = os.path.dirname(sys.argv[1])
 files = {number: os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{number}")}
 masked = len(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-state = {"leads": os.getsid(0) == os.getpid(), "parent": os.getppid(), "folder": os.getcwd(), "files": files, "masked": masked}
+state = {"leads": os.getsid(0) == os.getpid(), "parent": os.getppid(), "directory": os.getcwd(), "files": files, "masked": masked}
 with open(sys.argv[1], "w") as file:
     json.dump(state, file)
 open(f"{run}/stopped", "w").close()
@@ -403,7 +403,7 @@ def test_daemon_is_detached_from_its_client(scripted):
         assert passed(scripted.run("connection", "nobody", pass_fds=(inherited.fileno(),)))
     state = json.loads((run / "state").read_text())
     assert state.pop("parent") != os.getpid()
-    assert state == {"leads": True, "folder": "/", "files": dict.fromkeys("012", "/dev/null"), "masked": 0}
+    assert state == {"leads": True, "directory": "/", "files": dict.fromkeys("012", "/dev/null"), "masked": 0}
 
 
 def test_daemon_of_other_protocol_is_reported(scripted):

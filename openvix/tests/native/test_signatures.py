@@ -50,7 +50,7 @@ PARAMETERS = {function["name"]: len(function["params"]) for function in json.loa
 
 
 def run_call(library, name):
-    """Call a function with zeros in a process of its own."""
+    """Call a function with zeros in a child process."""
     # More than a function takes are passed where it does not look, and a list of property ids ends with the first.
     command = [sys.executable, "-c", CALL, str(library), name, str(PARAMETERS[name])]
     return subprocess.run(command, capture_output=True, text=True, check=False, env={})

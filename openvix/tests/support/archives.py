@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Archives read as a kernel reads them (Documentation/driver-api/early-userspace/buffer-format.rst)."""
+"""A reader of cpio archives (Documentation/driver-api/early-userspace/buffer-format.rst)."""
 
 from __future__ import annotations
 
 
 def read_cpio(content: bytes) -> list[tuple[str, int, bytes]]:
-    """Return path, mode and content of each file in archives that follow each other."""
+    """Return path, mode and content of each file in concatenated archives."""
     found, at = [], 0
     while at < len(content):
         if content[at] == 0:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where things are in a checkout, for tests that read more than the package."""
+"""Paths in a checkout, for tests that read more than the package."""
 
 from __future__ import annotations
 

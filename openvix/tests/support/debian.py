@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A made-up Debian: what apt, dpkg and the makers of disks would do, by small scripts that need neither network nor Debian."""
+"""A fake Debian: scripts in place of apt, dpkg and the tools for disks, which need neither network nor Debian."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ mv "$mirror/tree.$$" "$mirror/tree"
 
 
 class Debian:
-    """Its scripts are in bin, what they go by and tell is beside."""
+    """bin contains the scripts, and mirror the data that they read and write."""
 
     def __init__(self, folder: Path):
         self.mirror, self.bin = folder / "a mirror", folder / "bin"
@@ -74,7 +74,7 @@ class Debian:
         script.chmod(0o755)
 
     def offer(self, name: str, version: str, files: dict):
-        """Have the lists name a package: path to (mode, user, group, content); None is a directory, a text where a link leads."""
+        """Add a package to the lists. files: {path: (mode, user, group, content)}; content is None for a directory, a string for the target of a link."""
         file, content = f"{name}_{version.replace(':', '%3a')}_amd64.deb", _package(files)
         (self.mirror / file).write_bytes(content)
         self._files[name] = f"'http://mirror.test/{file}' {file} {len(content)} SHA256:{hashlib.sha256(content).hexdigest()}\n"
@@ -83,7 +83,7 @@ class Debian:
             (self.mirror / "depends").write_text(f"linux-image-cloud-amd64\n  Depends: {name}\n", encoding="utf-8")
 
     def asked(self) -> list[str]:
-        """Return how apt was called."""
+        """Return the arguments of all calls of apt."""
         path = self.mirror / "asked"
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
@@ -103,7 +103,7 @@ def kernel(payload: bytes | None = None) -> dict:
 
 
 def compressed(payload: bytes, sectors: int = 3) -> bytes:
-    """Return an image of a kernel with this payload."""
+    """Return a kernel image with this payload."""
     image = bytearray((sectors + 1) * 512)
     image[0x1F1], image[0x202:0x206] = sectors, b"HdrS"
     struct.pack_into("<II", image, 0x248, 64, len(payload))

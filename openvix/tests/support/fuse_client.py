@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A guest's kernel that asks for shared folders, and the guest's program that takes its questions to the host."""
+"""A FUSE client in place of a guest's kernel, and the guest's end of the port."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAD = struct.Struct("<I4s")
 
 
 class Entry(NamedTuple):
-    """What a name leads to."""
+    """The attributes of a file that was looked up."""
 
     node: int
     mode: int
@@ -28,7 +28,7 @@ class Entry(NamedTuple):
 
 
 class Kernel:
-    """Asks with ask(message), which returns the answer; each method raises OSError as a system call would."""
+    """Sends requests with ask(message), which returns the answer. Each method raises OSError like a system call."""
 
     def __init__(self, ask):
         self._ask, self._unique = ask, 2
@@ -47,22 +47,22 @@ class Kernel:
     def look(self, name: bytes, node: int = ROOT) -> Entry:
         return self.entry(self.call(Operation.LOOKUP, node, name + b"\0"))
 
-    def way(self, *names: bytes) -> Entry:
+    def path(self, *names: bytes) -> Entry:
         found = Entry(ROOT, 0, 0, (0, 0))
         for name in names:
             found = self.look(name, found.node)
         return found
 
-    def entry(self, told: bytes) -> Entry:
-        number, *_ = fuse.ENTRY_OUT.unpack_from(told)
-        return Entry(number, *self._attributes(told[fuse.ENTRY_OUT.size :]))
+    def entry(self, answer: bytes) -> Entry:
+        number, *_ = fuse.ENTRY_OUT.unpack_from(answer)
+        return Entry(number, *self._attributes(answer[fuse.ENTRY_OUT.size :]))
 
     def attributes(self, node: int, handle: int | None = None) -> tuple:
-        told = self.call(Operation.GETATTR, node, fuse.GETATTR_IN.pack(handle is not None, 0, handle or 0))
-        return self._attributes(told[fuse.ATTRIBUTES_OUT.size :])
+        answer = self.call(Operation.GETATTR, node, fuse.GETATTR_IN.pack(handle is not None, 0, handle or 0))
+        return self._attributes(answer[fuse.ATTRIBUTES_OUT.size :])
 
-    def _attributes(self, told: bytes) -> tuple:
-        _, size, _, _, _, _, _, _, _, mode, _, user, group, *_ = fuse.ATTRIBUTES.unpack_from(told)
+    def _attributes(self, answer: bytes) -> tuple:
+        _, size, _, _, _, _, _, _, _, mode, _, user, group, *_ = fuse.ATTRIBUTES.unpack_from(answer)
         return mode, size, (user, group)
 
     def change(self, node: int, valid: int, *, size=0, mode=0, changed=(0, 0), handle=0):
@@ -79,8 +79,8 @@ class Kernel:
         return fuse.OPEN_OUT.unpack(self.call(Operation.OPEN, node, fuse.OPEN_IN.pack(flags, 0)))[0]
 
     def create(self, name: bytes, node: int, flags: int = os.O_RDWR, mode: int = 0o100644) -> tuple[Entry, int]:
-        told = self.call(Operation.CREATE, node, fuse.CREATE_IN.pack(flags | os.O_CREAT, mode, 0o022, 0) + name + b"\0")
-        return self.entry(told), fuse.OPEN_OUT.unpack_from(told, fuse.ENTRY_OUT.size + fuse.ATTRIBUTES.size)[0]
+        answer = self.call(Operation.CREATE, node, fuse.CREATE_IN.pack(flags | os.O_CREAT, mode, 0o022, 0) + name + b"\0")
+        return self.entry(answer), fuse.OPEN_OUT.unpack_from(answer, fuse.ENTRY_OUT.size + fuse.ATTRIBUTES.size)[0]
 
     def read(self, node: int, handle: int, size: int = 65536, offset: int = 0, flags: int = os.O_RDONLY) -> bytes:
         return self.call(Operation.READ, node, fuse.TRANSFER_IN.pack(handle, offset, size, 0, 0, flags, 0))
@@ -93,7 +93,7 @@ class Kernel:
         self.call(Operation.RELEASE, node, fuse.RELEASE_IN.pack(handle, 0, 0, 0))
 
     def list(self, node: int = ROOT, size: int = 4096) -> dict[bytes, int]:
-        """Return the names in a directory and their kinds, read in pieces of this size."""
+        """Return the names in a directory and their types, read in parts of this size."""
         handle = fuse.OPEN_OUT.unpack(self.call(Operation.OPENDIR, node, fuse.OPEN_IN.pack(0, 0)))[0]
         found, offset = {}, 0
         while piece := self.call(Operation.READDIR, node, fuse.TRANSFER_IN.pack(handle, offset, size, 0, 0, 0, 0)):
@@ -108,7 +108,7 @@ class Kernel:
 
 
 class Port:
-    """The guest's end of a port, as openvix-shares uses it."""
+    """The guest's end of a port, in place of openvix-shares."""
 
     def __init__(self, connection: socket.socket):
         self.connection, self._arrived = connection, b""
@@ -122,7 +122,7 @@ class Port:
         return kind, self._take(size)
 
     def synchronise(self):
-        """Wait to be asked whether this is a guest, and say so; what was asked before is asked again by nobody."""
+        """Answer SYNC of the host. Earlier requests are not repeated."""
         kind, nonce = self.receive()
         assert kind == b"SYNC"
         self.send(b"SYNC", nonce)

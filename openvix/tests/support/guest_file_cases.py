@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What holds for files in every kind of guest: tests that each kind imports, with a guest of its own."""
+"""Tests of file operations for all kinds of guest. Each kind imports them and provides the fixture guest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ann(guest):
 
 @pytest.fixture
 def outside(tmp_path):
-    """A directory of the host with a file that no guest must reach."""
+    """A directory of the host with a file that no guest may access."""
     place = tmp_path / "outside"
     place.mkdir()
     (place / "secret").write_text("host")

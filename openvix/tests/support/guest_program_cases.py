@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What holds for logins, programs and processes in every kind of guest: tests that each kind imports, with a guest of its own."""
+"""Tests of logins, programs and processes for all kinds of guest. Each kind imports them and provides the fixture guest."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_process_id_is_that_of_the_program(guest, lab):
     assert [process.command for process in guest.processes() if process.pid == slow] == ["/bin/sleep 60"]
 
 
-# While the kernel lays out so many arguments, a process that becomes another program has neither them nor an environment.
+# While the kernel copies so many arguments, a process that executes another program has no arguments and no environment.
 BECOMING = "exec /bin/sleep 60 $(seq 100000)"
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A process that is killed at a chosen step: from there on it changes no directory any more, not even to clean up."""
+"""A process that is killed at a chosen step. From then on it changes no directory, not even to clean up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Killed(BaseException):
 
 
 class Call:
-    """The call of nobody."""
+    """A call without a client."""
 
     def __init__(self, world):
         self.world, self.client = world, self
@@ -32,7 +32,7 @@ class Call:
 
 
 def killed_after(monkeypatch, steps, act):
-    """Carry out what act() does, at most this many changes of directories; return whether it came to its end."""
+    """Execute act() with at most this many changes of directories; return whether it finished."""
     left = iter(range(steps))
 
     def killing(change):
@@ -54,7 +54,7 @@ def killed_after(monkeypatch, steps, act):
 
 
 def served(directory):
-    """Return the world of a directory, as a daemon that has just begun finds it."""
+    """Return the world in a directory, as a new daemon loads it."""
     layout.prepare(directory)
     world = World(directory)
     for machine in world.machines.loaded():

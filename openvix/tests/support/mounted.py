@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A guest of shared folders without QEMU: openvix-shares in a mount namespace of its own, with a socket for a port that outlives the host at its end."""
+"""Shared folders of a guest without QEMU: openvix-shares in a mount namespace, with a socket for a port that outlives the host."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from openvix.system import c_build
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 needs_fuse = pytest.mark.skipif(
     not (sandbox.is_allowed() and os.path.exists("/dev/fuse") and os.access("/dev/fuse", os.R_OK | os.W_OK) and shutil.which("nsenter")),
-    reason="this machine lets its users mount nothing of their own",
+    reason="this computer does not permit mount namespaces",
 )
 
 
-# Milliseconds for which requests wait for a host: longer than any test leaves them without one, and as long as everywhere.
+# How long requests wait for a host, in milliseconds: longer than any test is without one.
 PATIENT, USUAL = 250_000, 10_000
 
 
@@ -37,7 +37,7 @@ def build(patience: int) -> Path:
 
 
 class Guest:
-    """Runs commands in /mnt/hgfs, as it were."""
+    """Runs commands in /mnt/hgfs of the namespace."""
 
     def __init__(self, place: Path, patience: int = PATIENT):
         self.place, self._patience = place, patience
@@ -52,7 +52,7 @@ class Guest:
         threading.Thread(target=self._copy_out, args=(self._port,), daemon=True).start()
 
     def restart(self):
-        """Kill openvix-shares, and start it again where it was."""
+        """Kill openvix-shares and start it again in the same namespace."""
         with self.start("read line") as keeper:
             eventually(lambda: os.readlink(f"/proc/{keeper.pid}/ns/mnt") == os.readlink(f"/proc/{self.program.pid}/ns/mnt"))
             self.program.kill()
@@ -63,7 +63,7 @@ class Guest:
             keeper.communicate("\n", timeout=60)
 
     def dial(self) -> socket.socket:
-        """Return the host's end of the port for one more host; the one before hears no more."""
+        """Return a new host's end of the port; the previous host receives nothing more."""
         self.cut()
         end, self._host = socket.socketpair()
         threading.Thread(target=self._copy_in, args=(self._host,), daemon=True).start()
@@ -77,11 +77,11 @@ class Guest:
             host.close()
 
     def send(self, content: bytes):
-        """Send what no host would."""
+        """Send data that a correct host would not send."""
         self._port.sendall(content)
 
     def run(self, command: str, **options) -> str:
-        """Run a command of a shell in the guest, and return what it says."""
+        """Run a shell command in the guest and return its output."""
         return self.start(command, **options).communicate(timeout=60)[0]
 
     def start(self, command: str, **options) -> subprocess.Popen:
@@ -93,7 +93,7 @@ class Guest:
         eventually(lambda: str(self.place) in Path(f"/proc/{self.program.pid}/mounts").read_text())
 
     def end(self):
-        """End it, and fail for what a sanitizer has found."""
+        """End the guest. Raises AssertionError if a sanitizer has reported something."""
         self.program.terminate()
         said = self.program.communicate(timeout=60)[1]
         self.cut()
@@ -105,7 +105,7 @@ class Guest:
         with contextlib.suppress(OSError):
             while piece := port.recv(65536):
                 host = self._host
-                # What no host hears is lost, as the half of a frame is.
+                # Data without a host is lost, including partial frames.
                 with contextlib.suppress(OSError):
                     if host:
                         host.sendall(piece)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A VIX client that speaks to the daemon as libvix.so does, without the library."""
+"""A VIX client that uses the protocol of the daemon directly, without libvix.so."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from openvix.daemon import control
 from openvix.vix import constants
 from openvix.world import layout
 
-# For an answer: only a fault takes longer.
+# Time limit for an answer.
 SECONDS = 200
 
 
 class Client:
-    """One connection with a host; code() and items() call a function of vix.h by name and wait for it."""
+    """One connection to a host. code() and items() call a function of vix.h by name and wait for its result."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Client:
         options: int = 0,
         at: tuple = (None, None, None),
     ):
-        """Connect; at: name of the host, user and password."""
+        """Connect; at: host name, user and password."""
         host, user, password = at
         socket = layout.dial(directory)
         socket.settimeout(SECONDS)
@@ -42,17 +42,17 @@ class Client:
         self.connection.close()
 
     def code(self, function: str, *arguments) -> int:
-        """Return the error that a call ends with."""
+        """Return the error of a call."""
         return self.connection.call(function, *arguments)[0]
 
     def items(self, function: str, *arguments) -> list:
-        """Return the items of a call that succeeds."""
+        """Return the items of a successful call."""
         error, items, _ = self.connection.call(function, *arguments)
         assert error == 0, f"{function} ended with {error}"
         return items
 
     def one(self, function: str, *arguments):
-        """Return the only result of a call that succeeds."""
+        """Return the only value of a successful call."""
         [[_, value]] = self.items(function, *arguments)
         return value
 

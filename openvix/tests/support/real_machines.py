@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real machines as a test sees them: whether they can be had here, and one VM as a client sees it."""
+"""QEMU VMs for tests: whether they are available, and one VM as a client sees it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Machine:
         self.world, self.client, self.path = world, client, path
 
     def __getattr__(self, name):
-        """Return a function of vix.h for VMs: machine.PowerOn(0, []) calls it and returns the error it ends with."""
+        """Return a function of vix.h for VMs: machine.PowerOn(0, []) calls VixVM_PowerOn and returns its error."""
         return lambda *arguments: self.client.code(f"VixVM_{name}", self.path, *arguments)
 
     def has(self, name, *arguments):
@@ -76,7 +76,7 @@ class Machine:
         return item[1]
 
     def processes(self):
-        """Return name, owner and command of the processes by their ids."""
+        """Return {process id: (name, owner, command)}."""
         keys = [constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, constants.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER, constants.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND]
         found = [dict(zip(item[::2], item[1::2], strict=True)) for item in self.has("ListProcessesInGuest", 0)]
         return {each[constants.VIX_PROPERTY_JOB_RESULT_PROCESS_ID]: tuple(each[key] for key in keys) for each in found}
@@ -89,7 +89,7 @@ class Machine:
     @property
     def emulators(self):
         found = process_locks.holders(Path(self.path).parent / "openvix" / "guest" / emulator.LOCK)
-        # While it starts one, the daemon has the lock open as well.
+        # While the daemon starts a QEMU process, it has the lock file open as well.
         return [pid for pid in found if is_emulator(pid)]
 
     def log(self):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A simulated guest without a VM: its system, and its Tools."""
+"""A simulated guest without a VM: its system and its guest tools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from openvix.backends.simulated.tools import SimulatedTools
 
 
 class Guest(SimulatedTools):
-    """The Tools of a system that a test boots and halts through the same object."""
+    """The guest tools of a system, with the methods of the system to boot and halt it."""
 
     def __init__(self, runtime: Path, *, hostname: str = "web", accounts: list[dict], processes: list[dict]):
         self.system = System(runtime, hostname=hostname, declared=processes)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests to the agent in the guests of QEMU, as a fuzzer begins with: of every operation, what is right."""
+"""Valid requests to the guest tools of QEMU guests, one of each operation, as seeds for a fuzzer."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ REQUESTS = [
     ("restart",),
 ]
 OPERATIONS = sorted({request[0] for request in REQUESTS})
-# In an order in which each finds what it needs.
+# Ordered so that each request finds the files that it needs.
 WHOLE = b"".join(frames.encode(*request) for request in REQUESTS)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The agent of QEMU's guests, run without QEMU: on a root directory of its own, among processes of its own, with a socket for a port."""
+"""The guest tools of QEMU guests without QEMU: in a root directory and a process namespace, with a socket for a port."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from openvix.guest.link import Link
 from openvix.system import c_build
 
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
-# A child of the agent ends by 1 for what it was refused: a sanitizer's find has to be something else.
+# Children exit with 1 when an operation fails, so reports of sanitizers need another exit code.
 FOUND = {"ASAN_OPTIONS": "detect_leaks=0:exitcode=99", "UBSAN_OPTIONS": "print_stacktrace=1:exitcode=99"}
 
-# The guest's init: it buries whom nobody else does. What the agent serves is in 3, as a shell gives what it starts behind itself no input.
+# The init of the guest, which reaps orphans. The port is descriptor 3, since a shell gives background processes no standard input.
 INIT = r"""
 set -e
 exec 3<&0 </dev/null
@@ -34,7 +34,7 @@ cd "$1"
 shift
 for place in "$@"; do
     mount --rbind "/$place" "$place"
-    # Root of a namespace cannot lift what the host forbids there, and has no need to: root of the host could do harm.
+    # Root of a user namespace cannot lift restrictions of the host, and need not try. Root of the host could do damage.
     mount -o remount,bind,ro "$place" 2>/dev/null || test "$(cat /proc/self/uid_map | tr -s ' ')" != " 0 0 4294967295"
 done
 mount -t proc proc proc
@@ -45,7 +45,7 @@ exec 3<&-
 wait
 """
 
-# The passwords of the accounts of the tests, by crypt().
+# Password hashes of the test accounts, made with crypt().
 HASHES = {
     "": "",
     "lab": "$6$rounds=1000$openvix$djCsOP.M3qGrxJe8FybTeMJM4cC95.2OWtuocRLrD3pjbOauVuyR0jE953ZlLxWzOxMmlfQf8uFggE3hXJmXr/",
@@ -58,14 +58,14 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be seve
 
 
 def build(flags: list[str] = ()) -> Path:
-    """Return the path of the agent, compiled with these flags besides."""
+    """Return the path of the guest tools, compiled with additional flags."""
     folder = c_build.source_directory("guest_tools")
     sources = sorted(folder.glob("*.c"))
     return c_build._compiled("openvix-tools", sorted(folder.glob("*.[ch]")), [*c_build.FLAGS, *flags, *map(str, sources), "-lcrypt"])
 
 
 def make_disk(place: Path, accounts: list[dict], files: dict[str, str]):
-    """Make the root directory of a guest whose administrators are root, with a user for each other account."""
+    """Create the root directory of a guest. Administrators are root, each other account has its own user."""
     disks.create(place, hostname="web", accounts=accounts, files=files)
     passwd, shadow = ["root:x:0:0:root:/root:/bin/sh\n"], ["root:*:::::::\n"]
     for number, account in enumerate(accounts, start=1000):
@@ -81,16 +81,16 @@ def make_disk(place: Path, accounts: list[dict], files: dict[str, str]):
 
 @contextlib.contextmanager
 def serving(disk: Path, flags: list[str] = (), shown: tuple[str, ...] = paths.SHOWN) -> Iterator[socket.socket]:
-    """Run the agent on a root directory, and give the host's end of its port; what a sanitizer says fails the test."""
+    """Run the guest tools in a root directory; yield the host's end of the port. Reports of sanitizers fail the test."""
     shutil.copy(build(flags), disk / "openvix-tools")
     shown = [path[1:] for path in shown if os.path.isdir(path) and not os.path.islink(path)]
     ours, theirs = socket.socketpair()
-    # Whatever ends this process ends the agent, which would serve for ever. Without root, it is that of a namespace, and can be no other user.
+    # When this process ends, the guest tools are killed. Without root privileges, they run in a user namespace and cannot switch users.
     alone = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     spaces = ["setpriv", "--pdeathsig", "KILL", "unshare", *alone, "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
     with ours, open(disk.with_name(f"{disk.name}.said"), "w+b") as said:
         with theirs:
-            # Where chroot lies is not in the path of every user.
+            # The directory of chroot is not in every user's PATH.
             init = subprocess.Popen(
                 [*spaces, "sh", "-c", INIT, "init", str(disk), *shown],
                 stdin=theirs,
@@ -107,8 +107,8 @@ def serving(disk: Path, flags: list[str] = (), shown: tuple[str, ...] = paths.SH
             assert said.read() == b""
 
 
-class Told(AgentTools):
-    """The Tools over one channel, which stays."""
+class FixedTools(AgentTools):
+    """Guest tools with one fixed channel."""
 
     def __init__(self, channel: Channel):
         super().__init__(Link(dial=lambda: None, runs=lambda: True, settle=lambda: None, changed=lambda: None))

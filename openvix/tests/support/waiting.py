@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting for what comes by itself, with a bound that only a fault passes."""
+"""Waits with time limits that are exceeded only after a fault."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 
 def eventually(holds, seconds=60):
-    """Ask until it holds, ever less often; return what was answered then."""
+    """Call a function with growing pauses until its result is true; return the result."""
     end, pause = time.monotonic() + seconds, 0.002
     while not (answer := holds()):
         assert time.monotonic() < end, "it never held"
@@ -25,7 +25,7 @@ def eventually(holds, seconds=60):
 
 @contextlib.contextmanager
 def bounded(process: subprocess.Popen, seconds=200) -> Iterator[subprocess.Popen]:
-    """Give a process that a test reads from; when that lasts too long it is killed, and has said all that it says."""
+    """Yield a process from which a test reads; it is killed after a time limit, which ends its output."""
     end = threading.Timer(seconds, process.kill)
     end.start()
     try:

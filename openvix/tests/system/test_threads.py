@@ -66,11 +66,11 @@ def test_task_during_thread_exit_is_run(none_idle, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_exception_is_logged_and_ends_its_thread(none_idle, monkeypatch):
-    told, done = queue.SimpleQueue(), queue.SimpleQueue()
-    monkeypatch.setattr(threading, "excepthook", lambda said: told.put((said.exc_type, said.thread)))
+    result, done = queue.SimpleQueue(), queue.SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", lambda said: result.put((said.exc_type, said.thread)))
 
     threads.start(int, "no number")
-    kind, thread = told.get(timeout=60)
+    kind, thread = result.get(timeout=60)
     threads.start(lambda: done.put(threading.current_thread()))
 
     assert kind is ValueError

@@ -100,8 +100,8 @@ def test_linked_clone_takes_a_snapshot_named_clone(openvix, client, tmp_path):
     assert client.code("VixVM_GetNamedSnapshot", vm, "Clone") == constants.VIX_E_SNAPSHOT_NONUNIQUE_NAME
     tree = vmsd.read(Path(vm).with_suffix(".vmsd").read_bytes())
     assert [(each.name, each.clones) for each in tree.snapshots] == [("Clone", (made[0],)), ("Clone", (made[1],))]
-    told = vmx.read(Path(made[0]).with_suffix(".vmsd").read_bytes())
-    assert [told.get(key) for key in ("cloneOf0", "numCloneOf", "sentinel0", "numSentinels")] == [vm, "1", "a.vmdk", "1"]
+    result = vmx.read(Path(made[0]).with_suffix(".vmsd").read_bytes())
+    assert [result.get(key) for key in ("cloneOf0", "numCloneOf", "sentinel0", "numSentinels")] == [vm, "1", "a.vmdk", "1"]
     assert f'parentFileNameHint="{vm[:-4]}.vmdk"' in Path(made[0]).with_suffix(".vmdk").read_text()
 
 

@@ -101,18 +101,18 @@ def test_files_show_the_power_state(openvix, client):
     path = Path(vm)
     lock, state = path.with_name("web.vmx.lck"), path.with_name("web.vmss")
 
-    def told():
+    def result():
         return lock.is_dir(), state.exists(), vmx.read(path.read_bytes()).get("checkpoint.vmState")
 
-    assert told() == (False, False, None)
+    assert result() == (False, False, None)
     client.items("VixVM_PowerOn", vm, 0, [])
-    assert told() == (True, False, None)
+    assert result() == (True, False, None)
     client.items("VixVM_Suspend", vm, 0)
-    assert told() == (False, True, "web.vmss")
+    assert result() == (False, True, "web.vmss")
     client.items("VixVM_PowerOn", vm, 0, [])
-    assert told() == (True, False, "")
+    assert result() == (True, False, "")
     client.items("VixVM_PowerOff", vm, 0)
-    assert told() == (False, False, "")
+    assert result() == (False, False, "")
 
 
 def test_properties_follow_the_vmx(openvix, client):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands in the way of a VM: a question, somebody else's lock, and power states that no header names."""
+"""Obstacles for operations on a VM: a question, the lock of another program, and undocumented power states."""
 
 from __future__ import annotations
 

@@ -47,10 +47,10 @@ def test_password_is_stored_nowhere(openvix, client, vm):
     client.items("VixHost_OpenVM", client.host, vm, 0, [KEY, SECRET])
     client.code("VixHost_OpenVM", client.host, vm, 0, [KEY, SECRET + "x"])
     openvix.kill_daemon()
-    told = repr((openvix.status(), openvix.calls(), openvix.handles()))
+    result = repr((openvix.status(), openvix.calls(), openvix.handles()))
     files = [path for path in openvix.directory.rglob("*") if path.is_file()]
     assert len(files) > 5
-    assert SECRET not in told
+    assert SECRET not in result
     marks = [SECRET.encode(), b"\\u00df", b"word|"]
     assert [path for path in files for mark in marks if mark in path.read_bytes()] == []
     config = vmx.read(Path(vm).read_bytes())

@@ -63,7 +63,7 @@ def test_shared_folders_added_changed_and_removed(client, vm, host):
 
 def test_invalid_shared_folders_are_rejected(client, vm, host):
     add(client, vm, "one", host / "a")
-    told = [
+    result = [
         (("VixVM_AddSharedFolder", vm, "one", str(host / "b"), 0), constants.VIX_E_ALREADY_EXISTS),
         (("VixVM_AddSharedFolder", vm, "two", str(host / "none"), 0), constants.VIX_E_FILE_NOT_FOUND),
         (("VixVM_AddSharedFolder", vm, "two", str(host / "a" / "file"), 0), constants.VIX_E_NOT_A_DIRECTORY),
@@ -78,7 +78,7 @@ def test_invalid_shared_folders_are_rejected(client, vm, host):
         (("VixVM_GetSharedFolderState", vm, -1), INVALID),
         (("VixVM_EnableSharedFolders", vm, 1, 1), INVALID),
     ]
-    assert [client.code(*call) for call, _ in told] == [code for _, code in told]
+    assert [client.code(*call) for call, _ in result] == [code for _, code in result]
     assert listed(client, vm) == [("one", str(host / "a"), 0)]
 
 
@@ -100,8 +100,8 @@ def test_shared_folders_require_tools_but_no_login(openvix, client, call):
         "booting": ({"power": ON, "boot_seconds": 60}, NO_TOOLS),
         "toolless": ({"power": ON, "tools": "not_installed"}, NO_TOOLS),
     }
-    told = {name: client.code(call, openvix.add_vm(name, **settings), *CALLS[call]) for name, (settings, _) in states.items()}
-    assert told == {name: code for name, (_, code) in states.items()}
+    result = {name: client.code(call, openvix.add_vm(name, **settings), *CALLS[call]) for name, (settings, _) in states.items()}
+    assert result == {name: code for name, (_, code) in states.items()}
 
 
 def exists(client, vm, path):

@@ -152,7 +152,7 @@ def test_killing_fault_keeps_counts_and_calls(openvix, client, how):
         client.code("VixVM_PowerOn", vm, 0, [])
     assert openvix.vms
     with Client(openvix.directory) as again:
-        # The work of the one that was struck is done already where it dies after it.
+        # The work of the call has been done before the daemon is killed after it.
         assert again.code("VixVM_PowerOn", vm, 0, []) == (constants.VIX_E_VM_IS_RUNNING if "where" in how else 0)
         assert again.code("VixVM_PowerOff", vm, 0) == 3008
     assert [(rule["matched"], rule["applied"]) for rule in openvix.faults()] == [(2, 1), (3, 1)]

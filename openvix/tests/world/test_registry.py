@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many VMs: those that nobody asks for sleep, and nobody can tell."""
+"""Many VMs: they are loaded on demand, which clients cannot notice."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def test_numbered_vms_have_names_and_power(openvix):
 @pytest.mark.parametrize("power", [OFF, ON, SUSPENDED])
 def test_unloaded_vm_keeps_its_state(openvix, power):
     vm = openvix.add_vm("web", power=power, files={"/etc/motd": "mine"}, snapshots=[{"name": "base"}])
-    told = openvix.status()["vms"]
+    result = openvix.status()["vms"]
     openvix.kill_daemon()
-    assert openvix.status()["vms"] == told
+    assert openvix.status()["vms"] == result
     with Client(openvix.directory) as client:
         assert client.one("VixVM_GetNumRootSnapshots", vm) == 1
         assert client.code("VixVM_PowerOn", vm, 0, []) == (constants.VIX_E_VM_IS_RUNNING if power == ON else 0)

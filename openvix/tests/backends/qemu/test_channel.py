@@ -343,9 +343,9 @@ def test_name_with_path_is_rejected(tmp_path, outside, form):
     # Nothing but this test's own directory is ever named: what does not refuse a name writes there.
     name = os.fsencode(form.format(outside=outside))
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, name, FILE, 4, 0, 0], open=[4, FILE], read=[b"evil"]) as channel:
-        told = tools_guest.Told(channel)
-        assert code(told.copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
-        assert code(told.list_directory, LAB, "/tree") == constants.VIX_E_FILE_ERROR
+        tools = tools_guest.FixedTools(channel)
+        assert code(tools.copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
+        assert code(tools.list_directory, LAB, "/tree") == constants.VIX_E_FILE_ERROR
     assert (outside / "secret").read_text() == "host"
     assert os.listdir(outside) == ["secret"]
     assert not (tmp_path / "tree").exists()
@@ -361,19 +361,19 @@ def test_link_of_guest_is_not_followed_on_host(tmp_path, outside):
     with lying(
         stat=where, list=listed, readlink=lambda _, base, rest: [os.fsencode(outside if rest == b"x" else outside / "secret")], open=[4, FILE]
     ) as channel:
-        told = tools_guest.Told(channel)
+        tools = tools_guest.FixedTools(channel)
         linked = True
-        told.copy_out(LAB, "/tree", str(tmp_path / "tree"))
+        tools.copy_out(LAB, "/tree", str(tmp_path / "tree"))
         assert os.readlink(tmp_path / "tree/x") == str(outside)
         linked = False
         with pytest.raises(VixError):
-            told.copy_out(LAB, "/tree", str(tmp_path / "tree"))
+            tools.copy_out(LAB, "/tree", str(tmp_path / "tree"))
     assert (outside / "secret").read_text() == "host"
 
 
 def test_endless_tree_is_rejected(tmp_path):
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, b"d", DIRECTORY, 0, 0, 0]) as channel:
-        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_NAME_TOO_LONG
+        assert code(tools_guest.FixedTools(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_NAME_TOO_LONG
 
 
 def named(first, name, kind=FILE):
@@ -399,14 +399,14 @@ def test_endless_directory_is_rejected(said):
         return said(*values) if callable(said) else said
 
     with lying(list=answer) as channel:
-        assert code(tools_guest.Told(channel).list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
+        assert code(tools_guest.FixedTools(channel).list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
     assert len(asked) <= 26
 
 
 def test_nested_directories_share_one_size_limit(tmp_path, monkeypatch):
     monkeypatch.setattr("openvix.backends.qemu.tools.NAMES", 5_000_000)
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=lambda account, base, rest, cookie: [0, *named(0, b"%05d", DIRECTORY)]) as channel:
-        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
+        assert code(tools_guest.FixedTools(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
     assert (tmp_path / "tree/00000/00000/00000").is_dir()
     assert not (tmp_path / "tree/00000/00000/00000/00000/00000").exists()
 
@@ -416,9 +416,9 @@ def test_maximum_number_of_files_is_listed():
         return [cookie + 1 if cookie < 13 else 0, *named(cookie * 10_000, b"%070d")]
 
     with lying(list=said) as channel:
-        found = tools_guest.Told(channel).list_directory(LAB, "/")
+        found = tools_guest.FixedTools(channel).list_directory(LAB, "/")
     assert len(found) == 140_000
-    # The client is told of them in one frame.
+    # The list fits into one frame of the client.
     assert len(frames.encode([[0, each.name, 0, each.size, 0, each.flags, 0, each.modified] for each in found])) < frames.LARGEST
 
 
@@ -426,59 +426,59 @@ def test_file_is_read_up_to_its_size(tmp_path, monkeypatch):
     monkeypatch.setattr("openvix.backends.qemu.tools.SIZELESS", 1 << 20)
     monkeypatch.setattr("openvix.backends.qemu.tools.PIECE", 1 << 18)
     with lying(stat=[FILE, 0, 0, 0, 1], open=[0, FILE], read=lambda file, offset, size: [b"x" * size]) as channel:
-        tools_guest.Told(channel).copy_out(LAB, "/file", str(tmp_path / "file"))
+        tools_guest.FixedTools(channel).copy_out(LAB, "/file", str(tmp_path / "file"))
     assert (tmp_path / "file").stat().st_size == 1 << 20
     with lying(stat=[FILE, 0, 0, 0, 1], open=[0, FILE], read=lambda file, offset, size: [b"x" * (size + 1)]) as channel:
-        assert code(tools_guest.Told(channel).copy_out, LAB, "/file", str(tmp_path / "file")) == constants.VIX_E_FILE_ERROR
+        assert code(tools_guest.FixedTools(channel).copy_out, LAB, "/file", str(tmp_path / "file")) == constants.VIX_E_FILE_ERROR
 
 
 def test_temporary_file_must_be_in_tmp():
     with lying(tempfile=[b"/etc/passwd"]) as channel:
-        assert code(tools_guest.Told(channel).create_temp_file, LAB) == constants.VIX_E_FILE_ERROR
+        assert code(tools_guest.FixedTools(channel).create_temp_file, LAB) == constants.VIX_E_FILE_ERROR
 
 
 def test_endless_removal_is_aborted(monkeypatch):
     monkeypatch.setattr("openvix.backends.qemu.tools.CLEAR_SECONDS", 0.2)
     with lying(clear=[0]) as channel:
-        assert code(tools_guest.Told(channel).delete_directory, LAB, "/tree") == constants.VIX_E_OBJECT_IS_BUSY
+        assert code(tools_guest.FixedTools(channel).delete_directory, LAB, "/tree") == constants.VIX_E_OBJECT_IS_BUSY
 
 
 @pytest.mark.parametrize("mode", [-1, 1 << 16, 1 << 40, -(1 << 63)])
 def test_invalid_mode_is_reported_and_nothing_copied(tmp_path, mode):
     with lying(stat=[mode, 0, 0, 0, 1], list=[0, b"x", mode, 0, 0, 0]) as channel:
-        told = tools_guest.Told(channel)
-        assert code(told.file_info, LAB, "/x") == constants.VIX_E_FILE_ERROR
-        assert code(told.list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
-        assert code(told.copy_out, LAB, "/x", str(tmp_path / "x")) == constants.VIX_E_FILE_ERROR
-        assert code(told.run_program, LAB, "/x", None, wait=True) == constants.VIX_E_FILE_NOT_FOUND
-        assert (told.file_exists(LAB, "/x"), told.directory_exists(LAB, "/x")) == (False, False)
+        tools = tools_guest.FixedTools(channel)
+        assert code(tools.file_info, LAB, "/x") == constants.VIX_E_FILE_ERROR
+        assert code(tools.list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
+        assert code(tools.copy_out, LAB, "/x", str(tmp_path / "x")) == constants.VIX_E_FILE_ERROR
+        assert code(tools.run_program, LAB, "/x", None, wait=True) == constants.VIX_E_FILE_NOT_FOUND
+        assert (tools.file_exists(LAB, "/x"), tools.directory_exists(LAB, "/x")) == (False, False)
     assert not (tmp_path / "x").exists()
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, b"x", mode, 0, 0, 0]) as channel:
-        assert code(tools_guest.Told(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
+        assert code(tools_guest.FixedTools(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
     assert not (tmp_path / "tree").exists()
 
 
 def test_invalid_size_is_reported():
     with lying(stat=[FILE, -1, 0, 0, 1], list=[0, b"x", FILE, -1, 0, 0]) as channel:
-        told = tools_guest.Told(channel)
-        assert code(told.file_info, LAB, "/x") == constants.VIX_E_FILE_ERROR
-        assert code(told.list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
+        tools = tools_guest.FixedTools(channel)
+        assert code(tools.file_info, LAB, "/x") == constants.VIX_E_FILE_ERROR
+        assert code(tools.list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
 
 
 @pytest.mark.parametrize("pid", [-1, 0, 1 << 31])
 def test_invalid_process_id_is_reported(pid):
     with lying(stat=[FILE, 0, 0, 0, 1], run=[pid], ended=[0, 0], processes=[pid, b"root", b"init", b"", 0]) as channel:
-        told = tools_guest.Told(channel)
-        assert code(told.run_program, LAB, "/x", None, wait=True) == constants.VIX_E_PROGRAM_NOT_STARTED
-        assert code(told.processes) == constants.VIX_E_FILE_ERROR
+        tools = tools_guest.FixedTools(channel)
+        assert code(tools.run_program, LAB, "/x", None, wait=True) == constants.VIX_E_PROGRAM_NOT_STARTED
+        assert code(tools.processes) == constants.VIX_E_FILE_ERROR
 
 
 @pytest.mark.parametrize("ended", [-1, 256, 1 << 40])
 def test_invalid_exit_code_is_reported(ended):
     with lying(stat=[FILE, 0, 0, 0, 1], run=[7], ended=[0, ended]) as channel:
-        assert code(tools_guest.Told(channel).run_program, LAB, "/x", None, wait=True) == constants.VIX_E_FILE_ERROR
+        assert code(tools_guest.FixedTools(channel).run_program, LAB, "/x", None, wait=True) == constants.VIX_E_FILE_ERROR
 
 
 def test_invalid_data_means_tools_not_running():
     with lying(stat=[b"x"]) as channel:
-        assert code(tools_guest.Told(channel).file_info, LAB, "/x") == constants.VIX_E_TOOLS_NOT_RUNNING
+        assert code(tools_guest.FixedTools(channel).file_info, LAB, "/x") == constants.VIX_E_TOOLS_NOT_RUNNING

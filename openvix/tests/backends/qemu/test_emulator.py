@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A QEMU of its own for each machine, with an empty disk and nothing to boot: its start, its end, and being found again."""
+"""A separate QEMU process for each VM, with an empty disk and nothing to boot: its start, its end, and its takeover by another daemon."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Bare(Emulator):
 
 @pytest.fixture
 def folder(tmp_path):
-    """The folder of a VM in a world, with characters that a command line may trip over."""
+    """The directory of a VM in a world, with characters that are special on a command line."""
     own = tmp_path / "a world, of $some" / "vms" / "web" / "openvix"
     (own / "disks").mkdir(parents=True)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(Disk(own / "disks").path), "64M"], check=True)

@@ -50,9 +50,9 @@ def stop_tools(machine, folder, then="true"):
     """Have the agent stand still, and a shell in the guest go on with this; return the agent's process id."""
     folder.mkdir()
     assert machine.EnableSharedFolders(True, 0) == 0
-    assert machine.AddSharedFolder("told", str(folder), constants.VIX_SHAREDFOLDER_WRITE_ACCESS) == 0
+    assert machine.AddSharedFolder("control", str(folder), constants.VIX_SHAREDFOLDER_WRITE_ACCESS) == 0
     [agent] = [pid for pid, (name, _, _) in machine.processes().items() if name == "openvix-tools"]
-    machine.begin("/bin/sh", f"-c 'sleep 2; kill -STOP {agent}; touch /mnt/hgfs/told/stopped; {then}'")
+    machine.begin("/bin/sh", f"-c 'sleep 2; kill -STOP {agent}; touch /mnt/hgfs/control/stopped; {then}'")
     eventually((folder / "stopped").exists, SECONDS)
     return agent
 
@@ -224,20 +224,20 @@ def test_power_button_stops_guest_without_tools(machine, tmp_path):
     machine.boot()
     # What hears the button begins after Tools.
     eventually(lambda: any(name == "acpid" for name, _, _ in machine.processes().values()), SECONDS)
-    stop_tools(machine, tmp_path / "told")
+    stop_tools(machine, tmp_path / "control")
     assert machine.PowerOff(constants.VIX_VMPOWEROP_FROM_GUEST) == 0
     assert machine.power == OFF
 
 
 def test_silent_tools_count_as_not_running(machine, tmp_path):
     machine.boot()
-    agent = stop_tools(machine, tmp_path / "told", "until test -e /mnt/hgfs/told/go; do sleep 0.5; done; kill -CONT $(pidof openvix-tools)")
-    # What asks them next: a guest that goes on is told the time.
+    agent = stop_tools(machine, tmp_path / "control", "until test -e /mnt/hgfs/control/go; do sleep 0.5; done; kill -CONT $(pidof openvix-tools)")
+    # The next request after a resume sets the clock of the guest.
     assert machine.Pause(0, []) == 0
     assert machine.Unpause(0, []) == 0
     assert machine.power == ON
     assert machine.ListProcessesInGuest(0) == constants.VIX_E_TOOLS_NOT_RUNNING
-    (tmp_path / "told" / "go").touch()
+    (tmp_path / "control" / "go").touch()
     machine.ready()
     assert machine.power == READY
     assert agent in machine.processes()
@@ -245,7 +245,7 @@ def test_silent_tools_count_as_not_running(machine, tmp_path):
 
 def test_vm_without_tools_allows_all_but_soft_reset(machine, tmp_path):
     machine.boot()
-    stop_tools(machine, tmp_path / "told")
+    stop_tools(machine, tmp_path / "control")
     assert machine.Reset(constants.VIX_VMPOWEROP_FROM_GUEST) == constants.VIX_E_TOOLS_NOT_RUNNING
     assert machine.power == ON
     machine.client.take(machine.path, "after")

@@ -15,7 +15,7 @@ enum {
     EVENTS = 16,
 };
 
-/* What a callback was told and what it found. */
+/* The events that a callback received, and their items. */
 struct record {
     pthread_t thread;
     atomic_int count;
@@ -95,7 +95,7 @@ static void callbacks_may_call_vix_and_come_before_the_start_returns(VixHandle v
     Vix_ReleaseHandle(job);
 }
 
-static void a_released_job_is_still_told_of(VixHandle vm)
+static void released_job_is_still_reported(VixHandle vm)
 {
     struct record record = {.vm = VIX_INVALID_HANDLE};
     VixHandle job = VixVM_ListProcessesInGuest(vm, 0, take_down, &record);
@@ -108,7 +108,7 @@ static void a_released_job_is_still_told_of(VixHandle vm)
     CHECK(record.jobs[0] == job && record.types[0] == VIX_EVENTTYPE_JOB_COMPLETED && record.errors[0] == VIX_OK);
 }
 
-static void progress_is_told_before_the_completion(VixHandle vm)
+static void progress_precedes_completion(VixHandle vm)
 {
     struct record record = {.vm = VIX_INVALID_HANDLE};
     VixHandle job = VixVM_PowerOn(vm, VIX_VMPOWEROP_NORMAL, VIX_INVALID_HANDLE, take_down, &record);
@@ -211,8 +211,8 @@ int main(void)
     VixHandle vm = opened(host, "/vm.vmx");
     found_items_come_before_the_completion(host);
     callbacks_may_call_vix_and_come_before_the_start_returns(vm);
-    a_released_job_is_still_told_of(vm);
-    progress_is_told_before_the_completion(vm);
+    released_job_is_still_reported(vm);
+    progress_precedes_completion(vm);
     wrong_arguments_come_through_a_finished_job(vm);
     an_item_can_be_kept_by_a_reference(host);
     a_callback_may_release_its_job(vm);

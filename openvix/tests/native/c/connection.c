@@ -32,32 +32,32 @@ static void *wait_for_job(void *job)
     return &error;
 }
 
-static VixError *told;
-static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t was_told = PTHREAD_COND_INITIALIZER;
+static VixError *reported;
+static pthread_mutex_t outcome_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t has_outcome = PTHREAD_COND_INITIALIZER;
 
-static void tell(VixHandle job, VixEventType type, VixHandle info, void *data)
+static void record_outcome(VixHandle job, VixEventType type, VixHandle info, void *data)
 {
     static VixError error;
     (void)info;
     (void)data;
     CHECK(type == VIX_EVENTTYPE_JOB_COMPLETED);
-    pthread_mutex_lock(&telling);
+    pthread_mutex_lock(&outcome_lock);
     error = VixJob_GetError(job);
-    told = &error;
-    pthread_cond_signal(&was_told);
-    pthread_mutex_unlock(&telling);
+    reported = &error;
+    pthread_cond_signal(&has_outcome);
+    pthread_mutex_unlock(&outcome_lock);
 }
 
-static void await_told(VixError wanted)
+static void await_outcome(VixError wanted)
 {
-    pthread_mutex_lock(&telling);
-    while (told == NULL) {
-        pthread_cond_wait(&was_told, &telling);
+    pthread_mutex_lock(&outcome_lock);
+    while (reported == NULL) {
+        pthread_cond_wait(&has_outcome, &outcome_lock);
     }
-    CODE(wanted, *told);
-    told = NULL;
-    pthread_mutex_unlock(&telling);
+    CODE(wanted, *reported);
+    reported = NULL;
+    pthread_mutex_unlock(&outcome_lock);
 }
 
 /* The daemon never ends a job of VixVM_Reset, and closes the connection on VixVM_Suspend. */
@@ -66,7 +66,7 @@ static void everything_that_waits_ends_when_the_connection_breaks(void)
     VixHandle host = connected();
     VixHandle vm = opened(host, "/vm.vmx");
     VixHandle endless = VixVM_Reset(vm, VIX_VMPOWEROP_NORMAL, NULL, NULL);
-    VixHandle watched = VixVM_Reset(vm, VIX_VMPOWEROP_NORMAL, tell, NULL);
+    VixHandle watched = VixVM_Reset(vm, VIX_VMPOWEROP_NORMAL, record_outcome, NULL);
     Bool finished = 1;
     CODE(VIX_OK, VixJob_CheckCompletion(endless, &finished));
     CHECK(finished == 0);
@@ -80,7 +80,7 @@ static void everything_that_waits_ends_when_the_connection_breaks(void)
     void *end;
     pthread_join(thread, &end);
     CODE(VIX_E_HOST_CONNECTION_LOST, *(VixError *)end);
-    await_told(VIX_E_HOST_CONNECTION_LOST);
+    await_outcome(VIX_E_HOST_CONNECTION_LOST);
     CODE(VIX_E_HOST_CONNECTION_LOST, VixJob_GetError(endless));
     CODE(VIX_E_HOST_CONNECTION_LOST, cpus_of(vm));
     CODE(VIX_E_HOST_CONNECTION_LOST, outcome(VixVM_PowerOff(vm, VIX_VMPOWEROP_NORMAL, NULL, NULL)));
@@ -103,11 +103,11 @@ static void everything_that_waits_ends_when_the_connection_breaks(void)
     VixHost_Disconnect(other);
 }
 
-/* A job that fails at once is told of by the thread that makes callbacks, connected or not. */
+/* The failure of a job is reported by the callback thread, even without a connection. */
 static void await_callback(void)
 {
-    Vix_ReleaseHandle(VixVM_PowerOff(12345, VIX_VMPOWEROP_NORMAL, tell, NULL));
-    await_told(VIX_E_INVALID_HANDLE);
+    Vix_ReleaseHandle(VixVM_PowerOff(12345, VIX_VMPOWEROP_NORMAL, record_outcome, NULL));
+    await_outcome(VIX_E_INVALID_HANDLE);
 }
 
 static void use_once(void)

@@ -38,7 +38,7 @@ static void found(VixHandle job, VixEventType type, VixHandle info, void *data)
     }
 }
 
-static VixError tell_properties(void)
+static VixError print_properties(void)
 {
     char *name;
     char *path;
@@ -59,7 +59,7 @@ static VixError tell_properties(void)
     return error;
 }
 
-static VixError tell_snapshots(void)
+static VixError print_snapshots(void)
 {
     int count;
     VixError error = VixVM_GetNumRootSnapshots(vm, &count);
@@ -107,7 +107,7 @@ static void act(const char *verb, const char *object)
     } else if (strcmp(verb, "open") == 0) {
         say(verb, take_result(VixHost_OpenVM(host, object, VIX_VMOPEN_NORMAL, VIX_INVALID_HANDLE, NULL, NULL), &vm));
     } else if (strcmp(verb, "properties") == 0) {
-        say(verb, tell_properties());
+        say(verb, print_properties());
     } else if (strcmp(verb, "on") == 0) {
         say(verb, outcome(VixVM_PowerOn(vm, VIX_VMPOWEROP_NORMAL, VIX_INVALID_HANDLE, NULL, NULL)));
     } else if (strcmp(verb, "off") == 0) {
@@ -117,7 +117,7 @@ static void act(const char *verb, const char *object)
     } else if (strcmp(verb, "snapshot") == 0) {
         say(verb, take_snapshot(object));
     } else if (strcmp(verb, "snapshots") == 0) {
-        say(verb, tell_snapshots());
+        say(verb, print_snapshots());
     } else if (strcmp(verb, "remove") == 0) {
         say(verb, remove_snapshot(object));
     } else if (strcmp(verb, "start") == 0) {

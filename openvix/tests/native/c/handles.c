@@ -65,7 +65,7 @@ static void each_read_of_a_result_is_a_reference(VixHandle host)
     CHECK(VixJob_GetNumProperties(job, VIX_PROPERTY_JOB_RESULT_ERROR_CODE) == 0);
 }
 
-static void kinds_are_told_apart(VixHandle host)
+static void types_are_distinct(VixHandle host)
 {
     VixHandle vm = opened(host, "/vm.vmx");
     VixHandle snapshot = VIX_INVALID_HANDLE;
@@ -134,7 +134,7 @@ int main(int count, char **arguments)
     CHECK(host >> 24 == top && host != other);
     one_vm_is_one_number_however_often_it_is_opened(host);
     each_read_of_a_result_is_a_reference(host);
-    kinds_are_told_apart(host);
+    types_are_distinct(host);
     a_disconnect_ends_what_came_from_the_host_and_nothing_else(host, other);
     VixHandle vm = opened(other, "/vm.vmx");
     CHECK(vm >> 24 == top);

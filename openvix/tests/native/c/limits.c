@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Where the library ends: more handles than stand in the books, texts longer than a frame.
+ * The limits of the library: more handles than the ledger has slots, texts longer than a frame.
  */
 
 #include "check.h"

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Properties are read into cells of their own size, by every variadic function and its va_list twin.
+ * Properties are read into cells of their size, by every variadic function and its va_list variant.
  */
 
 #include "check.h"
@@ -212,7 +212,7 @@ static void property_lists_keep_what_they_are_given(VixHandle host, VixHandle vm
     CODE(VIX_E_INVALID_HANDLE, allocate(12345, &list, VIX_PROPERTY_NONE));
 }
 
-static void types_are_told(VixHandle vm)
+static void types_are_reported(VixHandle vm)
 {
     struct guarded type = guarded();
     CODE(VIX_OK, Vix_GetPropertyType(vm, VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA, cell(&type)));
@@ -275,7 +275,7 @@ int main(void)
         nth_properties_come_from_their_item(vm, nth_readers[i]);
         property_lists_keep_what_they_are_given(host, vm, allocators[i], readers[i]);
     }
-    types_are_told(vm);
+    types_are_reported(vm);
     snapshot_outputs_are_cells_too(vm);
     completion_is_one_byte(vm);
     Vix_ReleaseHandle(vm);

@@ -3,7 +3,7 @@
  * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Every function of vix.h once at least, on a world: tour VMX FOLDER, with a VM that is off and an empty folder of this machine.
+ * Calls every function of vix.h at least once: tour VMX DIRECTORY, with a VM that is off and an empty directory of the host.
  */
 
 #include "check.h"
@@ -63,8 +63,8 @@ static void hear(VixHandle job, VixEventType type, VixHandle info, void *data)
     }
 }
 
-/* The job, once its callback has been told of its end. */
-static VixHandle told(VixHandle job, const struct heard *heard)
+/* Return the job after its callback has received its end. */
+static VixHandle after_callback(VixHandle job, const struct heard *heard)
 {
     while (heard->completed == 0) {
         sched_yield();
@@ -84,7 +84,7 @@ static void the_host_is_asked(void)
     CODE(VIX_OK, outcome(VixHost_RegisterVM(host, vmx, NULL, NULL)));
     CODE(VIX_OK, outcome(VixHost_UnregisterVM(host, vmx, NULL, NULL)));
     struct heard heard = {.found = 0};
-    CODE(VIX_OK, outcome(told(VixHost_FindItems(host, VIX_FIND_RUNNING_VMS, VIX_INVALID_HANDLE, -1, hear, &heard), &heard)));
+    CODE(VIX_OK, outcome(after_callback(VixHost_FindItems(host, VIX_FIND_RUNNING_VMS, VIX_INVALID_HANDLE, -1, hear, &heard), &heard)));
     CHECK(heard.found == 0);
     VixPropertyType kind = 0;
     CODE(VIX_OK, Vix_GetPropertyType(host, VIX_PROPERTY_HOST_SOFTWARE_VERSION, &kind));
@@ -92,14 +92,14 @@ static void the_host_is_asked(void)
     CHECK(strlen(Vix_GetErrorText(VIX_E_VM_NOT_FOUND, NULL)) > 0);
 }
 
-static void the_vm_is_opened_in_both_ways(void)
+static void vm_is_opened_by_both_functions(void)
 {
     VixHandle list = VIX_INVALID_HANDLE;
     CODE(VIX_OK, VixPropertyList_AllocPropertyList(host, &list, VIX_PROPERTY_VM_ENCRYPTION_PASSWORD, "not needed", VIX_PROPERTY_NONE));
     vm = result(VixHost_OpenVM(host, vmx, VIX_VMOPEN_NORMAL, list, NULL, NULL));
     Vix_ReleaseHandle(list);
     struct heard heard = {.found = 0};
-    VixHandle again = result(told(VixVM_Open(host, vmx, hear, &heard), &heard));
+    VixHandle again = result(after_callback(VixVM_Open(host, vmx, hear, &heard), &heard));
     CHECK(vm == again && vm != VIX_INVALID_HANDLE);
     Vix_ReleaseHandle(again);
     Vix_AddRefHandle(vm);
@@ -122,7 +122,7 @@ static void its_power_goes_through_every_state(void)
     CODE(VIX_OK, outcome(VixVM_WaitForToolsInGuest(vm, 60, NULL, NULL)));
     CODE(VIX_OK, outcome(VixVM_InstallTools(vm, VIX_INSTALLTOOLS_RETURN_IMMEDIATELY, NULL, NULL, NULL)));
     struct heard heard = {.found = 0};
-    CODE(VIX_OK, outcome(told(VixHost_FindItems(host, VIX_FIND_RUNNING_VMS, VIX_INVALID_HANDLE, -1, hear, &heard), &heard)));
+    CODE(VIX_OK, outcome(after_callback(VixHost_FindItems(host, VIX_FIND_RUNNING_VMS, VIX_INVALID_HANDLE, -1, hear, &heard), &heard)));
     CHECK(heard.found == 1);
 }
 
@@ -312,7 +312,7 @@ int main(int count, char **arguments)
     folder = arguments[2];
     host = connected();
     the_host_is_asked();
-    the_vm_is_opened_in_both_ways();
+    vm_is_opened_by_both_functions();
     its_power_goes_through_every_state();
     CODE(VIX_OK, outcome(VixVM_LoginInGuest(vm, "lab", "lab", 0, NULL, NULL)));
     files_go_to_the_guest_and_back();

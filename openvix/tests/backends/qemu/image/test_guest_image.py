@@ -128,9 +128,9 @@ def test_impossible_file_does_not_stop_the_boot(guest):
 
 def test_homes_belong_to_their_accounts(guest):
     paths = ("/home/lab", "/home/tester", "/home/tester/.config/a b", "/home/tester/.config/a b/c", "/srv/homes", "/srv/homes/far", "/var/tmp")
-    told = guest.run(f"stat -c '%a %U %n' {' '.join(map(shlex.quote, paths))}").splitlines()
+    result = guest.run(f"stat -c '%a %U %n' {' '.join(map(shlex.quote, paths))}").splitlines()
     owned = ("700 root", "700 tester", "755 tester", "644 tester", "755 root", "700 far", "1777 root")
-    assert told == [f"{mode} {path}" for mode, path in zip(owned, paths, strict=True)]
+    assert result == [f"{mode} {path}" for mode, path in zip(owned, paths, strict=True)]
 
 
 def test_login_gets_the_account_of_the_world(guest):

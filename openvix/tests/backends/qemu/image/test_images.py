@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Images of guests are built whole or not at all, of a made-up Debian; test_guest_image.py boots one of the real."""
+"""Images of guests are built atomically from the packages of a fake Debian. test_guest_image.py boots one of the real Debian."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def test_built_image_is_found(debian, cache):
     assert left(cache) == [made.key]
     assert [path.name for path in made[1:4]] == ["vmlinux", "initrd", "root.qcow2"]
     assert {path.stat().st_mode & 0o777 for path in made[1:4]} == {0o444}
-    told = json.loads((made.root.parent / "image.json").read_bytes())
+    result = json.loads((made.root.parent / "image.json").read_bytes())
     names = (KERNEL, "base-files", "bash", "busybox-static", "dash", "libc6", "libtinfo6", "netbase")
-    assert told["packages"] == dict.fromkeys(names, "1-1") | {KERNEL: "1.2.3-4", "bash": "1:5-1"}
+    assert result["packages"] == dict.fromkeys(names, "1-1") | {KERNEL: "1.2.3-4", "bash": "1:5-1"}
     assert any(line.startswith("downloading 8 packages") for line in said)
 
 
@@ -159,14 +159,14 @@ def test_image_with_incomplete_file_is_rebuilt(debian):
     assert made.root.read_text() == "a disk\n"
 
 
-@pytest.mark.parametrize(("said", "told"), [("E: Could not connect to mirror.test:80", False), ("E: Failed to fetch it  404  Not Found", True)])
-def test_failed_download_reported_and_cleaned_up(debian, cache, said, told):
+@pytest.mark.parametrize(("said", "result"), [("E: Could not connect to mirror.test:80", False), ("E: Failed to fetch it  404  Not Found", True)])
+def test_failed_download_reported_and_cleaned_up(debian, cache, said, result):
     (debian.mirror / "down").write_text(f"W: whatever\n{said}\nE: and more\n")
     with pytest.raises(CannotBuild) as failed:
         build()
     assert str(failed.value).startswith(f"downloading with apt failed: {' '.join(said[3:].split())}")
     # Only where that helps.
-    assert ("apt-get update" in str(failed.value)) is told
+    assert ("apt-get update" in str(failed.value)) is result
     assert left(cache) == []
     assert os.listdir(cache / "packages") == []
 
@@ -215,10 +215,10 @@ def test_interrupted_build_leaves_nothing(debian, cache):
 
 def test_concurrent_builds_share_one_image(debian, cache):
     builders = [subprocess.Popen(BUILD, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    told = {builder.communicate(timeout=120)[0] for builder in builders}
+    result = {builder.communicate(timeout=120)[0] for builder in builders}
 
     assert {builder.returncode for builder in builders} == {0}
-    assert told == {f"{images.find().root.parent}\n"}
+    assert result == {f"{images.find().root.parent}\n"}
     # The others do not even ask.
     assert sum(" depends " in line for line in debian.asked()) == debian.downloads() == 1
     assert left(cache) == [images.find().key]

@@ -94,8 +94,8 @@ def test_hash_equals_that_of_linux():
 
 def test_seed_homes_belong_to_their_accounts():
     script, files = sown(accounts=[{"name": "a"}, {"name": "b"}], files={"/home/b/.ssh/deep/keys": "k", "/home/c/keys": "k", "/etc/motd": "hi"})
-    told = {path: (oct(member.mode), member.uid, member.gid) for path, (member, _) in files.items() if path.startswith("/home")}
-    assert told == {
+    result = {path: (oct(member.mode), member.uid, member.gid) for path, (member, _) in files.items() if path.startswith("/home")}
+    assert result == {
         "/home/a": ("0o700", 1000, 1000),
         "/home/b": ("0o700", 1001, 1001),
         "/home/b/.ssh": ("0o755", 1001, 1001),

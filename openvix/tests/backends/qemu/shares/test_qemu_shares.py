@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Folders of the host in real machines, before and after all that a machine outlives."""
+"""Shared folders of QEMU guests, before and after snapshots, suspends and restarts of the daemon."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from openvix.vix import constants
 pytestmark = real_machines.NEEDED
 
 WRITE = constants.VIX_SHAREDFOLDER_WRITE_ACCESS
-# Counts in a file that it opens once, until it is told to stop or cannot.
+# Counts in a file that it opens once, until it is asked to stop or fails.
 COUNTER = "-c 'cd /mnt/hgfs/web; exec 4>count; n=0; while [ ! -e stop ]; do n=$((n + 1)); echo $n >&4 || echo $n >>/root/failed; sleep 0.05; done'"
 
 

@@ -146,12 +146,12 @@ def test_attributes_are_set_but_not_owners(guest, web):
 def test_directory_created_listed_renamed_removed(guest, web):
     inner = guest.make_directory(b"inner", web)
     (guest.own / "inner/page").write_text("hello")
-    page = guest.way(b"web", b"inner", b"page")
+    page = guest.path(b"web", b"inner", b"page")
     guest.rename(web, b"inner", web, b"outer")
     # It has its number still, and so has what is in it.
     assert guest.look(b"outer", web).node == inner.node
     assert guest.attributes(page.node)[1] == 5
-    assert guest.way(b"web", b"outer", b"page").node == page.node
+    assert guest.path(b"web", b"outer", b"page").node == page.node
     with refused(errno.ENOTEMPTY):
         guest.call(Operation.RMDIR, web, b"outer\0")
     with refused(errno.EINVAL):
@@ -287,7 +287,7 @@ def test_new_host_rejects_unknown_numbers(guest, web):
     ):
         with refused(errno.ESTALE):
             ask()
-    again = guest.way(b"web", b"page")
+    again = guest.path(b"web", b"page")
     assert again.node not in (entry.node, web)
 
 
@@ -438,7 +438,7 @@ def test_tables_have_a_maximum_size(guest, web, monkeypatch):
     assert [guest.read(*opened[number], flags=os.O_RDWR) for number in range(14, 20)] == [str(number).encode() for number in range(14, 20)]
     with refused(errno.ESTALE):
         guest.attributes(opened[2][0])
-    assert guest.way(b"web", b"file-2").size == 1
+    assert guest.path(b"web", b"file-2").size == 1
     assert len(guest.requests._nodes._nodes) == len(guest.requests._nodes._numbers) == 8
     for number in range(20):
         guest.release(*opened[number])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A guest that sends what it likes to the host that shares folders with it."""
+"""A guest that sends arbitrary data to the host that shares directories with it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from openvix.backends.qemu.shares.server import MOST, Shares, State
 
 SECRET = b"this is none of the guest's"
 NAMES = [b"page", b"inner", b"deep", b"up", b"out", b"away", b"pipe", b"new", b"..", b".", b"", b"../secret", b"inner/deep", b"n" * 300, b"web", b"iso"]
-TOLD = (Operation.LOOKUP, Operation.MKDIR, Operation.CREATE)
+WITH_ENTRY = (Operation.LOOKUP, Operation.MKDIR, Operation.CREATE)
 
 # So many each share has to begin with.
 LINKS = 3
@@ -141,7 +141,7 @@ class Intruder:
         assert -512 < error <= 0
         assert not error or length == fuse.ANSWER.size
         content = whole[fuse.ANSWER.size :]
-        if operation in TOLD and not error:
+        if operation in WITH_ENTRY and not error:
             self.nodes.append(struct.unpack_from("<Q", content)[0])
         if operation in (Operation.OPEN, Operation.OPENDIR, Operation.CREATE) and not error:
             self.handles.append(struct.unpack_from("<Q", content, len(content) - fuse.OPEN_OUT.size)[0])
@@ -224,9 +224,9 @@ def test_number_of_recalled_nodes_is_limited(monkeypatch):
     number = own._nodes.number(ROOT, b"new", os.lstat("/"))
     assert number not in taken
     assert own._nodes._nodes[number].name == b"new"
-    for told in (b"", bytes(23)):
+    for result in (b"", bytes(23)):
         with pytest.raises(Malformed):
-            own.recall(told)
+            own.recall(result)
 
 
 frames = st.tuples(st.sampled_from([b"FUSE", b"SYNC", b"HOLD", b"LOST", b"NODE", b"ELSE"]), st.binary(max_size=90)).map(
@@ -355,7 +355,7 @@ def test_files_close_with_the_connection(tmp_path):
     port = Port(end)
     port.synchronise()
     kernel = Kernel(port.ask)
-    page = kernel.way(b"web", b"page").node
+    page = kernel.path(b"web", b"page").node
     for _ in range(handles.MOST):
         kernel.open(page)
     assert len(opened_below(tmp_path)) == handles.MOST

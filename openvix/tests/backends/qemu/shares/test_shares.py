@@ -28,7 +28,7 @@ from openvix.backends.qemu.shares.server import Shares, State
 
 pytestmark = needs_fuse
 
-# Shares a folder with a guest of its own, step by step, and says how long each takes.
+# Shares a directory with a separate guest, step by step, and reports the time of each step.
 SHARING = """
 import os, socket, sys, time
 
@@ -41,7 +41,7 @@ def ask(node, name):
     while not served._is_asking:
         time.sleep(0.01)
 
-def tell(call):
+def timed(call):
     began = time.monotonic()
     call()
     print(int(time.monotonic() - began), flush=True)
@@ -61,13 +61,13 @@ print("shared", flush=True)
 input()
 ask(node, b"page")
 for call in (quiet, lambda: served.show({"other": (sys.argv[1], False)}), served.restart):
-    tell(call)
+    timed(call)
 input()
 port.synchronise()
 print(*sorted(kernel.list()), flush=True)
 input()
 ask(fuse.ROOT, b"other")
-tell(served.close)
+timed(served.close)
 os._exit(0)
 """
 
@@ -257,11 +257,11 @@ def test_paused_guest_continues_after_quiet(guest, shares, own):
 
 
 def test_hanging_file_system_delays_others_briefly(guest, shares):
-    """It is that of this guest, as long as that stands still; another program shares a folder in it."""
+    """The mount belongs to this guest while it is paused; another program shares a directory in it."""
     places, python = shlex.quote(f"{SUPPORT}:{OPENVIX}/src"), shlex.quote(sys.executable)
     program = guest.start(f"PYTHONPATH={places} exec timeout 60 {python} -P -c '{SHARING}' $HGFS/web")
 
-    def told(*least):
+    def result(*least):
         """Say that it may go on, and check how many seconds each of its steps takes."""
         program.stdin.write("\n")
         program.stdin.flush()
@@ -269,12 +269,12 @@ def test_hanging_file_system_delays_others_briefly(guest, shares):
 
     assert program.stdout.readline() == "shared\n"
     os.kill(guest.program.pid, signal.SIGSTOP)
-    assert told(2, 2, 0)
+    assert result(2, 2, 0)
     os.kill(guest.program.pid, signal.SIGCONT)
-    told()
+    result()
     assert program.stdout.readline() == "b'.' b'..' b'other'\n"
     os.kill(guest.program.pid, signal.SIGSTOP)
-    assert told(2)
+    assert result(2)
     os.kill(guest.program.pid, signal.SIGCONT)
     assert program.wait(30) == 0
 
@@ -370,7 +370,7 @@ def test_partial_answer_is_never_used(guest, serve, folders, own):
         if REQUEST.unpack_from(body)[1] == Operation.READ:
             break
         port.send(b"FUSE", answer + nonce)
-    # A host that is killed in the middle of it, and another one that the guest does not tell from it.
+    # A host that is killed in the middle of it, and another one that looks the same to the guest.
     half = (HEAD.pack(len(answer) + 16, b"FUSE") + answer + nonce)[: -HEAD.size - 16]
     port.connection.sendall(half + HEAD.pack(16, b"SYNC") + b"m" * 16)
     requests.close_files()

@@ -4,8 +4,8 @@
 
 """The table of implementations of the functions of vix.h. The other modules of this package fill it.
 
-What a function is called with is its signature in openvix.vix.signatures, whether as a job is said there as well.
-A function answers with a list of items, each a list of property id and value in turn, or raises VixError.
+The arguments of a function are in its signature in openvix.vix.signatures, which also lists the functions that are jobs.
+An implementation returns a list of items, each an alternating list of property ids and values, or raises VixError.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def fault(name: str, seconds: float = SECONDS, program: str = "qemu-system-x86_6
         except FileNotFoundError:
             return f"{program} is not installed"
         try:
-            _, said = process.communicate(timeout=seconds)
+            _, output = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             # A process that hangs in the kernel does not exit even after SIGKILL; it is abandoned.
@@ -42,5 +42,5 @@ def fault(name: str, seconds: float = SECONDS, program: str = "qemu-system-x86_6
             return f"a test VM with this accelerator did not run within {seconds:g} s"
     if process.returncode == RAN:
         return ""
-    lines = said.decode(errors="replace").strip().splitlines()
+    lines = output.decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else f"QEMU exited with code {process.returncode}"

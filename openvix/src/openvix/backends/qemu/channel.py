@@ -80,11 +80,11 @@ class Channel:
             # If this is interrupted, the answer is still to be read.
             self._in_step = False
             self._send(frame, until)
-            said = _checked(self._receive(until), answer, each)
+            received = _checked(self._receive(until), answer, each)
             self._in_step = True
-        if isinstance(said, int):
-            raise OSError(said, os.strerror(said), operation)
-        return said
+        if isinstance(received, int):
+            raise OSError(received, os.strerror(received), operation)
+        return received
 
     def _has_unexpected_data(self) -> bool:
         """Return whether there is unexpected data or the end of the connection."""

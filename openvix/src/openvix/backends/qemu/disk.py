@@ -65,8 +65,8 @@ class Disk:
 
     def numbers(self) -> set[int]:
         """Return the numbers of the snapshots in the file. Raises DiskError."""
-        said = json.loads(image("info", "-U", "-f", "qcow2", "--output=json", str(self.path)))
-        return {int(each["name"].removeprefix(TAG)) for each in said.get("snapshots", []) if each["name"].startswith(TAG)}
+        output = json.loads(image("info", "-U", "-f", "qcow2", "--output=json", str(self.path)))
+        return {int(each["name"].removeprefix(TAG)) for each in output.get("snapshots", []) if each["name"].startswith(TAG)}
 
     def copy(self, number: int, target: Path) -> None:
         """Create a disk at target with the content of a snapshot. Raises DiskError."""
@@ -89,6 +89,6 @@ def image(*arguments: str) -> bytes:
     except subprocess.TimeoutExpired:
         raise DiskError(f"qemu-img {arguments[0]} did not finish within {SECONDS} s") from None
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it failed"]
-        raise DiskError(f"qemu-img {arguments[0]} failed: {said[-1]}")
+        output = done.stderr.decode(errors="replace").strip().splitlines() or ["it failed"]
+        raise DiskError(f"qemu-img {arguments[0]} failed: {output[-1]}")
     return done.stdout

@@ -83,13 +83,13 @@ class Qmp:
                     raise QmpDisconnected(f"the QEMU job {command} did not finish within {JOB_SECONDS:g} s")
                 if self._jobs[name] not in ENDED:
                     raise QmpDisconnected(f"QEMU exited during the job {command}")
-            said = [job.get("error") for job in self.ask("query-jobs") if job.get("id") == name]
+            errors = [job.get("error") for job in self.ask("query-jobs") if job.get("id") == name]
             self.ask("job-dismiss", id=name)
         finally:
             with self._changed:
                 del self._jobs[name]
-        if any(said):
-            raise QmpError(f"{command}: {said[0]}")
+        if any(errors):
+            raise QmpError(f"{command}: {errors[0]}")
 
     def close(self):
         """Close the connection; QEMU keeps running. No end is reported."""
@@ -101,17 +101,17 @@ class Qmp:
     def _read(self):
         try:
             while True:
-                said = self._line()
+                message = self._line()
                 with self._changed:
-                    if "return" in said or "error" in said:
-                        self._answers = {said.get("id"): said}
-                    elif said.get("event") == "JOB_STATUS_CHANGE":
-                        job = said.get("data", {})
+                    if "return" in message or "error" in message:
+                        self._answers = {message.get("id"): message}
+                    elif message.get("event") == "JOB_STATUS_CHANGE":
+                        job = message.get("data", {})
                         if job.get("id") in self._jobs:
                             self._jobs[job["id"]] = job.get("status")
                     self._changed.notify_all()
-                if "event" in said:
-                    self._events.put(said)
+                if "event" in message:
+                    self._events.put(message)
         except QmpDisconnected:
             with self._changed:
                 self._over = True
@@ -129,9 +129,9 @@ class Qmp:
     def _line(self) -> dict:
         try:
             line = self._lines.readline(LONGEST)
-            said = json.loads(line) if line.endswith(b"\n") else None
+            message = json.loads(line) if line.endswith(b"\n") else None
         except (OSError, ValueError) as error:
             raise QmpDisconnected(f"invalid QMP message: {error}") from None
-        if not isinstance(said, dict):
+        if not isinstance(message, dict):
             raise QmpDisconnected("QEMU closed the QMP connection")
-        return said
+        return message

@@ -228,8 +228,8 @@ class AgentTools:
 
     def processes(self) -> list[Process]:
         with as_vix_errors():
-            said = self._ask("processes", each="ibbbi")
-            found = [_process(*said[at : at + 5]) for at in range(0, len(said), 5)]
+            answers = self._ask("processes", each="ibbbi")
+            found = [_process(*answers[at : at + 5]) for at in range(0, len(answers), 5)]
         return sorted(found, key=lambda process: process.pid)
 
     def kill(self, account: Account, pid: int) -> None:
@@ -399,9 +399,9 @@ class AgentTools:
 
     def _stat(self, account: Account, path: str) -> list[int]:
         """Return mode, size and time of a path, whether it is a link, and whether the account may execute it."""
-        said = self._ask("stat", account.name, path, "", answer="iiiii")
-        _require_file(*said[:2])
-        return said
+        answers = self._ask("stat", account.name, path, "", answer="iiiii")
+        _require_file(*answers[:2])
+        return answers
 
     def _kind_of(self, account: Account, path: str) -> int:
         try:
@@ -426,14 +426,14 @@ class AgentTools:
         """Return the entries of a directory, sorted by name: name, mode, size, time and whether it is a link; and the remaining space."""
         found, cookie = {}, 0
         while True:
-            cookie, *said = self._ask("list", account.name, base, rest, cookie, answer="i", each="biiii")
-            for at in range(0, len(said), 5):
-                _require(is_name(said[at]), "a name that none can have")
-                _require_file(*said[at + 1 : at + 3])
-                room -= len(said[at]) + BESIDE
+            cookie, *answers = self._ask("list", account.name, base, rest, cookie, answer="i", each="biiii")
+            for at in range(0, len(answers), 5):
+                _require(is_name(answers[at]), "a name that none can have")
+                _require_file(*answers[at + 1 : at + 3])
+                room -= len(answers[at]) + BESIDE
                 # A directory that changes meanwhile may list a name twice.
-                found[said[at]] = (_text(said[at]), *said[at + 1 : at + 5])
-            _require(room >= 0 and (said or not cookie), "a directory without an end")
+                found[answers[at]] = (_text(answers[at]), *answers[at + 1 : at + 5])
+            _require(room >= 0 and (answers or not cookie), "a directory without an end")
             if not cookie:
                 return [found[name] for name in sorted(found, key=os.fsdecode)], room
 

@@ -162,9 +162,9 @@ def _start_helper(*arguments: str, cwd: Path | str = "/", stdin: int = subproces
     )
 
 
-def _enter(init: Init, manner: str, environment: dict[str, str], program: str, arguments: list[str]) -> tuple[int, subprocess.Popen]:
+def _enter(init: Init, mode: str, environment: dict[str, str], program: str, arguments: list[str]) -> tuple[int, subprocess.Popen]:
     variables = [f"{name}={value}" for name, value in environment.items()]
-    process = _start_helper("enter", str(init), manner, *variables, "--", program, *arguments)
+    process = _start_helper("enter", str(init), mode, *variables, "--", program, *arguments)
     answer = _answer(process)
     if answer[0] == "pid":
         return int(answer[1]), process

@@ -61,8 +61,8 @@ class SimulatedTools:
         return False
 
     def login(self, name: str, password: str) -> Account:
-        said = next((account for account in self._accounts if account["name"] == name), None)
-        right = said is not None and said.get("password", "") == password
+        settings = next((account for account in self._accounts if account["name"] == name), None)
+        right = settings is not None and settings.get("password", "") == password
         if right and not password:
             raise VixError(constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST)
         if not right:

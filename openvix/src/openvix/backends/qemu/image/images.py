@@ -266,7 +266,7 @@ def _initrd(busybox: Path, modules: dict[str, bytes]) -> bytes:
 def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path], modules: dict[str, bytes]) -> None:
     """Add the files of a guest to a directory of unpacked packages."""
 
-    def lay(path: str, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)) -> None:
+    def write_file(path: str, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)) -> None:
         place = root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)
@@ -285,18 +285,18 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path
         (root / path).unlink(missing_ok=True)
         (root / path).symlink_to(target)
     for program in programs:
-        lay(f"usr/sbin/{program.name}", program.read_bytes(), 0o755)
+        write_file(f"usr/sbin/{program.name}", program.read_bytes(), 0o755)
     for name, path in PLACES.items():
         content = (c_build.source_directory("guest_rootfs") / name).read_bytes()
-        lay(path, content, 0o755 if content.startswith(b"#!") else 0o644)
+        write_file(path, content, 0o755 if content.startswith(b"#!") else 0o644)
     for path, content in modules.items():
-        lay(path, content, 0o644)
+        write_file(path, content, 0o644)
     for path, name in COPIES.items():
         source = root / "usr/share/base-files" / name
         if source.exists():
-            lay(path, source.read_bytes(), 0o644)
+            write_file(path, source.read_bytes(), 0o644)
     for path, file in seed.own("openvix", seed.everyone(), []).items():
-        lay(path[1:], file.text.encode(), file.mode, (file.uid, file.gid))
+        write_file(path[1:], file.text.encode(), file.mode, (file.uid, file.gid))
     # The commands of busybox for which no package has a program.
     busybox = root / "usr/bin/busybox"
     for path in map(packages.merged, subprocess.run([busybox, "--list-full"], capture_output=True, text=True, check=True).stdout.split()):
@@ -331,9 +331,9 @@ def _make_disk(root: Path, owners: dict[str, tuple[int, int]], raw: Path, made: 
                 lines += [f'set_inode_field "/{path}" uid {wanted[0]}\n', f'set_inode_field "/{path}" gid {wanted[1]}\n']
     script = raw.with_name("owners")
     script.write_text("".join(lines), encoding="utf-8")
-    said = _run("debugfs", "-w", "-f", str(script), str(raw))
-    if said.count("\n") > len(lines) + 1:
-        raise CannotBuild(f"debugfs cannot set the owners of the files on the disk: {said.splitlines()[-1]}")
+    output = _run("debugfs", "-w", "-f", str(script), str(raw))
+    if output.count("\n") > len(lines) + 1:
+        raise CannotBuild(f"debugfs cannot set the owners of the files on the disk: {output.splitlines()[-1]}")
     _run("qemu-img", "convert", "-q", "-c", "-O", "qcow2", str(raw), str(made))
 
 

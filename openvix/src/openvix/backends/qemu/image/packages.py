@@ -150,8 +150,8 @@ def _apt(doing: str, scratch: Path, command: str, *arguments: str, cwd: Path | N
     whole, environment = [command, *options, *arguments], {**os.environ, "LC_ALL": "C"}
     done = subprocess.run(whole, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or done.stderr.splitlines() or [f"it ended with {done.returncode}"]
+        messages = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or done.stderr.splitlines() or [f"it ended with {done.returncode}"]
         # If the network is down, updated lists do not help.
-        advice = "" if "connect" in said[0] or "resolv" in said[0] else ADVICE
-        raise CannotBuild(f"{doing} with apt failed: {' '.join(said[0].removeprefix('E: ').split())}{advice}")
+        advice = "" if "connect" in messages[0] or "resolv" in messages[0] else ADVICE
+        raise CannotBuild(f"{doing} with apt failed: {' '.join(messages[0].removeprefix('E: ').split())}{advice}")
     return done.stdout

@@ -60,7 +60,7 @@ class Shares:
         self._shown: dict[bytes, Share] | None = None
         self._is_shown = True
         self._arrived, self._frame_end = bytearray(), 0.0
-        self._unsaid: bytes | None = None
+        self._unsent: bytes | None = None
         self._hold, self._quiets = b"", 0
         self._begin()
         self._thread = threading.Thread(target=self._serve, name="shares", daemon=True)
@@ -102,12 +102,12 @@ class Shares:
             self._quiets += 1
             if self._state is State.SERVED:
                 self._state, self._hold = State.HOLDING, secrets.token_bytes(NONCE)
-                self._unsaid = HEAD.pack(NONCE, HOLD) + self._hold
+                self._unsent = HEAD.pack(NONCE, HOLD) + self._hold
                 self._wake()
             if self._state is State.HOLDING:
                 self._change.wait_for(lambda: self._state is not State.HOLDING, seconds)
             if self._state is not State.ENDED:
-                self._state, self._unsaid = State.QUIET, None
+                self._state, self._unsent = State.QUIET, None
             self._change.wait_for(lambda: not self._is_asking, ANSWER_SECONDS)
         try:
             yield
@@ -170,18 +170,18 @@ class Shares:
         """Send the messages that are due; return the milliseconds until the next one, None if there is none."""
         now = time.monotonic()
         with self._change:
-            said, self._unsaid = self._unsaid, None
+            message, self._unsent = self._unsent, None
             if self._state in (State.SERVED, State.HOLDING) and self._arrived and now >= self._frame_end:
                 self._lose()
             is_sought = self._state is State.UNKNOWN and self._shown is not None
             if is_sought and now >= self._due:
-                said = HEAD.pack(NONCE, SYNC) + self._nonce
+                message = HEAD.pack(NONCE, SYNC) + self._nonce
                 self._asked, self._due, self._pause = now, now + self._pause, min(2 * self._pause, LATEST)
             due = self._due if is_sought else self._frame_end if self._arrived and self._state is not State.UNKNOWN else None
-        if said:
+        if message:
             # A guest that does not read has enough messages waiting.
             with contextlib.suppress(BlockingIOError):
-                self._connection.send(said, socket.MSG_DONTWAIT)
+                self._connection.send(message, socket.MSG_DONTWAIT)
         return None if due is None else max(0, int((due - now) * 1000) + 1)
 
     def _lose(self):

@@ -42,9 +42,9 @@ def vix_package(tmp_path_factory) -> str:
     """The directory from which PyPI's vix is imported, "" if it is installed."""
     if importlib.util.find_spec("vix"):
         return ""
-    folder = tmp_path_factory.mktemp("vix")
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, "vix==1.0.8"], check=True)
-    return str(folder)
+    directory = tmp_path_factory.mktemp("vix")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target", directory, "vix==1.0.8"], check=True)
+    return str(directory)
 
 
 @pytest.fixture
@@ -57,16 +57,16 @@ def namespace() -> list[str]:
     pytest.skip("a separate /usr/lib for the client requires root or user namespaces")
 
 
-def private_view(folder: Path, library: str) -> str:
+def private_view(directory: Path, library: str) -> str:
     """Create the files that VIEW needs in this directory, and return its path."""
-    old, new = folder / "old", folder / "new"
+    old, new = directory / "old", directory / "new"
     old.mkdir()
     new.mkdir()
     for name in os.listdir("/usr/lib"):
         (new / name).symlink_to(old / name)
     (new / NAME).unlink(missing_ok=True)
     (new / NAME).symlink_to(library)
-    return str(folder)
+    return str(directory)
 
 
 @pytest.fixture(params=["itself", "wrapped"])
@@ -143,20 +143,20 @@ def test_unmodified_client_uses_all_functions(openvix, as_installed, vix_package
     web = openvix.add_vm("web", memory=2048, cpus=2, guest_os="debian12-64", hardware=14, tools="not_installed")
     openvix.change_vm(web, tools="outdated")
     before = Path("/usr/lib", NAME).exists()
-    folder = tmp_path / "folder"
-    folder.mkdir()
+    directory = tmp_path / "directory"
+    directory.mkdir()
 
     script = str(SUPPORT / "vix_client.py")
-    command = [*namespace, "sh", "-c", VIEW, "sh", private_view(tmp_path, as_installed), sys.executable, script, web, str(folder)]
+    command = [*namespace, "sh", "-c", VIEW, "sh", private_view(tmp_path, as_installed), sys.executable, script, web, str(directory)]
     environment = os.environ | openvix.environment | {"HOME": str(tmp_path)} | ({"PYTHONPATH": vix_package} if vix_package else {})
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
     said = json.loads(done.stdout)
-    here = {"texts": [web, "web", "debian12-64", f"<VixVM @ {web}>"], "running": [web], "folder": [1, "work", str(folder), False, True]}
+    here = {"texts": [web, "web", "debian12-64", f"<VixVM @ {web}>"], "running": [web], "share": [1, "work", str(directory), False, True]}
     assert said["results"] == RESULTS | here
     assert offered(vix_package) - set(said["used"]) == set()
-    assert (folder / "back").read_bytes() == bytes(range(256))
+    assert (directory / "back").read_bytes() == bytes(range(256))
     assert Path("/usr/lib", NAME).exists() == before
     # Texts apart, it leaves nothing: every handle that it was given it has released.
     assert [row["open"] for row in openvix.handles()] in ([], [[]])

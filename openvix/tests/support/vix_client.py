@@ -103,7 +103,7 @@ def rest_of_the_guest(vm):
     vm.add_shared_folder("work", directory, write_access=False)
     before = vm.get_shared_folder_state(0)
     vm.share_set_state("work", directory, allow_write=True)
-    results["directory"] = [vm.get_shared_folder_count(), before.name, before.host_path, before.write_access, vm.get_shared_folder_state(0).write_access]
+    results["share"] = [vm.get_shared_folder_count(), before.name, before.host_path, before.write_access, vm.get_shared_folder_state(0).write_access]
     vm.share_remove("work")
     vm.share_enable(False)
     image = vm.capture_screen_image()

@@ -218,7 +218,7 @@ def install_library(options):
     try:
         other = install.install(Path(library()), libdir)
     except OSError as error:
-        raise ConfigError(f"{error.filename}: {error.strerror}") from None
+        raise ConfigError(f"cannot install into {libdir}: {error.filename}: {error.strerror}") from None
     kept = " was kept; it loads OpenVIX" if other else " is OpenVIX; it is found"
     print(f"# {libdir / install.ALL_PRODUCTS}{kept} with this line in ~/.vmware/config:")
     print(f'vix.libdir = "{libdir}"')
@@ -266,7 +266,7 @@ def serve(directory: Path, content: dict | None, vms: list[Path], numbered: dict
             layout.prepare(directory)
             vm_import.import_vms(vms, directory)
         except OSError as error:
-            raise ConfigError(f"{error.filename}: {error.strerror}") from None
+            raise ConfigError(f"cannot create the world {directory}: {error.filename}: {error.strerror}") from None
         layout.stopped(directory).unlink(missing_ok=True)
         layout.handover(directory).unlink(missing_ok=True)
         if content:

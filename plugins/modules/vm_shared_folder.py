@@ -163,7 +163,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
 def prepare(wanted):
-    """The folders that are asked for, checked before VIX is called."""
+    """Return the requested shared folders, checked before VIX is called."""
     from ansible_collections.vmlab.vix.plugins.module_utils._state import shared_folders
 
     given = wanted.folders if wanted.folders is not None else [{"name": wanted.name, "path": wanted.path, "writable": wanted.writable}]

@@ -267,7 +267,7 @@ class Checker:
             left = plain
             for one in rule.exceptions:
                 if fnmatch.fnmatch(path, one.path):
-                    one.uses.extend(one.pattern.findall(left))
+                    one.uses.extend(text for text in (hit[0] for hit in one.pattern.finditer(left)) if rule.pattern.search(text))
                     left = one.pattern.sub(blanked, left)
             for hit in rule.pattern.finditer(left):
                 line = text.line + plain.count("\n", 0, hit.start())

@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
     def _copy_text(self, content, task_vars):
         text = json.dumps(content) if isinstance(content, (dict, list)) else content
         path = _delivery.send_text(self, to_bytes(text, nonstring="simplerepr"))
-        text = {"name": "", "label": "a text", "is_folder": False, "is_whole": True, "path": path, "mode": None, "modified": None}
+        text = {"name": "", "label": "content", "is_directory": False, "is_whole": True, "path": path, "mode": None, "modified": None}
         return self._execute(text, task_vars, content="")
 
     def _copy(self, src, decrypt, task_vars):
@@ -49,21 +49,21 @@ class ActionModule(ActionBase):
         is_vaulted = _delivery.has_vaulted(path, decrypt)
         if _delivery.is_shared(self) and not is_vaulted:
             return self._execute({"here": path}, task_vars)
-        with _delivery.told():
+        with _delivery.as_action_errors():
             source = sources.of_path(path)
         size = sum(item.size for item in source.items)
         if size > LARGE and len(source.items) <= MANY and not is_vaulted:
-            with _delivery.told():
+            with _delivery.as_action_errors():
                 description = sources.describe(source, self._task.args.get("compare") or "checksum", self._is_enough(source))
             answer = self._execute(description, task_vars)
             if answer.get("failed") or not answer.get("changed") or self._is_enough(source):
                 return answer
-        send = _delivery.send_folder if source.is_folder else _delivery.send_file
+        send = _delivery.send_folder if source.is_directory else _delivery.send_file
         return self._execute(sources.brought(source, send(self, path, decrypt)), task_vars)
 
     def _is_enough(self, source):
         """Whether a prediction is enough: in check mode, unless the diff must contain the files of a directory."""
-        return self._task.check_mode and not (source.is_folder and self._task.diff)
+        return self._task.check_mode and not (source.is_directory and self._task.diff)
 
     def _execute(self, source, task_vars, **others):
         """Run the module with the description of the source, and remove the description from the result."""

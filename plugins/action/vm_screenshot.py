@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
         if "dest" not in wanted or not boolean(wanted.get("fetch", False), strict=False):
             return self._execute_module(module_name=MODULE, task_vars=task_vars)
         path = self._loader.path_dwim(str(wanted["dest"]))
-        with _collection.told(path):
+        with _collection.as_action_errors(path):
             path, mode = screens.checked(path, wanted.get("mode", MODE), "the controller")
             before = screens.look(path)
         if _delivery.is_shared(self):
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
         return self._execute_module(module_name=MODULE, module_args={**self._task.args, "dest": path, "mode": mode}, task_vars=task_vars)
 
     def _bring(self, place, path, mode, checksum):
-        with _collection.told(path):
+        with _collection.as_action_errors(path):
             picture = _collection.content(self, place)
             if hashlib.sha256(picture).hexdigest() != checksum:
                 raise AnsibleActionFail(f"saving the screenshot as {path}: the file was damaged during the transfer from the VM host; run the task again")

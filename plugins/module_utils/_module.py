@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options in, the work in a worker, the result out: the only exit_json and fail_json."""
+"""Options in, the work in a child process, the result out: the only exit_json and fail_json."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Options = Mapping[str, Dict[str, Any]]
     Work = Callable[[Any, SimpleNamespace], Result]
 
-MASKED = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # Ansible's own words
+MASKED = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # as Ansible itself masks them
 
 
 def run_module(
@@ -63,12 +63,12 @@ def run_module(
             "home": None if module.params["hostname"] else os.path.expanduser("~"),
             "workdir": workdir,
         }
-        _let_be_said(module, spec, sayable)
+        _mask_arguments_only(module, spec, sayable)
         run = _session.run if connected else _session.run_unconnected
         run = partial(_run_prepared, prepare) if prepare else run
         result = _run_each(work, wanted, together) if module.params.get("vms") else _run(work, wanted, run)
-    for sentence in result.pop("warnings", ()):
-        module.warn(sentence)
+    for message in result.pop("warnings", ()):
+        module.warn(message)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
@@ -84,8 +84,8 @@ def run_in_guest(work: Work, *fragments: Options, **rules: Any) -> None:
     run_module(partial(_session.in_guest, work), _options.VM, _options.GUEST, *fragments, **rules)
 
 
-def _let_be_said(module: AnsibleModule, spec: Options, names: Sequence[str]) -> None:
-    """Have Ansible mask these options themselves, and not each text of the result in which their values occur."""
+def _mask_arguments_only(module: AnsibleModule, spec: Options, names: Sequence[str]) -> None:
+    """Mask these options themselves, but not every text of the result in which their values occur."""
     if names:
         masked = [name for name, option in spec.items() if option.get("no_log") and name not in names]
         module.no_log_values = {str(module.params[name]) for name in masked if module.params[name]}
@@ -100,7 +100,7 @@ def _run(work: Work, wanted: dict[str, Any], run: Callable[..., Result]) -> Resu
 
 
 def _run_prepared(prepare: Callable[[SimpleNamespace], Any], work: Callable[[Any], Result], wanted: dict[str, Any]) -> Result:
-    """As _session.run, with what has to be known first, which takes its time from the same budget."""
+    """As _session.run, after prepare, which uses the same budget of time."""
 
     def prepared(connect: Callable[[], Any]) -> Result:
         begin = time.monotonic()
@@ -113,7 +113,7 @@ def _run_prepared(prepare: Callable[[SimpleNamespace], Any], work: Callable[[Any
 
 
 def _run_each(work: Work, wanted: dict[str, Any], together: Callable[[list[Result]], Result] | None) -> Result:
-    """The result of several VMs, worked on side by side: one that fails does not hide the others, and fails the task at its end."""
+    """The result for several VMs, processed in parallel. A failed one does not affect the others, but fails the task in the end."""
     vms = list(dict.fromkeys(wanted["vms"]))
     outcomes = _session.run_each(lambda host, vm: work(host, SimpleNamespace(**{**wanted, "vm": vm})), vms, wanted, wanted["concurrency"])
     results = [{"changed": False, "vm": vm, **(_failed(outcome) if isinstance(outcome, Exception) else outcome)} for vm, outcome in zip(vms, outcomes)]
@@ -130,8 +130,8 @@ def _run_each(work: Work, wanted: dict[str, Any], together: Callable[[list[Resul
 
 
 def _failed(failure: Exception) -> Result:
-    """What a task reports of a failure."""
+    """The result of a failed task."""
     if not isinstance(failure, _worker.Failure):
-        msg = "vmlab.vix failed in a way that it should not; please report it with the traceback"
+        msg = "this is a bug in vmlab.vix: please report it with the traceback"
         return {"failed": True, "msg": msg, "error": "Bug", "exception": str(failure)}
     return {"failed": True, "msg": str(failure), "error": failure.kind, "vix_code": failure.code}

@@ -31,7 +31,7 @@ VM: dict[str, dict[str, Any]] = {
     "vm": {"type": "path", "required": True},
     "vm_password": {"no_log": True},
 }
-# Those of modules that also work on several VMs at once.
+# For modules that can also process several VMs.
 VMS = {
     "vm": {"type": "path"},
     "vms": {"type": "list", "elements": "path"},
@@ -49,14 +49,14 @@ GUEST: dict[str, dict[str, Any]] = {
     "guest_interactive": {"type": "bool", "default": False},
     "tools_timeout": {"type": "int", "default": 60},
 }
-# Likewise, of modules that can do without a login.
+# The same for modules that also work without a login.
 GUEST_OPTIONAL = {**GUEST, "guest_username": {}, "guest_password": {"no_log": True}}
 WHOLE_LOGIN = {"required_together": [("guest_username", "guest_password")]}
-# What a guest is told, and how, hangs on its operating system.
+# Commands for a guest depend on its operating system.
 GUEST_FAMILY = {
     "guest_family": {"choices": ["auto", "linux", "windows"], "default": "auto"},
 }
-# Which processes of a guest are meant: those that fit all that is given.
+# Selects processes that match all values that are set.
 PROCESSES = {
     "name": {},
     "pattern": {},
@@ -64,7 +64,7 @@ PROCESSES = {
     "pid": {"type": "int"},
     "command": {},
 }
-# What is asked for beside the program that runs in a guest.
+# Options beside the program that runs in a guest.
 PROGRAM = {
     "chdir": {},
     "creates": {},

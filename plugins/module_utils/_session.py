@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A connected host for as long as some work takes, in the process that may be lost."""
+"""Work on a connected host, in a child process."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ CONNECTION = ("provider", "hostname", "port", "username", "password", "validate_
 
 
 def run(work: Callable[[Host], Any], options: Mapping[str, Any]) -> Any:
-    """Return work(host), done in a worker under the deadline of options["timeout"] seconds; raise _worker.Failure or _worker.Bug.
+    """Return work(host), done in a child process within options["timeout"] seconds; raise _worker.Failure or _worker.Bug.
 
-    options: a dictionary with the options of the fragment "host", however they were come by.
+    options: a dictionary with the options of _options.HOST.
     """
     return _worker.run(partial(_with_host, work, options), options["timeout"])
 
 
 def run_unconnected(work: Callable[[Connect], Any], options: Mapping[str, Any]) -> Any:
-    """Return work(connect), done likewise; connect() returns a connected host, or raises what it could not be connected for."""
+    """As run(), for work(connect). connect() returns a connected host, or raises the error of the connection."""
     return _worker.run(lambda crumb: work(partial(_connect, options, crumb)), options["timeout"])
 
 
 def run_each(work: Callable[[Host, Item], Any], items: Sequence[Item], options: Mapping[str, Any], concurrency: int) -> list[Any]:
-    """Return, for each item in order, work(host, item) or the _worker.Failure or _worker.Bug it ended in; so many at once, all on one host."""
+    """Return work(host, item) or its _worker.Failure or _worker.Bug for each item, in order. concurrency: how many at once, all on one host."""
     return _worker.run_parts(partial(_with_host_for_each, work, items, concurrency, options), len(items), options["timeout"])
 
 
@@ -78,7 +78,7 @@ def _open_vm(host: Host, wanted: SimpleNamespace) -> VM:
 
 
 def for_host(work: Callable[[Host], Any], options: Mapping[str, Any]) -> Callable[[Crumb, Part], None]:
-    """Return work(host) as _worker.run_all() takes it, with a single part. Its answer is given before the host is left, where libvix may hang."""
+    """Return work(host) in the form of _worker.run_all(), with a single part. It answers before it disconnects, where libvix may hang."""
     return partial(_with_host_answered, work, options)
 
 
@@ -90,7 +90,7 @@ def _with_host_answered(work: Callable[[Host], Any], options: Mapping[str, Any],
 
 @contextmanager
 def explained(host: Host) -> Iterator[None]:
-    """Have it said which product it was that does not support what the "with", or the function decorated so, asks of it."""
+    """Add the product to a NotSupported that is raised inside."""
     try:
         yield
     except NotSupported as error:
@@ -116,7 +116,7 @@ def _with_host_for_each(
 
 
 def _connect(options: Mapping[str, Any], crumb: Crumb) -> Host:
-    # Imported here: the parent has no use for the binding, and a task with wrong options should not pay for it.
+    # Imported here: the parent does not need the binding, and a task with wrong options should not take that time.
     from ._vix import capi, locate
     from ._vix.deadline import Deadline
     from ._vix.host import connect

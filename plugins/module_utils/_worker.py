@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs work in a process that can be lost: libvix may hang, crash or exit, and the task still ends with a sentence.
+"""Runs work in a child process: libvix may hang, crash or exit, and the task still ends with an error message.
 
-The child is forked before libvix is loaded, and it alone loads it. It answers in frames over a pipe (end-of-file would
-not do: what libvix starts may hold the pipe open), one for each part of the work, so that a part that is lost does not take
-the others along. It leaves word of each C call in memory shared with the parent, and it leaves by os._exit only, since a
-sys.exit there would remove Ansible's payload under the parent.
+The child is forked before libvix is loaded, and only the child loads it. It sends frames over a pipe, one for each part of
+the work, so that the loss of one part does not affect the others. The end of a frame does not depend on end-of-file, as
+processes that libvix starts may keep the pipe open. The child notes each C call in memory shared with the parent, and exits
+by os._exit only, as sys.exit would remove Ansible's payload while the parent runs.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
     Work = Callable[[Crumb, Part], Any]
     Outcome = Any  # the result of a part, or the Failure or Bug that it ended in
 
-GRACE = 3  # seconds beyond the deadline for the child to tell of it itself
-POLL = 0.05  # seconds between two looks at a child that is silent
+GRACE = 3  # seconds after the deadline for the child to report the timeout itself
+POLL = 0.05  # seconds between two checks of a silent child
 LENGTH = struct.Struct("<Q")
 CRUMB_BYTES = 4096
-WHOLE, END = -1, -2  # in place of a part's number: what all of it failed with; nothing more will come
+WHOLE, END = -1, -2  # in place of a part's number: the failure of the whole work; the end of the answers
 
 
 class Bug(Exception):
-    """The work raised what no user can cause; the text is its traceback."""
+    """The work raised an exception that is a bug. The text is its traceback."""
 
 
 class Failure(Exception):
-    """What the work failed with, as its process told it. kind: the name of its class; code: VIX's number or None."""
+    """The error that the work failed with. kind: the name of its class; code: VIX's number or None."""
 
     def __init__(self, text: str, kind: str, code: int | None) -> None:
         super().__init__(text)
@@ -56,16 +56,16 @@ class Failure(Exception):
 
 
 class Crumbs:
-    """The C call under way in each part of the work and what it is for, readable by the parent whatever becomes of the child."""
+    """The current C call of each part of the work and its purpose, in memory that the parent can read even if the child crashes."""
 
     def __init__(self, parts: int) -> None:
         self._memory = mmap.mmap(-1, CRUMB_BYTES * (parts + 1))
         self._thread = threading.local()
-        self._common = parts  # where a thread leaves word that is at no part in particular
+        self._common = parts  # for a thread that works on no particular part
 
     @contextmanager
     def during(self, part: int) -> Iterator[None]:
-        """Have this thread leave word for a part inside."""
+        """Note the calls of this thread for a part inside."""
         self._thread.part = part
         try:
             yield
@@ -78,7 +78,7 @@ class Crumbs:
         self._memory[start : start + len(text) + 2] = text + b"\0\0"
 
     def read(self, part: int) -> tuple[str, str]:
-        """Return the last call of a part, or of the whole where the part had none yet, and what it was for; both empty without one."""
+        """Return the last call of a part and its purpose; if it had none, those of the whole work; both empty if there was none."""
         return self._read(part) or self._read(self._common) or ("", "")
 
     def _read(self, part: int) -> tuple[str, str] | None:
@@ -93,9 +93,9 @@ class Crumbs:
 
 
 def run(work: Callable[[Crumb], Any], seconds: float) -> Any:
-    """Return work(crumb) from a child process; raise Failure for what a user, VIX or the library caused, Bug for a fault of ours.
+    """Return work(crumb) from a child process; raise Failure for a VixError, and Bug for any other exception.
 
-    seconds: the deadline, which work keeps itself as far as the library lets it; GRACE seconds later the child is killed.
+    seconds: the deadline, which work observes itself unless the library hangs. GRACE seconds later the child is killed.
     """
     [outcome] = run_parts(lambda crumb, part: part(0, partial(work, crumb)), 1, seconds)
     if isinstance(outcome, Exception):
@@ -104,17 +104,17 @@ def run(work: Callable[[Crumb], Any], seconds: float) -> Any:
 
 
 def run_parts(work: Work, parts: int, seconds: float) -> list[Outcome]:
-    """Return what became of each part of the work, in order: its result, or the Failure or Bug it ended in.
+    """Return the result of each part of the work, in order, or the Failure or Bug that it ended in.
 
     work: called in a child process as work(crumb, part); it calls part(number, callable) for each of its parts, from any thread.
-    What work itself raises, the parts that have not answered end in. seconds: as in run().
+    If work itself raises, this is the outcome of all parts without a result. seconds: as in run().
     """
     [outcomes] = run_all([(work, parts, seconds)])
     return outcomes
 
 
 def run_all(works: Sequence[tuple[Work, int, float]]) -> list[list[Outcome]]:
-    """Return what run_parts() would of each (work, parts, seconds), in order; all are done at the same time, each in a child process of its own."""
+    """Return the result of run_parts() for each (work, parts, seconds), in order. All run at the same time, each in a separate child process."""
     children: list[_Child] = []
     try:
         for work, parts, seconds in works:
@@ -130,10 +130,10 @@ def run_all(works: Sequence[tuple[Work, int, float]]) -> list[list[Outcome]]:
 
 
 def _start(work: Work, parts: int, seconds: float, older: Sequence[_Child]) -> _Child:
-    """Return the _Child that does this work. older: those that were started before, of which it keeps nothing."""
+    """Return the _Child that does this work. older: children that were started before, whose descriptors it closes."""
     crumbs = Crumbs(parts)
     answers, answering = os.pipe()
-    living, life = os.pipe()  # the child ends when the parent does: it reads from one end, the parent just holds the other
+    living, life = os.pipe()  # the child exits with the parent: it reads from one end, and the parent holds the other
     process = os.fork()
     if process == 0:
         for descriptor in (answers, life, *(descriptor for child in older for descriptor in (child.answers, child.life))):
@@ -145,7 +145,7 @@ def _start(work: Work, parts: int, seconds: float, older: Sequence[_Child]) -> _
 
 
 class _Child:
-    """A child process at work, as its parent knows it: what it has answered, and until when it may."""
+    """A child process from the view of its parent: its answers, and its deadline."""
 
     def __init__(self, process: int, crumbs: Crumbs, answers: int, life: int, parts: int, seconds: float) -> None:
         self.answers, self.life = answers, life
@@ -156,13 +156,13 @@ class _Child:
         self._status: int | None = None
 
     def hear(self, is_readable: bool) -> bool:
-        """Take what it has to say; return whether there may be more to come."""
+        """Read its answers; return whether more may come."""
         if is_readable:
             block = os.read(self.answers, 1 << 16)
             self._data += block
             _take_frames(self._data, self._outcomes)
             if all(part in self._outcomes for part in range(self._parts)):
-                self._end = min(self._end, time.monotonic() + GRACE)  # nothing but its farewell is missing, and libvix may keep it from that
+                self._end = min(self._end, time.monotonic() + GRACE)  # only its exit is missing, and libvix may hang there
             if block:
                 return END not in self._outcomes and time.monotonic() < self._end
         if self._status is not None:
@@ -172,7 +172,7 @@ class _Child:
         return time.monotonic() < self._end
 
     def part_outcomes(self) -> list[Outcome]:
-        """What became of each part, in order."""
+        """The outcome of each part, in order."""
         whole = self._outcomes.get(WHOLE)
         return [
             self._outcomes[part] if part in self._outcomes else whole or _loss(self._status, *self._crumbs.read(part), self._seconds)
@@ -180,7 +180,7 @@ class _Child:
         ]
 
     def end(self) -> None:
-        """Have nothing left of it."""
+        """Kill it unless it has exited, and free everything."""
         if self._status is None:
             os.kill(self._process, signal.SIGKILL)
             os.waitpid(self._process, 0)
@@ -190,10 +190,10 @@ class _Child:
 
 
 def _serve(work: Work, crumbs: Crumbs, answering: int, living: int) -> NoReturn:
-    """The child's whole life."""
+    """Run the child."""
     code = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and ends us
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and kills the child
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold passwords
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
@@ -220,7 +220,7 @@ def _outcome(callable_: Callable[[], Any]) -> dict[str, Any]:
         return {"result": callable_()}
     except VixError as error:
         return {"failure": _described(error)}
-    except BaseException:  # whatever it is, the parent shall see it: it is a bug of ours
+    except BaseException:  # any exception: it is a bug, which the parent reports
         return {"bug": traceback.format_exc()}
 
 
@@ -241,7 +241,7 @@ def _described(error: VixError) -> dict[str, Any]:
 
 
 def _take_frames(data: bytearray, outcomes: dict[int, Outcome]) -> None:
-    """Put each whole frame of a bytearray among the outcomes, and leave the rest in it."""
+    """Move each complete frame of a bytearray to the outcomes, and keep the rest."""
     while len(data) >= LENGTH.size:
         end = LENGTH.size + LENGTH.unpack_from(data)[0]
         if len(data) < end:
@@ -258,15 +258,15 @@ def _received(outcome: dict[str, Any]) -> Outcome:
 
 
 def _loss(status: int | None, call: str, doing: str, seconds: float) -> Failure:
-    """The failure of a child that gave no answer."""
+    """The failure of a child that sent no answer."""
     where = f" in {call}" if call else ""
-    advice = "look at VMware's logs, and run the task again"
+    advice = "check VMware's logs and run the task again"
     if status is None and doing and not call:
-        error: VixError = TimedOut(f"not done after {seconds:g} s; it was ended", doing=doing)
+        error: VixError = TimedOut(f"timed out after {seconds:g} s; its process was killed", doing=doing)
     elif status is None:
-        error = TimedOut(f"not done after {seconds:g} s: the VIX library hangs{where}; it was ended, and VMware may still finish", doing=doing)
+        error = TimedOut(f"timed out after {seconds:g} s: the VIX library hangs{where}; its process was killed, and VMware may still finish", doing=doing)
     elif os.WIFSIGNALED(status):
         error = LibraryCrashed(f"the VIX library crashed{where} ({signal.Signals(os.WTERMSIG(status)).name}); {advice}", doing=doing)
     else:
-        error = LibraryCrashed(f"the VIX library ended its process{where} (exit code {os.WEXITSTATUS(status)}); {advice}", doing=doing)
+        error = LibraryCrashed(f"the VIX library exited{where} (exit code {os.WEXITSTATUS(status)}); {advice}", doing=doing)
     return Failure(**_described(error))

@@ -195,13 +195,13 @@ def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_programs
 
     terms = guest_programs.Terms(**{name: getattr(wanted, name) for name in _options.PROGRAM})
-    program, told = guest_programs.command(session, wanted.argv, wanted.cmd, terms)
+    program, cmd = guest_programs.command(session, wanted.argv, wanted.cmd, terms)
     why = guest_programs.needless(session, terms)
     if why:
-        return guest_programs.not_run(told, why)
+        return guest_programs.skipped(cmd, why)
     if wanted.check_mode:
-        return guest_programs.foretold(told, terms)
-    return guest_programs.run(session, program, told, terms)
+        return guest_programs.predicted(cmd, terms)
+    return guest_programs.run(session, program, cmd, terms)
 
 
 def main():

@@ -200,7 +200,7 @@ def work(session, wanted):
         directory_mode=wanted.directory_mode,
         validate=wanted.validate,
     )
-    plan_of = guest_trees.plan if source.is_folder else guest_files.plan
+    plan_of = guest_trees.plan if source.is_directory else guest_files.plan
     plan = plan_of(session, source, wanted.dest, options, with_texts=wanted.diff_mode and source.is_shown)
     # A source that is only described is not on the VM host: the plan can be predicted, but not carried out.
     result = plan.carry_out(wanted.check_mode or source.is_elsewhere)

@@ -160,7 +160,7 @@ skipped_paths:
   description: Skipped paths in the guest, each with the reason.
   returned: success
   type: dict
-  sample: {"/srv/site/current": "it is a link, which is not followed"}
+  sample: {"/srv/site/current": "symbolic links are not followed"}
 """
 
 from ansible_collections.vmlab.vix.plugins.module_utils import _options
@@ -172,7 +172,7 @@ def work(session, wanted):
 
     store = guest_fetches.store(wanted.dest, wanted.src, wanted._place)
     fetch = guest_fetches.fetch(session, wanted.src, store, wanted.fail_on_missing)
-    return {**fetch.plan.carry_out(wanted.check_mode), **fetch.told()}
+    return {**fetch.plan.carry_out(wanted.check_mode), **fetch.report()}
 
 
 def main():

@@ -191,7 +191,7 @@ skipped_paths:
   description: Directories that were skipped, each with the reason.
   returned: success
   type: dict
-  sample: {"/var/log/private": "the guest user may not read it"}
+  sample: {"/var/log/private": "the guest user has no permission to read it"}
 clock:
   description: The clock with which the age was computed, V(guest) or V(host).
   returned: when O(age) is set

@@ -191,7 +191,7 @@ def work(session, wanted):
         least, most = (wanted.count, wanted.count) if wanted.count is not None else (wanted.min_count, wanted.max_count)
         waiting = guest_processes.Waiting(1 if least is None and most is None else least, most, wanted.wait_timeout)
         result = guest_processes.present(watch, choice, waiting).carry_out(wanted.check_mode)
-    return {**result, **watch.told()}
+    return {**result, **watch.report()}
 
 
 def main():

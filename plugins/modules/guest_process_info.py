@@ -97,7 +97,7 @@ def work(session, wanted):
     choice = guest_processes.Choice(wanted.name, wanted.pattern, wanted.owner, wanted.pid, wanted.command)
     watch = guest_processes.Watch(session)
     found = watch.look(choice)
-    return {"changed": False, "processes": found, **watch.told()}
+    return {"changed": False, "processes": found, **watch.report()}
 
 
 def main():

@@ -72,7 +72,7 @@ wrapper:
       description: Problems of the configuration, each with the VIX error that it causes.
       type: list
       elements: str
-      sample: ["ws 17.6.1 is installed, and no line of vixwrapper-config.txt is for it (22002)"]
+      sample: ["ws 17.6.1 is installed, but vixwrapper-config.txt has no line for it (22002)"]
 connected:
   description: Whether the connection to the host succeeded.
   returned: success

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that a task has left on the VM host, brought to the controller."""
+"""Fetching files of a task from the VM host to the controller."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BLOCK, BLOCKS = 1 << 20, 4  # bytes; how many blocks one command reads
 
 @contextmanager
 def left_behind(action):
-    """The path of a file on the VM host for the module to write, in a folder that nobody else can enter, and that is gone with the "with" or the task."""
+    """The path of a file on the VM host for the module to write, in a private directory that is removed at the end of the "with" or of the task."""
     name = f"fetched-{secrets.token_hex(8)}"
     if not action._connection.become:
         shell = action._connection._shell
@@ -33,11 +33,11 @@ def left_behind(action):
             action._make_tmp_path()
         yield shell.join_path(shell.tmpdir, name)
         return
-    # The user that the module becomes cannot write in that folder, and the one who logs in cannot read what the other writes.
+    # The user that the module becomes cannot write to that directory, and the login user cannot read what that user writes.
     made = action._low_level_execute_command('umask 077 && mktemp -d "${TMPDIR:-/var/tmp}/vmlab.vix-XXXXXXXXXX"')
     folder = made["stdout"].strip().rpartition("\n")[2].strip()
     if made["rc"] or not folder.startswith("/"):
-        raise AnsibleActionFail(f"making a temporary folder on the VM host: {made['stderr'].strip() or made['stdout'].strip()}")
+        raise AnsibleActionFail(f"creating a temporary directory on the VM host: {made['stderr'].strip() or made['stdout'].strip()}")
     try:
         yield f"{folder}/{name}"
     finally:
@@ -45,15 +45,15 @@ def left_behind(action):
 
 
 def content_of(path):
-    """The content of a path of the controller, in the words of landings.py."""
-    with told(path):
+    """The content of a path of the controller, as landings.py describes it."""
+    with as_action_errors(path):
         return landings.content_of(path)
 
 
 def collect(action, bundle, root):
-    """Have what is in a bundle on the VM host, as the module makes it, take its place below a path of the controller."""
-    # First to a name of ours: connections take $ and ~ in a path for more than letters.
-    with told(root), tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as folder:
+    """Store the content of a bundle on the VM host below a path of the controller. The module writes the bundle."""
+    # To a temporary name first: connections interpret $ and ~ in a path.
+    with as_action_errors(root), tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as folder:
         copy = os.path.join(folder, "bundle")
         _copy(action, bundle, copy)
         with open(copy, "rb") as stream:
@@ -65,7 +65,7 @@ def collect(action, bundle, root):
 
 
 def content(action, path):
-    """The bytes of a file on the VM host, which is a small one."""
+    """The bytes of a small file on the VM host."""
     with tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as folder:
         copy = os.path.join(folder, "copy")
         _copy(action, path, copy)
@@ -74,17 +74,17 @@ def content(action, path):
 
 
 @contextmanager
-def told(path):
-    """Have what cannot be read or written on the controller fail the task with a sentence."""
+def as_action_errors(path):
+    """Turn errors of reading and writing on the controller into a failure of the task."""
     try:
-        with landings.told(path):
+        with landings.as_vix_errors(path):
             yield
     except VixError as error:
-        raise AnsibleActionFail(str(error)) from None  # Ansible would tell the cause as well, which it has in it
+        raise AnsibleActionFail(str(error)) from None  # Ansible would add the cause, which the message contains
 
 
 def _copy(action, path, target):
-    """Copy a file of the VM host to a path of the controller, never all of it in memory."""
+    """Copy a file of the VM host to a path of the controller, in blocks."""
     if not action._connection.become:
         action._connection.fetch_file(path, target)
         return
@@ -97,7 +97,7 @@ def _copy(action, path, target):
 
 
 def _content(line, root):
-    """What the first line of a bundle tells that is in it."""
+    """The content of a bundle, from its first line."""
     try:
         return json.loads(line)
     except ValueError:
@@ -108,4 +108,4 @@ def _decoded(answer):
     try:
         return base64.b64decode("".join(answer["stdout"].split()), validate=True)
     except binascii.Error as error:
-        raise AnsibleActionFail(f"reading from the VM host: {answer['stderr'].strip() or 'its dd and base64 gave no base64'}") from error
+        raise AnsibleActionFail(f"reading from the VM host: {answer['stderr'].strip() or 'its dd and base64 returned no valid base64'}") from error

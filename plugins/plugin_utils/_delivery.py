@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files of the controller, brought to the VM host for a task that needs them there."""
+"""Sending files of the controller to the VM host for a task."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import VixEr
 
 
 def deliver(action, source, decrypt=True):
-    """Return the path on the VM host of a file of the controller, or of a tar of a folder, which the task may read and leaves alone.
+    """Return the path on the VM host of a file of the controller, or of a tar of a directory.
 
-    source: as a task names it, looked for as ansible.builtin.copy does; decrypt: what ansible-vault has encrypted arrives decrypted.
-    It lies in the task's temporary folder and goes with it, unless the VM host is the controller, where the file itself or the folder can be read.
+    It is in the task's temporary directory. If the VM host is the controller, it is the file or directory itself.
+
+    Args:
+        action: The action plugin.
+        source: The option of the task, searched for as ansible.builtin.copy does.
+        decrypt: Whether files that are encrypted by ansible-vault are decrypted.
     """
     path = find(action, source)
     if is_shared(action) and not has_vaulted(path, decrypt):
@@ -32,46 +36,46 @@ def deliver(action, source, decrypt=True):
 
 
 def find(action, source, within="files"):
-    """Return the path of a file or folder of the controller; a slash at the end of source is one at the end of the path.
+    """Return the path of a file or directory of the controller. A slash at the end of source is kept.
 
-    within: the folder of a role or a playbook in which it is looked for first.
+    within: the directory of a role or a playbook that is searched first.
     """
     try:
         path = action._find_needle(within, source).rstrip("/") or "/"
     except AnsibleFileNotFound as error:
-        places = f"; looked for {', '.join(dict.fromkeys(error.paths))}" if error.paths else ""
-        raise AnsibleActionFail(f"finding src: the controller has no file or folder {source}{places}") from None
+        places = f"; searched {', '.join(dict.fromkeys(error.paths))}" if error.paths else ""
+        raise AnsibleActionFail(f"finding src: the controller has no file or directory {source}{places}") from None
     return os.path.join(path, "") if source.endswith("/") else path
 
 
 def is_shared(action):
-    """Whether the module runs on the controller and as the user of this process, and so can read what this process can."""
+    """Whether the module runs on the controller as the user of this process, and can read the same files."""
     return action._connection.transport == "local" and not action._connection.become
 
 
 def has_vaulted(path, decrypt=True):
-    """Whether a file, or any of a folder, has to be decrypted before it goes anywhere."""
-    with told():
+    """Whether a file, or any file of a directory, has to be decrypted."""
+    with as_action_errors():
         paths = [found for dummy, found in sources.walk(path)[0]] if os.path.isdir(path) else [path]
         return decrypt and any(map(_is_vaulted, paths))
 
 
 def send_file(action, path, decrypt=True):
-    """Bring a file of the controller into the task's temporary folder, for its user's eyes only, and return its path there."""
-    with told(), _readable(action, path, decrypt) as real:
+    """Send a file of the controller to the task's temporary directory, readable by its user only, and return its path there."""
+    with as_action_errors(), _readable(action, path, decrypt) as real:
         return _send(action, real)
 
 
 def send_folder(action, path, decrypt=True):
-    """Likewise for a tar of a folder: one transfer, however many files are in it."""
-    with told(), tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP) as file:
+    """Send a tar of a directory, by one transfer; otherwise as send_file()."""
+    with as_action_errors(), tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP) as file:
         _pack(action, path, decrypt, file)
         file.flush()
         return _send(action, file.name)
 
 
 def send_text(action, text):
-    """Likewise for a file with this text, as bytes."""
+    """Send a file with this content, bytes; otherwise as send_file()."""
     with tempfile.NamedTemporaryFile(dir=constants.DEFAULT_LOCAL_TMP) as file:
         file.write(text)
         file.flush()
@@ -79,8 +83,8 @@ def send_text(action, text):
 
 
 @contextmanager
-def told():
-    """Have what cannot be read on the controller fail the task with a sentence."""
+def as_action_errors():
+    """Turn errors of reading on the controller into a failure of the task."""
     try:
         with sources.readable():
             yield
@@ -95,7 +99,7 @@ def _send(action, path):
     target = shell.join_path(shell.tmpdir, f"source-{secrets.token_hex(4)}")
     with _plainly_named(path) as name:
         action._transfer_file(name, target)
-    if action._is_become_unprivileged():  # Ansible's own way to let another user read it
+    if action._is_become_unprivileged():  # as Ansible lets another user read it
         action._fixup_perms2((shell.tmpdir, target))
     else:
         action._remote_chmod((target,), "0600")
@@ -109,7 +113,7 @@ def _is_vaulted(path):
 
 @contextmanager
 def _readable(action, path, decrypt):
-    """The path of the decrypted file, which is removed at the end, or of the file itself where there is nothing to decrypt."""
+    """The path of the decrypted file, which is removed at the end, or of the file itself if it is not encrypted."""
     if not (decrypt and _is_vaulted(path)):
         yield path
         return
@@ -123,7 +127,7 @@ def _readable(action, path, decrypt):
 
 @contextmanager
 def _plainly_named(path):
-    """Another path of a file, without the letters by which Ansible takes parts of it for variables."""
+    """Another path of a file, without characters that Ansible interprets as variables."""
     with tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as folder:
         name = os.path.join(folder, "source")
         os.symlink(os.path.abspath(path), name)
@@ -131,7 +135,7 @@ def _plainly_named(path):
 
 
 def _pack(action, path, decrypt, target):
-    """Write a tar of a folder, links followed, one block after the other."""
+    """Write a tar of a directory, links followed, in blocks."""
     files, folders = sources.walk(path)
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in folders:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The session of module_utils for plugins on the controller: options by get_option, failures as AnsibleError."""
+"""_session of module_utils for plugins on the controller: options by get_option, failures as AnsibleError."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OPTIONS = (*_session.CONNECTION, "library", "timeout")
 
 
 def run(work, plugin):
-    """Return work(host) on the host that the plugin's options name; what fails is an AnsibleError of one sentence."""
+    """Return work(host) on the host of the plugin's options; raise AnsibleError if it fails."""
     try:
         return _session.run(work, {name: plugin.get_option(name) for name in OPTIONS})
     except _worker.Failure as failure:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whom the inventory plugins ask for VMs, and what all of them together answered."""
+"""The sources of VMs for inventory plugins, and their combined answers."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ HOST_SPEC = {
     "timeout": {"type": "int"},
     "sources": {"type": "list", "elements": "str", "choices": list(BY_VIX)},
 }
-# What VMs are found with, and what is told of them: of a cache that was filled with other options nothing can be used.
+# Options on which the VMs and their facts depend: a cache that was filled with others cannot be used.
 ASKED_WITH = ("sources", "hosts", "gather", "guestinfo_exclude", "scan_folders", "scan_depth", "scan_patterns", "scan_exclude", *CONNECTION)
 SECRET = ("password",)
 FORM = 1  # of what is cached
 
-# name: how the source is called in messages; host: the name of the host that its VMs are of; work: for _worker.run_all, with one part.
+# name: of the source in messages; host: name of the host of its VMs; work: for _worker.run_all, with one part.
 Source = namedtuple("Source", "name host work seconds")
 
 
 def all_sources(plugin, path):
-    """Return the Sources that the options of a plugin name. path: of the inventory file, whose folder relative paths are below."""
+    """Return the Sources of the options of a plugin. path: of the inventory file, for relative paths."""
     return hosts(plugin) + files(plugin, path)
 
 
 def hosts(plugin):
-    """Return a Source for each host that the options of a plugin name, this machine where they name none."""
-    inherited = {name: _said(plugin, name) for name in CONNECTION}
+    """Return a Source for each host of the options of a plugin, or for this machine if there is none."""
+    inherited = {name: _option_value(plugin, name) for name in CONNECTION}
     entries = plugin.get_option("hosts")
     if not entries:
         found = [_host(plugin, {"hostname": inherited["hostname"]}, inherited)]
@@ -60,12 +60,12 @@ def hosts(plugin):
     names = [source.host for source in found]
     for name in names:
         if names.count(name) > 1:
-            raise AnsibleParserError(f"two of the hosts are called {name}: give each a name of its own")
+            raise AnsibleParserError(f"two of the hosts are named {name}: give each a unique name")
     return [source for source in found if source.work]
 
 
-def _said(plugin, name):
-    """The value of an option, of which a file may make a template. What the environment has is taken to the letter, as a password with braces in it."""
+def _option_value(plugin, name):
+    """The value of an option, which may be a template in a file. A value from the environment is literal, for example a password with braces."""
     value, origin = plugin.get_option_and_origin(name)
     return value if str(origin).startswith("env:") else plugin.templar.template(value)
 
@@ -73,7 +73,7 @@ def _said(plugin, name):
 def _checked(plugin, number, entry):
     result = ArgumentSpecValidator(HOST_SPEC).validate(plugin.templar.template(entry) if isinstance(entry, dict) else {"": entry})
     if result.error_messages:
-        raise AnsibleParserError(f"hosts[{number}] is not right: {'; '.join(result.error_messages)}")
+        raise AnsibleParserError(f"hosts[{number}] is invalid: {'; '.join(result.error_messages)}")
     return {name: value for name, value in result.validated_parameters.items() if value is not None}
 
 
@@ -89,19 +89,19 @@ def _host(plugin, entry, inherited):
         is_local=is_local,
         concurrency=plugin.get_option("concurrency"),
         vm_timeout=plugin.get_option("vm_timeout"),
-        **_told(plugin),
+        **_common_options(plugin),
     )
     work = _session.for_host(partial(listed.on_host, look), connection) if sources else None
     return Source(f"host {name}", name, work, connection["timeout"])
 
 
 def _bare(hostname):
-    """What a host is called in https://NAME:PORT/sdk, of which all but the name may be missing."""
+    """The name of a host in https://NAME:PORT/sdk, in which everything but the name is optional."""
     return urlsplit(hostname if "//" in hostname else f"//{hostname}").hostname or hostname
 
 
 def files(plugin, path):
-    """Return a Source for what this machine's files tell, where a plugin is to look at them: a list of one, or none. path: likewise."""
+    """Return a list with the Source of this machine's files if the options include it, else an empty list. path: as for all_sources()."""
     sources = [source for source in plugin.get_option("sources") if source in BY_FILES]
     if not sources:
         return []
@@ -110,18 +110,18 @@ def files(plugin, path):
         home=os.path.expanduser("~"),
         scan_folders=[unfrackpath(folder, follow=False, basedir=os.path.dirname(path)) for folder in plugin.get_option("scan_folders")],
         **{name: plugin.get_option(name) for name in ("scan_depth", "scan_patterns", "scan_exclude")},
-        **_told(plugin),
+        **_common_options(plugin),
     )
     return [Source("this machine's files", _here(plugin), partial(_read_files, look), plugin.get_option("timeout"))]
 
 
 def _here(plugin):
-    """What the options call this machine."""
+    """The name of this machine in the options."""
     entries = plugin.get_option("hosts") if plugin.has_option("hosts") else None
     return next((entry["name"] for entry in entries or () if entry.get("name") and not entry.get("hostname")), HERE)
 
 
-def _told(plugin):
+def _common_options(plugin):
     return {"gather": plugin.get_option("gather"), "guestinfo_exclude": [name.lower() for name in plugin.get_option("guestinfo_exclude")]}
 
 
@@ -130,7 +130,7 @@ def _read_files(look, crumb, part):
 
 
 def key(plugin, path):
-    """Under which the answers to the questions of a plugin, with its options as they are, are cached."""
+    """The cache key for a plugin with its present options."""
     options = {name: plugin.get_option(name) for name in ASKED_WITH if plugin.has_option(name) and name not in SECRET}
     if options.get("hosts"):
         options["hosts"] = [{name: value for name, value in entry.items() if name not in SECRET} for entry in options["hosts"] if isinstance(entry, dict)]
@@ -140,7 +140,7 @@ def key(plugin, path):
 
 
 def _depends_on_user(plugin):
-    """Whether another user is answered otherwise: about the VMs that VIX lists on this machine, VMware's own lists, or the folders in which it puts VMs."""
+    """Whether another user gets other VMs: VIX's list on this machine, VMware's lists and VMware's default directories depend on the user."""
     sources = plugin.get_option("sources")
     if "library" in sources or ("scan" in sources and not plugin.get_option("scan_folders")):
         return True
@@ -151,10 +151,10 @@ def _depends_on_user(plugin):
 
 
 def ask(plugin, sources):
-    """Ask all sources at the same time; return what they answered together, as listed.Findings.told(), and whether each did.
+    """Query all sources at the same time; return their combined answers, as listed.Findings.as_dict(), and whether all have answered.
 
-    Each VM is there once, with its host and all the sources that list it. They are in the order of the hosts, this machine first, and of their names.
-    Raises AnsibleError when one does not answer and on_unreachable is error, or when none does.
+    Each VM is included once, with its host and all sources that list it, sorted by host (this machine first) and name.
+    Raises AnsibleError if a source does not answer and on_unreachable is error, or if none answers.
     """
     outcomes = _worker.run_all([(source.work, 1, source.seconds) for source in sources])
     answers, silent = [], []
@@ -167,8 +167,8 @@ def ask(plugin, sources):
             answers.append((source, outcome))
     if silent and (not answers or plugin.get_option("on_unreachable") == "error"):
         raise AnsibleError(" | ".join(silent))
-    for sentence in silent:
-        plugin.display.warning(sentence)
+    for message in silent:
+        plugin.display.warning(message)
     return _together(answers, _here(plugin)), not silent
 
 

@@ -65,7 +65,7 @@ def test_guest_without_tools_clear_error(openvix):
     done = script("guest_services", web, "lab", GUEST_PASSWORD="secret")
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"waiting for VMware Tools in {web}: they did not come up within 5 s; they are not installed")
+    assert done.stderr.startswith(f"waiting for VMware Tools in {web}: no answer within 5 s; VMware Tools are not installed")
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -38,7 +38,7 @@ TRUNCATED = "it ends in the middle of an entry"
 # start: seconds since 1970, 0 of a reservation; end: the same, or None where there is none; source: lease or reservation.
 Lease = namedtuple("Lease", "mac address start end source")
 
-# addresses: (address, source) by MAC address, the newest first; problems: sentences about files.
+# addresses: (address, source) by MAC address, the newest first; problems: messages about files.
 Known = namedtuple("Known", "addresses problems")
 
 
@@ -63,7 +63,7 @@ def known(now, root="/"):
 
 
 def read(path):
-    """Read a file of leases or reservations; return the Leases, and half sentences about what was survived. Raises FileNotFoundError and BrokenFile."""
+    """Read a file of leases or reservations; return the Leases, and messages about what was skipped. Raises FileNotFoundError and BrokenFile."""
     raw = read_bytes(path)
     if len(raw) > MAX_BYTES:
         raise BrokenFile(path, f"it is larger than {MAX_BYTES >> 20} MiB")
@@ -107,7 +107,7 @@ def _of_isc(text, path):
             words = []
         elif not token.startswith("#"):
             words.append(token)
-    problems = ([TRUNCATED] if blocks or words else []) + (["it has a closing brace too many"] if has_strays else [])
+    problems = ([TRUNCATED] if blocks or words else []) + (["it has too many closing braces"] if has_strays else [])
     return leases, problems
 
 
@@ -138,7 +138,7 @@ def _of_apple(text):
             said[key] = value
         elif line:
             has_strays = True
-    return leases, ([TRUNCATED] if said is not None else []) + (["it has lines that belong to no entry"] if has_strays else [])
+    return leases, ([TRUNCATED] if said is not None else []) + (["it has lines outside of any entry"] if has_strays else [])
 
 
 def _apple_lease(said):

@@ -20,7 +20,7 @@ LISTS = (
 )
 
 
-# Files below the user's home in which a product notes its settings, and where it keeps new VMs when it is not told otherwise.
+# Files below the user's home with the settings of a product, and the default directory of its new VMs.
 PREFERENCES = (".vmware/preferences", "Library/Preferences/VMware Fusion/preferences")
 DEFAULT_FOLDER = "prefvmx.defaultvmpath"
 FOLDERS = ("vmware", "Virtual Machines.localized", "Documents/Virtual Machines.localized")
@@ -47,19 +47,19 @@ def listed_vms(home):
             broken.append(error)
             continue
         for path, display_name in entries:
-            place = places.real(path)  # a folder of the list is an entry as well, and one that was removed an empty one
+            place = places.real(path)  # directories are entries as well, and removed ones are empty entries
             if place:
                 found.setdefault(place, (path, place, display_name or None))
     return list(found.values()), broken
 
 
 def folders(home):
-    """Return the folders that are there of those in which the products keep the VMs of the user with this home."""
+    """Return the existing directories in which the products store the VMs of the user with this home directory."""
     found = []
     for name in PREFERENCES:
         try:
             found.append(vmx.read(os.path.join(home, name)).get(DEFAULT_FOLDER, ""))
-        except (FileNotFoundError, vmx.BrokenFile):  # the usual folders are left
+        except (FileNotFoundError, vmx.BrokenFile):  # the default directories remain
             continue
     found += [os.path.join(home, name) for name in FOLDERS]
     return [folder for folder in dict.fromkeys(found) if os.path.isabs(folder) and os.path.isdir(folder)]

@@ -26,7 +26,7 @@ Origin = namedtuple("Origin", "source uuid linked snapshot")
 
 
 def marks(path, origin):
-    """The values by which a .vmx at a path tells its origin."""
+    """The values that mark a .vmx at a path as a clone of its origin."""
     kind = "linked" if origin.linked else "full"
     return {SOURCE: origin.source, SOURCE_UUID: origin.uuid, PLACE: os.path.realpath(path), KIND: kind, SNAPSHOT: origin.snapshot}
 
@@ -40,7 +40,7 @@ def uuid(path):
 
 
 def origin(path):
-    """Return the Origin of the VM with this .vmx, None when its files tell of none. Raises FileNotFoundError and vmx.BrokenFile."""
+    """Return the Origin of the VM with this .vmx. None if its files contain none. Raises FileNotFoundError and vmx.BrokenFile."""
     config = vmx.read(path)
     if SOURCE in config and _lay_at(config.get(PLACE, ""), path):
         return Origin(config[SOURCE], config.get(SOURCE_UUID, ""), config.get(KIND) == "linked", config.get(SNAPSHOT, ""))
@@ -61,7 +61,7 @@ def is_of(origin, path, uuid):
 def linked_clones(path, home):
     """Return the .vmx of each linked clone that is known of the VM with this .vmx. Raises vmx.BrokenFile when the VM's own .vmsd cannot be read.
 
-    Known are those in the VM's .vmsd, and of the VMs in VMware's lists and in the folders beside the VM's those that tell of their
+    They are in the VM's .vmsd; VMs in VMware's lists and in the directories beside the VM's are included if their files contain their
     origin themselves. home: the home of the user whose lists are read.
     """
     if not os.path.isabs(path):  # that of a host elsewhere
@@ -90,7 +90,7 @@ def _neighbours(path, home):
 
 
 def _may_hang_on(clone, path, own):
-    """Whether a VM that a .vmsd lists is there still, and does not itself tell of another origin."""
+    """Whether a VM that a .vmsd lists still exists and is not marked as a clone of another origin."""
     try:
         found = origin(clone)
     except FileNotFoundError:

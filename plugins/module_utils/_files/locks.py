@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which process holds a VM: each that has it open leaves a line in a file of the folder NAME.vmx.lck, until it ends or dies.
+"""Which process holds a VM: each one that has it open writes a file in the directory NAME.vmx.lck until it exits.
 
 The line begins with the machine and with PID-START(PROGRAM) (lib/file/fileLockPosix.c in open-vm-tools); on macOS without the program.
 """
@@ -23,7 +23,7 @@ def is_held(path):
 
 
 def is_run(path, root="/"):
-    """Whether a process that runs the VM holds it: True, False where nothing holds it, None where what holds it does not tell.
+    """Whether a process that runs the VM holds it: True; False if nothing holds it; None if the holder is not known.
 
     root: where the machine's files begin.
     """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a file really lies, for many files: what was found out about a folder is not asked again."""
+"""The real paths of many files, with a cache for directories."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import os
 import re
 
 CROOKED = re.compile(r"//|/\.\.?(/|$)|/$")
-DEEPEST = 64  # folders that are looked at one by one
+DEEPEST = 64  # directories that are checked one by one
 
 
 class Places:
-    """Real paths, with a memory for folders."""
+    """Real paths, with a cache for directories."""
 
     def __init__(self):
         self._known = {"/": "/"}
 
     def real(self, path):
-        """What os.path.realpath says of an absolute path; None for what is no path of a file."""
+        """The os.path.realpath of an absolute path. None if it is not the path of a file."""
         try:
             if not os.path.isabs(path) or b"\0" in os.fsencode(path):
                 return None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Folders searched for .vmx files."""
+"""Searching directories for .vmx files."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import os
 import re
 from collections import namedtuple
 
-# found: (path, where it really lies); left_out: (path, why), of files that would be VMs and of folders that were not entered; problems: sentences.
+# found: (path, real path); left_out: (path, reason) of files and directories that were skipped; problems: messages.
 Search = namedtuple("Search", "found left_out problems")
 
 
 def search(folders, depth, patterns, excludes, visit=lambda folder: None):
-    """Search folders, so many levels deep (1: the folders alone), and return a Search, in the order of the names.
+    """Search directories and return a Search, sorted by name. depth: number of levels, 1 for the directories alone.
 
-    patterns: of the names of files, one of which must match; excludes: of the names of files and folders, or with a slash of their paths from
-    the searched folder on, none of which may match. A symbolic link is followed; what goes in circles ends. visit: called with each folder before
+    patterns: for names of files, one of which must match; excludes: for names of files and directories, or with a slash for their paths from
+    the searched directory on, none of which may match. Symbolic links are followed, loops are not. visit: called with each directory before
     it is read, and may raise what ends the search.
     """
     wanted, unwanted, result = _matcher(patterns), [(pattern, _matcher([pattern])) for pattern in excludes], Search([], [], [])
-    entered = {}  # the depth that was left, by where a folder really lies
+    entered = {}  # the remaining depth, by real path of a directory
     for folder in folders:
         todo = [(folder, os.path.realpath(folder), "", depth)]
         while todo:
@@ -36,7 +36,7 @@ def search(folders, depth, patterns, excludes, visit=lambda folder: None):
 
 
 def _look(place, wanted, unwanted, result):
-    """Put what is in a folder into the result, and return the folders below it that are to be entered."""
+    """Add the content of a directory to the result, and return the directories below it to search."""
     folder, real, inside, depth = place
     try:
         with os.scandir(folder) as entries:
@@ -70,7 +70,7 @@ def _is_folder(entry):
 
 
 def _matcher(patterns):
-    """A function that tells whether a name matches one of the patterns, to the letter."""
+    """A function that returns whether a name matches one of the patterns, case-sensitive."""
     if not patterns:
         return lambda name: False
     return re.compile("|".join(map(fnmatch.translate, patterns))).match

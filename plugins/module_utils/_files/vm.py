@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the files of a VM of this machine tell of it, without VIX."""
+"""Facts about a VM of this machine from its files, without VIX."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def macs(config):
 class VMFiles:
     """Describes VMs by their files.
 
-    gather: what is told beyond the .vmx, of addresses and snapshots; guestinfo_exclude: patterns of names that are not told, in lower case;
+    gather: facts beyond the .vmx, of addresses and snapshots; guestinfo_exclude: patterns of names that are left out, in lower case;
     leases: (address, source) by MAC address.
     """
 
@@ -44,7 +44,7 @@ class VMFiles:
         self._is_hidden = re.compile("|".join(map(fnmatch.translate, guestinfo_exclude))).match if guestinfo_exclude else lambda name: False
 
     def describe(self, path):
-        """Return a dictionary of what is known of the VM with this .vmx, and sentences about what was survived. Raises FileNotFoundError and BrokenFile."""
+        """Return the facts of the VM with this .vmx, and messages about what was skipped. Raises FileNotFoundError and BrokenFile."""
         config = vmx.read(path)
         if not config:
             raise BrokenFile(path, "it is empty")
@@ -94,11 +94,11 @@ def _snapshots(path, problems):
         return {}
     if found.problems:
         problems.append(f"{beside}: {'; '.join(found.problems)}")
-    return told_snapshots([(each.name, each.path, each.uid == found.current) for each in found.snapshots])
+    return snapshot_facts([(each.name, each.path, each.uid == found.current) for each in found.snapshots])
 
 
-def told_snapshots(snapshots):
-    """What is told of snapshots: name, path, and whether it is the current one, each before its children."""
+def snapshot_facts(snapshots):
+    """The facts of snapshots. snapshots: (name, path, whether it is the current one), each before its children."""
     return {
         "snapshots": [path for dummy, path, is_current in snapshots],
         "snapshot_names": [name for name, dummy, is_current in snapshots],

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The snapshots of a VM as VMware notes them in NAME.vmsd, beside the .vmx: what VIX does not tell is their creation time."""
+"""The snapshots of a VM in NAME.vmsd, beside the .vmx. VIX does not return their creation time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_PATHS = vmx.MAX_BYTES  # characters of all paths together: a hundred snapsho
 # path: the names from the root down, joined by "/"; place: the index at each level, in the order of the file.
 Snapshot = namedtuple("Snapshot", "uid name description parent created path place")
 
-# snapshots: each before its children, those in the order of the file; current: a uid, or None; problems: sentences about what was survived.
+# snapshots: each before its children, those in the order of the file; current: a uid, or None; problems: messages about what was skipped.
 Vmsd = namedtuple("Vmsd", "snapshots current problems")
 
 
@@ -49,7 +49,7 @@ def read(path):
 def match(snapshots, path, place):
     """Return the Snapshot at a path, of several at one path the one at that place among all; None when there is no such one.
 
-    snapshots: of a Vmsd; path, place: as VIX's tree has them, where places are told in the same manner.
+    snapshots: of a Vmsd; path, place: as in snapshot.Node.
     """
     same = [snapshot for snapshot in snapshots if snapshot.path == path]
     return next((snapshot for snapshot in same if len(same) == 1 or snapshot.place == tuple(place)), None)
@@ -60,7 +60,7 @@ def _entries(values, problems):
     indices = sorted({int(hit.group(1)) for hit in map(ENTRY.fullmatch, values) if hit})
     count = values.number("snapshot.numsnapshots")
     if count is None and indices:
-        problems.append("it does not say how many snapshots there are")
+        problems.append("it does not contain the number of snapshots")
     elif count is not None and count != len(indices):
         problems.append(f"it says that there are {count} snapshots, and has {len(indices)}")
         indices = [index for index in indices if index < count]  # VMware leaves behind what it removes
@@ -69,7 +69,7 @@ def _entries(values, problems):
         start = f"snapshot{index}."
         uid = values.number(f"{start}uid")
         if not uid or uid < 0 or uid in found:
-            problems.append(f"snapshot{index} has no number of its own, and is left out")
+            problems.append(f"snapshot{index} has no uid, and is skipped")
             continue
         parent = values.number(f"{start}parent", 0)
         created = _created(values, start, problems)
@@ -115,12 +115,12 @@ def _parents(found, problems):
             problems.append(f"the parent of snapshot {uid}, {snapshot.parent}, is not there")
             parents[uid] = None
     for uid in found:
-        way, here = set(), uid
-        while here is not None and here not in safe and here not in way:
-            way.add(here)
+        path, here = set(), uid
+        while here is not None and here not in safe and here not in path:
+            path.add(here)
             here = parents[here]
-        if here in way:
+        if here in path:
             problems.append(f"snapshot {here} is below itself")
             parents[here] = None
-        safe.update(way)
+        safe.update(path)
     return parents

@@ -5,7 +5,7 @@
 """VMware's dictionary files, of which the .vmx is one: lines of KEY = "VALUE", read as a mapping, changed without touching the rest.
 
 The grammar is that of VMware's own reader and writer of such lines (lib/dict/dictll.c in open-vm-tools): lines end with a line feed, a
-value without quotes has no blank in it, and bytes that would be in the way stand in a value as | and two hexadecimal digits.
+value without quotes has no blank in it, and special bytes are written in a value as | and two hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BLANK = b" \t"
 BOM = b"\xef\xbb\xbf"
 ENCODING = ".encoding"
 ICU_NAME = re.compile(r"windows-([0-9]+)", re.IGNORECASE)
-# What is ASCII must stay so in an encoding, or its lines could not be told apart; the end is what escapes look like in those that have some.
+# ASCII must be unchanged in an encoding, or lines could not be recognized; the end is an escape sequence of encodings that have some.
 PROBE = "\t" + "".join(map(chr, range(32, 127))) + "\\u0041~~+AEE-"
 ESCAPE = re.compile(rb"\|([0-9A-Fa-f]{2})|\|[0-9A-Fa-f]?.", re.DOTALL)
 ESCAPED = re.compile(rb'[\x00-\x08\x0a-\x1f"|\x7f]')
@@ -32,7 +32,7 @@ NUMBER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
 class BrokenFile(ValueError):
-    """A file is not what its name promises. path: which file; reason: what is wrong with it, half a sentence."""
+    """A file does not have the expected content. path: the file; reason: what is wrong with it."""
 
     def __init__(self, path, reason):
         super().__init__(f"{path}: {reason}")
@@ -42,7 +42,7 @@ class BrokenFile(ValueError):
 class Vmx(Mapping):
     """The values of a dictionary file by key in lower case; a key may be asked for in any case.
 
-    encoding: as the file names it; problems: sentences about what was survived.
+    encoding: as the file names it; problems: messages about what was skipped.
     """
 
     def __init__(self, values, encoding="UTF-8", problems=()):
@@ -142,7 +142,7 @@ def _parse_any(raw, path):
         if key in values:
             again[key] = number
         values[key] = _unescape(value).decode(codec, "replace")  # a character that is broken must not hide the other values
-    return Vmx(values, encoding, [f"line {number} says {key} again, and it is the last that holds" for key, number in again.items()])
+    return Vmx(values, encoding, [f"line {number} repeats {key}, and the last one counts" for key, number in again.items()])
 
 
 def set_values(text, values, path="the file"):
@@ -163,7 +163,7 @@ def set_values(text, values, path="the file"):
     added = []
     for key, value in values.items():
         if not KEY.fullmatch(key) or key.lower() == ENCODING:
-            raise ValueError(f"{key} is no key that can be set")
+            raise ValueError(f"{key} cannot be set")
         encoded = _encode(value, codec, key, path)
         number, name, old = at.get(key.lower(), (None, key.encode("ascii"), None))
         line = name + b' = "' + _escape(encoded) + b'"'
@@ -217,7 +217,7 @@ def _encoding(entries, path):
     except (LookupError, ValueError):
         known = False
     if not known:
-        raise BrokenFile(path, f"it has an encoding that is unknown: {name[:40]}")
+        raise BrokenFile(path, f"its encoding is unknown: {name[:40]}")
     return name
 
 

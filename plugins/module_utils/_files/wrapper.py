@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How VMware's wrapper library is told which product is installed, and what is wrong with it (docs/vix-semantics.md, section 2.4)."""
+"""The configuration of VMware's wrapper library for the installed products, and its errors (docs/vix-semantics.md, section 2.4)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIELDS = Line._fields[:-1]
 
 
 def read(library, config):
-    """Return the lines of the wrapper's configuration beside libvix, and sentences about what is wrong on the whole.
+    """Return the lines of the wrapper's configuration beside libvix, and messages about errors of the whole file.
 
     library: path of libvix; config: of VMware's own configuration file, which names the installed version. A library with no such file beside it
     is not VMware's wrapper, and has neither.
@@ -35,7 +35,7 @@ def read(library, config):
     installed = _installed(config)
     lines = [_line(row, libdir) for row in rows]
     return lines, [
-        f"{provider} {version} is installed, and no line of {CONFIG} is for it (22002)"
+        f"{provider} {version} is installed, but {CONFIG} has no line for it (22002)"
         for provider, version in installed
         if not _serves(lines, provider, version)
     ]
@@ -43,10 +43,10 @@ def read(library, config):
 
 def _line(row, libdir):
     if len(row) != len(FIELDS):
-        return Line(*(row + [""] * len(FIELDS))[: len(FIELDS)], f"it has {len(row)} words in place of {len(FIELDS)}")
+        return Line(*(row + [""] * len(FIELDS))[: len(FIELDS)], f"it has {len(row)} words instead of {len(FIELDS)}")
     folder = os.path.join(libdir, row[-1])
     is_there = any(os.path.isfile(os.path.join(folder, name)) for name in ("64bit/libvix.so", "32bit/libvix.so", "libvix.so", "libvix.dylib"))
-    return Line(*row, None if is_there else f"there is no implementation in {folder} (22005)")
+    return Line(*row, None if is_there else f"{folder} has no implementation (22005)")
 
 
 def _installed(config):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which of the addresses that a VM is said to have is the one to reach it by."""
+"""The choice of the address by which a VM is reached, among all that are known."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ SOURCES = ("tools", "lease", "reservation", "vmx")
 
 
 class Rule:
-    """Chooses an address.
+    """Chooses an address. Raises ValueError for a text that is not a network.
 
-    sources: those that are believed, the best first; networks: an address must be in one of them, and rather in the first (none: it may be in any);
-    ignored: networks whose addresses are never chosen. Raises ValueError for what is no network.
+    Args:
+        sources: Accepted sources of addresses, the preferred one first.
+        networks: Networks of which one must contain the address, the preferred one first. Empty: any address.
+        ignored: Networks whose addresses are never chosen.
     """
 
     def __init__(self, sources, networks, ignored):
@@ -24,7 +26,7 @@ class Rule:
         self._places = {}
 
     def choose(self, addresses):
-        """Return the best of the addresses, each with its source, or None. Of equals the first is the best."""
+        """Return the best of the addresses, which are dictionaries of address and source, or None. Of equal ones, the first."""
         best = None
         for each in addresses:
             place, rank = self._place(each["address"]), self._rank.get(each["source"])
@@ -33,7 +35,7 @@ class Rule:
         return best and best[1]
 
     def _place(self, text):
-        """Among the networks, the number of the first that has the address; None for what is not to be chosen."""
+        """The number of the first network that contains the address. None if the address must not be chosen."""
         if text not in self._places:
             self._places[text] = self._find_place(text)
         return self._places[text]
@@ -41,7 +43,7 @@ class Rule:
     def _find_place(self, text):
         try:
             address = ipaddress.ip_address(text)
-        except ValueError:  # a guest says what it likes
+        except ValueError:  # a guest may report anything
             return None
         if any(address in network for network in self._ignored):
             return None

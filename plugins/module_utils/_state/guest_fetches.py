@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files and folders of a guest that are fetched from it, each known by its content, in the words of landings.py."""
+"""Files and directories that are fetched from a guest, compared by content as landings.py describes it."""
 
 from __future__ import annotations
 
@@ -15,85 +15,98 @@ from .._system import captured, landings, linux, paths, trees
 from .._vix.errors import FileNotFound, NotSupported, Refused, VixError
 from .plan import Plan
 
-SHOWN = 3  # things left out, in a warning
-LEFT = {"link": "it is a link, which is not followed", "other": "it is no file"}
-ODD = "its name has characters that a file here should not have"
+SHOWN = 3  # skipped entries in a warning
+LEFT = {"link": "symbolic links are not followed", "other": "it is not a regular file"}
+ODD = "its name has characters that are not allowed in a local file name"
 
 
 class Here:
-    """A place of this machine where fetched things go."""
+    """A path of this machine where fetched files are stored."""
 
     def __init__(self, path):
         self.path = path
-        with landings.told(path):
+        with landings.as_vix_errors(path):
             self.known = landings.content_of(path)
 
     def begin(self, new):
-        """Nothing: what is new is taken or made one after the other."""
+        """Nothing: new files and directories are stored one by one."""
 
     def make(self, name):
-        with landings.told(self.path):
+        with landings.as_vix_errors(self.path):
             landings.make_folder(self.path, name)
 
     def take(self, name, copy):
-        with landings.told(self.path):
+        with landings.as_vix_errors(self.path):
             landings.put(copy, self.path, name)
 
 
 class Elsewhere:
-    """A place of another machine, which has this content, and to which what is new goes in one file of this machine, the bundle: a line of JSON that tells
-    its content, and then the bytes of each file.
+    """A path of another machine, for which new files are stored in a bundle, a file of this machine.
 
-    It is told there, since in the result of the module Ansible puts asterisks in the place of what is in a password too.
+    The bundle begins with a line of JSON, which describes the content; the bytes of each file follow. The description is in the bundle and not in the
+    module's result, as Ansible masks every text there that also occurs in a password.
+
+    Args:
+        path: The path on the other machine.
+        known: The content that it has.
+        bundle: Path of the bundle.
     """
 
     def __init__(self, path, known, bundle):
         self.path, self.known, self._bundle = path, known, bundle
 
     def begin(self, new):
-        with landings.told(self._bundle), open(self._bundle, "xb", opener=_for_nobody_else) as bundle:
+        with landings.as_vix_errors(self._bundle), open(self._bundle, "xb", opener=_for_nobody_else) as bundle:
             bundle.write(json.dumps(new).encode() + b"\n")
 
     def make(self, name):
-        """Nothing: the line of JSON tells of it."""
+        """Nothing: the line of JSON contains it."""
 
     def take(self, name, copy):
-        with landings.told(self._bundle):
+        with landings.as_vix_errors(self._bundle):
             with open(copy, "rb") as file, open(self._bundle, "ab") as bundle:
                 shutil.copyfileobj(file, bundle, landings.BLOCK)
             os.unlink(copy)
 
 
 def store(dest, source, place=None):
-    """Return where something of a guest goes: to dest on this machine, or where that ends with a slash, in it under its own name.
+    """Return the store of a file or directory of a guest, a Here or an Elsewhere.
 
-    place: what the action plugin has found out: the path on this machine, or the arguments of Elsewhere.
+    Args:
+        dest: Its path on this machine, or with a slash at its end the directory that it goes into.
+        source: Its path in the guest.
+        place: Arguments of Here or Elsewhere, from the action plugin. It replaces dest.
     """
     if place:
         return Elsewhere(**place) if "bundle" in place else Here(**place)
     if not os.path.isabs(dest):
-        raise Refused(f"{dest} is no full name on the machine that runs VMware", doing=f"fetching {source}")
+        raise Refused(f"{dest} is not an absolute path on the VM host", doing=f"fetching {source}")
     return Here(os.path.normpath(os.path.join(dest, local_name(source).rpartition("/")[2]) if dest.endswith("/") else dest))
 
 
 class Fetch:
-    """What is to be fetched to a store, one of the above: its content, what was left out of it with the reasons, and the plan.
+    """What is fetched.
 
-    missing: why there is nothing to fetch.
+    Args:
+        content: The content, as landings.py describes it.
+        store: The Here or Elsewhere that it goes to.
+        skipped: Reasons why entries are skipped, by path.
+        plan: The Plan.
+        missing: Why there is nothing to fetch, or None.
     """
 
     def __init__(self, content, store, skipped, plan, missing=None):
         self.content, self.store, self.skipped, self.plan, self._missing = content, store, skipped, plan, missing
 
-    def told(self):
-        """What the module reports beside what becomes of the plan."""
+    def report(self):
+        """What the module reports beside the result of the plan."""
         files = [
             {"name": name, "checksum": found[0], "size": found[1], "changed": self.store.known.get(name) != found}
             for name, found in self.content.items()
             if found
         ]
         alone = {"checksum": files[0]["checksum"], "size": files[0]["size"]} if self.content.get("") else {}
-        left = [f"{len(self.skipped)} things in the folder were left out: {_some(self.skipped)}"] if self.skipped else []
+        left = [f"{len(self.skipped)} entries of the directory were skipped: {_some(self.skipped)}"] if self.skipped else []
         msg = {"msg": self._missing} if self._missing else {}
         return {"saved": self.store.path, "files": files, "skipped_paths": self.skipped, "warnings": left, **alone, **msg}
 
@@ -129,12 +142,12 @@ def fetch(session, source, store, needed=True):
 
 def _some(reasons):
     """The first of them, for a message."""
-    told = [f"{path} ({reason})" for path, reason in list(reasons.items())[:SHOWN]]
-    return ", ".join(told) + (", ..." if len(reasons) > SHOWN else "")
+    shown = [f"{path} ({reason})" for path, reason in list(reasons.items())[:SHOWN]]
+    return ", ".join(shown) + (", ..." if len(reasons) > SHOWN else "")
 
 
 def picture(path, content, among=None):
-    """What a diff shows of the content of a place; among: another content, of whose names it is to show only."""
+    """The content of a path in the words of a diff. among: another content; only its names are shown."""
     if "" not in content:
         return {"path": path, "state": "absent"}
     if content[""]:
@@ -148,16 +161,19 @@ def _for_nobody_else(path, flags):
 
 
 def _must_fit(content, store, doing):
-    """Raise where a folder would have to take the place of a file, or a file that of a folder."""
+    """Raise Refused if a directory would replace a file, or a file a directory."""
     for name, found in content.items():
         if name in store.known and (found is None) != (store.known[name] is None):
             path = os.path.join(store.path, name) if name else store.path
-            kinds = ("a file, and a folder in the guest: remove it first", "a folder, and a file in the guest: remove it first, or end dest with a slash")
+            kinds = (
+                "a file here, but a directory in the guest: remove it first",
+                "a directory here, but a file in the guest: remove it first, or end dest with a slash",
+            )
             raise Refused(f"{path} is {kinds[found is not None]}", doing=doing)
 
 
 def _content_of_file(session, source, size, known, copies):
-    """Checksum and size of a file of the guest; where no program there tells it, by fetching it into copies."""
+    """Checksum and size of a file of the guest. If the guest has no program for that, the file is fetched into copies."""
     family = session.family
     if known and known[1] == size and _exit_code(session, family.checksum_script(source, known[0])) == family.SAME:
         return known
@@ -171,7 +187,7 @@ def _content_of_file(session, source, size, known, copies):
 
 
 def _exit_code(session, script):
-    """The exit code of a script, None where the guest runs no programs."""
+    """The exit code of a script. None if the guest runs no programs."""
     try:
         return session.run(script)
     except (FileNotFound, NotSupported):
@@ -189,7 +205,7 @@ def _checksum_by_shell(session, source):
 
 
 def _content_of_folder(session, source, store, copies):
-    """The content of a directory of the guest, and what of it is left out, with the reasons."""
+    """The content of a directory of the guest, and the reasons why entries are skipped, by path."""
     family = session.family
     listed = trees.by_shell(session, [source], None, sums=True) if session.is_linux else None
     tree = listed[0][source] if listed else trees.by_vix(session, source)
@@ -205,9 +221,16 @@ def _content_of_folder(session, source, store, copies):
 
 
 def sort_out(things, family, source):
-    """Return the content of a folder of the guest, with a size alone of a file that has no checksum, and what is left out.
+    """Sort the entries of a directory of the guest.
 
-    Of the latter the reason, or None for what is below something left out, by its path.
+    Args:
+        things: The entries, as trees.py describes them.
+        family: linux or windows.
+        source: Path of the directory.
+
+    Returns:
+        The content, with the size alone for a file without a checksum; and the reasons why entries are skipped, by path, with None for what is below a
+        skipped entry.
     """
     content, left, separator = {"": None}, {}, "/" if family.NAME == linux.NAME else "\\"
     for thing in things:
@@ -222,7 +245,7 @@ def sort_out(things, family, source):
 
 
 def _fetched_content(session, source, name, size, store, copies):
-    """Checksum and size of a file in a folder of the guest, by fetching it; the copy is kept when it is new to the store."""
+    """Checksum and size of a file in a directory of the guest, by fetching it. The copy is kept if it is new to the store."""
     path = session.family.join(source, *name.split("/"))
     found = _fetch(session, path, copies, name)
     if found[1] != size:
@@ -233,7 +256,7 @@ def _fetched_content(session, source, name, size, store, copies):
 
 
 def _fetch(session, path, copies, name):
-    """Copy a file out of the guest, under a name of ours, and return checksum and size of what arrived."""
+    """Copy a file out of the guest under a temporary name; return its checksum and size."""
     copies[name] = os.path.join(session.workdir, f"fetched-{os.urandom(8).hex()}")
     session.guest.copy_out(path, copies[name])
     return landings.sum_of(copies[name])
@@ -247,7 +270,7 @@ def _take(session, path, store, name, wanted, copy):
 
 
 def local_name(source):
-    """A path of a guest, of whichever family, as one below a folder here: C:/Users/lab of C:\\Users\\lab."""
+    """A path of a guest as a path below a local directory: C:/Users/lab for C:\\Users\\lab."""
     parts = []
     for part in (source if source.startswith("/") else source.replace("\\", "/")).split("/"):
         if part == "..":

@@ -63,18 +63,18 @@ def _place(session, dest, name):
     now = None if is_into else paths.look(guest, target)
     if is_into or (now and now["is_directory"]):
         if not name:
-            raise Refused("it is a directory: give the full name of the file", doing=doing)
+            raise Refused("it is a directory: use the path of the file", doing=doing)
         target = family.join(target, name)
         now = paths.look(guest, target)
         if now and now["is_directory"]:
-            raise Refused(f"{target} is a directory, where the file should be", doing=doing)
+            raise Refused(f"{target} is a directory, not a file", doing=doing)
     missing, above = [], family.parent(target)
     while not now and above != family.parent(above) and not guest.directory_exists(above):
         missing.insert(0, above)
         above = family.parent(above)
     if missing and not is_into:
-        advice = "make it first (vmlab.vix.guest_file), or have dest end in a slash for a folder that is made"
-        raise FileNotFound(f"no such folder in the guest: {missing[-1]}", code=4, doing=doing, advice=advice)
+        advice = "create it first (vmlab.vix.guest_file), or end dest with a slash to create it"
+        raise FileNotFound(f"no such directory in the guest: {missing[-1]}", code=4, doing=doing, advice=advice)
     return target, now, missing
 
 
@@ -102,7 +102,7 @@ def _before(session, copy, now, are_set, is_shown):
         return {"path": copy.target, "state": "absent"}
     before = {"path": copy.target, "state": "link" if now["is_link"] else "file", "size": now["size"]}
     if copy.attributes and are_set:
-        return {**before, **copy.attributes.told()}
+        return {**before, **copy.attributes.as_dict()}
     if copy.attributes and is_shown and not now["is_link"]:
         before.update(_attributes_now(session, copy))
     return before
@@ -113,7 +113,7 @@ def _after(copy, now, is_kept, options):
     if not options.force:  # the next task does not look closer at what is there either
         return after
     checksum = {"checksum": copy.item.checksum} if options.method == "checksum" else {}
-    return {**after, **checksum, **(copy.attributes.told() if copy.attributes else {})}
+    return {**after, **checksum, **(copy.attributes.as_dict() if copy.attributes else {})}
 
 
 def _attributes_now(session, copy):
@@ -124,7 +124,7 @@ def _attributes_now(session, copy):
     if code or len(words) != 3:
         return {}
     now = {"mode": words[0][-4:], "owner": words[1], "group": words[2]}
-    return {name: now[name] for name in copy.attributes.told()}
+    return {name: now[name] for name in copy.attributes.as_dict()}
 
 
 def _put(copying, copy, missing):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files of a guest that are looked for by name, kind, age and size."""
+"""Searching for files of a guest by name, kind, age and size."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Filter:
         self._patterns = [_expression(pattern, use_regex, ignore_case) for pattern in patterns]
         self._excludes = [_expression(pattern, use_regex, ignore_case) for pattern in excludes or ()]
         self._kind, self._hidden = kind, hidden
-        self.age = None if age is None else _number(age, AGE, SECONDS, "age", "as in 30s, -2d or 1w")
-        self._size = None if size is None else _number(size, SIZE, BYTES, "size", "as in 512, 10k or -1m")
+        self.age = None if age is None else _number(age, AGE, SECONDS, "age", "such as 30s, -2d or 1w")
+        self._size = None if size is None else _number(size, SIZE, BYTES, "size", "such as 512, 10k or -1m")
 
     def matches(self, thing, now):
         """Whether a thing is searched for. now: the time to measure its age by."""
@@ -51,7 +51,7 @@ class Filter:
         )
 
     def is_in_doubt(self, thing):
-        """Whether it matters that VIX, which told of the thing, may have taken a link for a folder, or a device for an empty file."""
+        """Whether the result depends on what VIX does not distinguish: a link and a directory, a device and an empty file."""
         doubtful = {"directory": ("directory", "link", "any"), "file": () if thing["size"] else ("file", "any")}
         return self._kind in doubtful.get(thing["kind"], ()) and self._is_named(thing["name"])
 
@@ -63,12 +63,12 @@ class Filter:
         )
 
 
-def find(session, folders, depth, limit, wanted):
+def find(session, directories, depth, limit, wanted):
     """Search directories of a guest.
 
     Args:
         session: The GuestSession.
-        folders: Their paths.
+        directories: Their paths.
         depth: How many levels of each to search. None: all.
         limit: How many things to return at most. None: all.
         wanted: The Filter.
@@ -81,16 +81,16 @@ def find(session, folders, depth, limit, wanted):
             raise Refused(f"{option} must be 1 or more, not {number}", doing="looking for files")
     guest, family = session.guest, session.family
     first, skipped = {}, {}
-    for place in dict.fromkeys(paths.plain(folder, family, "looking for files") for folder in folders):
+    for place in dict.fromkeys(paths.plain(folder, family, "looking for files") for folder in directories):
         try:
             first[place] = trees.level(session, place)
         except FileNotFound as error:
-            skipped[place] = str(FileNotFound("no such folder in the guest", code=error.code))
+            skipped[place] = str(FileNotFound("no such directory in the guest", code=error.code))
         except (Inaccessible, NotADirectory) as error:
             skipped[place] = str(VixError(error.text, code=error.code))
-    warnings = [f"{place} of {guest.label} could not be looked in as {guest.user}: {why}" for place, why in skipped.items()]
-    told = trees.by_shell(session, list(first), depth) if first and session.is_linux and _needs_shell(first, wanted, depth) else None
-    grown, now = told or ({}, time.time())
+    warnings = [f"{place} of {guest.label} could not be searched as {guest.user}: {why}" for place, why in skipped.items()]
+    by_shell = trees.by_shell(session, list(first), depth) if first and session.is_linux and _needs_shell(first, wanted, depth) else None
+    grown, now = by_shell or ({}, time.time())
     files, examined = [], 0
     for place, things in first.items():
         if len(files) == limit:
@@ -98,25 +98,25 @@ def find(session, folders, depth, limit, wanted):
         tree = grown.get(place) or trees.by_vix(session, place, depth, things)
         for thing in tree.things:
             examined += 1
-            if not told and wanted.is_in_doubt(thing):
+            if not by_shell and wanted.is_in_doubt(thing):
                 thing = trees.certain(session, thing)
             if wanted.matches(thing, now):
-                files.append(_told(thing))
+                files.append(_entry(thing))
                 if len(files) == limit:
                     break
         skipped.update({**tree.closed, **tree.avoided})
-    clock = {} if wanted.age is None else {"clock": "guest" if told else "host"}
+    clock = {} if wanted.age is None else {"clock": "guest" if by_shell else "host"}
     return {"files": files, "matched": len(files), "examined": examined, "skipped_paths": skipped, "warnings": warnings, **clock}
 
 
 def _needs_shell(first, wanted, depth):
-    """Whether a shell tells what VIX does not, or in fewer calls: the guest's time, folders in folders, the true kind of a thing."""
+    """Whether a shell is needed or takes fewer calls: for the guest's time, nested directories, or the exact kind of an entry."""
     things = [thing for level in first.values() for thing in level]
     deep = depth != 1 and any(thing["kind"] == "directory" for thing in things)
     return deep or wanted.age is not None or any(wanted.is_in_doubt(thing) for thing in things)
 
 
-def _told(thing):
+def _entry(thing):
     kind = thing["kind"]
     return {
         "path": thing["path"],
@@ -137,10 +137,10 @@ def _expression(pattern, use_regex, ignore_case):
 
 
 def _number(text, form, units, option, example):
-    """The number that a text of digits and a unit stands for, and whether it is the least or else the most."""
+    """The value of a number with a unit, and whether it is a minimum. If not, it is a maximum."""
     found = form.fullmatch(text.lower())
     if not found:
-        raise Refused(f"{text} is no {option}: give a number and one of {', '.join(filter(None, units))}, {example}", doing="looking for files")
+        raise Refused(f"{text} is not a valid {option}: use a number and one of {', '.join(filter(None, units))}, {example}", doing="looking for files")
     number, unit = found.groups()
     return abs(int(number)) * units[unit], not number.startswith("-")
 

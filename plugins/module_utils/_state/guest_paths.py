@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is at a path in a guest, whatever its content: a file, a directory, nothing, or what had another name."""
+"""Files and directories of a guest without regard to content: they exist, are absent, or are renamed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .plan import Plan
 
 NOT_TOUCHED = 12  # exit code of the scripts, beside those of attributes.py
 
-# What a system cannot be without, or what holds what others cannot: each as it is written without "." and "..".
+# Paths that a system depends on, each written without "." and "..".
 OF_LINUX = {
     "/": "bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys tmp usr var",
     "/usr/": "bin games include lib lib32 lib64 libexec libx32 local sbin share src",
@@ -31,7 +31,7 @@ OF_WINDOWS = {
 }
 SACRED = {f"{above}{name}" for table in (OF_LINUX, OF_MACOS) for above, names in table.items() for name in names.split()} | {"/"}
 SACRED_ON_A_DRIVE = {f"\\{above}{name}" for above, names in OF_WINDOWS.items() for name in names.split("|")} | {"\\"}
-DEEPEST, SHORT = 2, re.compile(r"~\d")  # names in the longest of these; what an 8.3 name has
+DEEPEST, SHORT = 2, re.compile(r"~\d")  # number of names in the longest of these; the mark of an 8.3 name
 TEMPORARY = "\\appdata\\local\\temp"
 
 
@@ -52,7 +52,7 @@ class Place:
         self.wanted = attributes.wanted(mode, owner, group, self.family, self.path)
 
     def look(self):
-        """The state of what is there: absent, directory, or file for all else."""
+        """The state of the path: absent, directory, or file for anything else."""
         return _state(paths.look(self.guest, self.path))
 
     def doing(self, what):
@@ -60,26 +60,26 @@ class Place:
 
 
 def file(place):
-    """Return the plan that gives a file, which must be there, its attributes."""
+    """Return the plan that sets the attributes of an existing file."""
     if paths.needed(place.guest, place.path)["is_directory"]:
-        raise Refused("it is a directory, and shall be a file: delete it first", doing=place.doing("looking at"))
+        raise Refused("it is a directory, not a file: delete it first", doing=place.doing("looking at"))
     return _plan(place, {"state": "file"}, {"state": "file"}, [], place.path)
 
 
 def directory(place):
-    """Return the plan that makes a directory, and those above it, where there is none."""
+    """Return the plan that creates a directory and its parents."""
     now = place.look()
     if now == "file":
-        raise Refused("it is a file, and shall be a directory: delete it first", doing=place.doing("looking at"))
+        raise Refused("it is a file, not a directory: delete it first", doing=place.doing("looking at"))
     if now == "directory":
         return _plan(place, {"state": now}, {"state": now}, [], place.path)
     return _plan(place, {"state": now}, {"state": "directory"}, [partial(_make_directory, place, _missing(place))])
 
 
 def absent(place):
-    """Return the plan that deletes what is at the path: a directory with all that is in it, a link without what it leads to."""
+    """Return the plan that deletes a file, a directory with its content, or a link without its target."""
     if place.wanted:
-        raise Refused("mode, owner and group are of no use to what shall be absent", doing=place.doing("deleting"))
+        raise Refused("mode, owner and group cannot be used with state=absent", doing=place.doing("deleting"))
     _must_be_dispensable(place, "deleting")
     now = place.look()
     if now == "absent" and _is_broken_link(place):
@@ -88,7 +88,7 @@ def absent(place):
 
 
 def touched(place, access="now", modification="now"):
-    """Return the plan that makes an empty file where there is nothing, and else sets those times of what is there that are not to be preserved."""
+    """Return the plan that creates an empty file, or sets the times of an existing one. access, modification: now or preserve."""
     info = paths.look(place.guest, place.path)
     if info is None:
         _must_have_folder(place, "touching")
@@ -101,40 +101,40 @@ def touched(place, access="now", modification="now"):
 
 
 def renamed(place, source, replace=False):
-    """Return the plan after which what is at the Place source is at this place instead; replace: whether a file that is there already may go."""
+    """Return the plan that renames the Place source to this place. replace: whether an existing file may be replaced."""
     if source.path == place.path:
-        raise Refused("that is its own name", doing=place.doing(f"renaming {source.path} to"))
+        raise Refused("both paths are the same", doing=place.doing(f"renaming {source.path} to"))
     _must_be_dispensable(source, "renaming")
     now = place.look()
-    # Windows takes both for the same name where they differ in capitals only, so that it has the new one already.
+    # For Windows these are the same name if they differ in case only, so the new one exists already.
     old = "absent" if not place.session.is_linux and source.path.lower() == place.path.lower() else source.look()
     if old == now == "absent":
-        raise FileNotFound(f"no such file in the guest, and none that is called {place.path} already", code=4, doing=source.doing("renaming"))
+        raise FileNotFound(f"neither this file nor {place.path} exists in the guest", code=4, doing=source.doing("renaming"))
     if old == "absent":
         same = {"src": old, "state": now}
         return _plan(place, same, same, [], place.path)
     if now == "absent":
         _must_have_folder(place, f"renaming {source.path} to")
     elif not replace or "directory" in (old, now):
-        advice = "delete it first" if "directory" in (old, now) else "delete it first, or set force"
-        raise Refused(f"there is a {now} of that name already: {advice}", doing=place.doing(f"renaming {source.path} to"))
+        advice = "delete it first" if "directory" in (old, now) else "delete it first, or set force=true"
+        raise Refused(f"a {now} of that name already exists: {advice}", doing=place.doing(f"renaming {source.path} to"))
     after = {"src": "absent", "state": old}
     return _plan(place, {"src": old, "state": now}, after, [partial(_rename, source, place)], source.path, lambda: {"src": source.look()})
 
 
 def must_be_dispensable(path, family, user):
-    """Raise Refused for a path that a system, or the user who is logged in to it, cannot be without."""
+    """Raise Refused for a path that a system, or the user who is logged in to it, depends on."""
     name = user.rpartition("\\")[2]
     if family.NAME == linux.NAME:
         sacred = path in SACRED or path in (f"/home/{name}", f"/Users/{name}")
     else:
-        # Windows leaves out spaces and dots at the end of a name and takes 8.3 names for the long ones; a colon leads to another stream of the same.
+        # Windows ignores spaces and dots at the end of a name and accepts 8.3 names; a colon begins the name of a stream of the same file.
         parts = [part.rstrip(". ") for part in ntpath.splitdrive(path.lower())[1].split("\\")[1:]]
         rest = "\\" + "\\".join(parts)
         sacred = rest in SACRED_ON_A_DRIVE or rest == f"\\users\\{name.lower()}" or rest.endswith(TEMPORARY)
         sacred = sacred or "" in parts or ":" in rest or (len(parts) <= DEEPEST and bool(SHORT.search(rest)))
     if sacred:
-        raise Refused("the guest, or its user, cannot be without that: choose something in it")
+        raise Refused("refused, as the guest or its user depends on this path: use a path inside it")
 
 
 def _must_be_dispensable(place, what):
@@ -146,15 +146,15 @@ def _must_be_dispensable(place, what):
 
 
 def _must_have_folder(place, what):
-    """Raise unless the folder is there that a new file goes to, as in check mode nothing else would tell."""
+    """Raise FileNotFound unless the directory of a new file exists: in check mode nothing else would find that out."""
     folder = place.family.parent(place.path)
     info = paths.look(place.guest, folder)
     if info is None or not info["is_directory"]:
-        raise FileNotFound(f"there is no folder {folder} in the guest: make it first", code=4, doing=place.doing(what))
+        raise FileNotFound(f"the directory {folder} does not exist in the guest: create it first", code=4, doing=place.doing(what))
 
 
 def _is_broken_link(place):
-    """Whether a link is there that leads nowhere, which VIX sees only in the list of its folder."""
+    """Whether there is a dangling symlink, which VIX shows only in the list of its directory."""
     if not place.session.is_linux:
         return False
     try:
@@ -168,22 +168,28 @@ def _state(info):
 
 
 def _plan(place, before, after, steps, measured=None, observe=dict):
-    """The Plan from what is to what shall be; measured: the path of what is there already and shall have the attributes, None for what is made so.
+    """The Plan, with the attributes added to its states.
 
-    observe: tells what else is to be read back.
+    Args:
+        place: The Place.
+        before: The state that is.
+        after: The state that is wanted.
+        steps: The steps, without those for attributes.
+        measured: Path of the existing file whose attributes are compared. None: a new file gets its attributes from the steps.
+        observe: Returns what else is read back.
     """
     if place.wanted and measured:
         same = attributes.are_set(place.session, measured, place.wanted)
-        before = {**before, **(place.wanted.told() if same else attributes.found(place.session, measured, place.wanted))}
+        before = {**before, **(place.wanted.as_dict() if same else attributes.found(place.session, measured, place.wanted))}
         steps = [*steps, *([] if same else [partial(attributes.put, place.session, [place.path], place.wanted)])]
     if place.wanted:
-        after = {**after, **place.wanted.told()}
+        after = {**after, **place.wanted.as_dict()}
     path = {"path": place.path}
     return Plan({**path, **before}, {**path, **after}, steps, lambda: {**path, **after, **observe(), "state": place.look()})
 
 
 def _missing(place):
-    """The paths of the folders that are to be made, the uppermost first."""
+    """The paths of the directories to create, the uppermost first."""
     made, above = [place.path], place.family.parent(place.path)
     info = paths.look(place.guest, above)
     while info is None and above != place.family.parent(above):
@@ -191,14 +197,14 @@ def _missing(place):
         above = place.family.parent(above)
         info = paths.look(place.guest, above)
     if info is not None and not info["is_directory"]:
-        raise Refused(f"{above} is a file, and shall be a directory: delete it first", doing=place.doing("making the directory"))
+        raise Refused(f"{above} is a file, not a directory: delete it first", doing=place.doing("creating the directory"))
     return made
 
 
 def _make_directory(place, missing):
     try:
         place.guest.create_directory(place.path)
-    except AlreadyExists:  # somebody else was quicker
+    except AlreadyExists:  # another program was faster
         if not place.guest.directory_exists(place.path):
             raise
     if place.wanted:
@@ -207,14 +213,14 @@ def _make_directory(place, missing):
 
 def _delete(place, state):
     guest, path = place.guest, place.path
-    with suppress(FileNotFound):  # somebody else was quicker
+    with suppress(FileNotFound):  # another program was faster
         try:
-            # First as a file, also what seems to be a directory: then a link to one goes, and nothing of what it leads to.
+            # First as a file, even if it seems to be a directory: this deletes a link to one without its target.
             guest.delete_file(path)
         except NotAFile:
             if state == "directory":
                 guest.delete_directory(path)
-            elif not place.session.is_linux or place.session.run(f"rm -f -- {linux.quote(path)}"):  # a device, a socket or a pipe, which VIX leaves alone
+            elif not place.session.is_linux or place.session.run(f"rm -f -- {linux.quote(path)}"):  # a device, a socket or a pipe, which VIX does not delete
                 raise
 
 
@@ -225,11 +231,11 @@ def _touch(place, access, modification):
     else:
         script = touch_of_windows(place.path, access, modification)
     if place.session.run(script):
-        raise VixError("it could not be touched: log in as a guest_username that may write to it", doing=place.doing("touching"))
+        raise VixError("its times could not be set: log in as a guest_username with write permission", doing=place.doing("touching"))
 
 
 def touch_of_windows(path, access, modification):
-    """A script for PowerShell that makes a file where there is none, and sets those of its times to now."""
+    """A script for PowerShell that creates a file if there is none, and sets the chosen times to now."""
     times = [name for name, asked in (("LastAccess", access), ("LastWrite", modification)) if asked]
     name = windows.quote(path)
     return (
@@ -244,5 +250,5 @@ def touch_of_windows(path, access, modification):
 def _rename(source, place):
     place.guest.rename(source.path, place.path)
     if source.look() != "absent":
-        text = "both names are of one and the same file, so that VIX has renamed nothing: delete one of them"
+        text = "both paths are hard links of one file, so VIX has renamed nothing: delete one of them"
         raise VixError(text, doing=place.doing(f"renaming {source.path} to"))

@@ -14,20 +14,20 @@ from .._vix.errors import Refused, TimedOut, VixError
 from .plan import Plan
 
 POLL = 0.5  # seconds between two looks at the guest's processes
-ROUNDS = 3  # how often what came up meanwhile is ended as well
-AT_ONCE = 200  # processes that one program is to end: it names one of them by its exit code
+ROUNDS = 3  # how often processes that were started meanwhile are ended as well
+AT_ONCE = 200  # processes that one script ends: its exit code is the number of one of them
 
-# VMware Tools send the list in one message, and leave out without a word what has no room in it (docs/vix-semantics.md, section 19). The first process
-# without room may be a long one, so a list is taken for whole only while half of the message would have been free.
-MESSAGE, FRAME = 65536, 96  # bytes; what a process takes beside its texts
+# VMware Tools send the list in one message, and silently leave out what has no room in it (docs/vix-semantics.md, section 19). The first process
+# without room may be a long one, so a list counts as complete only if half of the message would have been free.
+MESSAGE, FRAME = 65536, 96  # bytes; the size of a process without its texts
 
-# Whose end would take VMware Tools away, or the guest down.
+# Ending these would stop VMware Tools, or the guest.
 TOOLS = re.compile(r"vmware|vmtoolsd$|vgauthservice$")
 VITAL_IN_WINDOWS = {"system", "smss", "csrss", "wininit", "winlogon", "services", "lsass"}
 
 
 class Choice:
-    """Which processes are meant: those that fit all that is given. pattern, command: regular expressions for a part of the name and of the command line."""
+    """Selects processes that match all values that are set. pattern, command: regular expressions for a part of the name and of the command line."""
 
     def __init__(self, name=None, pattern=None, owner=None, pid=None, command=None):
         options = {"name": name, "pattern": pattern, "owner": owner, "pid": pid, "command": command}
@@ -52,33 +52,34 @@ class Watch:
         self.session, self.guest, self.cut = session, session.guest, None
 
     def look(self, choice):
-        """Return the processes of the choice, by pid."""
-        told = {process["pid"]: process for process in map(_tidy, self.guest.processes())}
-        size = sum(FRAME + sum(len(process[key].encode("utf-8", "replace")) for key in ("name", "owner", "command")) for process in told.values())
+        """Return the matching processes, sorted by pid."""
+        found = {process["pid"]: process for process in map(_tidy, self.guest.processes())}
+        size = sum(FRAME + sum(len(process[key].encode("utf-8", "replace")) for key in ("name", "owner", "command")) for process in found.values())
         self.cut = None
         if size >= MESSAGE // 2:
-            told = {**self._rest(size), **told}
-        return [told[pid] for pid in sorted(told) if choice.fits(told[pid])]
+            found = {**self._rest(size), **found}
+        return [found[pid] for pid in sorted(found) if choice.fits(found[pid])]
 
     def whole(self, choice):
-        """Likewise; raise Refused unless these are certainly all."""
+        """As look(); raise Refused if the list may be incomplete."""
         found = self.look(choice)
         if self.cut:
             raise Refused(self.cut, doing=f"looking for {choice} in {self.guest.label}")
         return found
 
-    def told(self):
-        """What a task reports of it."""
+    def report(self):
+        """What a task reports about the last list."""
         return {"truncated": bool(self.cut), "warnings": [f"{self.guest.label} may have more processes: {self.cut}"] if self.cut else []}
 
     def _rest(self, size):
-        """Those that VIX's list may lack, by pid, as a program in the guest tells them."""
+        """Processes that VIX's list may lack, by pid, listed by a program in the guest."""
         try:
             seen = processes.listed(self.session)
         except TimedOut:
             raise
         except VixError as error:
-            self.cut = f"VMware Tools leave out what exceeds {MESSAGE} bytes; here it has about {size}, and the guest could not be asked: {error}"
+            why = f"this one has about {size}, and the guest has no program that can list them: {error}"
+            self.cut = f"VMware Tools truncate a list of processes at {MESSAGE} bytes; {why}"
             return {}
         return {process["pid"]: process for process in map(_tidy, seen)}
 
@@ -122,7 +123,7 @@ def absent(watch, choice, ending):
     found = watch.whole(choice)
     _must_be_endable(watch, choice, found)
     if ending.stop == "soft" and not watch.session.is_linux:
-        raise Refused("Windows has no gentle way to end a process: set stop to hard or soft_then_hard", doing=f"ending {choice} in {watch.guest.label}")
+        raise Refused("Windows cannot ask a process to end: set stop to hard or soft_then_hard", doing=f"ending {choice} in {watch.guest.label}")
     return Plan(
         before={"processes": found},
         after={"processes": []},
@@ -142,8 +143,8 @@ def present(watch, choice, waiting):
 
 
 def words(process):
-    """How messages call a process."""
-    return f"process {process['pid']} ({process['name']} of {process['owner'] or 'nobody known'})"
+    """A process in a message."""
+    return f"process {process['pid']} ({process['name']} of {process['owner'] or 'an unknown owner'})"
 
 
 def _expression(text):
@@ -154,9 +155,9 @@ def _expression(text):
 
 
 def _tidy(process):
-    """A process with a name and a command line, whatever the guest's VMware Tools call which.
+    """A process with a name and a command line, whichever of the two texts of VMware Tools is which.
 
-    Older ones know one text only, which is the command line; newer ones have no name where there are no arguments; and which of two texts VIX gives as
+    Older Tools return one text only, the command line; newer ones return no name if there are no arguments; and which of two texts VIX returns as
     the name is not documented (docs/vix-semantics.md, section 19).
     """
     name, command = process["name"], process["command"]
@@ -166,30 +167,30 @@ def _tidy(process):
 
 
 def _program(command):
-    """Name of the program in a command line: its first word, without folders, and without the colon of those that write what they do in its place."""
+    """Name of the program in a command line: its first word without directories, and without the colon of programs that show their status there."""
     quoted = re.match(r'"([^"]*)"|(.*?\.exe)\b', command, re.IGNORECASE)
     first = (quoted.group(1) or quoted.group(2)) if quoted else command.split(" ")[0]
     return re.split(r"[\\/]", first)[-1].rstrip(":") or command
 
 
 def _is(process, other):
-    """Whether both are the same process, and not another that was given its id. One second off: two programs may round differently."""
+    """Whether both are the same process, not a new one with the same id. The times may differ by a second, as programs round differently."""
     return all(process[key] == other[key] for key in ("pid", "name")) and abs(process["start_time"] - other["start_time"]) <= 1
 
 
 def _left(watch, wanted):
-    """Those of some processes that are still there."""
+    """Those of the processes that still exist."""
     now = {process["pid"]: process for process in watch.whole(Choice())}
     return [process for process in wanted if process["pid"] in now and _is(process, now[process["pid"]])]
 
 
 def _must_be_endable(watch, choice, found):
     if not choice.given:
-        raise Refused("say which processes: an empty choice means all of them", doing=f"ending processes in {watch.guest.label}")
+        raise Refused("state=absent requires at least one of: name, pattern, owner, pid, command", doing=f"ending processes in {watch.guest.label}")
     vital = [words(process) for process in found if _is_vital(process, watch)]
     if vital:
         raise Refused(
-            f"{', '.join(vital)} would be ended too, which the guest or its VMware Tools cannot do without: choose fewer, as by owner or command",
+            f"{', '.join(vital)} would be ended too, but the guest or its VMware Tools depend on it: select fewer processes, for example by owner or command",
             doing=f"ending {choice} in {watch.guest.label}",
         )
 
@@ -203,13 +204,13 @@ def _is_vital(process, watch):
 def _end(watch, choice, found, ending, rounds=ROUNDS):
     """End the processes that were found, and those of the choice that were started meanwhile; return how they were stopped."""
     facts = _stop(watch, found, ending)
-    if "pid" in choice.given:  # what has that id now is another process, which nobody meant
+    if "pid" in choice.given:  # a process with that id would be a new one now, which was not selected
         return facts
     found = watch.whole(choice)
     if found and rounds == 1:
         again = ", ".join(map(words, found))
         raise VixError(
-            f"they come up again each time, now as {again}: stop what starts them, such as a service", doing=f"ending {choice} in {watch.guest.label}"
+            f"they are started again each time, now as {again}: stop what starts them, such as a service", doing=f"ending {choice} in {watch.guest.label}"
         )
     if found:
         _must_be_endable(watch, choice, found)
@@ -224,20 +225,20 @@ def _stop(watch, found, ending):
         facts = {"stopped": "soft"}
         left = _wait_until_gone(watch, left, ending.soft_timeout)
         if left and ending.stop == "soft":
-            raise TimedOut(f"it is still there {ending.soft_timeout:g} s after it was asked to end; stop=hard does not ask", doing=_ending(watch, left[0]))
+            raise TimedOut(f"it still exists {ending.soft_timeout:g} s after it was asked to end; use stop=hard to kill it", doing=_ending(watch, left[0]))
     for process in left:
-        if _left(watch, [process]):  # it may have ended by itself, and another have its id
+        if _left(watch, [process]):  # it may have ended, and another one may have its id
             _kill(watch, process)
             facts = {"stopped": "hard"}
     left = _wait_until_gone(watch, left, ending.timeout)
     if left:
-        why = "it may wait for a device, or for its parent to take note"
-        raise TimedOut(f"it is still there {ending.timeout:g} s after it was killed: {why}", doing=_ending(watch, left[0]))
+        why = "it may be waiting for a device, or for its parent to reap it"
+        raise TimedOut(f"it still exists {ending.timeout:g} s after it was killed: {why}", doing=_ending(watch, left[0]))
     return facts
 
 
 def _ask(watch, found, ending):
-    """Ask processes to end, and return whether that could be done; raise VixError, before any is asked, for one that the user may not end."""
+    """Ask processes to end; return whether the guest can do that. Raises VixError, before any is asked, if the user may not end one of them."""
     if not watch.session.is_linux:
         return False
     left = _left(watch, found)
@@ -252,12 +253,14 @@ def _ask(watch, found, ending):
                 raise
             return False
         if 1 <= code <= len(some):
-            raise VixError(f"the guest user {watch.guest.user} may not end it: log in as another guest_username", doing=_ending(watch, some[code - 1]))
+            raise VixError(
+                f"the guest user {watch.guest.user} has no permission to end it: log in as another guest_username", doing=_ending(watch, some[code - 1])
+            )
     return True
 
 
 def ask_script(pids):
-    """A script that asks processes to end; or asks none, and ends with the place in the list, from 1, of the first that it may not ask."""
+    """A script that asks processes to end; if it may not ask one of them, it asks none and its exit code is the place of that one in the list, from 1."""
     listed = " ".join(map(str, pids))
     check = f"n=0; for p in {listed}; do n=$((n+1)); kill -0 $p || [ ! -d /proc/$p ] || exit $n; done"
     return f"exec 2> /dev/null; {check}; kill -TERM {listed}; exit 0"
@@ -267,7 +270,7 @@ def _kill(watch, process):
     try:
         watch.guest.kill(process["pid"])
     except VixError as error:
-        if isinstance(error, TimedOut) or _left(watch, [process]):  # else it ended by itself in that moment
+        if isinstance(error, TimedOut) or _left(watch, [process]):  # otherwise it ended in that moment
             error.doing = f"{_ending(watch, process)} as {watch.guest.user}"
             raise
 
@@ -277,7 +280,7 @@ def _ending(watch, process):
 
 
 def _wait_until_gone(watch, found, seconds):
-    """Wait until the processes are gone, so many seconds at most, and return those that are not."""
+    """Wait until the processes have ended; return those that still exist after that many seconds."""
     patience = watch.guest.within(seconds)
     while found:
         found = _left(watch, found)
@@ -292,7 +295,7 @@ def _wait(watch, choice, waiting, look, found):
         if not _pause(patience):
             cut = f"; {watch.cut}" if watch.cut else ""
             raise TimedOut(
-                f"there are {len(found)} after {patience.seconds:g} s, and there shall be {waiting}{cut}",
+                f"found {len(found)} after {patience.seconds:g} s, expected {waiting}{cut}",
                 doing=f"waiting for {choice} in {watch.guest.label}",
             )
         found = look(choice)
@@ -300,7 +303,7 @@ def _wait(watch, choice, waiting, look, found):
 
 
 def _pause(patience):
-    """Wait a moment; return False, at once, when there is no time left."""
+    """Wait a moment and return True; return False at once if there is no time left."""
     try:
         patience.pause(POLL, "looking at processes")
     except TimedOut:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Commands and scripts in a guest, and what a task tells of them."""
+"""Commands and scripts in a guest, and what a task reports about them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from contextlib import contextmanager, suppress
 from .._system import interpreters, programs
 from .._vix.errors import FileNotFound, Refused
 
-LARGEST_SCRIPT = 1 << 24  # bytes of one that has to be changed for its interpreter
-WORD = re.compile(r'\s*(?:"([^"]*)"|(\S+))\s*(.*)', re.DOTALL)  # as Windows takes the program's name off a command line
+LARGEST_SCRIPT = 1 << 24  # bytes of a script that is converted for its interpreter
+WORD = re.compile(r'\s*(?:"([^"]*)"|(\S+))\s*(.*)', re.DOTALL)  # as Windows reads the program's name in a command line
 STREAMS = ("stdout", "stderr")
 
 
 class Terms:
-    """What is asked for beside the program itself; the names are those of the options."""
+    """The options beside the program itself, under their names."""
 
     def __init__(
         self,
@@ -50,23 +50,26 @@ class Terms:
 def _check(terms):
     doing = "preparing to run a program"
     if not terms.wait and (terms.stdin or terms.seconds or terms.targets):
-        text = "no_wait leaves a program alone at once: stdin, program_timeout, stdout_dest and stderr_dest cannot be had with it"
+        text = "stdin, program_timeout, stdout_dest and stderr_dest cannot be used with no_wait=true"
         raise Refused(text, doing=doing)
     if terms.seconds is not None and terms.seconds < 1:
-        raise Refused("program_timeout must be a second at least", doing=doing)
+        raise Refused("program_timeout must be at least 1", doing=doing)
     if not 0 <= terms.max_output <= programs.LARGEST_OUTPUT:
-        text = f"max_output must be from 0 to {programs.LARGEST_OUTPUT}: have a larger output fetched by stdout_dest or stderr_dest"
+        text = f"max_output must be between 0 and {programs.LARGEST_OUTPUT}: use stdout_dest or stderr_dest for larger outputs"
         raise Refused(text, doing=doing)
     for name, path in terms.targets.items():
         folder = os.path.dirname(os.path.abspath(path))
         if os.path.isdir(path):
-            raise Refused(f"{name}_dest {path} is a folder: give the full name of a file", doing=doing)
+            raise Refused(f"{name}_dest {path} is a directory: use the path of a file", doing=doing)
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise Refused(f"{folder} is no folder of the machine that runs VMware to which this user may write {name}_dest", doing=doing)
+            raise Refused(f"{name}_dest cannot be written to {folder}: it is not a directory of the VM host, or this user has no permission", doing=doing)
 
 
 def command(session, argv, cmd, terms):
-    """Return the Program of a command, and how a result tells it: argv, or cmd, which a Linux guest has split as a shell splits words, and no shell reads."""
+    """Return the Program of a command, and the command as the result shows it.
+
+    argv: its words; cmd: one text instead, split into words as by a shell for a Linux guest. Neither is read by a shell.
+    """
     if argv is None and session.is_linux:
         try:
             argv = shlex.split(cmd)
@@ -80,9 +83,16 @@ def command(session, argv, cmd, terms):
 
 
 def script(session, content, path, name, interpreter, arguments, terms):
-    """Likewise of a script: of its text, or of a file of this machine, which its interpreter is given with these arguments.
+    """Return the Program of a script, and the command as the result shows it.
 
-    name: what the file is called, where that is not what path says.
+    Args:
+        session: The GuestSession.
+        content: The text of the script, or None.
+        path: Path of the script on this machine, or None.
+        name: Name of the script, if it differs from that of path.
+        interpreter: A name of interpreters.NAMES, or a path in the guest.
+        arguments: Arguments of the script.
+        terms: The Terms.
     """
     name = name or os.path.basename(path or "")
     text = content.encode("utf-8", "surrogateescape") if path is None else _head(path)
@@ -105,7 +115,7 @@ def _readable(path):
     try:
         yield
     except OSError as error:
-        raise Refused(f"{path} cannot be read on the machine that runs VMware: {error.strerror}", doing="reading src") from error
+        raise Refused(f"{path} cannot be read on the VM host: {error.strerror}", doing="reading src") from error
 
 
 def _head(path):
@@ -114,7 +124,7 @@ def _head(path):
 
 
 def _whole(path, interpreter):
-    """The text of a file of this machine, or its path where it is large and goes as it is."""
+    """The content of a file of this machine, or its path if it is large and needs no conversion."""
     with _readable(path):
         size = os.path.getsize(path)
         if interpreter.prepare is bytes and size > programs.LONGEST_SCRIPT:
@@ -126,7 +136,7 @@ def _whole(path, interpreter):
 
 
 def needless(session, terms):
-    """Return why nothing is to be run, as creates and removes tell, or None."""
+    """Return why nothing has to be run, because of creates or removes, or None."""
     for path, wanted, word in ((terms.creates, True, "exists"), (terms.removes, False, "does not exist")):
         if path is None:
             continue
@@ -142,24 +152,24 @@ def needless(session, terms):
     return None
 
 
-def not_run(told, why):
-    """What a task tells that had nothing to run."""
-    return {"changed": False, "cmd": told, "rc": 0, "stdout": f"skipped, since {why}", "stderr": "", "msg": f"Did not run command since {why}"}
+def skipped(cmd, why):
+    """The result of a task that had nothing to run."""
+    return {"changed": False, "cmd": cmd, "rc": 0, "stdout": f"skipped, since {why}", "stderr": "", "msg": f"Did not run command since {why}"}
 
 
-def foretold(told, terms):
-    """What a task tells in check mode; only creates and removes let it know that a run would change something."""
+def predicted(cmd, terms):
+    """The result in check mode. Only creates and removes make it certain that a run would change something."""
     knows = terms.creates is not None or terms.removes is not None
-    return {"changed": knows, "cmd": told, "msg": "Command would have run if not in check mode", **({"rc": 0} if knows else {"skipped": True})}
+    return {"changed": knows, "cmd": cmd, "msg": "Command would have run if not in check mode", **({"rc": 0} if knows else {"skipped": True})}
 
 
-def run(session, program, told, terms):
-    """Run it and return what the task tells, failed when its return code is not 0 or its time was up."""
+def run(session, program, cmd, terms):
+    """Run the program and return the result of the task, which is failed if the return code is not 0 or the program timed out."""
     with _parts(terms.targets) as program.fetch:
         outcome = programs.run(session, program)
         for name, part in program.fetch.items():
             os.replace(part, terms.targets[name])
-    result = {"changed": True, "cmd": told, "start": outcome.start}
+    result = {"changed": True, "cmd": cmd, "start": outcome.start}
     if not program.wait:
         return {**result, "pid": outcome.pid}
     result.update(rc=outcome.rc, end=outcome.end, delta=outcome.delta, timed_out=bool(outcome.late))
@@ -170,14 +180,14 @@ def run(session, program, told, terms):
         result[f"{name}_truncated"] = len(outcome.outputs[name]) < outcome.sizes[name]
     doing = programs.doing(session, program)
     if outcome.late:
-        text = f"not done after {outcome.seconds} s, so it and what it had started were ended; give it more by program_timeout and timeout"
+        text = f"timed out after {outcome.seconds} s; the program and what it started were killed; increase program_timeout and timeout"
         return {**result, "failed": True, "msg": f"{doing}: {text}"}
     return {**result, **({"failed": True, "msg": f"{doing}: non-zero return code {outcome.rc}"} if outcome.rc else {})}
 
 
 @contextmanager
 def _parts(targets):
-    """An empty file beside each target, by stream, which only this user can read and which is removed at the end when it has not taken its place."""
+    """An empty file beside each target, by stream, that only this user can read. It is removed at the end unless it was renamed to the target."""
     made = {}
     try:
         for stream, target in targets.items():

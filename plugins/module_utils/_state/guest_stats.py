@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one path of a guest leads to: as VIX tells it, and as a program of the guest does, which knows more."""
+"""Information about one path of a guest: from VIX, and from a program in the guest, which returns more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import stat
 from .._system import captured, contents, linux, paths
 from .._vix.errors import FileNotFound, NotSupported
 
-NAMELESS = "UNKNOWN"  # what GNU's stat calls an account that has no name
+NAMELESS = "UNKNOWN"  # GNU stat's name of an account that has none
 KINDS = (
     ("directory", stat.S_ISDIR),
     ("link", stat.S_ISLNK),
@@ -54,7 +54,7 @@ def look(session, path, details, checksum):
     found = asked if asked and details else _by_vix(session, path)
     warnings = []
     if details and not asked:
-        warnings.append(f"the guest has no program that tells more of {path} than VMware Tools do")
+        warnings.append(f"the guest has no program that returns more about {path} than VMware Tools")
     if checksum and found.get("isreg"):
         found["checksum"] = (asked or {}).get("checksum") or contents.fetched(session, path)[0]
     return found, warnings
@@ -79,7 +79,7 @@ def _by_shell(session, path, checksum):
 
 
 def read(answer, path):
-    """What the answer of the script tells; None when it is not whole."""
+    """The content of the script's answer. None if it is incomplete."""
     if answer == b"none\nend\n":
         return {"exists": False}
     facts, *rest = answer.split(b"\n", 4)

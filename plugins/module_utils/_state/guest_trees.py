@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A folder in a guest with all that is to be in it; what else is in it stays."""
+"""A directory in a guest and the files that it should contain. Other files in it are kept."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .._system import contents, copies, linux, paths, texts
 from .._vix.errors import NotSupported, Refused
 from .plan import Plan
 
-MOST_DIFFS = 20  # files of which the texts are shown: each costs VIX calls
-MISSING, OTHER, LINK, ALTERED, FOLDER, SPECIAL = "absent", "other", "link", "attributes", "folder", "special"
+MOST_DIFFS = 20  # files whose texts are shown: each takes VIX calls
+MISSING, OTHER, LINK, ALTERED, FOLDER, SPECIAL = "absent", "other", "link", "attributes", "directory", "special"
 
 
 def plan(session, source, dest, options, with_texts=False):
@@ -34,8 +34,8 @@ def plan(session, source, dest, options, with_texts=False):
     copying = copies.Copying(session, options, session.doing(f"copying {source.label} to {root} in"))
     wanted = [copying.copy(item, _target(copying, root, item.name)) for item in source.items]
     _require_distinct(copying, wanted)
-    wanted.sort(key=lambda copy: copy.attributes.told().get("mode", "") if copy.attributes else "")  # those of one mode are compared together
-    folders = [*_above(family, root), root, *(_target(copying, root, name) for name in source.folders)]
+    wanted.sort(key=lambda copy: copy.attributes.as_dict().get("mode", "") if copy.attributes else "")  # those of one mode are compared together
+    folders = [*_above(family, root), root, *(_target(copying, root, name) for name in source.directories)]
     options.directory_attributes(family, root)
     found = copies.differences(copying, wanted, folders)
     if found is None:
@@ -48,8 +48,8 @@ def plan(session, source, dest, options, with_texts=False):
         "different": [copy for copy in changes.copies if found[copy.number] != MISSING],
         ALTERED: changes.altered,
     }
-    before = {"path": root, "state": MISSING if root in made else "directory", "folders": made, **_names(kinds)}
-    after = {"path": root, "state": "directory", "folders": [], **_names(dict.fromkeys(kinds, ()))}
+    before = {"path": root, "state": MISSING if root in made else "directory", "directories": made, **_names(kinds)}
+    after = {"path": root, "state": "directory", "directories": [], **_names(dict.fromkeys(kinds, ()))}
     size, copied = sum(copy.item.size for copy in wanted), sorted(copy.item.name for copy in changes.copies)
     facts = {"target": root, "files": len(wanted), "size": size, "copied": copied, "texts": []}
     if not (changes.copies or changes.altered or made):
@@ -63,7 +63,7 @@ def _target(copying, root, name):
     """The path in the guest of something whose path from the source's directory is name."""
     family = copying.session.family
     if family is not linux and any(map(family.is_illegal, name.split("/"))):
-        raise Refused(f"no file of a Windows guest can be called {name}", doing=copying.doing)
+        raise Refused(f"this name is not allowed in a Windows guest: {name}", doing=copying.doing)
     return family.join(root, *name.split("/"))
 
 
@@ -73,7 +73,7 @@ def _require_distinct(copying, wanted):
     for copy in wanted if not copying.session.is_linux else ():
         other = seen.setdefault(copy.target.lower(), copy)
         if other is not copy:
-            raise Refused(f"{other.item.name} and {copy.item.name} are the same file for a Windows guest", doing=copying.doing)
+            raise Refused(f"{other.item.name} and {copy.item.name} are the same file in a Windows guest", doing=copying.doing)
 
 
 def _above(family, path):
@@ -102,20 +102,20 @@ def _choose(options, wanted, found, made):
 
 
 def _refuse(wanted, folders, found, doing):
-    """Raise for what is in the way and is no file that could be replaced."""
+    """Raise Refused for anything but a file at the path of a file, and for anything but a directory at the path of a directory."""
     for number, word in sorted(found.items()):
         if number >= len(wanted) and word != MISSING:
-            raise Refused(f"{folders[number - len(wanted)]} is there and is no folder", doing=doing)
+            raise Refused(f"{folders[number - len(wanted)]} exists and is not a directory", doing=doing)
         if number < len(wanted) and word in (FOLDER, SPECIAL):
-            kind = "a folder" if word == FOLDER else "neither a file nor a folder"
-            raise Refused(f"{wanted[number].target} is {kind}, where a file should be", doing=doing)
+            kind = "a directory" if word == FOLDER else "neither a file nor a directory"
+            raise Refused(f"{wanted[number].target} is {kind}, and cannot be replaced by a file", doing=doing)
 
 
 def _look_one_by_one(copying, wanted, folders):
     """As copies.differences(), by VIX alone."""
     guest, family = copying.session.guest, copying.session.family
     if any(copy.attributes for copy in wanted):
-        raise NotSupported("the guest has no shell that could set mode or owner: leave these options out", doing=copying.doing)
+        raise NotSupported("the guest has no shell that can set mode, owner or group: omit these options", doing=copying.doing)
     found, gone = {}, set()
     for number, path in enumerate(folders, len(wanted)):
         now = None if family.parent(path) in gone else paths.look(guest, path)
@@ -151,12 +151,12 @@ def _names(changes):
 
 
 def _differences(session, chosen):
-    """What a diff shows of the texts."""
+    """The texts, for diff mode."""
     for copy in chosen[:MOST_DIFFS]:
         now = paths.look(session.guest, copy.target) if copy.replaces else None
         yield texts.difference(session, copy, now and now["size"])
     if len(chosen) > MOST_DIFFS:
-        yield {"prepared": f"{len(chosen) - MOST_DIFFS} more files are copied, of which no text is shown\n"}
+        yield {"prepared": f"{len(chosen) - MOST_DIFFS} more files are copied, whose differences are not shown\n"}
 
 
 def _put(copying, changes, root):

@@ -4,9 +4,9 @@
 
 """The virtual hardware of a VM.
 
-VIX tells neither the version that a VM has, which is in its .vmx, nor the newest that the product has; and an upgrade of what is current
-succeeds, or ends in 4006 in older products (docs/vix-semantics.md, sections 24 and 26). So whether there is a newer one is known of the products in
-NEWEST; of others an upgrade that changed nothing is noted in the .vmx together with the product, and the next run knows of it.
+VIX returns neither the version of a VM, which is in its .vmx, nor the newest version of the product; and the upgrade of a current VM
+succeeds, or ends in 4006 in older products (docs/vix-semantics.md, sections 24 and 26). NEWEST
+lists the newest versions of known products. For others, an upgrade is noted in the .vmx together with the product, for the next run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .plan import Plan
 VERSION = "virtualHW.version"
 NOTE = "vmlab.vix.newestHardware"
 PRODUCT = re.compile(r"(Workstation|Fusion)[^0-9]*([0-9]{1,3})\.([0-9]{1,3})")
-# By product and major version: from which minor version on which hardware is the newest, as VMware publishes it; the newest first.
+# By product and major version: minor versions and the newest hardware since then, as VMware publishes it; the newest first.
 NEWEST = {
     ("Workstation", 25): ((0, 22),),
     ("Workstation", 17): ((5, 21), (0, 20)),
@@ -54,7 +54,7 @@ def upgrade(host, vm, stop, check_mode):
     result = plan.carry_out(check_mode)
     version = _newest(product) if check_mode and plan.steps else _version(vm)
     if plan.steps and not check_mode and version is not None and version == before:
-        was = {**plan.before, "hardware": "latest"}  # as only the attempt could tell
+        was = {**plan.before, "hardware": "latest"}  # only the attempt has shown that
         result = {**result, "changed": was != result["diff"]["after"], "diff": {**result["diff"], "before": was}}
     return {**result, **({} if version is None else {"version": version})}
 
@@ -65,23 +65,25 @@ def _plan(vm, product, stop):
         latest = {"hardware": "latest", "power": power}
         return Plan(latest, latest, [], None)
     if "hardware_upgrade" not in vm.features:
-        raise NotSupported(f"{product} cannot upgrade the virtual hardware of this VM: VMware Workstation and Fusion can", code=6, doing=doing, advice="")
+        raise NotSupported(
+            f"{product} does not support upgrading the virtual hardware of this VM; VMware Workstation and Fusion do", code=6, doing=doing, advice=""
+        )
     if power == "suspended":
-        raise Refused("the VM is suspended, and its hardware cannot change below its memory: power it on and off first (vmlab.vix.vm_power)", doing=doing)
+        raise Refused("the virtual hardware of a suspended VM cannot be upgraded: power it on and off first (vmlab.vix.vm_power)", doing=doing)
     runs = power != "powered_off"
     if runs and not stop:
-        raise Refused(f"the VM is {power}: set power_off to have it powered off for this, which it then stays", doing=doing)
+        raise Refused(f"the VM is {power}: set power_off=true to power it off for the upgrade; it then stays off", doing=doing)
     return Plan(
         before={"hardware": "upgradable", "power": power},
         after={"hardware": "latest", "power": "powered_off"},
         steps=[*([partial(stop, vm)] if runs else []), partial(_upgrade, vm, product)],
-        # That VIX succeeded is what tells that it is the newest: where nothing else does, _upgrade has noted it.
+        # The success of VIX is the only sign of the newest version for other products: _upgrade has noted it.
         observe=lambda: {"hardware": "latest" if _is_newest(vm, product) else "upgradable", "power": vm.power},
     )
 
 
 def _is_newest(vm, product):
-    """Whether the hardware is known to be the newest of the product."""
+    """Whether the hardware is known to be the newest version of the product."""
     config = _config(vm)
     if config.get(NOTE, "") == _note(config, product):
         return True
@@ -106,7 +108,7 @@ def _version(vm):
 
 
 def _config(vm):
-    """What the .vmx says; nothing where it is not on this machine."""
+    """The values of the .vmx. Empty if it is not on this machine."""
     try:
         return vmx.read(vm.path)
     except (FileNotFoundError, vmx.BrokenFile):
@@ -121,4 +123,6 @@ def _upgrade(vm, product):
         try:
             rewrite.set_values(vm.path, {NOTE: _note(config, product)})
         except (OSError, vmx.BrokenFile) as error:
-            raise VixError(f"it is the newest now, which cannot be noted in the .vmx ({error})", doing=f"upgrading {vm.label}") from error
+            raise VixError(
+                f"the hardware was upgraded, but this cannot be noted in the .vmx ({error})", doing=f"upgrading the virtual hardware of {vm.label}"
+            ) from error

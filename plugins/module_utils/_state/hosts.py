@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can be known of a host and of the way to it."""
+"""Information about a host and the connection to it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ VMWARE_CONFIG = "/etc/vmware/config"
 
 
 def describe(connect, chosen):
-    """Return which library was found and every place looked at, what VMware's wrapper is told, and what the host says of itself.
+    """Return the library, every place searched for it, the configuration of VMware's wrapper, and the properties of the host.
 
-    connect: a callable that returns a connected host; chosen: the library that was asked for, or None.
+    connect: returns a connected host; chosen: the library that was asked for, or None.
     """
     places = [{"path": path, "reason": why, "found": found} for path, why, found in locate.places(chosen)]
     library = next((place["path"] for place in places if place["found"]), None)
@@ -30,7 +30,7 @@ def describe(connect, chosen):
 
 
 def _connected(connect):
-    """What the host says of itself, or the sentence about why it says nothing."""
+    """The properties of the host, or the error message of the connection."""
     try:
         with connect() as host:
             described = host.describe()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every VM that can be listed, in the words of Ansible: those of a host by VIX, those of this machine by its files."""
+"""The VMs of a host, listed by VIX, and the VMs of this machine, listed by their files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functools import partial
 
 from .._files import leases, library, scan
 from .._files.places import Places
-from .._files.vm import VMFiles, stem, told_snapshots
+from .._files.vm import VMFiles, snapshot_facts, stem
 from .._files.vmx import BrokenFile
 from .._vix import states
 from .._vix.errors import NotSupported, PasswordNeeded, TimedOut, VixError
@@ -21,7 +21,7 @@ from .._vix.snapshot import flat
 
 POLL = 0.1  # seconds between two looks at VMs that do not answer
 
-# What is told of every VM, and what is told where nothing is known.
+# The facts of every VM, and their values if nothing is known.
 UNKNOWN: dict[str, object] = {
     "name": None,
     "power": "unknown",
@@ -46,20 +46,20 @@ GATHERED: dict[str, dict[str, object]] = {
 
 
 class Findings:
-    """The VMs that were listed, and what there is to say about it.
+    """The VMs that were listed, and messages about the search.
 
-    vms: dictionaries; left_out: (path, why) of what may be a VM and is not listed; problems: sentences for everyone, notes: for who asks.
+    vms: dictionaries; left_out: (path, reason) of files that are not listed; problems: warnings; notes: messages for verbose output.
     """
 
     def __init__(self):
         self.vms, self.left_out, self.problems, self.notes = [], [], [], []
 
-    def told(self):
+    def as_dict(self):
         return {"vms": self.vms, "left_out": self.left_out, "problems": self.problems, "notes": self.notes}
 
 
 def on_host(look, host):
-    """Return what a host lists and VIX tells of it, as Findings.told().
+    """Return the VMs that a host lists, described by VIX, as Findings.as_dict().
 
     look: has sources (of running, registered), is_local, gather, guestinfo_exclude, concurrency (VMs at once) and vm_timeout (seconds for each).
     """
@@ -74,20 +74,20 @@ def on_host(look, host):
             for path in paths:
                 listed.setdefault(path, []).append(source)
     files, places = (_files(look, findings), Places()) if look.is_local else (None, None)
-    host.wait_inside()  # since _side_by_side() keeps the time, and leaves behind who is late
+    host.wait_inside()  # since _side_by_side() checks the time, and leaves late threads behind
     describe = partial(_described_by_vix, look, host, files, places)
     silent = partial(_silent, look, files, places)
     for facts, problems in _side_by_side(describe, silent, list(listed.items()), look.concurrency, partial(host.within, look.vm_timeout)):
         findings.vms.append(facts)
         findings.problems += problems
-    return findings.told()
+    return findings.as_dict()
 
 
 def in_files(look, visit):
-    """Return what VMware's own lists and the folders of this machine have, by their files alone, as Findings.told().
+    """Return the VMs of VMware's lists and of directories of this machine, described by their files alone, as Findings.as_dict().
 
-    look: has sources (of library, scan), gather, guestinfo_exclude, home (of the user whose lists they are), scan_folders (empty: those in which
-    VMware puts that user's VMs), scan_depth, scan_patterns and scan_exclude. visit: called with what is read next.
+    look: has sources (of library, scan), gather, guestinfo_exclude, home (home directory of the user whose lists they are), scan_folders (directories;
+    empty: those in which VMware stores that user's VMs), scan_depth, scan_patterns and scan_exclude. visit: called with what is read next.
     """
     findings, listed = Findings(), {}
     if "library" in look.sources:
@@ -106,13 +106,13 @@ def in_files(look, visit):
         facts, problems = _described_by_files(files, path)
         findings.vms.append({**_blank(look), **facts, "name": facts.get("name") or name or stem(path), "path": path, "real": real, "sources": sources})
         findings.problems += problems
-    return findings.told()
+    return findings.as_dict()
 
 
 def _searched(look, visit, findings):
     folders = look.scan_folders or library.folders(look.home)
     if not folders:
-        findings.notes.append(f"nothing is searched: none of VMware's usual folders is in {look.home}, and scan_folders names no other")
+        findings.notes.append(f"nothing is searched: none of VMware's default directories is in {look.home}, and scan_folders is empty")
     found = scan.search(folders, look.scan_depth, look.scan_patterns, look.scan_exclude, lambda folder: visit(f"searching {folder}"))
     findings.left_out += found.left_out
     findings.problems += found.problems
@@ -136,7 +136,7 @@ def _described_by_files(files, path):
     try:
         return files.describe(path)
     except FileNotFoundError:
-        return {"stale": True, "error": f"{path}: there is no such file"}, []
+        return {"stale": True, "error": f"{path}: the file does not exist"}, []
     except BrokenFile as error:
         return {"stale": True, "error": str(error)}, [str(error)]
 
@@ -155,9 +155,9 @@ def _described_by_vix(look, host, files, places, listed):
 
 
 def _silent(look, files, places, listed):
-    """What is told of a VM that VIX does not answer about."""
+    """The facts of a VM for which VIX does not answer."""
     path = listed[0]
-    error = TimedOut(f"not done after {look.vm_timeout:g} s", doing=f"asking for the properties of {path}")
+    error = TimedOut(f"timed out after {look.vm_timeout:g} s", doing=f"asking for the properties of {path}")
     return _stale(look, places, listed, *_known_by_files(files, path), error)
 
 
@@ -165,13 +165,13 @@ def _known_by_files(files, path):
     if not files:
         return {}, []
     known, problems = _described_by_files(files, path)
-    return {**known, "stale": False, "error": None}, problems  # whether VIX can open it is what counts
+    return {**known, "stale": False, "error": None}, problems  # it is stale only if VIX cannot open it
 
 
 def _stale(look, places, listed, known, problems, error):
     path, sources = listed
     if "running" in sources:
-        problems = [*problems, f"{path} is listed as running, and cannot be opened: {error}"]
+        problems = [*problems, f"{path} is listed as running, but cannot be opened: {error}"]
     return _row(look, places, listed, {**known, "power": "unknown", "stale": True, "error": str(error)}), problems
 
 
@@ -183,16 +183,16 @@ def _row(look, places, listed, known):
 
 
 def _with_properties(look, vm, known, is_local):
-    """What is known by files and VIX together."""
-    told = vm.describe()
-    bits = told.pop("power_bits") or 0
-    details = states.words(states.ON_THE_WAY, bits)
+    """The facts from files and VIX together."""
+    described = vm.describe()
+    bits = described.pop("power_bits") or 0
+    details = states.words(states.DETAILS, bits)
     facts = {
         **known,
-        **{name: value for name, value in told.items() if value is not None},
+        **{name: value for name, value in described.items() if value is not None},
         "power": states.word(states.POWER, bits, otherwise="unknown"),
         "power_details": details,
-        "power_unknown_bits": states.unknown(bits, states.POWER, states.ON_THE_WAY),
+        "power_unknown_bits": states.unknown(bits, states.POWER, states.DETAILS),
         "question_pending": "question_pending" in details,
     }
     if "addresses" in look.gather:
@@ -204,24 +204,24 @@ def _with_properties(look, vm, known, is_local):
 
 
 def _reported(vm):
-    """The address that VMware Tools report, empty where they report none."""
+    """The address that VMware Tools report, or an empty text."""
     try:
         return vm.read_variable("guest_variable", "ip")
-    except VixError:  # an address is worth no VM
+    except VixError:  # the VM is listed without an address
         return ""
 
 
 def _snapshots(vm):
     try:
-        return told_snapshots([(node.name, node.path, node.is_current) for node in flat(vm.snapshot_tree())])
+        return snapshot_facts([(node.name, node.path, node.is_current) for node in flat(vm.snapshot_tree())])
     except NotSupported:  # Player has none
         return {}
 
 
 def _side_by_side(describe, silent, items, concurrency, deadline):
-    """Return describe(item) of each item, in their order, and silent(item) of one that is not described when a deadline() of its own has passed.
+    """Return describe(item) of each item, in their order, or silent(item) if its deadline() passes first.
 
-    A thread that hangs in libvix is left behind, and ends with this process; another takes its place.
+    A thread that hangs in libvix is left behind and ends with this process; another one replaces it.
     """
     todo, limits, results, over = queue.SimpleQueue(), {}, {}, threading.Event()
     for number in range(len(items)):
@@ -236,7 +236,7 @@ def _side_by_side(describe, silent, items, concurrency, deadline):
             try:
                 limits[number] = deadline()
                 found = describe(items[number])
-            except BaseException as error:  # a bug of ours, which is the parent's to see
+            except BaseException as error:  # a bug, which the parent process reports
                 found = error
             if results.setdefault(number, found) is found and (isinstance(found, BaseException) or len(results) == len(items)):
                 over.set()
@@ -246,7 +246,7 @@ def _side_by_side(describe, silent, items, concurrency, deadline):
             threading.Thread(target=work, name=f"describing {number}", daemon=True).start()
 
     start(min(concurrency, len(items)))
-    # Woken once, when all is done: each turn that this thread took before would be taken from those at work.
+    # Woken once, when everything is done: running earlier would take time from the threads that work.
     while len(results) < len(items) and not over.wait(POLL):
         is_over = not deadline().left()
         late = [number for number, limit in list(limits.items()) if number not in results and not limit.left()]

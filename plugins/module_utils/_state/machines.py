@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""VMs as a whole: whether a host has them in its inventory, and whether they are there at all."""
+"""VMs as a whole: whether they are in the inventory of a host, and whether they exist."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PRESENT, ABSENT = {"state": "present"}, {"state": "absent"}
 
 
 def registered(host, path, password, wanted):
-    """Return the plan that puts a VM into the host's inventory (wanted: True) or takes it out of there."""
+    """Return the plan that adds a VM to the host's inventory (wanted: True) or removes it."""
     places = _inventory(host)
     if places is None:
         if wanted:
-            host.open_vm(path, password).release()  # one that is not there could not be registered anywhere
+            host.open_vm(path, password).release()  # a VM that does not exist could not be registered anywhere
         return Plan({"has_inventory": False}, {"has_inventory": False}, [], None)
     now = _place(path) in places
     step = partial(host.register if wanted else host.unregister, path)
@@ -35,7 +35,7 @@ def _entry(is_registered):
 
 
 def _inventory(host):
-    """Where the VMs of the host's inventory lie; None when it has none, be it that VIX says so or that it just finds nothing there."""
+    """Paths of the VMs in the host's inventory. None if it has no inventory, which VIX reports as an error or as an empty list."""
     try:
         found = host.registered()
     except NotSupported:
@@ -51,7 +51,7 @@ def _place(path):
 
 @contextmanager
 def opened(host, path, password):
-    """The VM at a path for as long as the "with" lasts, None when there is none."""
+    """The VM at a path for as long as the "with" lasts. None if it does not exist."""
     try:
         vm = host.open_vm(path, password)
     except VMNotFound:
@@ -66,7 +66,7 @@ def opened(host, path, password):
 
 
 def _is_gone(path):
-    """Whether no file is at the path, so that what VIX does not find is not only out of its sight."""
+    """Whether no file is at the path, so that the VM is not merely invisible to VIX."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -96,11 +96,11 @@ def absent(host, vm, path, password, deleting):
         return Plan(ABSENT, ABSENT, [], None, facts={"linked_clones": []})
     doing, power = f"deleting {vm.label}", vm.power
     if not deleting.disks and host.describe()["provider"] == "vi_server":
-        raise Refused("a VI server keeps no disks without their VM: set delete_disks, or unregister the VM", doing=doing)
+        raise Refused("a VI server cannot keep the disks of a deleted VM: set delete_disks=true, or use state=unregistered", doing=doing)
     clones = _linked_clones(vm, deleting, doing)
     runs = power not in ("powered_off", "suspended")
     if runs and not deleting.stop:
-        raise Refused(f"the VM is {power}: set power_off to have it powered off first", doing=doing)
+        raise Refused(f"the VM is {power}: set power_off=true to power it off first", doing=doing)
     steps = [partial(deleting.stop, vm)] if runs else []
     return Plan(PRESENT, ABSENT, [*steps, partial(_delete, vm, deleting)], partial(_look, host, path, password), facts={"linked_clones": clones})
 
@@ -111,17 +111,17 @@ def _linked_clones(vm, deleting, doing):
         clones = lineage.linked_clones(vm.path, deleting.home)
     except vmx.BrokenFile as error:
         if not deleting.force:
-            raise Refused(f"what linked clones the VM has cannot be known ({error}): set force to delete it all the same", doing=doing) from error
+            raise Refused(f"the linked clones of this VM cannot be determined ({error}): set force=true to delete it anyway", doing=doing) from error
         return []
     if clones and not deleting.force:
-        raise Refused(f"linked clones hang on its disks, and would be lost with it: {', '.join(clones)}; delete those first, or set force", doing=doing)
+        raise Refused(f"linked clones depend on this VM's disks: {', '.join(clones)}; delete them first, or set force=true", doing=doing)
     return clones
 
 
 def _delete(vm, deleting):
     folder = os.path.dirname(vm.path)
     vm.delete(deleting.disks)
-    vm.release()  # the object goes with its last reference; whether the VM is gone is asked afresh
+    vm.release()  # VIX frees the object with its last reference; whether the VM still exists is checked anew
     if not os.path.isabs(folder):  # on another machine
         return None
     return {"remaining": sorted(os.listdir(folder)) if os.path.isdir(folder) else []}

@@ -14,7 +14,7 @@ from .plan import Plan
 
 
 def turn_on(vm, options, paused=False):
-    with suppress(AlreadyRunning):  # somebody else was quicker; the power state is read back in any case
+    with suppress(AlreadyRunning):  # another program was faster; the power state is read back in any case
         vm.power_on(gui=options.gui, paused=paused)
 
 
@@ -106,9 +106,9 @@ def plan(vm, wanted, options, tools_timeout=0):
     """
     now = vm.power
     if now != wanted and (now, wanted) not in ROUTES:
-        raise NoRoute(f"a VM that is {now} cannot be brought to {wanted}", doing=f"planning the power state of {vm.label}")
+        raise NoRoute(f"a VM that is {now} cannot become {wanted}", doing=f"bringing {vm.label} to {wanted}")
     if (now, wanted) in RESUMING and not options.wake_suspended:
-        raise Refused("the VM is suspended and would have to wake first: set wake_suspended to allow it", doing=f"bringing {vm.label} to {wanted}")
+        raise Refused("the VM is suspended and must be resumed first: set wake_suspended=true to allow this", doing=f"bringing {vm.label} to {wanted}")
     return _plan(vm, [now, wanted], _route(now, wanted, options), options, tools_timeout)
 
 
@@ -119,7 +119,7 @@ def restart(vm, options, tools_timeout):
     """
     now = vm.power
     if now not in RESTARTS:
-        raise NoRoute(f"a VM that is {now} has no running guest: use vm_power", doing=f"restarting {vm.label}")
+        raise NoRoute(f"the VM is {now}, so its guest does not run: power it on first (vmlab.vix.vm_power)", doing=f"restarting {vm.label}")
     return _plan(vm, [now, "powered_on"], [*_route(now, "powered_off", options), turn_on], options, tools_timeout)
 
 

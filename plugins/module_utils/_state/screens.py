@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pictures of a guest's screen, in files of the machine that runs VMware."""
+"""Screenshots of a guest, in files of the VM host."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from .._vix.errors import Refused, VixError
 from .plan import Plan
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-HEADER = struct.Struct(">8s4x4sII")  # signature, length of the first chunk, its type, width and height of the picture
+HEADER = struct.Struct(">8s4x4sII")  # signature, length of the first chunk, its type, width and height
 BITS = 0o777
 
 
-def checked(path, mode, machine="the machine that runs VMware"):
-    """Return the full path of the picture's file and its permissions as a number; raise Refused where it cannot be written.
+def checked(path, mode, machine="the VM host"):
+    """Return the absolute path of the file and its mode as a number. Raises Refused if the file cannot be written.
 
-    machine: which one this is, in messages.
+    machine: name of this machine in messages.
     """
     path = os.path.abspath(path)
     folder, doing = os.path.dirname(path), f"saving the screenshot as {path}"
     if os.path.exists(path) and not os.path.isfile(path):
-        raise Refused("it is a folder or a device: give the full name of a file", doing=doing)
+        raise Refused("it is a directory or a device: use the path of a file", doing=doing)
     if not os.path.isdir(folder):
-        raise Refused(f"{folder} is not a folder of {machine}", doing=doing)
+        raise Refused(f"{folder} is not a directory of {machine}", doing=doing)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Refused(f"this user may not write to {folder}", doing=doing)
+        raise Refused(f"this user has no permission to write to {folder}", doing=doing)
     return path, _permissions(mode, doing)
 
 
@@ -43,18 +43,18 @@ def _permissions(mode, doing):
     except ValueError:
         number = None
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= BITS:
-        raise Refused(f"{mode} is no mode of a file: give an octal number such as '0600'", doing=doing)
+        raise Refused(f"{mode} is not a file mode: use an octal number such as '0600'", doing=doing)
     return number
 
 
 def plan(session, path, mode):
-    """Return the plan that saves a picture of the screen as a PNG file, whatever is there; path and mode as checked() returns them."""
+    """Return the plan that saves a screenshot as a PNG file and replaces an existing file. path, mode: as checked() returns them."""
     after = {"path": path, "state": "file", "mode": f"{mode:04o}"}
     return Plan(look(path), after, [partial(_save, session.guest, path, mode)], partial(_read_back, path))
 
 
 def look(path):
-    """What is at the path, in the words of a diff."""
+    """The state of the path, in the words of a diff."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -78,17 +78,17 @@ def _read_back(path):
 
 
 def dimensions(picture, doing):
-    """Width and height in pixels, as the header of a PNG tells them."""
+    """Width and height in pixels, from the header of a PNG."""
     if len(picture) < HEADER.size:
-        raise VixError(f"VIX gave {len(picture)} bytes, which are no PNG", doing=doing)
+        raise VixError(f"VIX returned {len(picture)} bytes, which are not a PNG image", doing=doing)
     signature, chunk, width, height = HEADER.unpack_from(picture)
     if (signature, chunk) != (SIGNATURE, b"IHDR"):
-        raise VixError("VIX gave a picture that is no PNG", doing=doing)
+        raise VixError("VIX returned an image that is not a PNG", doing=doing)
     return width, height
 
 
 def write(path, mode, data):
-    """Write a file of its own and rename it, so that a reader sees the old one or the new one, and nobody one that mode forbids."""
+    """Write a file atomically: a reader sees the old or the new content, and the mode is never wider than wanted."""
     try:
         _replace(path, mode, data)
     except OSError as error:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The folders of the machine that runs VMware which a VM's guest sees."""
+"""The shared folders of a VM: directories of the VM host that its guest sees."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .._vix.errors import AlreadyExists, NotFound, NotSupported, Refused, TimedO
 from .plan import Plan
 
 SWITCH = "isolation.tools.hgfs.disable"
-SEEN_POLL = 0.5  # seconds between two looks for a folder in the guest
+SEEN_POLL = 0.5  # seconds between two checks for a shared folder in the guest
 
 
 def checked(folders, state, exclusive=False):
-    """Return the wanted folders, dictionaries of name, path and writable, in the form that VIX tells them in; raise Refused for what cannot be meant."""
+    """Return the wanted shared folders, dictionaries of name, path and writable, in the form of VIX. Raises Refused for invalid ones."""
     names = [folder["name"] for folder in folders]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -27,7 +27,7 @@ def checked(folders, state, exclusive=False):
             raise Refused("the name of a shared folder cannot be empty or contain a slash", doing=f"reading the name {name!r}")
     if state == "absent":
         if exclusive:
-            raise Refused("exclusive keeps those that are present: it does not go with the state absent", doing="reading the wanted folders")
+            raise Refused("exclusive=true cannot be used with state=absent", doing="reading the wanted folders")
         return [{"name": name} for name in names]
     return [{"name": folder["name"], "path": _host_folder(folder), "writable": folder["writable"]} for folder in folders]
 
@@ -35,18 +35,24 @@ def checked(folders, state, exclusive=False):
 def _host_folder(folder):
     path, doing = folder["path"], f"reading the path of {folder['name']}"
     if not path:
-        raise Refused("a folder that shall be present needs its path", doing=doing)
+        raise Refused("state=present requires the path of the shared folder", doing=doing)
     if not os.path.isabs(path):
-        raise Refused(f"{path} does not begin at the root: give the full path", doing=doing)
+        raise Refused(f"{path} is not an absolute path", doing=doing)
     if not os.path.isdir(path):
-        raise Refused(f"{path} is not a folder of the machine that runs VMware", doing=doing)
+        raise Refused(f"{path} is not a directory of the VM host", doing=doing)
     return _plain(path)
 
 
 def plan(vm, wanted, state, exclusive=False, login=None, guest_timeout=0):
-    """Return the plan that shares the wanted folders, as checked() returns them, with the guest, or shares them no longer.
+    """Return the plan that adds, changes or removes shared folders.
 
-    exclusive: and no others; login: user, password and interactive of one who has to see those that are present within guest_timeout seconds.
+    Args:
+        vm: The VM.
+        wanted: The shared folders, as checked() returns them.
+        state: present or absent.
+        exclusive: Whether others are removed.
+        login: User, password and interactive, to wait until this user sees the shared folders in the guest. None: do not wait.
+        guest_timeout: Seconds to wait at most.
     """
     now, is_on = {folder["name"]: folder for folder in _listed(vm)}, _is_on(vm)
     wished = {folder["name"]: folder for folder in wanted}
@@ -57,7 +63,7 @@ def plan(vm, wanted, state, exclusive=False, login=None, guest_timeout=0):
         new = [folder for name, folder in wished.items() if name not in now]
         changed = [folder for name, folder in wished.items() if name in now and now[name] != folder]
     after = {**now, **{folder["name"]: folder for folder in new + changed}}
-    # Where the configuration does not tell, it is switched on with what is shared: twice does no harm.
+    # If the configuration does not contain it, sharing is enabled together with a change: enabling it twice does no harm.
     switches_on = bool(new or changed) or (state == "present" and bool(wished) and is_on is False)
     steps = [
         *(partial(_remove, vm, name) for name in gone),
@@ -76,16 +82,16 @@ def plan(vm, wanted, state, exclusive=False, login=None, guest_timeout=0):
 
 
 def _is_on(vm, otherwise=None):
-    """Whether shared folders are switched on, as the VM's configuration says; no call of VIX's tells, and where that does not either: otherwise."""
+    """Whether shared folders are enabled in the VM's configuration, as VIX has no function for it. If it is not set there: otherwise."""
     return {"FALSE": True, "TRUE": False}.get(vm.read_variable("runtime_config", SWITCH).upper(), otherwise)
 
 
 def _listed(vm):
-    """All shared folders, read afresh: their numbers move when one goes."""
+    """All shared folders, read anew: their numbers change when one is removed."""
     try:
         return [{**folder, "path": _plain(folder["path"])} for folder in vm.shared_folders]
     except NotSupported as error:
-        text = "this product has no shared folders, which VMware Workstation, Player and Fusion have: copy files with guest_copy"
+        text = "this product does not support shared folders; VMware Workstation, Player and Fusion do: copy files with guest_copy"
         raise NotSupported(text, code=error.code, raw=error.raw, doing=error.doing, advice="") from error
 
 
@@ -100,7 +106,7 @@ def _picture(folders, is_on):
 def _remove(vm, name):
     try:
         vm.remove_shared_folder(name)
-    except NotFound:  # somebody else was quicker, if it is really gone
+    except NotFound:  # another program was faster, if it does not exist any more
         if name in [folder["name"] for folder in _listed(vm)]:
             raise
 
@@ -108,7 +114,7 @@ def _remove(vm, name):
 def _add(vm, folder):
     try:
         vm.add_shared_folder(**folder)
-    except AlreadyExists:  # somebody else was quicker, and may have meant another folder
+    except AlreadyExists:  # another program was faster, perhaps with another directory
         if folder not in _listed(vm):
             vm.change_shared_folder(**folder)
 
@@ -116,7 +122,7 @@ def _add(vm, folder):
 def _change(vm, folder):
     try:
         vm.change_shared_folder(**folder)
-    except NotFound:  # somebody else removed it meanwhile
+    except NotFound:  # another program removed it meanwhile
         vm.add_shared_folder(**folder)
 
 
@@ -128,8 +134,8 @@ def _wait_until_seen(vm, names, login, seconds):
             while not guest.directory_exists(path):
                 if not deadline.left():
                     raise TimedOut(
-                        f"{guest.user} does not see {path} after {deadline.seconds:g} s; look whether the guest mounts shared folders there, "
-                        "and whether this user may see them",
+                        f"{guest.user} cannot see {path} after {deadline.seconds:g} s; check that the guest mounts shared folders there "
+                        "and that this user has access to them",
                         doing=doing,
                     )
                 deadline.pause(SEEN_POLL, doing)

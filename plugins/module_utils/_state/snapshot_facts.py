@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is known of a VM's snapshots: from VIX, and from VMware's own file what VIX does not tell."""
+"""Facts about a VM's snapshots, from VIX and from VMware's .vmsd file."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .._vix.snapshot import flat
 
 
 def creation_times(path):
-    """Return a function that tells of a node when its snapshot was taken, in seconds since 1970, or None. path: of the .vmx.
+    """Return a function that returns the creation time of a node, in seconds since 1970, or None. path: of the .vmx.
 
-    The .vmsd lies beside the .vmx of a VM of this machine; what is not there or cannot be read tells nothing.
+    The times are in the .vmsd beside the .vmx. They are None if it cannot be read, as for a VM of another machine.
     """
     try:
         known = vmsd.read(vmsd.beside(path)).snapshots

@@ -17,7 +17,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # seconds
 
 
 def present(vm, name, description="", memory=True):
-    """Return the plan that takes a snapshot unless there is one of that name or path."""
+    """Return the plan that takes a snapshot unless one of that name or path exists."""
     roots = vm.snapshot_tree()
     before = _picture(roots)
     if find(vm, roots, name):
@@ -27,7 +27,7 @@ def present(vm, name, description="", memory=True):
 
 
 def absent(vm, name, children=False):
-    """Return the plan that removes the snapshot of that name or path; children: with all below it."""
+    """Return the plan that removes the snapshot of that name or path. children: whether those below it are removed as well."""
     roots = vm.snapshot_tree()
     before, node = _picture(roots), find(vm, roots, name)
     if not node:
@@ -48,34 +48,41 @@ def reverted(vm, name, power="as_saved", tools_timeout=0):
     before, node = _picture(roots), find(vm, roots, name)
     if not node:
         known = ", ".join(before["snapshots"]) or "none"
-        raise SnapshotNotFound(f"there is no such snapshot; there are: {known}", code=13003, advice="", doing=f"reverting to snapshot {name} of {vm.label}")
+        raise SnapshotNotFound(
+            f"the snapshot does not exist; existing snapshots: {known}", code=13003, advice="", doing=f"reverting to snapshot {name} of {vm.label}"
+        )
     return Plan(before, {**before, "current": node.path}, [partial(_revert, vm, node, power, tools_timeout)], partial(_look, vm))
 
 
 def pruned(vm, pattern, keep, seconds, now, created):
-    """Return the plan that removes old snapshots, those below them moving up.
+    """Return the plan that removes old snapshots. Those below them move up.
 
-    pattern: of shell wildcards, which a name must match to be counted at all; keep: of these the newest so many stay; seconds: and those
-    that are younger than this at the time now stay; created: the creation time of a node, in seconds since 1970, None where it is not known.
+    Args:
+        vm: The VM.
+        pattern: Shell pattern for the names of the snapshots that are considered.
+        keep: How many of the newest are kept. None: no number.
+        seconds: Younger ones than this are kept. None: no age.
+        now: The present time, in seconds since 1970.
+        created: Returns the creation time of a node, in seconds since 1970, or None.
     """
     roots = vm.snapshot_tree()
     before = _picture(roots)
     matching = [node for node in flat(roots) if fnmatchcase(node.name, pattern)]
     ageless = [node.path for node in matching if created(node) is None]
     if ageless:
-        raise Refused(f"no creation time is known of {', '.join(ageless)}: choose others by name", doing=f"choosing old snapshots of {vm.label}")
+        raise Refused(f"the creation time is not known of: {', '.join(ageless)}; select others with name", doing=f"selecting old snapshots of {vm.label}")
     newest_first = sorted(matching, key=created, reverse=True)
     gone = [node for node in newest_first[0 if keep is None else max(keep, 0) :] if seconds is None or now - created(node) > seconds]
-    # Each before those above it and before it, whose places in the tree so stay what they are.
+    # Last ones first, so that the places of the others in the tree do not change.
     steps = [partial(vm.remove_snapshot, node) for node in reversed(list(flat(roots))) if node in gone]
     return Plan(before, _picture(roots, gone), steps, partial(_look, vm))
 
 
 def duration(text):
-    """Seconds of a text such as 90s, 30m, 12h, 7d or 2w; raise Refused for another."""
+    """Seconds of a text such as 90s, 30m, 12h, 7d or 2w. Raises Refused for any other."""
     number, unit = text[:-1], text[-1:]
     if not (number.isdigit() and unit in UNITS):
-        raise Refused(f"{text} is no duration: write a number and one of {', '.join(UNITS)}, as in 7d", doing="reading older_than")
+        raise Refused(f"{text} is not a duration: use a number and one of {', '.join(UNITS)}, such as 7d", doing="reading older_than")
     return int(number) * UNITS[unit]
 
 
@@ -89,7 +96,7 @@ def _revert(vm, node, wanted, tools_timeout):
         vm.power_off()
         power = vm.power
     if power == "powered_on" and tools_timeout:
-        vm.wait_for_tools(tools_timeout)  # what was known of Tools is void after a revert (docs/vix-semantics.md, section 15)
+        vm.wait_for_tools(tools_timeout)  # VMware Tools have to be waited for again after a revert (docs/vix-semantics.md, section 15)
     return {"power": power}
 
 
@@ -98,13 +105,13 @@ def _look(vm):
 
 
 def _with(vm, before, name):
-    """The picture after a snapshot is taken, which goes below the current one and nowhere else."""
+    """The tree after a snapshot is taken. A new one is always below the current one."""
     above, own_name = name.lstrip(SEPARATOR).rpartition(SEPARATOR)[::2]
     current = before["current"]
     if SEPARATOR in name and above != current:
-        advice = f"revert to snapshot {above} first" if above else "one at the root can only be taken of a VM without snapshots"
+        advice = f"revert to snapshot {above} first" if above else "a root snapshot can only be taken of a VM without snapshots"
         raise Refused(
-            f"a new snapshot goes below the current one ({current or 'there is none'}): {advice}",
+            f"a new snapshot is created below the current one ({current or 'none'}): {advice}",
             doing=f"taking snapshot {name} of {vm.label}",
         )
     path = f"{current}{SEPARATOR}{own_name}" if current else own_name
@@ -112,7 +119,7 @@ def _with(vm, before, name):
 
 
 def find(vm, roots, wanted):
-    """The one node of that name or path (one that begins with the separator is a path for certain), or None."""
+    """The node of that name or path, or None. A text that begins with the separator is always a path."""
     if wanted.startswith(SEPARATOR):
         found = [node for node in flat(roots) if node.path == wanted[1:]]
     elif SEPARATOR in wanted:
@@ -121,13 +128,13 @@ def find(vm, roots, wanted):
         found = [node for node in flat(roots) if node.name == wanted]
     if len(found) > 1:
         places = ", ".join(f"{SEPARATOR}{node.path}" for node in found)
-        text, advice = f"{len(found)} snapshots are called so: {places}", "name one by its path"
+        text, advice = f"{len(found)} snapshots have that name: {places}", "use its path"
         raise Refused(text, code=13017, advice=advice, doing=f"finding snapshot {wanted} of {vm.label}")
     return found[0] if found else None
 
 
 def _picture(roots, gone=(), with_children=False):
-    """What a diff shows of the tree: its paths, and the current one; as if some nodes were gone."""
+    """The tree in the words of a diff: its paths, and the current one, without the nodes in gone."""
     seen = list(_walk(roots, gone, with_children, ""))
     return {
         "current": next((current for dummy, current in seen if current is not None), ""),
@@ -136,9 +143,9 @@ def _picture(roots, gone=(), with_children=False):
 
 
 def _walk(nodes, gone, with_children, parent):
-    """Of each node its path, and the path of the current snapshot where it tells that.
+    """Yield the path of each node or None, and the path of the current snapshot or None.
 
-    What lay below one that is gone moves up to its parent, or went with it, and so does being current.
+    Nodes below a removed one move up to its parent, or are removed as well. The parent becomes current if a removed one was.
     """
     for node in nodes:
         path = f"{parent}{SEPARATOR}{node.name}" if parent else node.name

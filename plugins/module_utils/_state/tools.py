@@ -15,7 +15,7 @@ DOING = {"running": "waiting for VMware Tools in", "mounted": "mounting the VMwa
 
 
 class _Upgrade(Plan):
-    """A plan of which the run itself shows whether there was anything to do: VIX tells no versions."""
+    """A plan that learns only from its run whether there was anything to do, as VIX does not return versions."""
 
     def carry_out(self, check_mode):
         result = super().carry_out(check_mode)
@@ -24,7 +24,7 @@ class _Upgrade(Plan):
 
 
 def plan(vm, wanted, tools_timeout):
-    """Return the plan that waits for Tools, mounts their installer in the guest, or upgrades them, each time in at most tools_timeout seconds of waiting."""
+    """Return the plan that waits for VMware Tools, mounts their installer, or upgrades them. tools_timeout: seconds of each wait."""
     if vm.power != "powered_on":
         raise vm.no_tools(f"{DOING[wanted]} {vm.label}")
     wait = partial(vm.wait_for_tools, tools_timeout)

@@ -13,7 +13,7 @@ from .plan import Plan
 
 KINDS = ("guest_variable", "runtime_config", "guest_environment")
 WITH_LOGIN = ("guest_environment",)
-BLIND = ("runtime_config",)  # read as it is stored and set as it runs (docs/vix-semantics.md, section 21): what is set cannot be seen
+BLIND = ("runtime_config",)  # read from the .vmx but set in the running VM (docs/vix-semantics.md, section 21): a new value cannot be read back
 
 
 def checked(kind, wanted):
@@ -37,13 +37,13 @@ def _text(name, value):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
-    raise Refused(f"{value!r} is no text: put it in quotes as it shall be", doing=f"reading the value of the variable {name}")
+    raise Refused(f"{value!r} is not a string: put it in quotes", doing=f"reading the value of the variable {name}")
 
 
 def plan(vm, kind, wanted):
-    """Return the plan that gives variables their wanted values; those that are wanted as None are read only.
+    """Return the plan that sets variables. Those whose value is None are only read.
 
-    Those of WITH_LOGIN are the environment of the user who is logged in to the guest.
+    Variables of a kind in WITH_LOGIN belong to the user who is logged in to the guest.
     """
     before = {"variables": _read(vm, kind, wanted)}
     now = before["variables"]

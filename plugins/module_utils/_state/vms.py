@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What VMs are, in the words of Ansible."""
+"""Facts about VMs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ ADDRESS_POLL = 0.5  # seconds between two questions for an address
 
 
 class Look:
-    """How closely VMs are looked at.
+    """Which facts are gathered.
 
-    gather: what is told beyond what is told anyway, of snapshots, shared_folders and addresses; address_timeout: seconds to wait until the guest of a
-    running VM has told an address; password: of those that are encrypted.
+    Args:
+        gather: Optional facts: snapshots, shared_folders, addresses.
+        address_timeout: Seconds to wait until the guest of a running VM has reported an address.
+        password: Password of encrypted VMs.
     """
 
     def __init__(self, gather=(), address_timeout=0, password=None):
@@ -31,26 +33,26 @@ class Look:
 
     @cached_property
     def leases(self):
-        """What VMware's own DHCP servers on this machine have given out, as leases.Known."""
+        """The leases of VMware's DHCP servers on this machine, as leases.Known."""
         return leases.known(time.time())
 
     def problems(self):
-        """A sentence for each file that could not be read in full."""
+        """A message for each file that could not be read completely."""
         return self.leases.problems if "addresses" in self.gather else []
 
 
 def describe(host, path, look):
-    """Return what is to be told of a VM, a dictionary."""
+    """Return the facts of a VM."""
     with host.open_vm(path, look.password) as vm:
         found, features = vm.describe(), vm.features
         bits, config = found["power_bits"] or 0, _config(found["path"])
-        details = states.words(states.ON_THE_WAY, bits)
+        details = states.words(states.DETAILS, bits)
         facts = {
             "path": found["path"],
             "name": found["name"],
             "power": states.word(states.POWER, bits) or vm.power,
             "power_details": details,
-            "power_unknown_bits": states.unknown(bits, states.POWER, states.ON_THE_WAY),
+            "power_unknown_bits": states.unknown(bits, states.POWER, states.DETAILS),
             "question_pending": "question_pending" in details,
             "tools": found["tools"],
             "guest_os": found["guest_os"],
@@ -69,17 +71,17 @@ def describe(host, path, look):
 
 
 def running(host, look):
-    """Return the same of every running VM; of one that is listed and cannot be opened its path, the error, and what its .vmx tells."""
+    """Return the facts of every running VM; for one that cannot be opened its path, the error, and facts from its .vmx."""
     return [_describe_listed(host, path, look) for path in host.running()]
 
 
 def known(host, home, look):
-    """Return the same of the running VMs and of those that VMware's own lists name, each once. home: of the user whose lists they are,
-    None for a host elsewhere."""
+    """Return the facts of the running VMs and of those in VMware's lists. home: home directory of the user whose lists these are.
+    None: the host is another machine."""
     try:
         listed = [path for path, dummy in library.known_vms(home)] if home else []
     except vmx.BrokenFile as error:
-        raise Refused(f"a list of VMware's cannot be read: {error}", doing="listing the known VMs") from error
+        raise Refused(f"a VM list of VMware cannot be read: {error}", doing="listing the known VMs") from error
     paths = {os.path.realpath(path): path for path in [*listed, *host.running()]}
     return [_describe_listed(host, path, look) for path in paths.values()]
 
@@ -87,12 +89,12 @@ def known(host, home, look):
 def _describe_listed(host, path, look):
     try:
         return describe(host, path, look)
-    except TimedOut:  # nothing is left for the others either
+    except TimedOut:  # no time is left for the others either
         raise
-    except VixError as error:  # VMware lists VMs that died; one of them must not hide the others
+    except VixError as error:  # VMware lists VMs that crashed; one of them must not hide the others
         config = _config(path)
-        told = {"name": config.display_name, "encrypted": config.is_encrypted} if config else {}
-        return {"path": path, **told, "error": str(error)}
+        known = {"name": config.display_name, "encrypted": config.is_encrypted} if config else {}
+        return {"path": path, **known, "error": str(error)}
 
 
 def _snapshots(vm):
@@ -110,7 +112,7 @@ def _shared_folders(vm, facts):
 
 
 def _addresses(vm, facts, config, look):
-    """Each address with its source: what Tools report, what DHCP gave the VM's network cards, and what somebody wrote into the .vmx."""
+    """Each address with its source: VMware Tools, DHCP leases of the VM's network cards, and the .vmx."""
     config = config or {}
     reported = _reported(vm, look.address_timeout) if facts["power"] == "powered_on" else ""
     given = [each for mac in macs(config) for each in look.leases.addresses.get(mac, ())]
@@ -119,7 +121,7 @@ def _addresses(vm, facts, config, look):
 
 
 def _reported(vm, seconds):
-    """The address that Tools report, empty when they have none; one answer without is not trusted while there is time."""
+    """The address that VMware Tools report, or an empty text once the time is over: Tools report it some time after they have started."""
     deadline = vm.within(seconds)
     while True:
         try:
@@ -132,7 +134,7 @@ def _reported(vm, seconds):
 
 
 def _config(path):
-    """What the .vmx says, or None of a VM that is not one of this machine or whose file cannot be read."""
+    """The values of the .vmx. None if it is on another machine or cannot be read."""
     try:
         return vmx.read(path)
     except (OSError, vmx.BrokenFile):

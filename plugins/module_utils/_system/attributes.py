@@ -12,19 +12,19 @@ from .._vix.errors import Refused, VixError
 from . import captured, linux
 
 HIGHEST = 0o7777
-NAMELESS = "UNKNOWN"  # what GNU's stat calls an account that has no name
+NAMELESS = "UNKNOWN"  # GNU stat's name of an account that has none
 SYMBOLIC = re.compile(r"[ugoa]*([-+=]([rwxXst]+|[ugo])?)+")
-# Exit codes of the scripts, beside those of linux; any other: it could not be told.
+# Exit codes of the scripts, beside those of linux. Any other: the attributes could not be read.
 NO_OWNER, NO_GROUP, NOT_OWNED, NOT_GROUPED, NOT_MODED = 3, 4, 13, 14, 15
 
-# What fails in a guest whose programs lack an option is asked in the words of another: GNU and BusyBox, then macOS and the BSDs.
+# The options of GNU and BusyBox are tried first, then those of macOS and the BSDs.
 LOOK = """\
 now=$(stat -L -c '%f %u %g' -- "$path" || stat -L -f '%Xp %u %g' -- "$path") || exit 2
 names=$(stat -L -c '%U/%G' -- "$path" || stat -L -f '%Su/%Sg' -- "$path") || exit 2
 set -- $now
 mode=$(printf %05o $((0x$1 & 4095)))
 """
-# The account of that name decides, and one without a name is a number, as for chown.
+# A text is a name first and a number second, as for chown.
 OWNER = """\
 number=$(id -u -- "$owner") || case $owner in *[!0-9]*) exit 3 ;; *) number=$owner ;; esac
 [ "$number" = "$2" ] || other=1
@@ -36,7 +36,7 @@ else case $group in *[!0-9]*) [ "$group" = "${names##*/}" ] || exit 4; number=$3
 [ "$number" = "$3" ] || other=1
 """
 OCTAL = '[ "$mode" = {mode} ] || other=1\n'
-# What a symbolic mode comes to is chmod's own business: it is asked of one that nobody needs.
+# Only chmod can apply a symbolic mode: it does so on a scratch file.
 SYMBOLICALLY = """\
 umask_of_user=$(umask); umask 077
 if [ -d "$path" ]; then scratch=$(mktemp -d /tmp/vmlab.vix-XXXXXXXX); else scratch=$(mktemp /tmp/vmlab.vix-XXXXXXXX); fi || exit 2
@@ -49,49 +49,54 @@ then=$(stat -c %f -- "$scratch" || stat -f %Xp -- "$scratch") || exit 2
 
 
 class Attributes:
-    """The mode (octal, of five digits, or symbolic), owner and group that a file shall have, each None where it does not matter."""
+    """The wanted mode (octal with five digits, or symbolic), owner and group of a file. None: any."""
 
     def __init__(self, mode, owner, group):
         self.mode, self.owner, self.group = mode, owner, group
 
-    def told(self):
-        """What a diff shows of them, where they are as they shall be."""
+    def as_dict(self):
+        """The wanted values that are set, in the words of a diff."""
         mode = self.mode[-4:] if self.mode and self.mode.isdigit() else self.mode
         return {name: value for name, value in (("mode", mode), ("owner", self.owner), ("group", self.group)) if value is not None}
 
 
 def wanted(mode, owner, group, family, path):
-    """Return the Attributes that options ask for, or None where they ask for nothing; raise Refused for what no file can have.
+    """Return the Attributes of options, or None if none is set. Raises Refused for invalid ones.
 
-    mode: as Ansible takes it, a number, an octal text or a symbolic one; path: the file that they are for, which an error names.
+    Args:
+        mode: A number, an octal text or a symbolic mode, or None.
+        owner: Name or number of a user, or None.
+        group: Name or number of a group, or None.
+        family: linux or windows.
+        path: The file, for error messages.
     """
     if mode is None and owner is None and group is None:
         return None
     doing = f"setting mode and owner of {path} in the guest"
     if family.NAME != linux.NAME:
-        raise Refused("files of a Windows guest have no mode, owner or group that could be set so: leave these options out", doing=doing)
+        raise Refused("mode, owner and group cannot be set in a Windows guest: omit these options", doing=doing)
     for kind, name in (("owner", owner), ("group", group)):
         if name is not None and (not name or ":" in name or not name.isprintable()):
-            raise Refused(f"{name!r} is no {kind}", doing=doing)
+            raise Refused(f"{name!r} is not a valid {kind}", doing=doing)
     return Attributes(None if mode is None else _mode(mode, doing), owner, group)
 
 
 def _mode(mode, doing):
-    """The mode in chmod's words. Of five digits, since chmod leaves set-user-id and set-group-id of a folder alone when told four."""
+    """The mode for chmod. It has five digits: with four, chmod keeps set-user-id and set-group-id of a directory."""
     number = mode
     if isinstance(mode, str):
         if mode and all(SYMBOLIC.fullmatch(clause) for clause in mode.split(",")):
             return mode
         number = int(mode, 8) if re.fullmatch("[0-7]+", mode) else None
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= HIGHEST:
-        raise Refused(f"{mode} is no mode: give an octal number such as '0644', or a symbolic mode such as u=rw,g=r", doing=doing)
+        raise Refused(f"{mode} is not a mode: use an octal number such as '0644', or a symbolic mode such as u=rw,g=r", doing=doing)
     return f"{number:05o}"
 
 
 def script_to_compare(path, attributes):
-    """A script that changes nothing and ends with SAME when what is at the path has these, all links followed, and with OTHER when it has not.
+    """Return a script that compares the attributes of a file, links followed.
 
-    With NO_OWNER or NO_GROUP when the guest does not know that name.
+    Its exit code is SAME or OTHER; or NO_OWNER or NO_GROUP if the guest does not know that name.
     """
     steps = [f"path={linux.quote(path)} other=0\n", LOOK]
     if attributes.owner is not None:
@@ -104,9 +109,9 @@ def script_to_compare(path, attributes):
 
 
 def script_to_set(path, attributes):
-    """A script that gives these to what is at the path, all links followed, and goes on when it could: several of them can stand in one script."""
+    """Return a script that sets the attributes of a file, links followed. Several of these can be joined to one script."""
     name = linux.quote(path)
-    steps = []  # the owner first: giving a file away takes its set-user-id and set-group-id
+    steps = []  # the owner first: a new owner clears set-user-id and set-group-id
     if attributes.owner is not None:
         steps.append(f"chown -- {linux.quote(attributes.owner)} {name} || exit {NOT_OWNED}\n")
     if attributes.group is not None:
@@ -124,7 +129,7 @@ def are_set(session, path, attributes):
     if answer == NO_GROUP:
         raise VixError(f"the guest has no group {attributes.group}", doing=doing)
     if answer not in (linux.SAME, linux.OTHER):
-        raise VixError(f"its programs cannot tell them (exit code {answer}): sh, stat, id and chmod are needed", doing=doing)
+        raise VixError(f"they cannot be read (exit code {answer}): the guest needs sh, stat, id and chmod", doing=doing)
     return answer == linux.SAME
 
 
@@ -134,7 +139,7 @@ def put(session, paths, attributes):
     if answer:
         what = {NOT_OWNED: f"owner {attributes.owner}", NOT_GROUPED: f"group {attributes.group}", NOT_MODED: f"mode {attributes.mode}"}
         raise VixError(
-            f"{what.get(answer, 'the attributes')} could not be set (exit code {answer}): log in as a guest_username that may do it",
+            f"{what.get(answer, 'the attributes')} could not be set (exit code {answer}): log in as a guest_username with permission",
             doing=session.doing(f"setting mode and owner of {', '.join(paths)} in"),
         )
 
@@ -145,13 +150,13 @@ def found(session, path, attributes):
     script = f'path={linux.quote(path)}\n{LOOK}printf \'%s %s %s %s\' "$mode" "$2" "$3" "$names"\n'
     code, answer = captured.run(session, script, doing)
     if code:
-        raise VixError(f"its programs cannot tell them (exit code {code}): sh and stat are needed", doing=doing)
+        raise VixError(f"they cannot be read (exit code {code}): the guest needs sh and stat", doing=doing)
     mode, uid, gid, names = answer.decode("utf-8", "replace").split(" ", 3)
     owner, group = names.rsplit("/", 1)
-    told = {"mode": mode[-4:], "owner": _as_asked(attributes.owner, owner, uid), "group": _as_asked(attributes.group, group, gid)}
-    return {name: told[name] for name in attributes.told()}
+    now = {"mode": mode[-4:], "owner": _as_asked(attributes.owner, owner, uid), "group": _as_asked(attributes.group, group, gid)}
+    return {name: now[name] for name in attributes.as_dict()}
 
 
 def _as_asked(asked, name, number):
-    """An account by its number where one is asked for by that, or where it has no name."""
+    """The name of an account, or its number if that was asked for or if it has no name."""
     return number if (asked or "").isdigit() or name == NAMELESS else name

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A script of ours that runs in a guest and of which the output is read, which VIX itself does not offer."""
+"""Running a script in a guest and reading its output, which VIX itself does not offer."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def run(session, script, doing):
         with session.fetched(target) as copy, open(copy, "rb") as file:
             return code, file.read()
     finally:
-        with suppress(VixError):  # what went wrong is told; that the rest could not be removed either is not the news
+        with suppress(VixError):  # the first failure is reported, not that its leftovers could not be removed
             guest.delete_file(target)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is in a file of a guest, told by a program that runs there and answers by its exit code, or else by fetching the file."""
+"""Comparing the content of a file in a guest, by the exit code of a program there or by fetching the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import attributes as attributes_of
 from . import linux
 
 BLOCK = 1 << 20  # bytes
-RADIX = 4  # an exit code tells two answers: about the content, below this, and about the attributes, times this
+RADIX = 4  # an exit code holds two answers: for the content, below this, and for the attributes, times this
 CMD, CERTUTIL = r"C:\Windows\System32\cmd.exe", '/d /c "certutil -hashfile "{path}" SHA256 | findstr /i /c:"{sum}" /c:"{spaced}""'
 
 
@@ -62,12 +62,12 @@ def _ask(session, path, checksum, attributes):
 
 
 def both_script(first, second):
-    """A script that runs two and answers for both."""
+    """Return a script that runs two scripts and returns both exit codes in one."""
     return f"({first}\n)\nfirst=$?\n[ $first -gt 2 ] && first=2\n({second}\n)\nexit $(($? * {RADIX} + first))\n"
 
 
 def certutil_line(path, checksum):
-    """The arguments by which cmd.exe ends with 0 when a file has this SHA-256; older Windows print it with spaces."""
+    """The arguments for cmd.exe, which exits with 0 if a file has this SHA-256. Older Windows print it with spaces."""
     spaced = " ".join(checksum[place : place + 2] for place in range(0, len(checksum), 2))
     return CERTUTIL.format(path=path, sum=checksum, spaced=spaced)
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files on their way into a guest: compared with what is there, sent into a private folder, verified, and only then put in their places by a rename.
+"""Copying files into a guest: they are compared, sent to a private directory, verified, and then renamed to their destination.
 
-So a reader in the guest sees the old file or the new one, and nobody but the user sees one that is not there yet.
+So a reader in the guest sees the old or the new file, and only the user can read a file that is still in transit.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from . import attributes, captured, contents, linux, linux_copies, programs, win
 from .linux_copies import Arrival
 
 PRESERVE = "preserve"
-SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")  # which a validating program may go by
-WORD = re.compile(r"([0-9]{1,9}) ([a-z]+)")  # a line of what a guest's script writes
-ROOM = LONGEST_SCRIPT - 1024  # bytes of a script to which others are added
-MOST_WORDS = 1000  # bytes of what a guest says
+SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")  # a validating program may depend on it
+WORD = re.compile(r"([0-9]{1,9}) ([a-z]+)")  # a line of the script's answer
+ROOM = LONGEST_SCRIPT - 1024  # bytes of a script that is extended by others
+MOST_WORDS = 1000  # bytes of output in a message
 SENTENCES = {
-    linux_copies.DAMAGED: "what arrived in the guest is not what was sent, and nothing was replaced",
-    linux_copies.OCCUPIED: "there is a folder where the file should be",
-    linux_copies.NOT_KEPT: "mode and owner of the file that is replaced could not be kept",
-    linux_copies.NOT_BACKED_UP: "no backup could be made of the file that is replaced",
-    linux_copies.NOT_PLACED: "what arrived could not be put in its place",
-    linux_copies.NOT_MADE: "a folder could not be made",
+    linux_copies.DAMAGED: "the content was damaged in transit, and nothing was replaced",
+    linux_copies.OCCUPIED: "a directory exists at the path of the file",
+    linux_copies.NOT_KEPT: "mode and owner of the replaced file could not be preserved",
+    linux_copies.NOT_BACKED_UP: "the replaced file could not be backed up",
+    linux_copies.NOT_PLACED: "the file could not be moved to its destination",
+    linux_copies.NOT_MADE: "a directory could not be created",
     attributes.NOT_OWNED: "the owner could not be set",
     attributes.NOT_GROUPED: "the group could not be set",
     attributes.NOT_MODED: "the mode could not be set",
@@ -58,14 +58,14 @@ class CopyOptions:
         self._mode, self._owner, self._group, self._directory_mode = mode, owner, group, directory_mode
         self._known = {}
         if validate is not None and "%s" not in validate:
-            raise Refused("it must have %s in it, which stands for the file", doing="reading validate")
+            raise Refused("it must contain %s, which stands for the file", doing="reading validate")
 
     def attributes(self, family, item, path):
         """The Attributes of a file at a path, or None; the same object for the same mode. Raises Refused for those that no file can have."""
         mode = self._mode
         if mode == PRESERVE:
             if item.mode is None:
-                raise Refused(f"a text has no mode that could be kept: give the mode itself instead of {PRESERVE}", doing="reading mode")
+                raise Refused(f"content has no mode: set an explicit mode instead of {PRESERVE}", doing="reading mode")
             mode = item.mode
         if mode not in self._known:
             self._known[mode] = attributes.wanted(mode, self._owner, self._group, family, path)
@@ -120,7 +120,7 @@ def differences(copying, copies, directories):
         directories: Paths of directories, which count on after them.
 
     Returns:
-        A word by number for each that is not as it should be: absent, other, link (in place of a file), attributes, folder (where a file should be)
+        A word by number for each that is not as it should be: absent, other, link (in place of a file), attributes, directory (where a file should be)
         or special (where neither is). None if the guest has no program that can compare them.
     """
     ask = _ask_linux if copying.session.is_linux else _ask_windows
@@ -136,7 +136,7 @@ def read_differences(answer, doing):
     lines = answer.decode("ascii", "replace").splitlines()
     found = [WORD.fullmatch(line) for line in lines[:-1]]
     if lines[-1:] != [linux_copies.END] or not all(found):
-        raise VixError("what the guest wrote of its files cannot be read: its disk may be full", doing=doing)
+        raise VixError("the list that the guest wrote is incomplete: its disk may be full", doing=doing)
     return {int(match.group(1)) - 1: match.group(2) for match in found}
 
 
@@ -157,7 +157,7 @@ def _ask_linux(copying, copies, directories):
                 session.guest.delete_file(place)
             raise
     if code in (attributes.NO_OWNER, attributes.NO_GROUP):
-        raise VixError(f"the guest has no such {'owner' if code == attributes.NO_OWNER else 'group'} as is asked for", doing=doing)
+        raise VixError(f"the guest does not have the {'owner' if code == attributes.NO_OWNER else 'group'} to set", doing=doing)
     if code not in (0, linux_copies.UNKNOWN):
         raise VixError(f"the guest's programs could not compare the files (exit code {code})", doing=doing)
     return None if code else answer
@@ -174,7 +174,7 @@ def _ask_windows(copying, copies, directories):
         session.send(windows_copies.comparison_list(files, directories), wants)
         code = session.run(windows_copies.comparing(method, wants, answer))
         if code:
-            raise VixError(f"PowerShell could not compare the files (it ended with {code})", doing=copying.doing)
+            raise VixError(f"PowerShell could not compare the files (exit code {code})", doing=copying.doing)
         with session.fetched(answer) as copy, open(copy, "rb") as file:
             return file.read()
     finally:
@@ -278,14 +278,14 @@ def _remove(stage):
 def _validate(copying, path, target):
     """Raise unless the user's command succeeds with the file that has arrived."""
     session, command = copying.session, copying.options.validate
-    doing = session.doing(f"validating what is to be {target} in")
+    doing = session.doing(f"validating the new content of {target} in")
     words = [word.replace("%s", path) for word in split(command, session.family)]
     outcome = programs.run(session, programs.Program(command, words[:1], words[1:], max_output=MOST_WORDS))
     if outcome.late:
-        raise VixError(f"{command} did not end, and was ended after {outcome.seconds} s; nothing was replaced", doing=doing)
+        raise VixError(f"{command} timed out and was killed after {outcome.seconds} s; nothing was replaced", doing=doing)
     if outcome.rc:
         said = " ".join(f"{outcome.text('stdout')} {outcome.text('stderr')}".split())
-        raise VixError(f"{command} ended with {outcome.rc}, and nothing was replaced{': ' if said else ''}{said}", doing=doing)
+        raise VixError(f"{command} ended with {outcome.rc}, so nothing was replaced{': ' if said else ''}{said}", doing=doing)
 
 
 def split(command, family):
@@ -315,8 +315,8 @@ def _place(copying, changes, folder, arrivals):
             _verify(copying, folder, arrival)
             arrival.checksum = None
     said = _said(copying.session, copying.session.family.join(folder, "said"))
-    sentence = SENTENCES.get(code, f"the script that puts what arrived in its place ended with {code}")
-    raise VixError(f"{sentence}{'; the guest says: ' if said else ''}{said}", doing=copying.doing)
+    sentence = SENTENCES.get(code, f"the script that moves the files to their destination ended with exit code {code}")
+    raise VixError(f"{sentence}{'; output: ' if said else ''}{said}", doing=copying.doing)
 
 
 def _run_placing(copying, changes, folder, arrivals):
@@ -328,7 +328,7 @@ def _run_placing(copying, changes, folder, arrivals):
         made_attributes = copying.options.directory_attributes(family, made[0]) if made else None
         script = linux_copies.placing(folder, near, arrivals, made, made_attributes, [(copy.target, copy.attributes) for copy in changes.altered])
         if len(script.encode("utf-8")) <= ROOM:
-            return session.guest.run_script(linux.SHELL, script, session.doing("putting what arrived in its place in"))
+            return session.guest.run_script(linux.SHELL, script, session.doing("moving the files to their destination in"))
         session.send(script.encode("utf-8"), place)
         return session.run(f". {linux.quote(place)}")
     lines, said = windows_copies.placing_lines(arrivals, made), family.join(folder, "said")
@@ -343,7 +343,7 @@ def _place_one_by_one(copying, changes, folder, arrivals):
     session, made = copying.session, changes.made
     family, guest = session.family, session.guest
     if changes.altered or any(arrival.attributes for arrival in arrivals) or (made and copying.options.directory_attributes(family, made[0])):
-        raise NotSupported("the guest has no shell that could set mode or owner: leave these options out", doing=copying.doing)
+        raise NotSupported("the guest has no shell that can set mode, owner or group: omit these options", doing=copying.doing)
     for arrival in arrivals:
         _verify(copying, folder, arrival)
     for path in made:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which of the two families a guest's operating system is of."""
+"""The family of a guest's operating system, Linux or Windows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WINDOWS = re.compile(r"win|longhorn|whistler", re.IGNORECASE)
 
 
 def of(guest, wanted="auto"):
-    """Return linux or windows, the file of what to say to the guest: the one wanted, or with "auto" what the VM says is in it."""
+    """Return the module linux or windows. With "auto" it is chosen by the guest OS in the VM's configuration."""
     if wanted != "auto":
         return FAMILIES[wanted]
     return windows if WINDOWS.match(guest.system) else linux

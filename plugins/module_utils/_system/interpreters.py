@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What runs a script in a guest, and what the script's text has to look like for it."""
+"""Interpreters of scripts in a guest, and the form of text that each requires."""
 
 from __future__ import annotations
 
@@ -14,29 +14,35 @@ from .programs import SCRIPT
 
 BOM = b"\xef\xbb\xbf"
 POWERSHELL = ["-NoLogo", "-NoProfile", "-NonInteractive"]
-LONGEST_FIRST_LINE = 256  # bytes, as long as Linux reads it
+LONGEST_FIRST_LINE = 256  # bytes that Linux reads of it
 NAMES = ("auto", "sh", "bash", "python", "powershell", "cmd")
 
 
 class Interpreter:
-    """names: of the program, the first that is there is taken; before: its arguments before the script's own; suffix: of the script's name;
-    prepare: makes the text what the interpreter reads."""
+    """An interpreter.
+
+    Args:
+        names: Names of the program. The first one that exists is used.
+        before: Its arguments before those of the script.
+        suffix: Suffix of the script's name.
+        prepare: Converts the text to the form that it requires.
+    """
 
     def __init__(self, names, before=(SCRIPT,), suffix="", prepare=bytes):
         self.names, self.before, self.suffix, self.prepare = list(names), list(before), suffix, prepare
 
 
 def crlf(text):
-    """The text with the ends of lines that cmd.exe needs."""
+    """The text with the line ends that cmd.exe requires."""
     return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def marked(text):
-    """The text with the mark by which PowerShell up to 5 knows UTF-8; one that is in ASCII, or has a mark, needs none."""
+    """The text with the byte order mark that PowerShell up to 5 requires for UTF-8, unless it is ASCII or has one."""
     return text if text.isascii() or text.startswith((BOM, b"\xff\xfe", b"\xfe\xff")) else BOM + text
 
 
-# A batch file is a program of its own for Windows.
+# For Windows a batch file is itself a program.
 BATCH = Interpreter([SCRIPT], [], ".bat", crlf)
 KNOWN = {
     linux.NAME: {
@@ -59,10 +65,14 @@ BY_SUFFIX = {".bat": "cmd", ".cmd": "cmd", ".py": "python", ".ps1": "powershell"
 
 
 def of(wanted, family, text, name=""):
-    """Return the Interpreter that is wanted: one of NAMES, or an absolute path in the guest; raise Refused for what cannot be one there.
+    """Return the Interpreter of a script. Raises Refused if the guest cannot have it.
 
-    With "auto" it is the one that the first line of the text (bytes, its beginning will do) names after #! in a Linux guest, or that fits the name of the
-    file in a Windows guest, and else the usual one of the guest.
+    Args:
+        wanted: One of NAMES, or an absolute path in the guest. With "auto" it is taken from the first line after #! for a Linux guest and from the suffix
+            of the name for a Windows guest; otherwise it is the default of the guest.
+        family: linux or windows.
+        text: The beginning of the script, as bytes.
+        name: Name of the script.
     """
     known, doing = KNOWN[family.NAME], "choosing an interpreter"
     if wanted == "auto":
@@ -73,7 +83,9 @@ def of(wanted, family, text, name=""):
     if wanted in known:
         return known[wanted]
     if not family.is_absolute(wanted):
-        raise Refused(f"{wanted} is none for a {family.NAME} guest: give one of {', '.join(['auto', *known])}, or an absolute path of the guest", doing=doing)
+        raise Refused(
+            f"{wanted} is not an interpreter of a {family.NAME} guest: use one of {', '.join(['auto', *known])}, or an absolute path in the guest", doing=doing
+        )
     like = BY_PROGRAM.get(family.base_name(wanted).lower())
     if like == "cmd" and family is windows:
         return BATCH
@@ -83,11 +95,11 @@ def of(wanted, family, text, name=""):
 
 
 def _named_in(text):
-    """The interpreter of the first line, with its one argument, as Linux reads it: but the script need not be executable where it lies."""
+    """The interpreter of the first line with its argument, as Linux reads it. The script need not be executable."""
     line = text[2:LONGEST_FIRST_LINE].split(b"\n")[0].decode("utf-8", "surrogateescape").strip(" \t\r")
     program, argument = line.replace("\t", " ").partition(" ")[::2]
     if not program:
         return KNOWN[linux.NAME][DEFAULTS[linux.NAME]]
-    if argument.startswith("-S ") and program.endswith("/env"):  # what env splits into several
+    if argument.startswith("-S ") and program.endswith("/env"):  # env splits this into several arguments
         return Interpreter([program], [*shlex.split(argument[3:]), SCRIPT])
     return Interpreter([program], [*filter(None, [argument.strip()]), SCRIPT])

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Places of this machine where files of a guest land: what is there, and how a file takes its place, by names that nobody trusts.
+"""Storing files of a guest on this machine, under names that are not trusted.
 
-The content of a place is a dictionary: of a file {"": [checksum, size]}, of a folder {"": None} and each path in it, with slashes, where None
-stands for a folder. Checksums are SHA-256 in hexadecimal.
+The content of a path is a dictionary: {"": [checksum, size]} for a file; {"": None} and each path below it, with slashes, for a directory. None stands
+for a directory. Checksums are SHA-256 in hexadecimal.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from functools import partial
 from .._vix.errors import Refused, VixError
 
 BLOCK = 1 << 20  # bytes
-DAMAGED = "what arrived is not what is in the guest: it was changed meanwhile, or damaged on the way"
-PERMISSIONS = 0o666  # of a new file, less what the user's umask takes
-NO_LETTERS = ("Cc", "Cs")  # categories of Unicode: control characters, and what stands for bytes that are no text
-NO_TEXT = "\ufffd"  # stands for the same where VIX or a program has told of a name
+DAMAGED = "what was received differs from the file in the guest: it was changed meanwhile, or damaged in transit"
+PERMISSIONS = 0o666  # of a new file, reduced by the user's umask
+NO_LETTERS = ("Cc", "Cs")  # Unicode categories: control characters, and surrogates for bytes that are not text
+NO_TEXT = "\ufffd"  # replaces such bytes in a name from VIX or from a program
 
 
 @contextmanager
-def told(path):
-    """Have what cannot be read or written here be told in a sentence."""
+def as_vix_errors(path):
+    """Turn an OSError into a VixError. path: named in the message if the OSError names none."""
     try:
         yield
     except OSError as error:
@@ -38,12 +38,12 @@ def told(path):
 
 
 def is_fit(name):
-    """Whether a file here may have a name that a guest tells: a text without control characters that leads nowhere else."""
+    """Whether a local file may have a name from a guest: text without control characters that does not lead to another directory."""
     return name not in ("", ".", "..") and "/" not in name and NO_TEXT not in name and all(unicodedata.category(each) not in NO_LETTERS for each in name)
 
 
 def content_of(path):
-    """The content of a place. A link in a folder is nothing: what is fetched takes its place."""
+    """The content of a path. Symbolic links in a directory count as absent: fetched files replace them."""
     if os.path.isdir(path):
         content = {"": None}
         for folder, folders, files in os.walk(path, onerror=_raise):
@@ -67,12 +67,12 @@ def sum_of(path):
 
 
 def make_folder(root, name):
-    """Make a folder in a place, and the place itself with those above it."""
+    """Create a directory below a path, and its parents."""
     os.makedirs(_within(root, name), exist_ok=True)
 
 
 def put(copy, root, name):
-    """Have a file take its place, whole, so that a reader sees the old one or the new one. The copy is then gone."""
+    """Move a file to its destination atomically: a reader sees the old or the new one."""
     path = _within(root, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     umask = os.umask(0o077)
@@ -92,7 +92,7 @@ def put(copy, root, name):
 
 @contextmanager
 def part_beside(root, name):
-    """An empty file beside the place of a file, that nobody else can read; it is gone at the end, unless it was put in that place."""
+    """An empty file beside a destination that no other user can read. It is removed at the end unless it was renamed."""
     path = _within(root, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor, part = tempfile.mkstemp(prefix=f".{os.path.basename(path)[:50]}.", suffix=".part", dir=os.path.dirname(path))
@@ -105,7 +105,7 @@ def part_beside(root, name):
 
 
 def put_some(stream, root, name, checksum, size):
-    """Have the next bytes of a stream, of that checksum, take their place as put() does; raise VixError if they are others."""
+    """Store the next bytes of a stream as put() does; raise VixError if their checksum differs."""
     with part_beside(root, name) as part:
         with open(part, "wb") as file:
             for start in range(0, size, BLOCK):
@@ -116,14 +116,14 @@ def put_some(stream, root, name, checksum, size):
 
 
 def _within(root, name):
-    """The path of a name in a place; raise Refused where it, or a link on the way, would lead out of it."""
+    """The path of a name below a directory. Raises Refused if the name, or a link in its path, leads out of it."""
     parts, path = name.split("/") if name else [], root
     for number, part in enumerate(parts):
         if not is_fit(part):
-            raise Refused(f"{name!r} is no name for a file here", doing=f"fetching to {root}")
+            raise Refused(f"{name!r} is not a valid local file name", doing=f"fetching to {root}")
         path = os.path.join(path, part)
         if number < len(parts) - 1 and os.path.islink(path):
-            raise Refused(f"{path} is a link, which is not followed: remove it", doing=f"fetching to {root}")
+            raise Refused(f"{path} is a symbolic link, which is not followed: remove it", doing=f"fetching to {root}")
     return path
 
 

@@ -22,7 +22,7 @@ umask 077
 case $0 in */vixScript* | */vmlab.vix-*/run) rm -f -- "$0" ;; esac
 exec < /dev/null > /dev/null 2>&1
 """
-# Folders that a client could not remove, for it died: their names tell after how many minutes nobody needs them.
+# Directories that a crashed client left behind: their names contain the minutes after which they are not needed any more.
 SWEEP = """\
 for vix_old in {parent}/vmlab.vix-*-*; do
   [ -d "$vix_old" ] && [ ! -L "$vix_old" ] && [ -O "$vix_old" ] || continue
@@ -81,13 +81,13 @@ for vix_name in {names}; do
 done
 [ -n "$vix_found" ] || vix_refuse $vix_why
 """
-# Its own session, where that can be had, tells the children apart from all else even when their parent has gone.
+# Its session, if it has a separate one, identifies the children even if their parent has exited.
 READY = """\
 set -- /bin/sh -c 'echo $$ > "$0"; exec "$@"' "$vix_folder/pid" "$vix_name" {arguments}
 vix_setsid=$(command -v setsid)
 [ -x "$vix_setsid" ] && set -- "$vix_setsid" "$@"
 """
-# On a busy machine the time may be up before the program has begun, and been told of: then it is waited for, and ended.
+# On a busy machine the time may be over before the program has started: then it is waited for, and killed.
 WATCH = """\
 vix_list() {{
   if [ -r /proc/self/stat ]; then
@@ -200,15 +200,21 @@ exit 0
 
 
 def command(path):
-    """The program that runs the script where it lies in a file of the guest, and its line of arguments."""
+    """The program that runs the script in a file of the guest, and its arguments as text."""
     return linux.SHELL, shlex.quote(path)
 
 
 def text(program, folder, shelf, inline, made, seconds, grace):
     """Return the script, as bytes.
 
-    folder: where it keeps what it writes, which it makes unless made; shelf: where the user's script lies, most often the same folder; inline: what it
-    has to write there itself, bytes without NUL by path; seconds, grace: until the program is asked to end, and from then until it is killed.
+    Args:
+        program: The programs.Program.
+        folder: Directory for the files that it writes.
+        shelf: Directory of the user's script, usually the same.
+        inline: Files that it writes there itself: bytes without NUL by path.
+        made: Whether the directories exist already.
+        seconds: Seconds until the program is asked to end.
+        grace: Seconds from then until it is killed.
     """
     script = linux.join(shelf, program.script_name)
     arguments = " ".join(map(shlex.quote, program.placed(program.arguments, script)))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What became of a program in a guest, as the file tells that was written there: bytes of a machine that nobody here vouches for."""
+"""The result of a program in a guest, from a file that was written there. The content is not trusted."""
 
 from __future__ import annotations
 
@@ -34,30 +34,31 @@ BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16-le"}
 
 
 class Outcome:
-    """rc, late (ended as its time was up, after so many seconds), pid, start, end and delta as texts; outputs and sizes: by "stdout" and "stderr".
+    """The result of a program. What the guest did not report is None.
 
-    refused: (reason, detail) for a program that was not begun, else None. What the guest did not tell is None.
+    rc, pid; late: whether it was killed as its time was over, after that many seconds; start, end, delta: texts; outputs, sizes: by "stdout" and "stderr";
+    refused: (reason, detail) of a program that was not started, else None.
     """
 
-    def __init__(self, told, outputs):
-        self.refused = told.get("refused")
-        self.rc, self.pid, self.late = (int(told[name][0]) if name in told else None for name in ("rc", "pid", "late"))
-        self.start, self.end = (_moment(told[name]) if name in told else None for name in ("start", "end"))
-        self.delta = _delta(told["start"], told["end"]) if "end" in told else None
-        self.sizes = {name: int(told[name][0]) for name in outputs}
-        self.encoding = f"cp{told['encoding'][0]}" if "encoding" in told else "utf-8"
+    def __init__(self, fields, outputs):
+        self.refused = fields.get("refused")
+        self.rc, self.pid, self.late = (int(fields[name][0]) if name in fields else None for name in ("rc", "pid", "late"))
+        self.start, self.end = (_moment(fields[name]) if name in fields else None for name in ("start", "end"))
+        self.delta = _delta(fields["start"], fields["end"]) if "end" in fields else None
+        self.sizes = {name: int(fields[name][0]) for name in outputs}
+        self.encoding = f"cp{fields['encoding'][0]}" if "encoding" in fields else "utf-8"
         self.outputs = outputs
         self.seconds = None
 
     def text(self, stream):
-        """One of its outputs as text, in which nothing fails that the guest may have written."""
+        """One of its outputs as text, whatever bytes the guest has written."""
         content = self.outputs[stream]
         encoding = next((encoding for bom, encoding in BOMS.items() if content.startswith(bom)), "utf-8")
         if encoding == "utf-16-le":
             content = content[2:]
         cut = len(content) < self.sizes[stream]
         try:
-            return codecs.getincrementaldecoder(encoding)("strict").decode(content, final=not cut)  # what is cut in the middle of a letter ends before it
+            return codecs.getincrementaldecoder(encoding)("strict").decode(content, final=not cut)  # a character that was cut off is dropped
         except UnicodeDecodeError:
             return content.decode(self._fallback(), "replace")
 
@@ -69,46 +70,46 @@ class Outcome:
 
 
 def read(path, most, doing):
-    """Return the Outcome that a file of this machine tells, of which each output has most bytes at most; raise VixError for what does not look as it should."""
+    """Return the Outcome in a file of this machine; raise VixError if the file is malformed. most: bytes of each output at most."""
     if not os.path.isfile(path) or os.path.getsize(path) > HEADER + 2 * most:
         raise _broken("it is too large", doing)
     with open(path, "rb") as file:
         head, separator, rest = file.read().partition(b"\n\n")
     if not separator or len(head) > HEADER:
-        raise _broken("it has no end of its head", doing)
-    told = _lines(head, doing)
-    if "refused" in told:
-        return Outcome({"refused": (told["refused"][0], _detail(told["refused"][1]))}, {})
-    if WHOLE - set(told):
-        if "pid" in told and "start" in told and not rest:
-            return Outcome(told, {})
+        raise _broken("its header has no end", doing)
+    fields = _lines(head, doing)
+    if "refused" in fields:
+        return Outcome({"refused": (fields["refused"][0], _detail(fields["refused"][1]))}, {})
+    if WHOLE - set(fields):
+        if "pid" in fields and "start" in fields and not rest:
+            return Outcome(fields, {})
         raise _broken("it is not complete", doing)
-    kept = [(int(told[name][1]), int(told[name][0])) for name in ("stdout", "stderr")]
+    kept = [(int(fields[name][1]), int(fields[name][0])) for name in ("stdout", "stderr")]
     if any(length > size or length > most for length, size in kept) or len(rest) != sum(length for length, dummy in kept):
-        raise _broken("its lengths do not agree", doing)
-    return Outcome(told, {"stdout": rest[: kept[0][0]], "stderr": rest[kept[0][0] :]})
+        raise _broken("its lengths do not match", doing)
+    return Outcome(fields, {"stdout": rest[: kept[0][0]], "stderr": rest[kept[0][0] :]})
 
 
 def _lines(head, doing):
     first, *lines = head.split(b"\n")
     if first != FIRST:
-        raise _broken("it does not begin as it should", doing)
-    told = {}
+        raise _broken("its first line is wrong", doing)
+    fields = {}
     for line in lines:
         name, value = line.decode("ascii", "replace").partition(" ")[::2]
         match = LINES[name].fullmatch(value) if name in LINES else None
-        if match is None or name in told:
+        if match is None or name in fields:
             raise _broken(f"it has a line {line[:80]!r}", doing)
-        told[name] = match.groups()
-    return told
+        fields[name] = match.groups()
+    return fields
 
 
 def _broken(why, doing):
-    return VixError(f"what the guest wrote of it cannot be read ({why}): something else may have written there", doing=doing)
+    return VixError(f"the result that the guest wrote cannot be read ({why}): another program may have written to the file", doing=doing)
 
 
 def _detail(text):
-    """What Windows said, as Base64 of UTF-8."""
+    """The message of Windows, from Base64 of UTF-8."""
     try:
         return " ".join(base64.b64decode(text or "", validate=True).decode("utf-8", "replace").split())
     except (ValueError, binascii.Error):
@@ -116,7 +117,7 @@ def _detail(text):
 
 
 def _micro(moment):
-    """The part of a second, in millionths; a guest whose date(1) cannot tell it says something else."""
+    """The fraction of a second, in millionths. 0 if the date(1) of the guest does not support it."""
     return int(moment[1].ljust(9, "0")[:6]) if moment[1].isdigit() and len(moment[1]) == 9 else 0
 
 

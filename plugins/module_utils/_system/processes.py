@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The processes of a guest as a program in it sees them, for where VIX's own list has no room for all."""
+"""The processes of a guest, listed by a program there, in case VIX's list has no room for all."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from contextlib import suppress
 from .._vix.errors import VixError
 from . import captured, windows
 
-TICKS = 100  # a second's, in which Linux tells programs when a process was started
+TICKS = 100  # per second, the unit of start times in Linux
 ENDED = (b"Z", b"X")
-# What /proc/PID/stat holds. The name between the brackets may be made up of anything, but it is too short for that many numbers.
+# What /proc/PID/stat holds. The name in brackets may contain anything, but it is too short for that many numbers.
 STAT = re.compile(rb"(\d+) \((.{0,64}?)\) ([A-Za-z])((?: -?\d+){40,})\n", re.DOTALL)
 PARENT, STARTED = 0, 18  # which of those numbers
 
@@ -32,12 +32,12 @@ def listed(session):
     mark = secrets.token_hex(16)
     code, answer = captured.run(session, linux_script(mark), doing)
     if code:
-        raise VixError(f"the guest's shell could not read /proc (it ended with {code})", doing=doing)
+        raise VixError(f"the guest's shell could not read /proc (exit code {code})", doing=doing)
     return parse_linux(answer, mark)
 
 
 def linux_script(mark):
-    """A script that writes its own process id, the time of the boot, the owners, and then of each process what /proc tells, each behind the mark."""
+    """Return a script that writes its own process id, the boot time, the owners, and then the files of each process in /proc, each after the mark."""
     return (
         "cd /proc 2> /dev/null && [ -r self/stat ] || exit 3\n"
         "echo $$; grep '^btime ' stat; stat -c '%n %u %U' [0-9]* 2> /dev/null\n"
@@ -47,7 +47,7 @@ def linux_script(mark):
 
 
 def parse_linux(answer, mark):
-    """Return the processes of what linux_script wrote; what does not look as it should is left out."""
+    """Return the processes in the output of linux_script. Malformed records are skipped."""
     head, *records = answer.split(mark.encode())
     own, boot, owners = _parse_head(head)
     rows = {}
@@ -71,7 +71,7 @@ def parse_linux(answer, mark):
 
 
 def windows_script(path):
-    """A script for PowerShell that writes a line for each process into a new file: process id, start, name, owner and command line, the texts in Base64."""
+    """Return a PowerShell script that writes a line for each process to a new file: process id, start, name, owner and command line, texts in Base64."""
     return (
         "$ErrorActionPreference = 'Stop'; "
         "function Pack($text) { [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes([string]$text)) }; "
@@ -87,10 +87,10 @@ def windows_script(path):
 
 
 def parse_windows(answer):
-    """Return the processes of what windows_script wrote; what does not look as it should is left out."""
+    """Return the processes in the output of windows_script. Malformed lines are skipped."""
     found = []
     for line in answer.decode("ascii", "replace").splitlines():
-        with suppress(ValueError):  # also of what is no Base64
+        with suppress(ValueError):  # also for invalid Base64
             pid, start, *texts = line.split(" ")
             name, owner, command = (_text(base64.b64decode(text, validate=True)) for text in texts)
             found.append({"pid": int(pid), "name": name, "owner": owner, "command": command, "start_time": int(start)})
@@ -108,7 +108,7 @@ def _parse_head(head):
 
 
 def _looking(rows, own):
-    """The process that looked, and those above it that were started for it a moment before."""
+    """The process that made the list, and those above it that were started for it a moment before."""
     found, started = [], rows[own][1] if own in rows else 0
     while own > 1 and own in rows and rows[own][1] > started - TICKS:
         found.append(own)
@@ -123,11 +123,11 @@ def _run_windows(session, doing):
     try:
         code = session.run(windows_script(target))
         if code:
-            raise VixError(f"PowerShell could not list them (it ended with {code})", doing=doing)
+            raise VixError(f"PowerShell could not list them (exit code {code})", doing=doing)
         with session.fetched(target) as copy, open(copy, "rb") as file:
             return file.read()
     finally:
-        with suppress(VixError):  # what went wrong is told; that the rest could not be removed either is not the news
+        with suppress(VixError):  # the first failure is reported, not that its leftovers could not be removed
             guest.delete_file(target)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A program that runs in a guest, with its input, its output and an end: of these VIX itself offers none."""
+"""Running a program in a guest with input, output and a time limit, which VIX itself does not offer."""
 
 from __future__ import annotations
 
@@ -18,27 +18,35 @@ from . import linux, linux_programs, outcomes, windows, windows_programs
 
 WRITERS = {linux.NAME: linux_programs, windows.NAME: windows_programs}
 SCRIPT = object()  # in place of a name or an argument: the path of the program's script in the guest
-MARGIN, SHARE = 15, 0.25  # seconds, and part of what is left, that remain for ending the program and telling of it
-GRACE = 2  # seconds that a program is given to end by itself
-KEPT_MINUTES = 7 * 24 * 60  # a script that nobody waits for may be read for so long
-LARGEST_OUTPUT = 1 << 22  # bytes kept of one output: as text in a result they take six times as much when they are all zero
+MARGIN, SHARE = 15, 0.25  # seconds, and the share of the remaining time, for killing the program and reporting it
+GRACE = 2  # seconds between asking a program to end and killing it
+KEPT_MINUTES = 7 * 24 * 60  # how long a script without a waiting task may be read
+LARGEST_OUTPUT = 1 << 22  # bytes kept of one output: NUL characters take six times as much in a result
 NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")  # of a variable, for every shell
-DOWN = "the guest went down or was restarted in the middle; what the program had done by then is not known"
+DOWN = "the guest was shut down or restarted meanwhile; what the program had done by then is not known"
 FAILED = {
-    81: "no folder for its output could be made there: look whether {parent} is there, and whether the user may write to it",
-    82: "VIX asked for it a second time after an error, and what has begun is not begun again: look in the guest what became of it",
-    83: "its output could not be kept: the disk of the guest may be full",
+    81: "no directory for its output could be created in the guest: check that {parent} exists and that the user may write to it",
+    82: "VIX started it a second time after an error, and a program that was started is not started again: check its effects in the guest",
+    83: "its output could not be stored: the disk of the guest may be full",
 }
 
 
 class Program:
-    """What to run in a guest.
+    """A program to run in a guest.
 
-    what: how messages call it; names: of the program, the first that is there is taken, a path or a name that is looked for in PATH; arguments: a list, or
-    for Windows also the text of a command line; both may have SCRIPT in them. environment: a dictionary of text, beside what the user has anyway; stdin and
-    script: bytes, or the path of a file of this machine; suffix: of the script's name; seconds: until it is ended with all that it started, None for what the
-    task's deadline leaves; max_output: bytes kept of each of its two outputs; fetch: {"stdout": path, "stderr": path} for files of this machine that shall
-    have all of it; wait: False for one that outlives the run, and of which nothing but the process id is told.
+    Args:
+        what: Its name in messages.
+        names: Paths, or names that are searched in PATH. The first one that exists is used. SCRIPT stands for the path of the script.
+        arguments: A list, in which SCRIPT stands for the path of the script; for Windows also a command line as text.
+        chdir: Its working directory, or None.
+        environment: Variables in addition to those of the user, a dictionary of texts.
+        stdin: Bytes, or the path of a file of this machine.
+        script: A script to send, as bytes or as the path of a file of this machine, or None.
+        suffix: Suffix of the script's name.
+        seconds: Time limit, after which it is killed with everything that it started. None: what the deadline of the task allows.
+        max_output: Bytes kept of each of its two outputs.
+        fetch: {"stdout": path, "stderr": path} of files of this machine that get the complete outputs.
+        wait: Whether to wait for its end. If not, only the process id is returned.
     """
 
     def __init__(
@@ -62,7 +70,7 @@ class Program:
 
     @staticmethod
     def placed(words, script):
-        """The words with the path of the script where it belongs."""
+        """The words with the path of the script in place of SCRIPT."""
         return [script if word is SCRIPT else word for word in words]
 
 
@@ -87,7 +95,7 @@ def run(session, program):
     try:
         code, seconds = _begin(session, program, folder, shelf, about)
         if code:
-            sentence = FAILED.get(code, "the script that runs it was ended with {code} before it could tell what became of it; it may have been killed")
+            sentence = FAILED.get(code, "the script that runs it ended with exit code {code} before it wrote a result; it may have been killed")
             raise VixError(sentence.format(parent=parent, code=code), doing=about)
         outcome = _outcome(session, program, folder, about)
         outcome.seconds, begun = seconds, True
@@ -103,7 +111,7 @@ def _name(minutes):
 
 
 def _check(program, family, about):
-    """Raise Refused for what no guest can be told."""
+    """Raise Refused for texts that cannot be passed to a guest."""
     if not all(program.names):
         raise Refused("the name of the program is empty", doing=about)
     if program.chdir and not family.is_absolute(program.chdir):
@@ -111,10 +119,10 @@ def _check(program, family, about):
     words = [program.arguments] if isinstance(program.arguments, str) else program.arguments
     for text in (*program.names, *words, program.chdir or "", *program.environment.values()):
         if text is not SCRIPT and "\0" in text:
-            raise Refused("a NUL character cannot be in an argument, a path or a variable", doing=about)
+            raise Refused("arguments, paths and variables cannot contain a NUL character", doing=about)
     for name in program.environment:
         if not NAME.fullmatch(name):
-            raise Refused(f"{name!r} is no name for a variable of the environment", doing=about)
+            raise Refused(f"{name!r} is not a valid name of an environment variable", doing=about)
 
 
 def _begin(session, program, folder, shelf, about):
@@ -126,7 +134,7 @@ def _begin(session, program, folder, shelf, about):
     if session.is_linux and all(isinstance(content, bytes) and b"\0" not in content and _is_text(content) for content in contents.values()):
         text = writer.text(program, folder, shelf, contents, False, seconds, grace)
         if len(linux.SHELL) + len(text) <= LONGEST_SCRIPT:
-            with _up(about, linux.SHELL), suppress(NotSupported):  # then by a file that is copied in
+            with _up(about, linux.SHELL), suppress(NotSupported):  # then the script is sent as a file
                 return guest.run_script(linux.SHELL, text.decode("utf-8", "surrogateescape"), about), seconds
     for place in sorted({folder, shelf}):
         guest.create_directory(place)
@@ -141,7 +149,7 @@ def _begin(session, program, folder, shelf, about):
 
 
 def _is_text(content):
-    """Whether it goes through VIX, which takes UTF-8."""
+    """Whether it is UTF-8, which VIX requires."""
     try:
         content.decode("utf-8")
     except UnicodeDecodeError:
@@ -154,7 +162,7 @@ def _left(guest):
 
 
 def time_for(left, wanted):
-    """Seconds that a program has, less than the task has left, and those from its being asked to end until it is killed."""
+    """The seconds that a program has, fewer than the task has left, and those between asking it to end and killing it."""
     margin = min(MARGIN, left * SHARE)
     seconds = left - margin if wanted is None else min(wanted, left - margin)
     return max(1, int(seconds)), min(GRACE, margin / 3)
@@ -170,13 +178,13 @@ def _copy_in(session, content, place):
 
 @contextmanager
 def _up(about, shell):
-    """Tell of a guest that is gone, or has no such shell, in words about the program."""
+    """Turn the failure of a guest that was shut down, or has no such shell, into a message about the program."""
     try:
         yield
     except (NotRunning, NoToolsInGuest) as error:
         raise type(error)(f"{error.text}: {DOWN}", code=error.code, raw=error.raw, doing=about) from error
     except FileNotFound as error:
-        sentence = f"no such program in the guest: {shell}; set guest_family if it is a guest of another kind"
+        sentence = f"no such program in the guest: {shell}; set guest_family if the guest runs another operating system"
         raise FileNotFound(sentence, code=error.code, raw=error.raw, doing=about) from error
 
 
@@ -194,7 +202,7 @@ def _outcome(session, program, folder, about):
             _fetch(session.guest, family.join(folder, stream), target, about)
         size, whole = os.path.getsize(target), outcome.sizes[stream]
         if size < whole:
-            raise VixError(f"{size} of the {whole} bytes of its {stream} arrived", doing=about)
+            raise VixError(f"only {size} of the {whole} bytes of its {stream} were received", doing=about)
     return outcome
 
 
@@ -202,19 +210,19 @@ def _fetch(guest, source, target, about):
     try:
         guest.copy_out(source, target)
     except FileNotFound as error:
-        raise VixError(f"what it left is gone: {DOWN}", code=error.code, raw=error.raw, doing=about) from error
+        raise VixError(f"its result is missing: {DOWN}", code=error.code, raw=error.raw, doing=about) from error
 
 
 def _refusal(program, outcome, about):
-    """The error for a program that was not begun, for the reason that the guest gave."""
+    """The error for a program that was not started, by the reason that the guest reported."""
     reason, detail = outcome.refused
     names = " or ".join(name for name in program.names if name is not SCRIPT) or program.what
     if reason == "missing":
-        return FileNotFound(f"no such program in the guest: {names}", doing=about, advice="install it there, or give the path that it has")
+        return FileNotFound(f"no such program in the guest: {names}", doing=about, advice="install it in the guest, or use its full path")
     if reason == "denied":
-        return Refused(f"{names} is no program that the user may execute", doing=about)
+        return Refused(f"{names} cannot be executed by the user", doing=about)
     if reason == "chdir":
-        return Refused(f"{program.chdir} is no folder of the guest that the user may enter", doing=about)
+        return Refused(f"{program.chdir} does not exist in the guest, or the user may not enter it", doing=about)
     if reason == "quotes":
-        return Refused("cmd.exe cannot be given arguments with quotes, percent signs or ends of lines, so no batch file can", doing=about)
+        return Refused("arguments of a batch file cannot contain quotes, percent signs or line breaks", doing=about)
     return VixError(f"Windows did not start it: {detail}", doing=about)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a diff shows of a file that is replaced: both texts, or why there is none, in the words that Ansible knows."""
+"""The old and the new text of a file for diff mode, or why they are not shown, in the keys that Ansible knows."""
 
 from __future__ import annotations
 

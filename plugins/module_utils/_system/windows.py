@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How one speaks with a Windows guest: command lines, paths, questions that PowerShell answers by its exit code."""
+"""PowerShell of a Windows guest: command lines, paths, scripts that answer by their exit code."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import subprocess
 NAME = "windows"
 SHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
 OPTIONS = "-NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass"
-SAME, OTHER = 0, 1  # exit codes of the comparison of checksums; any other: it could not be made
-QUOTES = "'\u2018\u2019\u201a\u201b"  # all of these end a text of PowerShell's
+SAME, OTHER = 0, 1  # exit codes of the comparison of checksums; any other: it failed
+QUOTES = "'\u2018\u2019\u201a\u201b"  # all of these end a string in PowerShell
 ILLEGAL = frozenset('<>:"|?*\\/') | {chr(code) for code in range(32)}
 DEVICE = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9]) *(\.|$)", re.IGNORECASE)
 
@@ -23,34 +23,34 @@ join, parent, base_name = ntpath.join, ntpath.dirname, ntpath.basename
 
 
 def is_absolute(path):
-    """Whether a path begins with a drive or a share and leaves nothing to the current directory."""
+    """Whether a path begins with a drive or a share and does not depend on the current directory."""
     drive, rest = ntpath.splitdrive(path)
     return bool(drive) and rest.startswith(("\\", "/"))
 
 
 def is_illegal(name):
-    """Whether no file of Windows can be called so: it would be another file's, a part of one or a device."""
+    """Whether Windows does not allow a file name, or takes it for another file, a stream of one, or a device."""
     return not name or bool(set(name) & ILLEGAL) or name[-1] in " ." or bool(DEVICE.match(name))
 
 
 def quote(text):
-    """A text for PowerShell that stands for itself."""
+    """Quote a text as a literal string for PowerShell."""
     return "'" + "".join(letter * 2 if letter in QUOTES else letter for letter in text) + "'"
 
 
 def line(argv):
-    """The command line that a program of Windows splits into exactly these arguments, by the rules of its C library."""
+    """The command line that a Windows program splits into exactly these arguments, by the rules of the C library."""
     return subprocess.list2cmdline(argv)
 
 
 def run(guest, script):
-    """Run a short script by PowerShell, wait for its end, and return its exit code. Everybody in the guest can read it: no secrets."""
+    """Run a short script in PowerShell, wait for its end, and return its exit code. Every user of the guest can read it: no secrets."""
     encoded = base64.b64encode(script.encode("utf-16-le")).decode()
     return guest.run(SHELL, f"{OPTIONS} -EncodedCommand {encoded}")
 
 
 def checksum_script(path, checksum):
-    """A script that ends with SAME when a file has this SHA-256, with OTHER when it has not."""
+    """Return a script whose exit code is SAME if a file has this SHA-256, and OTHER if not."""
     return (
         "$ErrorActionPreference = 'Stop'; "
         f"try {{ $file = [IO.File]::Open({quote(path)}, 'Open', 'Read', 'ReadWrite') }} catch {{ exit 2 }}; "
@@ -60,5 +60,5 @@ def checksum_script(path, checksum):
 
 
 def temporary_folder(guest):
-    """Where the user's short-lived files go."""
+    """The directory for temporary files of the user."""
     return guest.environment_variable("TEMP") or r"C:\Windows\Temp"

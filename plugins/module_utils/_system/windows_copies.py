@@ -4,7 +4,7 @@
 
 """The scripts by which PowerShell compares many files at once, and puts files that have arrived in their places.
 
-What they are about stands in a list, a line for each file or folder with tabs between its fields, which no name in Windows has in it.
+Their input is a list, with a line for each file or directory and tabs between its fields: names in Windows do not contain tabs.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ try {{
   foreach ($line in [IO.File]::ReadAllLines({list}, [Text.Encoding]::UTF8)) {{
     $number, $want, $path = $line.Split("`t")
     $file = New-Object IO.FileInfo $path
-    $folder = [IO.Directory]::Exists($path)
-    if ($want -eq 'folder') {{ if (-not $folder) {{ if ($file.Exists) {{ $word = 'special' }} else {{ $word = 'absent' }} }} else {{ $word = '' }} }}
-    elseif ($folder) {{ $word = 'folder' }}
+    $directory = [IO.Directory]::Exists($path)
+    if ($want -eq 'directory') {{ if (-not $directory) {{ if ($file.Exists) {{ $word = 'special' }} else {{ $word = 'absent' }} }} else {{ $word = '' }} }}
+    elseif ($directory) {{ $word = 'directory' }}
     elseif (-not $file.Exists) {{ $word = 'absent' }}
     elseif ($file.Attributes -band [IO.FileAttributes]::ReparsePoint) {{ $word = 'link' }}
     elseif ({equal}) {{ $word = '' }}
@@ -46,7 +46,7 @@ try {{
 }} finally {{ $answer.Close() }}
 exit 0
 """
-# MOVEFILE_REPLACE_EXISTING and MOVEFILE_WRITE_THROUGH: no other way that PowerShell 2 has is all at once.
+# MOVEFILE_REPLACE_EXISTING and MOVEFILE_WRITE_THROUGH: PowerShell 2 has no other atomic replacement.
 PLACE = """\
 trap {{ [IO.File]::WriteAllText({said}, [string]$_); exit {not_placed} }}
 $lines = {lines}
@@ -55,12 +55,12 @@ $kernel = Add-Type -PassThru -Namespace VmlabVix -Name Files -MemberDefinition @
 '@
 foreach ($line in $lines) {{
   $kind, $name, $sum, $path, $backup = $line.Split("`t")
-  if ($kind -eq 'file' -and $sum -and (Get-Sum ({folder} + '\\' + $name)) -ne $sum) {{ exit {damaged} }}
+  if ($kind -eq 'file' -and $sum -and (Get-Sum ({directory} + '\\' + $name)) -ne $sum) {{ exit {damaged} }}
 }}
 foreach ($line in $lines) {{
   $kind, $name, $sum, $path, $backup = $line.Split("`t")
-  if ($kind -eq 'folder') {{ [void][IO.Directory]::CreateDirectory($path); continue }}
-  $new = {folder} + '\\' + $name
+  if ($kind -eq 'directory') {{ [void][IO.Directory]::CreateDirectory($path); continue }}
+  $new = {directory} + '\\' + $name
   if ([IO.File]::Exists($path)) {{
     if ($backup) {{ [IO.File]::Copy($path, $backup) }}
     $rights = New-Object Security.AccessControl.FileSecurity
@@ -77,33 +77,33 @@ exit 0
 """
 
 
-def comparison_list(files, folders):
-    """The list of what is compared, as bytes. files: of each the path and what is wanted of it, as linux_copies.wanted_of() has it; folders: paths."""
-    wants = [*((want, path) for path, want in files), *(("folder", path) for path in folders)]
+def comparison_list(files, directories):
+    """The input of the comparison, as bytes. files: paths and what is wanted of them (linux_copies.wanted_of()); directories: paths."""
+    wants = [*((want, path) for path, want in files), *(("directory", path) for path in directories)]
     return _encoded(f"{number}\t{want}\t{path}" for number, (want, path) in enumerate(wants, 1))
 
 
 def comparing(method, list_path, answer_path):
-    """Return the script that writes into a new file, for each line of the list that is not as it should be, its number and a word, and at last END."""
+    """Return the script that writes to a new file a number and a word for each line of the list that differs, and END at the end."""
     return HASH + COMPARE.format(list=quote(list_path), answer=quote(answer_path), equal=EQUAL[method], end=END)
 
 
 def placing_lines(arrivals, made=()):
-    """The lines that say what is put where. arrivals: as linux_copies.Arrival; made: folders to be made, each after the one it is in."""
-    lines = [f"folder\t\t\t{path}\t" for path in made]
+    """The input of the placing script, as lines. arrivals: linux_copies.Arrivals; made: directories to create, each after its parent."""
+    lines = [f"directory\t\t\t{path}\t" for path in made]
     return lines + [f"file\t{each.name}\t{each.checksum or ''}\t{each.target}\t{each.backup or ''}" for each in arrivals]
 
 
 def placing_list(arrivals, made=()):
-    """The same as a list in a file, as bytes."""
+    """The same as bytes of a file."""
     return _encoded(placing_lines(arrivals, made))
 
 
-def placing(folder, said_path, lines):
-    """Return the script that verifies what has arrived in a folder and puts it in its place. lines: the path of the list, or the lines themselves."""
+def placing(directory, said_path, lines):
+    """Return the script that verifies received files and moves them to their destination. lines: path of the list, or the lines themselves."""
     read = "[IO.File]::ReadAllLines({}, [Text.Encoding]::UTF8)"
-    told = read.format(quote(lines)) if isinstance(lines, str) else f"@({', '.join(map(quote, lines))})"
-    return HASH + PLACE.format(folder=quote(folder), said=quote(said_path), lines=told, damaged=DAMAGED, not_placed=NOT_PLACED)
+    source = read.format(quote(lines)) if isinstance(lines, str) else f"@({', '.join(map(quote, lines))})"
+    return HASH + PLACE.format(directory=quote(directory), said=quote(said_path), lines=source, damaged=DAMAGED, not_placed=NOT_PLACED)
 
 
 def _encoded(lines):

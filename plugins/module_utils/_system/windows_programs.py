@@ -15,18 +15,18 @@ import re
 from . import windows
 
 NAME = "run.ps1"
-BOM = b"\xef\xbb\xbf"  # without it PowerShell up to 5 takes what is not ASCII for the code page of the country
-PLAIN = re.compile(r"[A-Za-z0-9_./\\:@+-]+")  # what a batch file is given as it is
-UNSPEAKABLE = re.compile('["%\r\n]')  # what cmd.exe reads something into, between quotes too
+BOM = b"\xef\xbb\xbf"  # without it PowerShell up to 5 reads text in the code page of the country
+PLAIN = re.compile(r"[A-Za-z0-9_./\\:@+-]+")  # what a batch file gets without quotes
+UNSPEAKABLE = re.compile('["%\r\n]')  # what cmd.exe interprets even between quotes
 TEXT = r"""
 Set-StrictMode -Off
 $ErrorActionPreference = 'Stop'
 $system = [Environment]::SystemDirectory
 $shell = [IO.Path]::Combine($PSHOME, 'powershell.exe')
 
-function Tell($lines, $parts) {
+function Report($lines, $parts) {
     $head = [Text.Encoding]::ASCII.GetBytes("vmlab.vix 1`n" + [string]::Join("`n", $lines) + "`n`n")
-    $result = [IO.File]::Open("$folder\result", 'CreateNew')
+    $result = [IO.File]::Open("$private\result", 'CreateNew')
     try {
         $result.Write($head, 0, $head.Length)
         foreach ($part in $parts) {
@@ -46,7 +46,7 @@ function Tell($lines, $parts) {
 }
 
 function Refuse($reason) {
-    Tell @("refused $reason") @()
+    Report @("refused $reason") @()
     exit 0
 }
 
@@ -92,17 +92,17 @@ function Hidden($file, $arguments) {
 }
 
 try {
-    [IO.File]::Delete("$folder\run.ps1")
+    [IO.File]::Delete("$private\run.ps1")
     $now = [DateTime]::UtcNow
-    foreach ($old in [IO.Directory]::GetDirectories([IO.Path]::GetDirectoryName($folder), 'vmlab.vix-*-*')) {
+    foreach ($old in [IO.Directory]::GetDirectories([IO.Path]::GetDirectoryName($private), 'vmlab.vix-*-*')) {
         try {
             $minutes = [int][IO.Path]::GetFileName($old).Split('-')[1]
             if ([IO.Directory]::GetLastWriteTimeUtc($old).AddMinutes($minutes) -lt $now) { [IO.Directory]::Delete($old, $true) }
         } catch { }
     }
-    try { [void][IO.Directory]::CreateDirectory("$folder\begun") } catch { exit 81 }
-    if ([IO.File]::Exists("$folder\begun\once")) { exit 82 }
-    [IO.File]::Create("$folder\begun\once").Close()
+    try { [void][IO.Directory]::CreateDirectory("$private\begun") } catch { exit 81 }
+    if ([IO.File]::Exists("$private\begun\once")) { exit 82 }
+    [IO.File]::Create("$private\begun\once").Close()
 
     foreach ($pair in $environment) { [Environment]::SetEnvironmentVariable($pair.name, $pair.value, 'Process') }
     if (-not $directory) { $directory = "$env:USERPROFILE" }
@@ -118,7 +118,7 @@ try {
     }
     $start.WorkingDirectory = $directory
     $start.RedirectStandardInput = $start.RedirectStandardOutput = $start.RedirectStandardError = $wait
-    # An encoding with a mark of its own would put that before what the program is to read.
+    # An encoding with a byte order mark would write that to the input of the program.
     try { if ([Console]::InputEncoding.GetPreamble().Length) { [Console]::InputEncoding = New-Object Text.UTF8Encoding $false } } catch { }
     $begin = [DateTime]::Now
     $clock = [Diagnostics.Stopwatch]::StartNew()
@@ -134,7 +134,7 @@ try {
             $text = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($text))
             [void][Diagnostics.Process]::Start((Hidden $shell "-NoLogo -NoProfile -NonInteractive -EncodedCommand $text"))
         }
-        Tell @("pid $id", "start $(Moment $begin)") @()
+        Report @("pid $id", "start $(Moment $begin)") @()
         exit 0
     }
 
@@ -142,7 +142,7 @@ try {
     foreach ($name in 'stdout', 'stderr') {
         $from = $process.StandardOutput.BaseStream
         if ($name -eq 'stderr') { $from = $process.StandardError.BaseStream }
-        $to = New-Object IO.FileStream "$folder\$name", 'CreateNew', 'Write', 'Read'
+        $to = New-Object IO.FileStream "$private\$name", 'CreateNew', 'Write', 'Read'
         $block = New-Object byte[] 65536
         $streams += @{ from = $from; to = $to; block = $block; open = $true; pending = $from.BeginRead($block, 0, $block.Length, $null, $null) }
     }
@@ -150,7 +150,7 @@ try {
     $input_stream = $process.StandardInput.BaseStream
     $input_block = New-Object byte[] 65536
     $input_pending = $null
-    if ([IO.File]::Exists("$folder\stdin")) { $input_file = [IO.File]::OpenRead("$folder\stdin") }
+    if ([IO.File]::Exists("$private\stdin")) { $input_file = [IO.File]::OpenRead("$private\stdin") }
 
     $late = 0
     $quiet = [Diagnostics.Stopwatch]::StartNew()
@@ -182,7 +182,7 @@ try {
             if ($stream.open) { $handles += $stream.pending.AsyncWaitHandle }
         }
         $ended = $process.HasExited
-        # What it has started may hold its outputs open: they are not waited for longer than they are quiet.
+        # Processes that it started may keep its outputs open: they are read until they are silent.
         if ($ended -and (-not $handles -or $late -or $quiet.ElapsedMilliseconds -gt 500)) { break }
         if (-not $late -and -not $ended -and $clock.Elapsed.TotalSeconds -ge $seconds) {
             $late = 1
@@ -200,19 +200,19 @@ try {
     if ($process.HasExited) { $code = $process.ExitCode }
     $end = [DateTime]::Now
     if ($input_file) { $input_file.Close() }
-    [IO.File]::Delete("$folder\stdin")
+    [IO.File]::Delete("$private\stdin")
     $lines = @("rc $code", "late $late", "pid $id", "start $(Moment $begin)", "end $(Moment $end)")
     $parts = @()
     for ($i = 0; $i -lt 2; $i++) {
         $name = ('stdout', 'stderr')[$i]
         $streams[$i].to.Close()
-        $size = (New-Object IO.FileInfo "$folder\$name").Length
+        $size = (New-Object IO.FileInfo "$private\$name").Length
         $kept = [Math]::Min($size, $most)
         $lines += "$name $size $kept"
-        $parts += @{ path = "$folder\$name"; kept = $kept }
+        $parts += @{ path = "$private\$name"; kept = $kept }
     }
     $lines += "encoding $([Globalization.CultureInfo]::CurrentCulture.TextInfo.OEMCodePage)"
-    Tell $lines $parts
+    Report $lines $parts
     foreach ($name in $spent) { try { [IO.File]::Delete($name) } catch { } }
     exit 0
 } catch {
@@ -222,26 +222,26 @@ try {
 
 
 def command(path):
-    """The program that runs the script where it lies in a file of the guest, and its line of arguments."""
+    """The program that runs the script in a file of the guest, and its arguments as text."""
     return windows.SHELL, f"{windows.OPTIONS} -File {windows.line([path])}"
 
 
 def batch_arguments(words):
-    """The arguments of a batch file as cmd.exe reads them, with a blank before each; None when it cannot be told these."""
+    """The arguments of a batch file for cmd.exe, each after a blank. None if cmd.exe cannot pass them."""
     if any(UNSPEAKABLE.search(word) for word in words):
         return None
     return "".join(f" {word}" if PLAIN.fullmatch(word) else f' "{word}"' for word in words)
 
 
 def text(program, folder, shelf, inline, made, seconds, grace):
-    """Return the script, as bytes; the arguments are as those of linux_programs.text, and what it would have to write itself has been copied in."""
+    """Return the script, as bytes. The arguments are those of linux_programs.text(); inline is empty, as files are always sent."""
     script = windows.join(shelf, program.script_name)
     raw = isinstance(program.arguments, str)
     words = [] if raw else program.placed(program.arguments, script)
     batch = f" {program.arguments}" if raw else batch_arguments(words)
     spent = [script, *(windows.join(folder, name) for name in ("stdout", "stderr") if name not in program.fetch)]
     values = {
-        "folder": windows.quote(folder),
+        "private": windows.quote(folder),
         "names": _list(map(windows.quote, program.placed(program.names, script))),
         "line": windows.quote(program.arguments if raw else windows.line(words)),
         "batch": "$null" if batch is None else windows.quote(batch),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What to do next, by VIX's code: the second half of an error's sentence. Imported when an error is told."""
+"""What to do next, by VIX's code: the end of an error message. Imported when a message is made."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""vix.h for Python: its functions with their types, in its order and under its headings. The only file that knows C."""
+"""vix.h for Python: its functions with their types, in its order and under its headings. The only file that uses ctypes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TEXT_IN = c_char_p
 EVENT_PROC = CFUNCTYPE(None, HANDLE, c_int, HANDLE, c_void_p)
 CALLBACK = (EVENT_PROC, c_void_p)
 
-# What a function returns, and what counts as failure there.
+# What a function returns, and how its failure is recognized.
 VOID, TEXT, NUMBER = (None, accept), (c_char_p, accept), (c_int, accept)
 ERROR, JOB = (c_uint64, no_error), (HANDLE, no_null)
 
@@ -125,7 +125,7 @@ PROTOTYPES = {
     "VixSnapshot_GetParent": (ERROR, HANDLE, POINTER(HANDLE)),
 }
 
-# The cell that the library writes a property of this type into, in order; a string's or a blob's last one is a buffer of the library's.
+# The cells for a property of each type, in order. The last one of a string or a blob points to a buffer of the library.
 CELLS = {
     vix.VIX_PROPERTYTYPE_INTEGER: (c_int,),
     vix.VIX_PROPERTYTYPE_STRING: (c_void_p,),
@@ -137,15 +137,15 @@ CELLS = {
 
 
 class Library:
-    """libvix: every function of vix.h by its name, each of which raises what it fails with.
+    """libvix: every function of vix.h by its name. Each raises a VixError if it fails.
 
-    crumb is told the name of a function before it is called, and what is being done, so that whoever finds this
-    process dead or stuck knows where.
+    crumb is called with the name of a function before it is called, and with what is being done, so that the parent
+    of a process that crashed or hangs can report it.
     """
 
     def __init__(self, path: str, crumb: Callable[[str, str], None]) -> None:
         self.path, self._crumb = path, crumb
-        self._thread = threading.local()  # VMs are worked on side by side, each on a thread of its own
+        self._thread = threading.local()  # VMs are processed in parallel, each by a separate thread
         self._types: dict[int, int] = {}
         self.callbacks: list[Any] = []  # kept alive for as long as the library may call them
         try:
@@ -160,7 +160,7 @@ class Library:
 
     @contextmanager
     def during(self, doing: str, job: str = "") -> Iterator[None]:
-        """Have it said of every call and of every failure inside that this was being done. job: the function whose job is under way."""
+        """Attach doing to every call and every VixError inside. job: the function whose job is waited for."""
         self._thread.during = (doing, job)
         try:
             yield
@@ -178,11 +178,11 @@ class Library:
             raise
 
     def error_text(self, raw: int) -> str:
-        """VIX's English text for an error; a constant of the library's, never to be freed."""
+        """VIX's English text for an error. It is a constant of the library and never freed."""
         return decode(self.Vix_GetErrorText(raw, None)) or "failed"
 
     def property_type(self, handle: Any, number: int) -> int:
-        """How the library itself types a property; what the manual says where it does not answer."""
+        """The type of a property, from the library, or else from the manual."""
         if number not in self._types:
             try:
                 kind = fetch_cell(self.Vix_GetPropertyType, handle, number)
@@ -193,7 +193,7 @@ class Library:
 
 
 def encode(text: str | None) -> bytes | None:
-    """Text as VIX takes it: UTF-8 that ends at its first NUL; None is NULL."""
+    """Encode text as UTF-8, which ends at its first NUL. None is NULL."""
     if text is None:
         return None
     if "\0" in text:
@@ -202,7 +202,7 @@ def encode(text: str | None) -> bytes | None:
 
 
 def decode(data: bytes | None) -> str | None:
-    """Text from VIX; NULL is None. What is not UTF-8 is shown, not refused."""
+    """Decode text from VIX. NULL is None; invalid UTF-8 is replaced."""
     return None if data is None else data.decode("utf-8", "replace")
 
 
@@ -243,7 +243,7 @@ def fetch_cell(function: Callable[..., Any], *leading: Any, ctype: type[Any] = c
 
 
 def is_done(library: Library, job: Any) -> bool:
-    """Whether the job has ended, well or badly; never waits."""
+    """Whether the job has ended, with success or failure. Never waits."""
     return fetch_cell(library.VixJob_CheckCompletion, job, ctype=BOOL) != 0
 
 

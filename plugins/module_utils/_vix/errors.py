@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can go wrong, by kinds that someone acts on. The text of each is for the person at the keyboard."""
+"""The errors, in classes that some code or playbook distinguishes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ CODE_MASK = 0xFFFF  # the header defines these bits; the others may hold detail 
 
 
 class VixError(Exception):
-    """VIX, a VM, this machine or the user made an operation fail.
+    """An operation failed because of VIX, a VM, this machine or the user.
 
-    doing: what was being done and to what, as in "powering on /vms/web/web.vmx"; filled in by whoever knows it.
-    code: VIX's number in its low 16 bits, or None when VIX was not the one that refused; raw: all 64 bits of it.
-    advice: what to do next, None for what is usual with that code, empty where the text says all; call: the function of VIX's that failed.
+    Args:
+        text: What went wrong.
+        code: VIX's error number, its low 16 bits, or None if the error is not from VIX.
+        raw: All 64 bits of it.
+        doing: What was being done and to what, such as "powering on /vms/web/web.vmx".
+        advice: What to do next. None: the text of ADVICE for the code. Empty: nothing.
+
+    call: the function of VIX that failed.
     """
 
     call = ""
@@ -33,15 +38,15 @@ class VixError(Exception):
 
 
 class LibraryNotFound(VixError):
-    """There is no libvix in any place that was looked at."""
+    """No libvix was found."""
 
 
 class LibraryUnusable(VixError):
-    """There is a file, and it cannot be loaded as libvix."""
+    """The file cannot be loaded as libvix."""
 
 
 class LibraryCrashed(VixError):
-    """The library took its process down."""
+    """The library crashed its process."""
 
 
 class TimedOut(VixError):
@@ -49,15 +54,15 @@ class TimedOut(VixError):
 
 
 class LicenseRefused(VixError):
-    """Connecting was refused for want of a licence; Fusion 26 says so unless asked with an undocumented option."""
+    """The connection was refused for lack of a licence. Fusion 26 does that unless an undocumented option is set."""
 
 
 class VMNotFound(VixError):
-    """There is no VM at that path."""
+    """The VM does not exist at that path."""
 
 
 class FileNotFound(VixError):
-    """There is no such file or program, in the guest or on the host."""
+    """The file or program does not exist, in the guest or on the host."""
 
 
 class NotRunning(VixError):
@@ -69,23 +74,23 @@ class AlreadyRunning(VixError):
 
 
 class TryAgain(VixError):
-    """Another operation, or a process that just starts or ends, was in the way; nothing was begun."""
+    """Another operation was in progress, or a process was just starting or ending. Nothing was started."""
 
 
 class NotReady(VixError):
-    """Tools run, and do not take orders for the machine's power yet."""
+    """VMware Tools run, but do not accept power operations yet."""
 
 
 class NotSupported(VixError):
-    """The product or the guest cannot do this."""
+    """The product or the guest does not support this."""
 
 
 class NoToolsInGuest(VixError):
-    """An operation needs VMware Tools, and they do not run."""
+    """The operation requires VMware Tools, which do not run."""
 
 
 class SnapshotNotFound(VixError):
-    """There is no snapshot of that name or path."""
+    """No snapshot has that name or path."""
 
 
 class UnknownProperty(VixError):
@@ -93,42 +98,42 @@ class UnknownProperty(VixError):
 
 
 class AlreadyExists(VixError):
-    """There is something of that name already."""
+    """The name exists already."""
 
 
 class Inaccessible(VixError):
-    """A file or folder of a guest is not to be had: the user has no right to it, or its name or its disk is bad."""
+    """A file or directory of a guest is not accessible: the user has no permission, or its name or disk is bad."""
 
 
 class NotAFile(VixError):
-    """There is something at that path of a guest, and it is no regular file."""
+    """The path in the guest exists and is not a regular file."""
 
 
 class NotADirectory(VixError):
-    """There is something at that path of a guest, and it is no directory."""
+    """The path in the guest exists and is not a directory."""
 
 
 class NotFound(VixError):
-    """There is nothing of that name."""
+    """The name does not exist."""
 
 
 class AlreadyCurrent(VixError):
-    """There is nothing newer to upgrade to."""
+    """No newer version is available."""
 
 
 class PasswordNeeded(VixError):
-    """The VM is encrypted, and cannot be opened without its password, or with this one."""
+    """The VM is encrypted, and its password is missing or wrong."""
 
 
 class NoRoute(VixError):
-    """There is no way from the state that is to the state that should be."""
+    """The wanted state cannot be reached from the present one."""
 
 
 class Refused(VixError):
-    """What was asked for is ambiguous, or would do harm that was not consented to."""
+    """The request is ambiguous, or would do harm that it does not allow explicitly."""
 
 
-# Codes that mean "already so", "try again" or something else that is acted on (docs/vix-semantics.md, section 26).
+# Codes that mean "no change", "try again" or something else that is handled (docs/vix-semantics.md, section 26).
 BY_CODE: dict[int, type[VixError]] = {
     4: FileNotFound,
     5: TryAgain,
@@ -167,6 +172,6 @@ BY_CODE: dict[int, type[VixError]] = {
 
 
 def error_for(raw: int, text: str) -> VixError:
-    """The exception for a VixError value of 64 bits and VIX's text for it."""
+    """The exception for an error value of 64 bits and VIX's text for it."""
     code = raw & CODE_MASK
     return BY_CODE.get(code, VixError)(text.rstrip(". "), code=code, raw=raw)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A guest operating system that one of its users is logged in to, by VMware Tools alone."""
+"""A login in a guest operating system, by VMware Tools."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ class Guest:
 
     @property
     def system(self) -> str:
-        """What the VM says of the operating system in it, as in debian12-64 or windows11-64; empty where it says nothing."""
+        """The guest OS in the VM's configuration, such as debian12-64 or windows11-64, or an empty text."""
         system: str = self._vm.read(vix.VIX_PROPERTY_VM_GUESTOS, f"reading the properties of {self._label}")
         return system
 
     @property
     def label(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return f"the guest of {self._label}"
 
     def within(self, seconds: float) -> Deadline:
@@ -83,7 +83,7 @@ class Guest:
     def processes(self) -> list[Process]:
         """Return every process as a dictionary of pid, name, owner, command and start_time (seconds since 1970).
 
-        What old VMware Tools do not tell of the last three is empty or 0.
+        The last three are empty or 0 if old VMware Tools do not return them.
         """
         items = self._vm.do(
             "VixVM_ListProcessesInGuest",
@@ -108,7 +108,7 @@ class Guest:
     def run(self, program: str, arguments: str | None = None) -> int:
         """Run a program to its end and return its exit code.
 
-        arguments: one text, which a Linux guest gives to a shell and a Windows guest to the program: quote it for the guest.
+        arguments: one text, which a Linux guest passes to a shell and a Windows guest to the program. It must be quoted for the guest.
         """
         wanted = vix.VIX_PROPERTY_JOB_RESULT_GUEST_PROGRAM_EXIT_CODE
         return self._do("VixVM_RunProgramInGuest", f"running {program} in", capi.encode(program), capi.encode(arguments), 0, NONE, wanted=[wanted])[0]
@@ -133,26 +133,26 @@ class Guest:
         return self._vm.do("VixVM_RunScriptInGuest", doing or self._doing("running a script in"), *arguments, wanted=wanted)[0]
 
     def environment_variable(self, name: str) -> str:
-        """Return a variable of the user's environment; one that is not set is empty."""
+        """Return a variable of the user's environment. It is empty if it is not set."""
         wanted = vix.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING
         what, kind = f"reading the environment variable {name} in", vix.VIX_GUEST_ENVIRONMENT_VARIABLE
         return self._do("VixVM_ReadVariable", what, kind, capi.encode(name), 0, wanted=[wanted])[0]
 
     def copy_in(self, source: str, target: str) -> None:
-        """Copy a file of this machine into the guest, or a directory with all in it; target is its full name there. Not atomic."""
+        """Copy a file of this machine, or a directory with its content, into the guest. target: its path there. Not atomic."""
         self._do("VixVM_CopyFileFromHostToGuest", f"copying {source} to {target} in", capi.encode(source), capi.encode(target), 0, NONE)
 
     def copy_out(self, source: str, target: str) -> None:
-        """Copy a file of the guest to this machine, or a directory with all in it; target is its full name here. Not atomic."""
+        """Copy a file of the guest, or a directory with its content, to this machine. target: its path here. Not atomic."""
         self._do("VixVM_CopyFileFromGuestToHost", f"copying {source} out of", capi.encode(source), capi.encode(target), 0, NONE)
 
     def file_info(self, path: str) -> FileInfo:
-        """Return size, is_directory, is_link and modified (seconds since 1970) of what is at the path; raise FileNotFound."""
+        """Return size, is_directory, is_link and modified of a path; raise FileNotFound if it does not exist."""
         wanted = (vix.VIX_PROPERTY_JOB_RESULT_FILE_SIZE, vix.VIX_PROPERTY_JOB_RESULT_FILE_FLAGS, vix.VIX_PROPERTY_JOB_RESULT_FILE_MOD_TIME)
         return _info(*self._do("VixVM_GetFileInfoInGuest", f"looking at {path} in", capi.encode(path), wanted=wanted))
 
     def list_directory(self, path: str) -> list[DirectoryEntry]:
-        """Return, for each thing in a directory, its name and what file_info() tells; one level, in no order."""
+        """Return name and file_info() of each entry of a directory, not recursively and in no order."""
         each = (
             vix.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
             vix.VIX_PROPERTY_JOB_RESULT_FILE_SIZE,
@@ -163,20 +163,20 @@ class Guest:
         return [{"name": name, **_info(*rest)} for name, *rest in items]
 
     def create_directory(self, path: str) -> None:
-        """Make a directory that only the user can enter, and those above it; raise AlreadyExists where there is anything already."""
-        self._do("VixVM_CreateDirectoryInGuest", f"making the directory {path} in", capi.encode(path), NONE)
+        """Create a directory that only the user can enter, and its parents; raise AlreadyExists if the path exists."""
+        self._do("VixVM_CreateDirectoryInGuest", f"creating the directory {path} in", capi.encode(path), NONE)
 
     def delete_directory(self, path: str) -> None:
-        """Delete a directory and all that is in it."""
+        """Delete a directory with its content."""
         self._do("VixVM_DeleteDirectoryInGuest", f"deleting the directory {path} in", capi.encode(path), 0)
 
     def file_exists(self, path: str) -> bool:
-        """Whether a regular file is at the path."""
+        """Whether the path is a regular file."""
         wanted = vix.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS
         return self._do("VixVM_FileExistsInGuest", f"looking for {path} in", capi.encode(path), wanted=[wanted])[0]
 
     def directory_exists(self, path: str) -> bool:
-        """Whether a directory is at the path."""
+        """Whether the path is a directory."""
         wanted = vix.VIX_PROPERTY_JOB_RESULT_GUEST_OBJECT_EXISTS
         return self._do("VixVM_DirectoryExistsInGuest", f"looking for {path} in", capi.encode(path), wanted=[wanted])[0]
 
@@ -184,13 +184,13 @@ class Guest:
         self._do("VixVM_DeleteFileInGuest", f"deleting {path} in", capi.encode(path))
 
     def rename(self, old: str, new: str) -> None:
-        """Rename a file or directory; a file that has the new name is replaced."""
+        """Rename a file or directory. An existing file of the new name is replaced."""
         self._do("VixVM_RenameFileInGuest", f"renaming {old} to {new} in", capi.encode(old), capi.encode(new), 0, NONE)
 
     def screenshot(self) -> bytes:
-        """Return a picture of the screen, as the bytes of a PNG."""
+        """Return a screenshot, as the bytes of a PNG."""
         wanted = vix.VIX_PROPERTY_JOB_RESULT_SCREEN_IMAGE_DATA
-        return self._do("VixVM_CaptureScreenImage", "taking a picture of the screen of", vix.VIX_CAPTURESCREENFORMAT_PNG, NONE, wanted=[wanted])[0]
+        return self._do("VixVM_CaptureScreenImage", "taking a screenshot of", vix.VIX_CAPTURESCREENFORMAT_PNG, NONE, wanted=[wanted])[0]
 
     def _doing(self, what: str) -> str:
         return f"{what} the guest of {self._label} as {self.user}"

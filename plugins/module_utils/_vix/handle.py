@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Handles, which are released once, and jobs, which are waited for under the deadline."""
+"""Handles, which are released once, and jobs, which are waited for until the deadline."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ FIRST_POLL, LONGEST_POLL, SLOWER = 0.001, 0.1, 1.5  # seconds, seconds, factor
 
 
 class Handle:
-    """A reference to an object of VIX's. Whoever made it owns it and releases it, by "with" or release()."""
+    """A reference to an object of VIX. The code that created it owns it and releases it, by "with" or release()."""
 
     def __init__(self, library: Library, number: int, deadline: Deadline) -> None:
         self._library, self._number, self._deadline = library, number, deadline
 
     @property
     def _as_parameter_(self) -> int:
-        """What ctypes hands to C in place of the object; a released one is never handed over."""
+        """The number that ctypes passes to C for the object. A released one is never passed."""
         if self._number == vix.VIX_INVALID_HANDLE:
             raise RuntimeError(f"{type(self).__name__} is used after its release")
         return self._number
@@ -46,13 +46,13 @@ class Handle:
         self.release()
 
     def release(self) -> None:
-        """Give the reference back; a second call does nothing."""
+        """Release the reference. A second call does nothing."""
         number, self._number = self._number, vix.VIX_INVALID_HANDLE
         if number != vix.VIX_INVALID_HANDLE:
             self._library.Vix_ReleaseHandle(number)
 
     def is_same(self, other: Handle) -> bool:
-        """Whether both refer to the one object: VIX gives it the same number each time (docs/vix-semantics.md, section 4)."""
+        """Whether both refer to the same object: VIX always returns the same number for it (docs/vix-semantics.md, section 4)."""
         return self._number == other._number
 
     def within(self, seconds: float) -> Deadline:
@@ -60,7 +60,7 @@ class Handle:
         return self._deadline.within(seconds)
 
     def wait_inside(self) -> None:
-        """Have whoever waits for the object wait in the library, which knows no deadline: for who can do without a thread that never comes back."""
+        """Wait for the object in the library, which has no deadline: for a caller that can leave the waiting thread behind."""
         self._deadline = self._deadline.kept_outside()
 
     def read(self, number: int, doing: str) -> Any:
@@ -68,7 +68,7 @@ class Handle:
         return self.read_all([number], doing)[0]
 
     def read_all(self, numbers: Sequence[int], doing: str) -> list[Any]:
-        """Return several properties of the object by one call, which fails when one of them does (docs/vix-semantics.md, section 5)."""
+        """Return several properties of the object by one call, which fails if one of them does (docs/vix-semantics.md, section 5)."""
         with self._library.during(doing):
             return capi.fetch(self._library, self._library.Vix_GetProperties, self, wanted=numbers)
 
@@ -112,24 +112,24 @@ class Job(Handle):
     def __init__(self, library: Library, number: int, deadline: Deadline, doing: str, function: str, arguments: Sequence[Any] = ()) -> None:
         super().__init__(library, number, deadline)
         self._doing, self._function = doing, function
-        self._arguments = arguments  # VIX does not promise to have copied them before the job is done
+        self._arguments = arguments  # kept, as VIX may read them until the job is done
 
     def wait(self, *wanted: int) -> list[Any]:
-        """Return the wanted results once the job is done; raise what it failed with, or TimedOut."""
+        """Return the wanted results once the job is done; raise its error, or TimedOut."""
         pause = FIRST_POLL
         with self._library.during(self._doing, job=self._function):
-            # VixJob_Wait knows no timeout, so it is asked only when there is nothing left to wait for, or when someone else keeps the time.
+            # VixJob_Wait has no timeout, so it is called only if the job has ended, or if another thread checks the time.
             while not self._deadline.is_kept_outside and not capi.is_done(self._library, self):
                 self._deadline.pause(pause, self._doing)
                 pause = min(pause * SLOWER, LONGEST_POLL)
             return capi.fetch(self._library, self._library.VixJob_Wait, self, wanted=wanted)
 
     def limit(self, deadline: Deadline) -> None:
-        """Give the job a deadline of its own, sooner than that of the whole run."""
+        """Set a separate deadline for the job, before that of the whole run."""
         self._deadline = deadline
 
     def items(self, *wanted: int, optional: Sequence[int] = ()) -> list[list[Any]]:
-        """The wanted and the optional results of each thing that a finished job found; the first must be one that every thing has."""
+        """The wanted and the optional results of each item that a finished job found. Every item must have the first one."""
         with self._library.during(self._doing, job=self._function):
             count = self._library.VixJob_GetNumProperties(self, wanted[0])
             return [self._item(index, wanted, optional) for index in range(max(0, count))]  # VI hosts have answered negative numbers
@@ -141,7 +141,7 @@ class Job(Handle):
         except UnknownProperty:
             if not optional:
                 raise
-        # One that is not there spoils all that are asked for with it.
+        # A missing property makes the whole call fail.
         return [*fetch(wanted=wanted), *(self._optional(fetch, number) for number in optional)]
 
     @staticmethod

@@ -46,7 +46,7 @@ def connect(
     password: str | None = None,
     validate_certs: bool = True,
 ) -> Host:
-    """Connect to a host and return it; the caller disconnects it with "with". A local host takes no name and no credentials."""
+    """Connect to a host and return it. The caller disconnects it, by "with". A local host has no name and no credentials."""
     doing = f"connecting to {hostname or 'this machine'}"
     options = vix.VIX_HOSTOPTION_VERIFY_SSL_CERT if validate_certs and hostname else 0
     where = (capi.encode(hostname), port, capi.encode(username), capi.encode(password))
@@ -62,8 +62,8 @@ def _connect(library: Library, deadline: Deadline, doing: str, kind: int, where:
         number = library.VixHost_Connect(vix.VIX_API_VERSION, kind, *where, options, NONE, capi.EVENT_PROC(), None)
         with Job(library, number, deadline, doing, "VixHost_Connect", where) as job:
             if library.Vix_GetHandleType(job) != vix.VIX_HANDLETYPE_JOB:
-                library.VixJob_GetError(job)  # VMware's wrapper could not load a product, and answers itself (section 2.4)
-                raise VixError("VMware's wrapper library gave no job and no reason")
+                library.VixJob_GetError(job)  # VMware's wrapper could not load a product, and returned an error itself (section 2.4)
+                raise VixError("VMware's wrapper library returned neither a job nor an error")
             return job.wait(vix.VIX_PROPERTY_JOB_RESULT_HANDLE)[0]
 
 
@@ -71,13 +71,13 @@ class Host(Handle):
     """A connected host."""
 
     def release(self) -> None:
-        """Disconnect: this ends the host and everything that was obtained from it."""
+        """Disconnect. This invalidates everything that was obtained from the host."""
         number, self._number = self._number, NONE
         if number != NONE:
             self._library.VixHost_Disconnect(number)
 
     def describe(self) -> dict[str, Any]:
-        """Return provider, API version and, from libraries that know it, the product's version."""
+        """Return provider, API version and the product's version, which is empty if the library does not know it."""
         doing = "reading the properties of the host"
         names = {number: name for name, number in PROVIDERS.items()}
         number = self.read(vix.VIX_PROPERTY_HOST_HOSTTYPE, doing)
@@ -92,19 +92,19 @@ class Host(Handle):
         return self._find_items(vix.VIX_FIND_RUNNING_VMS, "listing the running VMs")
 
     def registered(self) -> list[str]:
-        """Return the .vmx paths in the host's inventory; products without one raise NotSupported (docs/vix-semantics.md, section 10)."""
+        """Return the .vmx paths in the host's inventory; raise NotSupported if the product has none (docs/vix-semantics.md, section 10)."""
         return self._find_items(vix.VIX_FIND_REGISTERED_VMS, "listing the registered VMs")
 
     def register(self, path: str) -> None:
-        """Put a VM into the host's inventory; on products without one this succeeds and does nothing."""
+        """Add a VM to the host's inventory. If the product has none, this succeeds and does nothing."""
         self.do("VixHost_RegisterVM", f"registering {path}", capi.encode(path))
 
     def unregister(self, path: str) -> None:
-        """Take a VM, which must be off, out of the host's inventory."""
+        """Remove a VM, which must be powered off, from the host's inventory."""
         self.do("VixHost_UnregisterVM", f"unregistering {path}", capi.encode(path))
 
     def open_vm(self, path: str, password: str | None = None) -> VM:
-        """Open a VM and return it, owned by the caller. password: of an encrypted VM."""
+        """Open a VM and return it; the caller releases it. password: of an encrypted VM."""
         doing = f"opening {path}"
         with Handle(self._library, self._password_list(password, doing), self._deadline) as properties:
             arguments = (capi.encode(path), vix.VIX_VMOPEN_NORMAL, properties if password is not None else NONE)
@@ -121,7 +121,7 @@ class Host(Handle):
             return capi.alloc_text_property(self._library, self, vix.VIX_PROPERTY_VM_ENCRYPTION_PASSWORD, password)
 
     def _find_items(self, kind: int, doing: str) -> list[str]:
-        """Return the locations that a search finds. They come to a callback, on a thread of the library's, and nowhere else (section 10)."""
+        """Return the locations that a search finds. They are passed to a callback on a thread of the library only (section 10)."""
         found: list[str] = []
         failures: list[VixError] = []
         ended = threading.Event()
@@ -137,7 +137,7 @@ class Host(Handle):
                     ended.set()
 
         callback = capi.EVENT_PROC(hear)
-        self._library.callbacks.append(callback)  # after a deadline the job goes on, and may still call it
+        self._library.callbacks.append(callback)  # after a deadline the job continues and may still call it
         with self._library.during(doing):
             number = self._library.VixHost_FindItems(self, kind, NONE, -1, callback, None)
             with Job(self._library, number, self._deadline, doing, "VixHost_FindItems") as job:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finding libvix where VMware's products, packagers and OpenVIX put it (docs/vix-semantics.md, section 2)."""
+"""Finding libvix where VMware's products, packages and OpenVIX install it (docs/vix-semantics.md, section 2)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LIBDIR = re.compile(r'^\s*vix\.libdir\s*=\s*"(.*)"\s*$', re.MULTILINE)
 
 
 def find(chosen: str | None = None, root: str = "/") -> str:
-    """Return the path of libvix: the chosen one, or else the first that is there; raise LibraryNotFound with every place tried.
+    """Return the path of libvix: the chosen one, or the first one that exists. Raises LibraryNotFound with every path tried.
 
-    chosen: the "library" option or VIX_LIBRARY, which is then the only place looked at; root: where the machine's files begin.
+    chosen: the option library or VIX_LIBRARY, the only path tried if it is set; root: root directory of the machine.
     """
     seen = places(chosen, root)
     found = [path for path, dummy, is_there in seen if is_there]
@@ -34,12 +34,12 @@ def find(chosen: str | None = None, root: str = "/") -> str:
     tried = ", ".join(f"{path} ({why})" for path, why, dummy in seen)
     advice = "install VMware Workstation or Fusion, or set library or VIX_LIBRARY to its path"
     if _is_wsl(root):
-        advice = "this is the Windows Subsystem for Linux, where VMware of Windows cannot be loaded: run the task on a Linux or macOS host of VMware"
+        advice = "the Windows Subsystem for Linux cannot load the VIX library of VMware for Windows: run the task on a Linux or macOS VM host"
     raise LibraryNotFound(f"no VIX library was found; looked for {tried}; {advice}", doing="loading libvix")
 
 
 def places(chosen: str | None = None, root: str = "/") -> list[tuple[str, str, bool]]:
-    """Return path, why it is looked at, and whether a file is there, for each place of libvix in order."""
+    """Return path, reason, and whether it exists, for each possible path of libvix in order."""
     candidates = [("chosen", chosen)] if chosen else _candidates(root)
     return [(path, why, os.path.isfile(path)) for why, path in candidates]
 
@@ -57,7 +57,7 @@ def _libdirs(config: str) -> list[str]:
     try:
         with open(config, encoding="utf-8", errors="replace") as lines:
             return LIBDIR.findall(lines.read())
-    except OSError:  # VMware is not installed, or its configuration is not ours to read
+    except OSError:  # VMware is not installed, or its configuration is not readable
         return []
 
 

@@ -14,7 +14,7 @@ NAMES = {
     "workstation_shared": "a Workstation server",
     "vi_server": "a VI server",
 }
-# What a function of VIX's is for, by a part of its name.
+# The feature of a function, by a part of its name.
 NOUNS = (
     ("Snapshot", "snapshots"),
     ("VixVM_Clone", "clones"),
@@ -26,13 +26,13 @@ NOUNS = (
 
 
 def lacks(provider: str) -> list[str]:
-    """Return what a kind of host does not have, as the last manual tells."""
+    """Return the features that a provider lacks, according to the last manual."""
     nouns = {_noun(call) for call in support.LACKS.get(provider, ())}
     return [noun for dummy, noun in NOUNS if noun in nouns]
 
 
 def lack(provider: str, call: str) -> str:
-    """Return why a kind of host refused a function of VIX's, as a part of a sentence."""
+    """Return why a provider refused a function of VIX, as part of a message."""
     name, noun = NAMES.get(provider, "this product"), _noun(call)
     if noun not in lacks(provider):
         return f"{name} does not offer it, or not for this kind of VM"

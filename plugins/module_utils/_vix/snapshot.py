@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One snapshot of a VM, and the tree of them as values."""
+"""A snapshot of a VM, and the tree of snapshots as values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Iterable, Iterator, Sequence
 
 SEPARATOR = "/"
-CHANGED = "the snapshots of the VM changed meanwhile"
+CHANGED = "another program changed the snapshots of the VM during the task"
 
 
 class Snapshot(Handle):
@@ -34,7 +34,7 @@ class Snapshot(Handle):
 
     @property
     def power(self) -> str | None:
-        """The power state that the VM had, or None where VIX does not tell."""
+        """The power state that the VM had. None if VIX does not return it."""
         try:
             return states.word(states.POWER, self._read(vix.VIX_PROPERTY_SNAPSHOT_POWERSTATE))
         except UnknownProperty:
@@ -42,7 +42,7 @@ class Snapshot(Handle):
 
     @property
     def children(self) -> Iterator[Snapshot]:
-        """Its children, each owned by the caller."""
+        """Its children. The caller releases them."""
         for index in range(capi.fetch_cell(self._library.VixSnapshot_GetNumChildren, self)):
             yield Snapshot(self._library, capi.fetch_cell(self._library.VixSnapshot_GetChild, self, index), self._deadline)
 
@@ -51,9 +51,9 @@ class Snapshot(Handle):
 
 
 class Node:
-    """What a snapshot was when the tree was read.
+    """A snapshot as it was when the tree was read.
 
-    path: the names from the root down, joined by "/"; place: the index at each level, which finds it again among equal names.
+    path: the names from the root down, joined by "/"; place: the index at each level, which identifies it among equal names.
     """
 
     def __init__(self, name: str, path: str, place: tuple[int, ...], description: str, power: str | None, is_current: bool, children: list[Node]) -> None:
@@ -70,7 +70,7 @@ def read_tree(roots: Iterable[Snapshot], current: Snapshot | None) -> list[Node]
 def _nodes(snapshots: Iterable[Snapshot], current: Snapshot | None, stack: ExitStack, above: str, place: tuple[int, ...]) -> list[Node]:
     nodes = []
     for index, snapshot in enumerate(snapshots):
-        # Held until the whole tree is read: the number of a released handle may be given to the next one.
+        # Kept until the whole tree is read: the number of a released handle may be used for the next one.
         stack.enter_context(snapshot)
         name, here = snapshot.name, (*place, index)
         path = f"{above}{name}"
@@ -88,7 +88,7 @@ def flat(nodes: Iterable[Node]) -> Iterator[Node]:
 
 
 def descend(roots: Iterable[Snapshot], place: Sequence[int]) -> Snapshot:
-    """Return the snapshot at a place, owned by the caller; all others on the way are released."""
+    """Return the snapshot at a place. The caller releases it; all others are released here."""
     with ExitStack() as stack:
         for index in place[:-1]:
             roots = stack.enter_context(_nth(roots, index)).children

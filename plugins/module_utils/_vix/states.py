@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Table = Sequence[Tuple[int, str]]  # bits and their words
 
-# The first row with its bit in the value tells the state.
+# The first row whose bit is set is the state.
 POWER = (
     (vix.VIX_POWERSTATE_PAUSED, "paused"),
     (vix.VIX_POWERSTATE_SUSPENDED, "suspended"),
@@ -32,8 +32,8 @@ FEATURES = (
     (vix.VIX_VM_SUPPORT_TOOLS_INSTALL, "tools_install"),
     (vix.VIX_VM_SUPPORT_HARDWARE_UPGRADE, "hardware_upgrade"),
 )
-# Bits of a power state that a state's word does not say.
-ON_THE_WAY = (
+# Bits of a power state that the name of the state does not include.
+DETAILS = (
     (vix.VIX_POWERSTATE_TOOLS_RUNNING, "tools_running"),
     (vix.VIX_POWERSTATE_BLOCKED_ON_MSG, "question_pending"),
     (vix.VIX_POWERSTATE_POWERING_ON, "powering_on"),

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .snapshot import Node
 
 NONE = vix.VIX_INVALID_HANDLE
-READY_POLL = 0.5  # seconds between two orders to a guest that does not take them yet
-SETTLING_POLL = 0.1  # seconds between two looks at a VM that is on its way between states
+READY_POLL = 0.5  # seconds between two requests to a guest that does not accept them yet
+SETTLING_POLL = 0.1  # seconds between two checks of a VM that changes its state
 
 VARIABLES = {
     "guest_variable": vix.VIX_VM_GUEST_VARIABLE,
@@ -36,7 +36,7 @@ VARIABLES = {
 }
 
 
-# What describe() tells, in its order.
+# The facts of describe(), in order.
 DESCRIPTION = {
     "path": vix.VIX_PROPERTY_VM_VMX_PATHNAME,
     "name": vix.VIX_PROPERTY_VM_NAME,
@@ -53,7 +53,7 @@ def _access(writable: bool) -> int:
 
 
 class VM(Handle):
-    """A virtual machine, opened. label: how it is called in messages, its path."""
+    """An opened virtual machine. label: its name in messages, which is its path."""
 
     def __init__(self, library: Library, number: int, deadline: Deadline, label: str) -> None:
         super().__init__(library, number, deadline)
@@ -89,7 +89,7 @@ class VM(Handle):
 
     @property
     def power(self) -> str:
-        """powered_on, powered_off, suspended or paused; a VM on its way between them is waited for."""
+        """powered_on, powered_off, suspended or paused. If the VM is changing its state, that is waited for."""
         while True:
             bits = self.power_bits
             state = states.word(states.POWER, bits)
@@ -99,11 +99,11 @@ class VM(Handle):
 
     @property
     def tools(self) -> str:
-        """running, not_installed or unknown. VIX knows no more of a VM that was not waited for (docs/vix-semantics.md, section 16)."""
+        """running, not_installed or unknown. VIX does not know more about a VM before wait_for_tools() (docs/vix-semantics.md, section 16)."""
         return states.word(states.TOOLS, self._read(vix.VIX_PROPERTY_VM_TOOLS_STATE), otherwise="unknown")
 
     def describe(self) -> dict[str, Any]:
-        """Return what DESCRIPTION names, Tools in a word, by one call where the host knows all of it; what it does not know is None."""
+        """Return the facts of DESCRIPTION, by one call if the host knows all of them. Unknown ones are None."""
         doing = f"reading the properties of {self.label}"
         try:
             found = dict(zip(DESCRIPTION, self.read_all(list(DESCRIPTION.values()), doing)))
@@ -115,16 +115,16 @@ class VM(Handle):
     # -- power
 
     def power_on(self, gui: bool = False, paused: bool = False) -> None:
-        """Power on, or resume what is suspended; done when the guest begins to boot. gui: with a window; paused: with its processors frozen."""
+        """Power on, or resume a suspended VM. It returns when the guest begins to boot. gui: with a window; paused: with its processors frozen."""
         options = (vix.VIX_VMPOWEROP_LAUNCH_GUI if gui else 0) | (vix.VIX_VMPOWEROP_START_VM_PAUSED if paused else 0)
         self._do("VixVM_PowerOn", "powering on", options, NONE)
 
     def power_off(self) -> None:
-        """Pull the plug: what the guest has not written is lost."""
+        """Power off (hard): data that the guest has not written is lost."""
         self._do("VixVM_PowerOff", "powering off", vix.VIX_VMPOWEROP_NORMAL)
 
     def shut_down(self, seconds: float) -> None:
-        """Have the guest shut itself down; raise TimedOut when it has not obeyed after so many seconds."""
+        """Let the guest shut itself down; raise TimedOut if it has not done so after that many seconds."""
         doing, deadline = f"shutting down the guest of {self.label}", self._deadline.within(seconds)
         while True:
             with self.start("VixVM_PowerOff", doing, vix.VIX_VMPOWEROP_FROM_GUEST) as job:
@@ -132,14 +132,14 @@ class VM(Handle):
                 try:
                     job.wait()
                     return
-                except NotReady:  # Tools have just started, and take no orders yet (docs/vix-semantics.md, section 12)
+                except NotReady:  # VMware Tools have just started and do not accept requests yet (docs/vix-semantics.md, section 12)
                     deadline.pause(READY_POLL, doing)
 
     def wait_until_unlocked(self) -> None:
-        """Wait until VMware has let go of the VM's files, which it does a moment after the VM is off."""
+        """Wait until VMware has released the VM's files, a moment after the VM was powered off."""
         lock = f"{self.path}.lck"
         while os.path.isdir(lock):
-            self._deadline.pause(SETTLING_POLL, f"waiting until {lock} is gone, with which another process holds {self.label}")
+            self._deadline.pause(SETTLING_POLL, f"waiting for another process to release {self.label} ({lock})")
 
     def suspend(self) -> None:
         self._do("VixVM_Suspend", "suspending", vix.VIX_VMPOWEROP_NORMAL)
@@ -152,45 +152,45 @@ class VM(Handle):
         self._do("VixVM_Unpause", "unpausing", 0, NONE)
 
     def wait_for_tools(self, seconds: float) -> None:
-        """Wait until VMware Tools run in the guest; raise NoToolsInGuest after so many seconds, saying why as far as it can be known."""
+        """Wait until VMware Tools run in the guest; raise NoToolsInGuest, with the reason as far as it is known, after that many seconds."""
         doing = f"waiting for VMware Tools in {self.label}"
         if self.power != "powered_on":
             raise self.no_tools(doing)
-        # 0 or less would wait for ever, and some versions outstay the limit (docs/vix-semantics.md, section 16): ours stands beside it.
+        # 0 or less would wait for ever, and some versions exceed the limit (docs/vix-semantics.md, section 16): so there is a second limit.
         whole = max(1, round(seconds))
         with self.start("VixVM_WaitForToolsInGuest", doing, whole) as job:
             job.limit(self._deadline.within(whole + 1))
             try:
                 job.wait()
             except (NoToolsInGuest, TimedOut) as error:
-                raise self.no_tools(doing, f"they did not come up within {whole} s; ", error.code) from error
+                raise self.no_tools(doing, f"no answer within {whole} s; ", error.code) from error
 
     def no_tools(self, doing: str, begin: str = "", code: int | None = None) -> NoToolsInGuest:
-        """The NoToolsInGuest that says why VMware Tools do not run, as far as it can be known, and what to do about it."""
+        """The NoToolsInGuest with the reason why VMware Tools do not run, as far as it is known, and what to do next."""
         bits, power = self.power_bits, self.power
         if bits & vix.VIX_POWERSTATE_BLOCKED_ON_MSG:
-            why, advice = "the VM waits for an answer to a question", "open it in VMware and answer it"
+            why, advice = "the VM is waiting for an answer to a question", "open it in VMware and answer it"
         elif power != "powered_on":
-            why, advice = f"the VM is {power}", "bring it to powered_on first (vmlab.vix.vm_power)"
+            why, advice = f"the VM is {power}", "power it on first (vmlab.vix.vm_power)"
         elif self.tools == "not_installed":
-            why, advice = "they are not installed", "install them in the guest (or open-vm-tools)"
+            why, advice = "VMware Tools are not installed", "install them in the guest (or open-vm-tools)"
         else:
-            why, advice = "the VM is powered on, and its guest may still boot", "raise tools_timeout, or look at the VM's screen"
+            why, advice = "the VM is powered on, and its guest may still be booting", "increase tools_timeout, or check the VM's screen"
         return NoToolsInGuest(f"{begin}{why}", code=code, doing=doing, advice=advice)
 
     # -- the machine
 
     @property
     def features(self) -> list[str]:
-        """The names of what this VM supports, as far as the product tells."""
+        """The features that this VM supports, according to the product."""
         return states.words(states.FEATURES, self._read(vix.VIX_PROPERTY_VM_SUPPORTED_FEATURES))
 
     def delete(self, disk_files: bool) -> None:
-        """Delete the VM, which must be off or suspended; with its disks, or all else only. The handle is still to be released."""
+        """Delete the VM, which must be powered off or suspended, with or without its disks. The handle still has to be released."""
         self._do("VixVM_Delete", "deleting", vix.VIX_VMDELETE_DISK_FILES if disk_files else 0)
 
     def clone(self, path: str, node: Node | None = None, linked: bool = False) -> None:
-        """Clone the VM, or the snapshot of a node, to a new .vmx at the path. VIX takes a snapshot of its own where a linked clone names none."""
+        """Clone the VM, or the snapshot of a node, to a new .vmx at the path. For a linked clone without a node, VIX takes a new snapshot."""
         with ExitStack() as stack:
             snapshot = stack.enter_context(self._find(node)) if node else NONE
             kind = vix.VIX_CLONETYPE_LINKED if linked else vix.VIX_CLONETYPE_FULL
@@ -200,11 +200,11 @@ class VM(Handle):
             self._library.Vix_ReleaseHandle(number)
 
     def upgrade_hardware(self) -> None:
-        """Upgrade the virtual hardware to the product's newest, which cannot be undone; the VM must be off."""
+        """Upgrade the virtual hardware to the newest version. This cannot be undone; the VM must be powered off."""
         self._do("VixVM_UpgradeVirtualHardware", "upgrading the virtual hardware of", 0)
 
     def install_tools(self, upgrade: bool = False, wait: bool = False) -> None:
-        """Mount the image of VMware Tools in the guest, or upgrade those that are there. wait: until the installation has ended."""
+        """Mount the installer of VMware Tools in the guest, or upgrade them. wait: until the installation has ended."""
         options = vix.VIX_INSTALLTOOLS_AUTO_UPGRADE if upgrade else vix.VIX_INSTALLTOOLS_MOUNT_TOOLS_INSTALLER
         if not wait:
             options |= vix.VIX_INSTALLTOOLS_RETURN_IMMEDIATELY
@@ -213,12 +213,12 @@ class VM(Handle):
     # -- variables
 
     def read_variable(self, kind: str, name: str) -> str:
-        """Return a variable; one that is not set is empty. kind: one of VARIABLES; guest_environment needs a login."""
+        """Return a variable. It is empty if it is not set. kind: one of VARIABLES; guest_environment requires a login."""
         wanted = vix.VIX_PROPERTY_JOB_RESULT_VM_VARIABLE_STRING
         return self._do("VixVM_ReadVariable", f"reading the variable {name} of", VARIABLES[kind], capi.encode(name), 0, wanted=[wanted])[0]
 
     def write_variable(self, kind: str, name: str, value: str) -> None:
-        """Set a variable; an empty value is as good as unset (docs/vix-semantics.md, section 21)."""
+        """Set a variable. An empty value is the same as an unset variable (docs/vix-semantics.md, section 21)."""
         self._do("VixVM_WriteVariable", f"setting the variable {name} of", VARIABLES[kind], capi.encode(name), capi.encode(value), 0)
 
     # -- shared folders
@@ -228,7 +228,7 @@ class VM(Handle):
 
     @property
     def shared_folders(self) -> list[dict[str, Any]]:
-        """Name, path on the host and whether the guest may write, of each shared folder."""
+        """name, path on the host and writable of each shared folder."""
         count = self._do("VixVM_GetNumSharedFolders", "counting the shared folders of", wanted=[vix.VIX_PROPERTY_JOB_RESULT_SHARED_FOLDER_COUNT])[0]
         return [self._shared_folder(index) for index in range(count)]
 
@@ -244,11 +244,11 @@ class VM(Handle):
         self._do("VixVM_SetSharedFolderState", f"sharing {path} as {name} with", capi.encode(name), capi.encode(path), _access(writable))
 
     def remove_shared_folder(self, name: str) -> None:
-        self._do("VixVM_RemoveSharedFolder", f"no longer sharing {name} with", capi.encode(name), 0)
+        self._do("VixVM_RemoveSharedFolder", f"removing the shared folder {name} of", capi.encode(name), 0)
 
     @property
     def shared_folders_path(self) -> str:
-        """Where the guest sees its shared folders; Tools must run."""
+        """The path of the shared folders in the guest. VMware Tools must run."""
         return self._read(vix.VIX_PROPERTY_GUEST_SHAREDFOLDERS_SHARES_PATH)
 
     # -- snapshots
@@ -260,7 +260,7 @@ class VM(Handle):
             return snapshots.read_tree(self._roots(), current and stack.enter_context(current))
 
     def create_snapshot(self, name: str, description: str = "", memory: bool = True) -> None:
-        """Take a snapshot below the current one. Without memory a running VM reverts to powered off."""
+        """Take a snapshot below the current one. Without memory, the VM is powered off after a revert."""
         options = vix.VIX_SNAPSHOT_INCLUDE_MEMORY if memory else 0
         result = vix.VIX_PROPERTY_JOB_RESULT_HANDLE
         arguments = (capi.encode(name), capi.encode(description), options, NONE)
@@ -268,13 +268,13 @@ class VM(Handle):
         self._library.Vix_ReleaseHandle(number)
 
     def remove_snapshot(self, node: Node, children: bool = False) -> None:
-        """Remove the snapshot of a node; its children move up to its parent, or go with it."""
+        """Remove the snapshot of a node. Its children move up to its parent, or are removed as well."""
         with self._find(node) as snapshot:
             options = vix.VIX_SNAPSHOT_REMOVE_CHILDREN if children else 0
             self._do("VixVM_RemoveSnapshot", f"removing snapshot {node.path} of", snapshot, options)
 
     def revert(self, node: Node, power_on: bool = True) -> None:
-        """Take the VM back to a snapshot: its disks, memory and power state. power_on: False leaves it off in any case."""
+        """Revert the VM to a snapshot: its disks, memory and power state. power_on: False leaves it powered off."""
         with self._find(node) as snapshot:
             options = vix.VIX_VMPOWEROP_NORMAL if power_on else vix.VIX_VMPOWEROP_SUPPRESS_SNAPSHOT_POWERON
             self._do("VixVM_RevertToSnapshot", f"reverting to snapshot {node.path} of", snapshot, options, NONE)
@@ -303,7 +303,7 @@ class VM(Handle):
     # -- guest
 
     def log_in(self, user: str, password: str, interactive: bool = False) -> Guest:
-        """Log a user in to the guest and return the Guest, which logs out at the end of its "with". Tools must run."""
+        """Log in to the guest and return the Guest, which logs out at the end of its "with". VMware Tools must run."""
         options = vix.VIX_LOGIN_IN_GUEST_REQUIRE_INTERACTIVE_ENVIRONMENT if interactive else 0
         self._do("VixVM_LoginInGuest", f"logging {user} in to the guest of", capi.encode(user), capi.encode(password), options)
         return Guest(self, self.label, user)

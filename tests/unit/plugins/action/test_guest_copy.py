@@ -186,9 +186,9 @@ def test_invalid_options_reported(openvix, play, task):
     (play.folder / "files" / "loop").mkdir()
     (play.folder / "files" / "loop" / "inner").symlink_to("..")
     wrong = {
-        "finding src: the controller has no file or folder none; looked for ": {"src": "none"},
-        "finding src: the controller has no file or folder /none": {"src": "/none"},
-        "loop is a link to a folder that it is in itself": {"src": "loop"},
+        "finding src: the controller has no file or directory none; looked for ": {"src": "none"},
+        "finding src: the controller has no file or directory /none": {"src": "/none"},
+        "loop is a symbolic link loop": {"src": "loop"},
         "one of the following is required: src, content": {},
         "parameters are mutually exclusive: src|content": {"src": "motd", "content": "y"},
         "_source cannot be used in tasks": {"src": "motd", "_source": {"path": "/etc/passwd"}},

@@ -128,9 +128,9 @@ def test_conflict_reported_nothing_lost(play, task, disk, tmp_path):
     (play.folder / "linked/css").symlink_to(tmp_path / "outside")
     wrong = {
         "no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)": {"src": "/none", "dest": "logs"},
-        "taken is a file, and a folder in the guest: remove it first": {"src": "/srv/site", "dest": "taken", "flat": True},
-        "folder is a folder, and a file in the guest: remove it first, or end dest with a slash": {"src": "/etc/motd", "dest": "folder", "flat": True},
-        "linked/css is a link, which is not followed: remove it": {"src": "/srv/site", "dest": "linked", "flat": True},
+        "taken is a file here, but a directory in the guest: remove it first": {"src": "/srv/site", "dest": "taken", "flat": True},
+        "folder is a directory here, but a file in the guest: remove it first, or end dest with a slash": {"src": "/etc/motd", "dest": "folder", "flat": True},
+        "linked/css is a symbolic link, which is not followed: remove it": {"src": "/srv/site", "dest": "linked", "flat": True},
         "taken: File exists": {"src": "/etc/motd", "dest": "taken/motd", "flat": True},
         "missing required arguments: dest": {"src": "/etc/motd"},
         "_place cannot be used in tasks": {"src": "/etc/motd", "dest": "x", "_place": {"path": "/x"}},
@@ -170,7 +170,7 @@ def test_damaged_transfer_not_saved(elsewhere, temporary, task, disk):
     for at in ("-1", "1", "0"):
         elsewhere.write("damage", at)
         for result in elsewhere(*fetches, TMPDIR=str(temporary)):
-            assert result["msg"].endswith(": what arrived is not what is in the guest: it was changed meanwhile, or damaged on the way")
+            assert result["msg"].endswith(": what was received differs from the file in the guest: it was changed meanwhile, or damaged in transit")
 
     assert tree(elsewhere.folder / "logs") == {"motd": b"old"}
     assert not (elsewhere.folder / 'css/it\'s "a" sheet').exists()

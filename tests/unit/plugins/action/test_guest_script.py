@@ -47,7 +47,7 @@ def test_content_and_remote_src_not_sent(play, task):
 def test_invalid_options_one_message(local, task):
     local.write("files/folder/file", "")
     wrong = {
-        "finding src: the controller has no file or folder none": {"src": "none"},
+        "finding src: the controller has no file or directory none": {"src": "none"},
         "is a directory, not a script": {"src": "folder"},
         "one of the following is required: content, src": {},
         "parameters are mutually exclusive: content|src": {"src": "x", "content": "x"},

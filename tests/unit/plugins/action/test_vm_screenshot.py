@@ -40,8 +40,8 @@ def test_without_fetch_stays_on_vm_host(elsewhere, task, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"dest": "none/web.png"}, "/none is not a folder of the controller"),
-        ({"dest": "web.png", "mode": "rw"}, "rw is no mode of a file"),
+        ({"dest": "none/web.png"}, "/none is not a directory of the controller"),
+        ({"dest": "web.png", "mode": "rw"}, "rw is not a file mode"),
         ({"dest": "web.png", "guest_password": "wr0ng"}, "(VIX_E_GUEST_USER_PERMISSIONS, 3015)"),
     ],
 )

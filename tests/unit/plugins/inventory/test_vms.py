@@ -136,7 +136,7 @@ def test_dead_listed_vm_stale_with_warning(openvix, inventory):
         "web": (False, "powered_on"),
         "dead": (True, "unknown"),
     }
-    assert f"[WARNING]: {dead} is listed as running, and cannot be opened: opening {dead}: " in found.output
+    assert f"[WARNING]: {dead} is listed as running, but cannot be opened: opening {dead}: " in found.output
     assert list(inventory("filters: [{exclude: vix_stale}]\n").hosts) == ["web"]
 
 
@@ -217,7 +217,7 @@ def test_vm_of_two_hosts_listed_twice(openvix, inventory):
     found = inventory(f"hosts: [{{name: one, {UPSTAIRS}}}, {{name: two, {CELLAR}}}]\n")
 
     assert sorted(variables["vix_host"] for variables in found.hosts.values()) == ["one", "two"]
-    assert "2 VMs are called web: [standard] web/web.vmx, [standard] web/web.vmx" in found.output
+    assert "2 VMs are named web: [standard] web/web.vmx, [standard] web/web.vmx" in found.output
 
 
 @pytest.mark.openvix(product="workstation_shared")
@@ -264,7 +264,7 @@ def test_options_and_environment_set_host(openvix, inventory, monkeypatch):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"hang": True}, "connecting to cellar.example.com:8443: not done after 10 s: the VIX library hangs in VixHost_Connect"),
+        ({"hang": True}, "connecting to cellar.example.com:8443: timed out after 10 s: the VIX library hangs in VixHost_Connect"),
         ({"crash": True}, "connecting to cellar.example.com:8443: the VIX library crashed in VixHost_Connect (SIGSEGV)"),
         ({"error": 18000}, "connecting to cellar.example.com:8443: "),
     ],
@@ -316,7 +316,7 @@ def test_hosts_queried_in_parallel(openvix, inventory):
 
     connects = openvix.calls("VixHost_Connect")
     assert len({call["client"] for call in connects}) == 2
-    assert found.output.count("not done after 2 s") >= 2
+    assert found.output.count("timed out after 2 s") >= 2
 
 
 @pytest.mark.openvix(product="workstation_shared")
@@ -333,13 +333,13 @@ def test_each_host_has_own_timeout(openvix, inventory):
 @pytest.mark.parametrize(
     ("hosts", "words"),
     [
-        ("[{nmae: one}]", "hosts[0] is not right: nmae. Supported parameters include"),
-        ("[{name: one}, {port: many}]", "hosts[1] is not right: "),
-        ("[{provider: esx}]", "hosts[0] is not right: value of provider must be one of"),
-        ("[{sources: [library]}]", "hosts[0] is not right: value of sources must be one or more of: running, registered"),
-        ("[upstairs]", "hosts[0] is not right: "),
-        ("[{name: one}, {name: one}]", "two of the hosts are called one: give each a name of its own"),
-        ("[{}, {}]", "two of the hosts are called localhost"),
+        ("[{nmae: one}]", "hosts[0] is invalid: nmae. Supported parameters include"),
+        ("[{name: one}, {port: many}]", "hosts[1] is invalid: "),
+        ("[{provider: esx}]", "hosts[0] is invalid: value of provider must be one of"),
+        ("[{sources: [library]}]", "hosts[0] is invalid: value of sources must be one or more of: running, registered"),
+        ("[upstairs]", "hosts[0] is invalid: "),
+        ("[{name: one}, {name: one}]", "two of the hosts are named one: give each a unique name"),
+        ("[{}, {}]", "two of the hosts are named localhost"),
     ],
 )
 def test_invalid_host_entry_reported(openvix, inventory, hosts, words):

@@ -138,4 +138,4 @@ def test_no_vms_empty_inventory(inventory, home):
 
     assert found.hosts == {}
     assert "Failed to parse" not in found.output
-    assert f"nothing is searched: none of VMware's usual folders is in {home}, and scan_folders names no other" in found.output
+    assert f"nothing is searched: none of VMware's default directories is in {home}, and scan_folders is empty" in found.output

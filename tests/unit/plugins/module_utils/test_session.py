@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils import _session, _worker
 
 
-def test_work_is_done_on_a_host_that_is_disconnected_afterwards(openvix, on_host):
+def test_host_disconnected_after_work(openvix, on_host):
     described = on_host(lambda host: host.describe())
 
     assert described["provider"] == "workstation"
@@ -18,19 +18,19 @@ def test_work_is_done_on_a_host_that_is_disconnected_afterwards(openvix, on_host
     assert len(openvix.calls("VixHost_Disconnect")) == 1
 
 
-def test_a_host_that_does_not_know_its_version_is_described_without(openvix, on_host):
+def test_host_without_version_described(openvix, on_host):
     openvix.fault(call="Vix_GetProperties", **{"from": 2}, times=1, error=6000)
 
     assert on_host(lambda host: host.describe())["software_version"] == ""
 
 
 @pytest.mark.parametrize("provider", ["vi_server", "workstation_shared"])
-def test_a_remote_provider_that_the_world_does_not_play_is_refused_in_words(on_host, provider):
+def test_unknown_remote_provider_refused(on_host, provider):
     with pytest.raises(_worker.Failure, match=r"^connecting to https://host/sdk: .* \(VIX_E_NOT_SUPPORTED, 6\)"):
         on_host(lambda host: None, provider=provider, hostname="https://host/sdk", username="lab", password="secret")
 
 
-def test_a_handle_that_is_used_after_its_release_never_reaches_the_library(openvix, on_host):
+def test_released_handle_not_passed_to_library(openvix, on_host):
     web = openvix.add_vm("web")
 
     def work(host):
@@ -44,7 +44,7 @@ def test_a_handle_that_is_used_after_its_release_never_reaches_the_library(openv
     assert openvix.calls("Vix_GetProperties") == []
 
 
-def test_the_answer_of_a_host_comes_although_libvix_hangs_as_it_is_left(openvix, monkeypatch):
+def test_answer_before_hang_at_disconnect(openvix, monkeypatch):
     monkeypatch.setattr(_worker, "GRACE", 0.5)
     openvix.forgive_leaks("the process hangs, and is killed")
     options = {"library": openvix.environment["VIX_LIBRARY"], "provider": "default", "port": 0, "validate_certs": True, "timeout": 60}

@@ -71,13 +71,13 @@ def _nothing_left():
     assert set(os.listdir("/proc/self/fd")) == descriptors
 
 
-def test_what_the_work_returns_comes_back_whole():
+def test_result_returned_complete():
     big = {"text": "ü" * 3_000_000, "numbers": [1, None, 2.5]}
 
     assert _worker.run(lambda crumb: big, 60) == big
 
 
-def test_a_failure_comes_back_as_its_sentence_kind_and_code():
+def test_failure_has_text_kind_and_code():
     def work(crumb):
         raise Refused("it is not allowed", code=13017, doing="trying")
 
@@ -88,7 +88,7 @@ def test_a_failure_comes_back_as_its_sentence_kind_and_code():
     assert (str(raised.value), raised.value.kind, raised.value.code) == (sentence, "Refused", 13017)
 
 
-def test_a_bug_keeps_its_traceback():
+def test_bug_keeps_traceback():
     def work(crumb):
         return {}["no such key"]
 
@@ -96,12 +96,12 @@ def test_a_bug_keeps_its_traceback():
         _worker.run(work, 60)
 
 
-def test_work_that_exits_does_not_pass_for_done():
+def test_exiting_work_is_failure():
     with pytest.raises(_worker.Bug, match="SystemExit"):
         _worker.run(lambda crumb: sys.exit(0), 60)
 
 
-def test_work_that_hangs_is_ended_and_the_call_named(clock):
+def test_hanging_work_killed_call_named(clock):
     clock = clock()
 
     def work(crumb):
@@ -111,7 +111,10 @@ def test_work_that_hangs_is_ended_and_the_call_named(clock):
     with pytest.raises(_worker.Failure) as raised:
         _worker.run(work, 0.3)
 
-    assert str(raised.value) == "powering on web: not done after 0.3 s: the VIX library hangs in VixVM_PowerOn; it was ended, and VMware may still finish"
+    assert (
+        str(raised.value)
+        == "powering on web: timed out after 0.3 s: the VIX library hangs in VixVM_PowerOn; its process was killed, and VMware may still finish"
+    )
     assert raised.value.kind == "TimedOut"
 
 
@@ -120,12 +123,12 @@ def test_work_that_hangs_is_ended_and_the_call_named(clock):
     [
         (lambda: ctypes.string_at(0), "crashed in VixVM_PowerOn (SIGSEGV)"),
         (os.abort, "crashed in VixVM_PowerOn (SIGABRT)"),
-        (lambda: os._exit(3), "ended its process in VixVM_PowerOn (exit code 3)"),
-        (lambda: os._exit(0), "ended its process in VixVM_PowerOn (exit code 0)"),
+        (lambda: os._exit(3), "exited in VixVM_PowerOn (exit code 3)"),
+        (lambda: os._exit(0), "exited in VixVM_PowerOn (exit code 0)"),
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "crashed in VixVM_PowerOn (SIGKILL)"),
     ],
 )
-def test_however_the_process_dies_the_call_is_named(death, words):
+def test_dying_process_call_named(death, words):
     def work(crumb):
         faulthandler.disable()  # pytest's, whose report of the wanted crash would only frighten
         crumb("VixVM_PowerOn", "powering on web")
@@ -139,17 +142,17 @@ def test_however_the_process_dies_the_call_is_named(death, words):
     assert raised.value.kind == "LibraryCrashed"
 
 
-def test_the_last_call_is_named_and_not_a_longer_one_before_it():
+def test_last_call_named_exactly():
     def work(crumb):
         crumb("VixVM_CopyFileFromHostToGuest", "copying a long name to a longer one in the guest of web")
         crumb("VixVM_Pause", "pausing web")
         os._exit(1)
 
-    with pytest.raises(_worker.Failure, match=r"^pausing web: the VIX library ended its process in VixVM_Pause \(exit code 1\)"):
+    with pytest.raises(_worker.Failure, match=r"^pausing web: the VIX library exited in VixVM_Pause \(exit code 1\)"):
         _worker.run(work, 60)
 
 
-def test_a_process_that_the_library_started_and_that_holds_the_pipe_delays_nothing():
+def test_library_process_with_pipe_no_delay():
     readable, writable = os.pipe()
 
     def work(crumb):
@@ -168,7 +171,7 @@ def test_a_process_that_the_library_started_and_that_holds_the_pipe_delays_nothi
     assert time.monotonic() - begin < 200
 
 
-def test_the_child_says_nothing_on_the_standard_streams(capfd):
+def test_child_silent_on_standard_streams(capfd):
     def work(crumb):
         os.write(1, b"out")
         os.write(2, b"err")
@@ -178,7 +181,7 @@ def test_the_child_says_nothing_on_the_standard_streams(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_child_ends_when_its_parent_is_killed():
+def test_child_exits_with_killed_parent():
     readable, writable = os.pipe()
 
     def work(crumb):
@@ -199,11 +202,11 @@ def test_the_child_ends_when_its_parent_is_killed():
     assert (begun, ended) == (b"x", b"")
 
 
-def test_a_crash_writes_no_memory_to_disk_which_may_hold_passwords():
+def test_crash_writes_no_core_file():
     assert _worker.run(lambda crumb: resource.getrlimit(resource.RLIMIT_CORE), 60) == [0, 0]
 
 
-def test_each_part_has_its_own_outcome():
+def test_each_part_has_outcome():
     def fail():
         raise Refused("it is not allowed")
 
@@ -220,7 +223,7 @@ def test_each_part_has_its_own_outcome():
     assert isinstance(outcomes[2], _worker.Bug)
 
 
-def test_a_part_that_hangs_costs_itself_only_and_its_call_is_named(clock):
+def test_hanging_part_costs_itself(clock):
     clock = clock()
 
     def hang(crumb, *others):
@@ -244,10 +247,10 @@ def test_a_part_that_hangs_costs_itself_only_and_its_call_is_named(clock):
     first, second, third = _worker.run_parts(work, 3, 3)
 
     assert (first, third) == (None, "done")
-    assert str(second).startswith("powering on web: not done after 3 s: the VIX library hangs in VixVM_PowerOn")
+    assert str(second).startswith("powering on web: timed out after 3 s: the VIX library hangs in VixVM_PowerOn")
 
 
-def test_parts_that_were_not_begun_when_it_died_are_told_of_the_whole():
+def test_unstarted_parts_get_whole_failure():
     def work(crumb, part):
         part(0, lambda: "done")
         crumb("VixHost_Connect", "connecting to this machine")
@@ -256,10 +259,10 @@ def test_parts_that_were_not_begun_when_it_died_are_told_of_the_whole():
     first, second = _worker.run_parts(work, 2, 60)
 
     assert first == "done"
-    assert str(second).startswith("connecting to this machine: the VIX library ended its process in VixHost_Connect (exit code 3)")
+    assert str(second).startswith("connecting to this machine: the VIX library exited in VixHost_Connect (exit code 3)")
 
 
-def test_what_the_whole_fails_with_every_part_that_has_not_answered_fails_with():
+def test_whole_failure_of_unanswered_parts():
     def work(crumb, part):
         part(0, lambda: "done")
         raise Refused("no host")
@@ -277,7 +280,7 @@ def whole(work):
     return lambda crumb, part: part(0, lambda: work(crumb))
 
 
-def test_several_works_are_done_at_the_same_time_each_in_a_process_of_its_own():
+def test_works_run_in_parallel_processes():
     readable, writable = os.pipe()
     try:
 
@@ -297,7 +300,7 @@ def test_several_works_are_done_at_the_same_time_each_in_a_process_of_its_own():
     assert len({taken[1], given, os.getpid()}) == 3
 
 
-def test_one_that_hangs_or_dies_costs_none_of_the_others_and_none_waits_for_it(clock):
+def test_hang_or_crash_costs_no_other(clock):
     clock = clock(2)
 
     def hang(number, crumb):
@@ -312,12 +315,12 @@ def test_one_that_hangs_or_dies_costs_none_of_the_others_and_none_waits_for_it(c
     [first], [second], [third], [fourth] = _worker.run_all([(one, 1, 0.5), (two, 1, 1e9), (three, 1, 1e9), (four, 1, 0.4)])
 
     assert third == "x" * 1_000_000
-    assert str(first).startswith("connecting to one: not done after 0.5 s")
+    assert str(first).startswith("connecting to one: timed out after 0.5 s")
     assert "exit code 3" in str(second)
-    assert str(fourth).startswith("connecting to one: not done after 0.4 s")
+    assert str(fourth).startswith("connecting to one: timed out after 0.4 s")
 
 
-def test_what_is_not_libvix_is_not_said_to_be_it(clock):
+def test_hang_outside_libvix_names_no_library(clock):
     clock = clock()
 
     def read(crumb):
@@ -327,10 +330,10 @@ def test_what_is_not_libvix_is_not_said_to_be_it(clock):
     with pytest.raises(_worker.Failure) as raised:
         _worker.run(read, 0.3)
 
-    assert str(raised.value) == "searching /vms: not done after 0.3 s; it was ended"
+    assert str(raised.value) == "searching /vms: timed out after 0.3 s; its process was killed"
 
 
-def test_one_that_has_answered_and_does_not_leave_is_not_waited_for():
+def test_answered_child_not_awaited():
     def work(crumb, part):
         part(0, lambda: "answered")
         time.sleep(300)
@@ -341,11 +344,11 @@ def test_one_that_has_answered_and_does_not_leave_is_not_waited_for():
     assert time.monotonic() - begin < 200
 
 
-def test_nothing_at_all_can_be_done_as_well():
+def test_no_works_no_outcomes():
     assert _worker.run_all([]) == []
 
 
-def test_an_interruption_leaves_no_process():
+def test_interrupt_leaves_no_process():
     parent = os.getpid()
 
     def interrupt(crumb, part):

@@ -148,7 +148,7 @@ def test_program_found_in_given_path(openvix, command, web):
     assert command("./tool", chdir="/opt")["stdout"] == "tool"
 
 
-INSTALL = "install it there, or give the path that it has"
+INSTALL = "install it in the guest, or use its full path"
 
 
 @pytest.mark.parametrize(
@@ -156,12 +156,12 @@ INSTALL = "install it there, or give the path that it has"
     [
         (["nothing-such"], {}, "FileNotFound", f"no such program in the guest: nothing-such; {INSTALL}"),
         (["/opt/none"], {}, "FileNotFound", f"no such program in the guest: /opt/none; {INSTALL}"),
-        (["/etc/motd"], {}, "Refused", "/etc/motd is no program that the user may execute"),
-        (["/etc"], {}, "Refused", "/etc is no program that the user may execute"),
-        (["true"], {"chdir": "/none"}, "Refused", "/none is no folder of the guest that the user may enter"),
+        (["/etc/motd"], {}, "Refused", "/etc/motd cannot be executed by the user"),
+        (["/etc"], {}, "Refused", "/etc cannot be executed by the user"),
+        (["true"], {"chdir": "/none"}, "Refused", "/none does not exist in the guest, or the user may not enter it"),
         (["true"], {"chdir": "srv"}, "Refused", "srv is not an absolute path of the guest"),
-        (["true"], {"environment": {"a b": "c"}}, "Refused", "'a b' is no name for a variable of the environment"),
-        (["true", "a\0b"], {}, "Refused", "a NUL character cannot be in an argument, a path or a variable"),
+        (["true"], {"environment": {"a b": "c"}}, "Refused", "'a b' is not a valid name of an environment variable"),
+        (["true", "a\0b"], {}, "Refused", "arguments, paths and variables cannot contain a NUL character"),
     ],
 )
 @pytest.mark.parametrize("no_wait", [False, True])
@@ -215,7 +215,7 @@ def test_timeout_kills_program_and_children(command, left, running):
     result = command("sh", "-c", code, program_timeout=4)
 
     assert (result["failed"], result["timed_out"], result["stdout"]) == (True, True, "begun")
-    assert "as lab: not done after 4 s, so it and what it had started were ended; give it more by program_timeout and timeout" in result["msg"]
+    assert "as lab: timed out after 4 s; the program and what it started were killed; increase program_timeout and timeout" in result["msg"]
     assert running("sleep") == []
     assert left() == []
 
@@ -265,7 +265,7 @@ def test_no_wait_returns_pid(command, run_module, web, left):
 
 @pytest.mark.parametrize("options", [{"stdin": "x"}, {"program_timeout": 5}, {"stdout_dest": "/tmp/x"}, {"stderr_dest": "/tmp/x"}])
 def test_no_wait_without_stdin_and_stdout(openvix, command, options):
-    assert "cannot be had with it" in command("true", no_wait=True, **options)["msg"]
+    assert "cannot be used with no_wait=true" in command("true", no_wait=True, **options)["msg"]
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
@@ -301,8 +301,8 @@ def test_full_output_saved_on_request(command, tmp_path, left):
 
 
 def test_output_dest_checked_before_run(openvix, command, tmp_path):
-    assert "is a folder" in command("true", stdout_dest=str(tmp_path))["msg"]
-    assert "to which this user may write stderr_dest" in command("true", stderr_dest=str(tmp_path / "none" / "file"))["msg"]
+    assert "is a directory" in command("true", stdout_dest=str(tmp_path))["msg"]
+    assert "stderr_dest cannot be written to" in command("true", stderr_dest=str(tmp_path / "none" / "file"))["msg"]
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
@@ -370,7 +370,7 @@ def test_partial_output_detected(openvix, command, tmp_path):
 
     result = command("echo", "a whole line", stdout_dest=str(tmp_path / "out"))
 
-    assert result["msg"].endswith(": 3 of the 13 bytes of its stdout arrived")
+    assert result["msg"].endswith(": only 3 of the 13 bytes of its stdout were received")
     assert os.listdir(tmp_path) == []
 
 
@@ -388,16 +388,14 @@ def test_guest_down_reported_not_run_again(openvix, run_module, command, web):
     task.join()
 
     assert (results[0]["error"], results[0]["vix_code"]) == ("NotRunning", 3006)
-    assert (
-        "the guest went down or was restarted in the middle; what the program had done by then is not known (VIX_E_VM_NOT_RUNNING, 3006)" in results[0]["msg"]
-    )
+    assert "the guest was shut down or restarted meanwhile; what the program had done by then is not known (VIX_E_VM_NOT_RUNNING, 3006)" in results[0]["msg"]
     assert (openvix.disk(web) / "srv/runs").read_text() == "x\n"
 
 
 def test_program_lost_by_restart_reported(openvix, command):
     openvix.fault(call="VixVM_CopyFileFromGuestToHost", error=4)
 
-    assert "what it left is gone: the guest went down or was restarted in the middle" in command("true")["msg"]
+    assert "its result is missing: the guest was shut down or restarted meanwhile" in command("true")["msg"]
 
 
 def test_killed_task_program_ended_directory_removed(openvix, run_module, command, web, left, running):
@@ -466,7 +464,7 @@ def test_guest_without_shell_reported(openvix, command, web):
     result = command("true")
 
     assert (result["error"], result["vix_code"]) == ("FileNotFound", 4)
-    words = "no such program in the guest: /bin/sh; set guest_family if it is a guest of another kind (VIX_E_FILE_NOT_FOUND, 4)"
+    words = "no such program in the guest: /bin/sh; set guest_family if the guest runs another operating system (VIX_E_FILE_NOT_FOUND, 4)"
     assert result["msg"] == f"running true in the guest of {web} as lab: {words}"
 
 
@@ -474,14 +472,14 @@ def test_killed_wrapper_script_reported(command):
     """It is the parent of the program's shell."""
     result = command("sh", "-c", "kill -9 $PPID; sleep 0.2")
 
-    assert "the script that runs it was ended with 137 before it could tell what became of it" in result["msg"]
+    assert "the script that runs it ended with exit code 137 before it wrote a result" in result["msg"]
 
 
 def test_forged_result_not_believed(command):
     """Values from the guest are not trusted."""
     result = command("sh", "-c", 'cd "$(dirname "$(readlink /proc/$$/fd/1)")" && mkdir result; sleep 0.1')
 
-    assert "its output could not be kept" in result["msg"]
+    assert "its output could not be stored" in result["msg"]
 
 
 def test_unprivileged_user_runs_allowed_program(command, left):

@@ -192,7 +192,7 @@ def test_damaged_copy_replaces_nothing(request, openvix, copy, web, motd, tmp_pa
         thread.join()
 
     assert damaged
-    assert result["msg"].startswith(f"copying {source} to /etc/motd in the guest of {web} as lab: what arrived in the guest is not what was sent")
+    assert result["msg"].startswith(f"copying {source} to /etc/motd in the guest of {web} as lab: the content was damaged in transit")
     assert motd.read_text() == "Welcome\n"
     assert leftovers(openvix, web) == []
 
@@ -217,7 +217,7 @@ def test_failed_step_replaces_nothing(openvix, copy, web, motd, call, shell):
     result = copy(content="Goodbye\n")
 
     assert (result["vix_code"], result.get("changed")) == (7, None)
-    assert result["msg"].startswith(f"copying a text to /etc/motd in the guest of {web} as lab: ")
+    assert result["msg"].startswith(f"copying content to /etc/motd in the guest of {web} as lab: ")
     assert motd.read_text() == "Welcome\n"
     assert leftovers(openvix, web) == []
 
@@ -280,7 +280,7 @@ def test_file_private_until_in_place(openvix, copy, web, motd):
 @pytest.mark.parametrize("dest", ["/etc", "/etc/"])
 def test_content_needs_file_name(copy, web, dest):
     msg = copy(content="Something\n", dest=dest)["msg"]
-    assert msg == f"finding {dest} in the guest of {web} as lab: it is a directory: give the full name of the file"
+    assert msg == f"finding {dest} in the guest of {web} as lab: it is a directory: use the path of the file"
 
 
 @pytest.mark.parametrize("dest", ["/etc", "/etc/", "/etc//", "/etc/."])
@@ -331,7 +331,7 @@ def test_missing_directory_reported(openvix, copy, web, check_mode):
     result = copy(content="Something\n", dest="/srv/none/file", check_mode=check_mode)
 
     assert result["msg"].startswith(
-        f"finding /srv/none/file in the guest of {web} as lab: no such folder in the guest: /srv/none (VIX_E_FILE_NOT_FOUND, 4); make it first ("
+        f"finding /srv/none/file in the guest of {web} as lab: no such directory in the guest: /srv/none (VIX_E_FILE_NOT_FOUND, 4); create it first ("
     )
     assert result["vix_code"] == 4
 
@@ -342,12 +342,12 @@ def test_directory_not_replaced_by_file(openvix, copy, web, tmp_path):
 
     msg = copy(src=str(tmp_path / "name"), dest="/srv/")["msg"]
 
-    assert msg == f"finding /srv/ in the guest of {web} as lab: /srv/name is a directory, where the file should be"
+    assert msg == f"finding /srv/ in the guest of {web} as lab: /srv/name is a directory, not a file"
 
 
 @pytest.mark.parametrize("dest", ["motd", "C:\\motd", "~/motd"])
 def test_relative_path_refused(openvix, copy, dest):
-    assert f"{dest} is no absolute path of a Linux guest" in copy(content="Something\n", dest=dest)["msg"]
+    assert f"{dest} is not an absolute path of a Linux guest" in copy(content="Something\n", dest=dest)["msg"]
 
 
 @pytest.mark.parametrize("there", ["/etc/motd", "/nowhere"])
@@ -375,7 +375,7 @@ def test_source_link_followed(openvix, copy, motd, tmp_path):
 def test_missing_source_reported_before_login(openvix, copy, tmp_path):
     result = copy(src=str(tmp_path / "none"))
 
-    assert result["msg"] == f"reading src: {tmp_path / 'none'} is not a file of the machine that runs VMware"
+    assert result["msg"] == f"reading src: {tmp_path / 'none'} is not a file of the VM host"
     assert openvix.calls() == []
 
 
@@ -401,7 +401,10 @@ def test_size_and_time_needs_no_checksum(openvix, ladder, web, motd, tmp_path):
 
 
 def test_content_with_size_and_time_refused(openvix, copy):
-    assert copy(content="Something\n", compare="size_and_time")["msg"] == "reading compare: a text is of no time: compare it by its checksum"
+    assert (
+        copy(content="Something\n", compare="size_and_time")["msg"]
+        == "reading compare: compare=size_and_time cannot be used with content: use compare=checksum"
+    )
     assert openvix.calls() == []
 
 
@@ -492,7 +495,7 @@ def test_mode_preserve_copies_source_mode(openvix, ladder, web, tmp_path):
 
 def test_mode_preserve_with_content_refused(copy):
     msg = copy(content="Something\n", mode="preserve")["msg"]
-    assert msg == "reading mode: a text has no mode that could be kept: give the mode itself instead of preserve"
+    assert msg == "reading mode: content has no mode: set an explicit mode instead of preserve"
 
 
 @pytest.mark.parametrize(("wrong", "words"), [({"owner": "no-such-user"}, "no-such-user"), ({"group": "no-such-group"}, "no-such-group")])
@@ -509,7 +512,7 @@ def test_unknown_owner_replaces_nothing(openvix, copy, web, motd, content, wrong
 @pytest.mark.parametrize("option", ["mode", "directory_mode"])
 def test_invalid_mode_refused(openvix, copy, tmp_path, option):
     (tmp_path / "source").touch()
-    assert "rwx is no mode: give an octal number" in copy(src=str(tmp_path / "source"), dest="/srv/new/", **{option: "rwx"})["msg"]
+    assert "rwx is not a mode: use an octal number" in copy(src=str(tmp_path / "source"), dest="/srv/new/", **{option: "rwx"})["msg"]
 
 
 @pytest.mark.usefixtures("no_shell")
@@ -527,7 +530,7 @@ def test_mode_and_owner_without_shell_refused(openvix, copy, web, motd, option, 
 def test_mode_and_owner_on_windows_refused(openvix, copy, option):
     result = copy(content="Something\n", dest=r"C:\motd", guest_family="windows", **option)
 
-    assert "files of a Windows guest have no mode, owner or group" in result["msg"]
+    assert "mode, owner and group cannot be set in a Windows guest" in result["msg"]
     assert openvix.calls("VixVM_CopyFileFromHostToGuest") == []
 
 
@@ -561,7 +564,7 @@ def test_failed_backup_stops_copy(openvix, copy, web, motd):
 
     result = copy(content="Goodbye\n", dest=f"/srv/{'n' * 250}", backup=True)
 
-    assert "no backup could be made of the file that is replaced; the guest says: cp: " in result["msg"]
+    assert "the replaced file could not be backed up; output: cp: " in result["msg"]
     assert folder.read_text() == "Welcome\n"
     assert leftovers(openvix, web) == []
 
@@ -575,7 +578,7 @@ def test_valid_file_moved_to_dest(openvix, ladder, web, motd):
 def test_invalid_file_replaces_nothing(openvix, copy, web, motd):
     result = copy(content="Goodbye\n", validate="grep -l Welcome nothing %s")
 
-    assert result["msg"].startswith(f"validating what is to be /etc/motd in the guest of {web} as lab: grep -l Welcome nothing %s ended with 2")
+    assert result["msg"].startswith(f"validating the new content of /etc/motd in the guest of {web} as lab: grep -l Welcome nothing %s ended with 2")
     assert "grep: nothing" in result["msg"]
     assert motd.read_text() == "Welcome\n"
     assert leftovers(openvix, web) == []
@@ -588,7 +591,7 @@ def test_validate_gets_name_with_same_suffix(openvix, copy, web):
 
 
 def test_validate_without_placeholder_refused(openvix, copy):
-    assert copy(content="Goodbye\n", validate="visudo -cf")["msg"] == "reading validate: it must have %s in it, which stands for the file"
+    assert copy(content="Goodbye\n", validate="visudo -cf")["msg"] == "reading validate: it must contain %s, which stands for the file"
     assert "No closing quotation" in copy(content="Goodbye\n", validate="visudo -cf '%s")["msg"]
 
 
@@ -647,7 +650,7 @@ def test_missing_permission_reported(copy):
     result = copy(content="Something\n", dest="/etc/shadow2", guest_username="visitor", guest_password="s3cret-visitor")
 
     assert result["vix_code"] == 13
-    assert result["msg"].startswith("copying a text to /etc/shadow2 in the guest of ")
+    assert result["msg"].startswith("copying content to /etc/shadow2 in the guest of ")
     assert "as visitor" in result["msg"]
 
 

@@ -81,7 +81,7 @@ def test_directory_copied_with_contents(openvix, ladder, web, srv, site, shell, 
     assert tree(srv / root) == tree(site)
     assert (done["target"], done["files"], done["size"], done["copied"]) == (f"/srv/{root}", 5, 23, sorted(FILES))
     assert facts(done)["before"]["state"] == "absent"
-    assert facts(done)["after"] == {"path": f"/srv/{root}", "state": "directory", "folders": [], "absent": [], "different": [], "attributes": []}
+    assert facts(done)["after"] == {"path": f"/srv/{root}", "state": "directory", "directories": [], "absent": [], "different": [], "attributes": []}
     assert leftovers(openvix, web) == []
     if shell:
         assert {mode_of(path) for path in srv.rglob("*") if path.is_dir()} == {0o755}
@@ -213,7 +213,7 @@ def test_one_invalid_file_replaces_none(openvix, copy, web, srv):
 
     result = copy(validate="grep -q Hello %s")
 
-    assert result["msg"].startswith(f"validating what is to be /srv/www/css/site.css in the guest of {web} as lab: grep -q Hello %s ended with 1")
+    assert result["msg"].startswith(f"validating the new content of /srv/www/css/site.css in the guest of {web} as lab: grep -q Hello %s ended with 1")
     assert set(before) - set(tree(srv)) == {"www/index.html", "www/css/site.css"}
     assert leftovers(openvix, web) == []
 
@@ -241,9 +241,9 @@ def test_guest_link_to_directory_used(copy, srv, shell):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda srv: (srv / "www/index.html").mkdir(parents=True), "/srv/www/index.html is a folder, where a file should be"),
-        (lambda srv: (srv / "www").mkdir() or (srv / "www/css").write_text(""), "/srv/www/css is there and is no folder"),
-        (lambda srv: (srv / "www").write_text(""), "/srv/www is there and is no folder"),
+        (lambda srv: (srv / "www/index.html").mkdir(parents=True), "/srv/www/index.html is a directory, and cannot be replaced by a file"),
+        (lambda srv: (srv / "www").mkdir() or (srv / "www/css").write_text(""), "/srv/www/css exists and is not a directory"),
+        (lambda srv: (srv / "www").write_text(""), "/srv/www exists and is not a directory"),
     ],
 )
 @pytest.mark.parametrize("check_mode", [True, False])
@@ -310,10 +310,10 @@ def test_source_links_followed(copy, srv, site, tmp_path):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda site: (site / "css" / "loop").symlink_to(".."), "css/loop is a link to a folder that it is in itself, and so has no end"),
-        (lambda site: (site / "loose").symlink_to("nowhere"), "loose is a link that leads nowhere"),
-        (lambda site: os.mkfifo(site / "pipe"), "pipe is neither a file nor a folder"),
-        (lambda site: open(os.fsencode(site) + b"/\xff", "w").close(), "the name '\\udcff' is no UTF-8, which VIX speaks"),
+        (lambda site: (site / "css" / "loop").symlink_to(".."), "css/loop is a symbolic link loop"),
+        (lambda site: (site / "loose").symlink_to("nowhere"), "loose is a dangling symlink"),
+        (lambda site: os.mkfifo(site / "pipe"), "pipe is neither a file nor a directory"),
+        (lambda site: open(os.fsencode(site) + b"/\xff", "w").close(), "the name '\\udcff' is not valid UTF-8, which VIX requires"),
     ],
 )
 def test_invalid_source_reported_before_login(openvix, copy, site, make, words):
@@ -327,7 +327,7 @@ def test_invalid_source_reported_before_login(openvix, copy, site, make, words):
 
 
 def test_invalid_windows_name_refused(openvix, copy):
-    assert copy(dest="C:\\www", guest_family="windows")["msg"].endswith('no file of a Windows guest can be called css/deep er/it\'s "odd"\nü*')
+    assert copy(dest="C:\\www", guest_family="windows")["msg"].endswith('this name is not allowed in a Windows guest: css/deep er/it\'s "odd"\nü*')
     assert openvix.calls("VixVM_CopyFileFromHostToGuest") == []
 
 
@@ -353,7 +353,7 @@ def test_diff_of_many_files_limited(copy, site):
 
     diff = copy(check_mode=True)["diff"]
 
-    assert (len(diff), diff[-1]) == (1 + 20 + 1, {"prepared": "15 more files are copied, of which no text is shown\n"})
+    assert (len(diff), diff[-1]) == (1 + 20 + 1, {"prepared": "15 more files are copied, whose differences are not shown\n"})
 
 
 def test_names_equal_on_windows_refused(openvix, copy, tmp_path):
@@ -363,5 +363,5 @@ def test_names_equal_on_windows_refused(openvix, copy, tmp_path):
 
     result = copy(src=f"{tmp_path}/other/", dest="C:\\www", guest_family="windows")
 
-    assert result["msg"].endswith(": README and Readme are the same file for a Windows guest")
+    assert result["msg"].endswith(": README and Readme are the same file in a Windows guest")
     assert openvix.calls("VixVM_CopyFileFromHostToGuest") == []

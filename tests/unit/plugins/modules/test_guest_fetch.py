@@ -162,11 +162,11 @@ def test_links_and_devices_skipped_and_reported(openvix, run_module, web, srv, f
 
     result = run_module("guest_fetch", vm=web, src="/srv/site", dest=f"{fetched}/", remote_dest=True, **LOGIN)
 
-    link = "it is a link, which is not followed"
+    link = "symbolic links are not followed"
     links = dict.fromkeys(["/srv/site/secret", "/srv/site/broken", *(["/srv/site/up"] if programs else [])], link)
-    assert result["skipped_paths"] == {**links, "/srv/site/pipe": "it is no file"}
+    assert result["skipped_paths"] == {**links, "/srv/site/pipe": "it is not a regular file"}
     assert len(result["warnings"]) == 1
-    assert f"{len(links) + 1} things in the folder were left out: " in str(result["warnings"][0])
+    assert f"{len(links) + 1} entries of the directory were skipped: " in str(result["warnings"][0])
     assert below(fetched) == {"site": None, "site/page": b"x"}
 
 
@@ -194,7 +194,7 @@ def test_dest_link_does_not_lead_outside(run_module, web, srv, fetched, tmp_path
 
     result = run_module("guest_fetch", vm=web, src="/srv/site", dest=f"{fetched}/", remote_dest=True, **LOGIN)
 
-    assert result["msg"] == f"fetching to {fetched}/site: {fetched}/site/sub is a link, which is not followed: remove it"
+    assert result["msg"] == f"fetching to {fetched}/site: {fetched}/site/sub is a symbolic link, which is not followed: remove it"
     assert not (tmp_path / "page").exists()
 
 
@@ -216,13 +216,13 @@ def test_dest_link_replaced_target_kept(run_module, web, srv, fetched, tmp_path)
 @pytest.mark.parametrize(
     ("src", "dest", "words"),
     [
-        ("/srv/site", "taken", "{}/taken is a file, and a folder in the guest: remove it first"),
-        ("/srv/site", "other", "{}/other/sub is a file, and a folder in the guest: remove it first"),
-        ("/etc/motd", "other", "{}/other is a folder, and a file in the guest: remove it first, or end dest with a slash"),
+        ("/srv/site", "taken", "{}/taken is a file here, but a directory in the guest: remove it first"),
+        ("/srv/site", "other", "{}/other/sub is a file here, but a directory in the guest: remove it first"),
+        ("/etc/motd", "other", "{}/other is a directory here, but a file in the guest: remove it first, or end dest with a slash"),
         ("/srv/pipe", "null", "it is a device, a socket or a pipe"),
         ("/none", "none", "no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)"),
         ("/etc/motd/none", "none", "no such file in the guest (VIX_E_NOT_A_DIRECTORY, 20002)"),
-        ("etc/motd", "motd", "etc/motd is no absolute path of a Linux guest, as /home/lab is"),
+        ("etc/motd", "motd", "etc/motd is not an absolute path of a Linux guest, such as /home/lab"),
     ],
 )
 def test_conflict_reported_nothing_changed(run_module, web, srv, fetched, src, dest, words, check_mode):
@@ -244,7 +244,7 @@ def test_conflict_reported_nothing_changed(run_module, web, srv, fetched, src, d
 @pytest.mark.parametrize("dest", ["relative/", "relative"])
 def test_relative_dest_on_vm_host_refused(run_module, web, dest):
     assert run_module("guest_fetch", vm=web, src="/etc/motd", dest=dest, remote_dest=True, **LOGIN)["msg"] == (
-        f"fetching /etc/motd: {dest} is no full name on the machine that runs VMware"
+        f"fetching /etc/motd: {dest} is not an absolute path on the VM host"
     )
 
 
@@ -291,7 +291,8 @@ def test_file_changed_during_fetch_detected(openvix, run_module, web, srv, fetch
     task.join()
 
     assert results[0]["msg"] == (
-        f"fetching /srv/log out of the guest of {web} as lab: what arrived is not what is in the guest: it was changed meanwhile, or damaged on the way"
+        f"fetching /srv/log out of the guest of {web} as lab: "
+        "what was received differs from the file in the guest: it was changed meanwhile, or damaged in transit"
     )
     assert below(fetched) == {"srv": None, "srv/log": b"old", "log": b"old"}
 

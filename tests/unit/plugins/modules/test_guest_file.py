@@ -96,7 +96,7 @@ def test_absent_critical_path_refused(openvix, run_module, web, path, check_mode
 
     assert result["error"] == "Refused"
     assert result["msg"].startswith("deleting /")
-    assert result["msg"].endswith(f" in the guest of {web} as lab: the guest, or its user, cannot be without that: choose something in it")
+    assert result["msg"].endswith(f" in the guest of {web} as lab: refused, as the guest or its user depends on this path: use a path inside it")
     assert [call for call in openvix.calls() if "Delete" in call["call"]] == []
 
 
@@ -105,7 +105,7 @@ def test_absent_critical_path_refused(openvix, run_module, web, path, check_mode
 def test_relative_path_refused(openvix, run_module, web, path, state):
     result = run_module("guest_file", vm=web, path=path, state=state, **LOGIN)
 
-    assert result["msg"] == f"looking at {path} in the guest of {web} as lab: {path} is no absolute path of a Linux guest, as /home/lab is"
+    assert result["msg"] == f"looking at {path} in the guest of {web} as lab: {path} is not an absolute path of a Linux guest, such as /home/lab"
 
 
 def test_nul_in_path_refused(run_module, web, srv):
@@ -163,7 +163,7 @@ def test_rename_replaces_file_only_with_force(openvix, ladder, run_module, web, 
     (srv / "new").write_text("new")
 
     refused = run_module("guest_file", vm=web, src="/srv/new", path="/srv/file", state="renamed", **LOGIN)
-    assert refused["msg"].endswith(": there is a file of that name already: delete it first, or set force")
+    assert refused["msg"].endswith(": a file of that name already exists: delete it first, or set force=true")
     assert (srv / "file").read_text() == "Welcome\n"
 
     ladder("guest_file", lambda: below(srv), vm=web, src="/srv/new", path="/srv/file", state="renamed", force=True, **LOGIN)
@@ -173,12 +173,12 @@ def test_rename_replaces_file_only_with_force(openvix, ladder, run_module, web, 
 @pytest.mark.parametrize(
     ("src", "path", "words"),
     [
-        ("/srv/file", "/srv/folder", ": there is a directory of that name already: delete it first"),
-        ("/srv/folder", "/srv/file", ": there is a file of that name already: delete it first"),
-        ("/srv/file", "/srv/./file", ": that is its own name"),
-        ("/srv/none", "/srv/nor", ": no such file in the guest, and none that is called /srv/nor already (VIX_E_FILE_NOT_FOUND, 4)"),
-        ("/srv/file", "/none/file", ": there is no folder /none in the guest: make it first (VIX_E_FILE_NOT_FOUND, 4)"),
-        ("/etc", "/srv/etc", ": the guest, or its user, cannot be without that: choose something in it"),
+        ("/srv/file", "/srv/folder", ": a directory of that name already exists: delete it first"),
+        ("/srv/folder", "/srv/file", ": a file of that name already exists: delete it first"),
+        ("/srv/file", "/srv/./file", ": both paths are the same"),
+        ("/srv/none", "/srv/nor", ": neither this file nor /srv/nor exists in the guest (VIX_E_FILE_NOT_FOUND, 4)"),
+        ("/srv/file", "/none/file", ": the directory /none does not exist in the guest: create it first (VIX_E_FILE_NOT_FOUND, 4)"),
+        ("/etc", "/srv/etc", ": refused, as the guest or its user depends on this path: use a path inside it"),
     ],
 )
 @pytest.mark.parametrize("check_mode", [True, False])
@@ -197,7 +197,7 @@ def test_rename_ignored_by_vix_reported(run_module, web, srv, openvix):
 
     result = run_module("guest_file", vm=web, src="/srv/same", path="/srv/file", state="renamed", force=True, **LOGIN)
 
-    assert result["msg"].endswith(": both names are of one and the same file, so that VIX has renamed nothing: delete one of them")
+    assert result["msg"].endswith(": both paths are hard links of one file, so VIX has renamed nothing: delete one of them")
 
 
 @pytest.mark.parametrize(("name", "state"), [("file", "file"), ("folder", "directory")])
@@ -252,18 +252,16 @@ def test_mode_on_windows_refused(openvix, run_module, options):
 
     result = run_module("guest_file", vm=vm, path="C:\\data", **options, **LOGIN)
 
-    assert result["msg"] == (
-        "setting mode and owner of C:\\data in the guest: files of a Windows guest have no mode, owner or group that could be set so: leave these options out"
-    )
+    assert result["msg"] == ("setting mode and owner of C:\\data in the guest: mode, owner and group cannot be set in a Windows guest: omit these options")
 
 
 @pytest.mark.parametrize("mode", ["rwx", "0999", "preserve", -1])
 def test_invalid_mode_reported(run_module, web, mode):
-    assert f"{mode} is no mode: give an octal number" in run_module("guest_file", vm=web, path="/srv/file", mode=mode, **LOGIN)["msg"]
+    assert f"{mode} is not a mode: use an octal number" in run_module("guest_file", vm=web, path="/srv/file", mode=mode, **LOGIN)["msg"]
 
 
 def test_mode_with_absent_refused(run_module, web, srv):
-    assert "are of no use to what shall be absent" in run_module("guest_file", vm=web, path="/srv/file", state="absent", mode="0644", **LOGIN)["msg"]
+    assert "cannot be used with state=absent" in run_module("guest_file", vm=web, path="/srv/file", state="absent", mode="0644", **LOGIN)["msg"]
     assert (srv / "file").exists()
 
 
@@ -271,11 +269,11 @@ def test_mode_with_absent_refused(run_module, web, srv):
     ("path", "state", "words"),
     [
         ("/srv/none", "file", ": no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)"),
-        ("/srv/folder", "file", ": it is a directory, and shall be a file: delete it first"),
-        ("/srv/file", "directory", ": it is a file, and shall be a directory: delete it first"),
-        ("/srv/file/more", "directory", ": /srv/file is a file, and shall be a directory: delete it first"),
-        ("/none/file", "touch", ": there is no folder /none in the guest: make it first (VIX_E_FILE_NOT_FOUND, 4)"),
-        ("/srv/file/more", "touch", ": there is no folder /srv/file in the guest: make it first (VIX_E_FILE_NOT_FOUND, 4)"),
+        ("/srv/folder", "file", ": it is a directory, not a file: delete it first"),
+        ("/srv/file", "directory", ": it is a file, not a directory: delete it first"),
+        ("/srv/file/more", "directory", ": /srv/file is a file, not a directory: delete it first"),
+        ("/none/file", "touch", ": the directory /none does not exist in the guest: create it first (VIX_E_FILE_NOT_FOUND, 4)"),
+        ("/srv/file/more", "touch", ": the directory /srv/file does not exist in the guest: create it first (VIX_E_FILE_NOT_FOUND, 4)"),
     ],
 )
 @pytest.mark.parametrize("check_mode", [True, False])
@@ -362,4 +360,4 @@ def test_timeout_in_guest_reported(openvix, run_module, web):
     result = run_module("guest_file", vm=web, path="/srv/file", timeout=1, passed=lambda: bool(openvix.calls(INFO)), secrets=["s3cret-lab"], **LOGIN)
 
     assert result["error"] == "TimedOut"
-    assert result["msg"].startswith(f"looking at /srv/file in the guest of {web} as lab: not done")
+    assert result["msg"].startswith(f"looking at /srv/file in the guest of {web} as lab: timed out")

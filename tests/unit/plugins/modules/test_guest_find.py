@@ -156,7 +156,7 @@ def test_link_loop_ends_without_program(openvix, run_module, web, data):
     result = run_module("guest_find", vm=web, paths=["/data"], recurse=True, **LOGIN)
 
     assert sorted(result["skipped_paths"]) == ["/data/loop", "/data/sub/up"]
-    assert result["skipped_paths"]["/data/loop"] == "it lists as /data does, and is taken for a link back there"
+    assert result["skipped_paths"]["/data/loop"] == "it has the same content as /data: it is treated as a link back there"
 
 
 def test_unreadable_path_skipped_not_failed(openvix, run_module, web, data):
@@ -164,13 +164,13 @@ def test_unreadable_path_skipped_not_failed(openvix, run_module, web, data):
 
     assert [file["path"] for file in result["files"]] == ["/data/a.log", "/data/b.LOG", "/data/c.txt", "/data/zwölf 日.log"]
     assert {path: reason.split(")")[0] for path, reason in result["skipped_paths"].items()} == {
-        "/none": "no such folder in the guest (VIX_E_FILE_NOT_FOUND, 4",
+        "/none": "no such directory in the guest (VIX_E_FILE_NOT_FOUND, 4",
         "/root": "Permission to the file was refused (VIX_E_FILE_ACCESS_ERROR, 13",
         "/data/a.log": "Guest path exists but is not a directory (VIX_E_NOT_A_DIRECTORY, 20002",
     }
     assert len(result["warnings"]) == 3
     for path, reason in result["skipped_paths"].items():  # Ansible's own versions differ in how they wrap a warning
-        assert f"{path} of the guest of {web} could not be looked in as visitor: {reason}" in str(result["warnings"])
+        assert f"{path} of the guest of {web} could not be searched as visitor: {reason}" in str(result["warnings"])
 
 
 def test_unreadable_subdirectory_reported(openvix, run_module, web, data):
@@ -220,12 +220,12 @@ def test_limit_ends_search(openvix, run_module, web, data):
     ("options", "words"),
     [
         ({"patterns": ["("], "use_regex": True}, "( is not a regular expression: "),
-        ({"age": "1 day"}, "1 day is no age: give a number and one of s, m, h, d, w, as in 30s, -2d or 1w"),
-        ({"age": "\u0661d"}, "\u0661d is no age: "),
-        ({"size": "1.5m"}, "1.5m is no size: give a number and one of b, k, m, g, t, as in 512, 10k or -1m"),
+        ({"age": "1 day"}, "1 day is not a valid age: use a number and one of s, m, h, d, w, such as 30s, -2d or 1w"),
+        ({"age": "\u0661d"}, "\u0661d is not a valid age: "),
+        ({"size": "1.5m"}, "1.5m is not a valid size: use a number and one of b, k, m, g, t, such as 512, 10k or -1m"),
         ({"depth": 0, "recurse": True}, "depth must be 1 or more, not 0"),
         ({"limit": -1}, "limit must be 1 or more, not -1"),
-        ({"paths": ["data"]}, "data is no absolute path of a Linux guest"),
+        ({"paths": ["data"]}, "data is not an absolute path of a Linux guest"),
         ({"paths": ["/da\0ta"]}, "a path cannot contain a NUL character"),
     ],
 )

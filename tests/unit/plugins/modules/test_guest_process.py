@@ -94,7 +94,7 @@ def test_critical_process_refused(openvix, run_module, names, vital, choice, che
     result = run_module("guest_process", vm=web, state="absent", check_mode=check_mode, stop="hard", **choice, **LOGIN)
 
     assert result["error"] == "Refused"
-    assert f"({vital or 'init'} of {'lab' if vital else 'root'}) would be ended too, which the guest or its VMware Tools cannot do without" in result["msg"]
+    assert f"({vital or 'init'} of {'lab' if vital else 'root'}) would be ended too, but the guest or its VMware Tools depend on it" in result["msg"]
     assert names(web) == sorted([*NAMES, *([vital] if vital else [])])
     assert openvix.calls("VixVM_KillProcessInGuest") == openvix.calls("VixVM_RunProgramInGuest") == []
 
@@ -118,7 +118,7 @@ def test_linux_process_with_windows_name_allowed(openvix, ladder):
 def test_empty_selection_refused(openvix, run_module, names, web, options):
     result = run_module("guest_process", vm=web, state="absent", **options, **LOGIN)
 
-    assert "name, pattern, owner, pid, command" in result["msg"] or "an empty choice means all of them" in result["msg"]
+    assert "name, pattern, owner, pid, command" in result["msg"] or "state=absent requires at least one of" in result["msg"]
     assert names(web) == NAMES
 
 
@@ -135,7 +135,7 @@ def test_soft_stop_on_windows_refused(openvix, run_module, names):
     result = run_module("guest_process", vm=windows, state="absent", name="cron", stop="soft", **LOGIN)
 
     assert result["msg"] == (
-        f"ending processes with name cron in the guest of {windows}: Windows has no gentle way to end a process: set stop to hard or soft_then_hard"
+        f"ending processes with name cron in the guest of {windows}: Windows cannot ask a process to end: set stop to hard or soft_then_hard"
     )
     assert names(windows) == NAMES
 
@@ -188,10 +188,10 @@ def test_requested_count_unchanged(run_module, web, options, count):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"name": "nginx"}, "there are 0 after 1 s, and there shall be at least 1"),
-        ({"name": "apache2", "count": 3}, "there are 2 after 1 s, and there shall be exactly 3"),
-        ({"name": "apache2", "min_count": 3, "max_count": 4}, "there are 2 after 1 s, and there shall be at least 3 and at most 4"),
-        ({"name": "apache2", "max_count": 1}, "there are 2 after 1 s, and there shall be at most 1"),
+        ({"name": "nginx"}, "found 0 after 1 s, expected at least 1"),
+        ({"name": "apache2", "count": 3}, "found 2 after 1 s, expected exactly 3"),
+        ({"name": "apache2", "min_count": 3, "max_count": 4}, "found 2 after 1 s, expected at least 3 and at most 4"),
+        ({"name": "apache2", "max_count": 1}, "found 2 after 1 s, expected at most 1"),
     ],
 )
 def test_other_count_fails_check_mode_reports(openvix, run_module, names, web, options, words):
@@ -230,4 +230,4 @@ def test_truncated_list_warned(openvix, run_module):
     result = run_module("guest_process", vm=web, name="worker1", **LOGIN)
 
     assert result["truncated"]
-    assert "VMware Tools leave out what exceeds 65536 bytes" in str(result["warnings"])
+    assert "VMware Tools truncate a list of processes at 65536 bytes" in str(result["warnings"])

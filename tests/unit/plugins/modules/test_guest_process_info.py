@@ -92,7 +92,7 @@ def test_truncated_list_warned(openvix, run_module):
     assert len(result["processes"]) < len(MANY)
     # What a warning is made of differs between the versions of ansible-core.
     assert len(result["warnings"]) == 1
-    assert f"the guest of {web} may have more processes: VMware Tools leave out what exceeds 65536 bytes" in str(result["warnings"])
+    assert f"the guest of {web} may have more processes: VMware Tools truncate a list of processes at 65536 bytes" in str(result["warnings"])
     assert "deprecations" not in result
 
 

@@ -58,7 +58,7 @@ def test_remote_src_run(script, web, tmp_path):
 
 
 def test_missing_src_reported(openvix, script, tmp_path):
-    assert script(src=str(tmp_path / "none"))["msg"].startswith(f"reading src: {tmp_path}/none cannot be read on the machine that runs VMware: No such file")
+    assert script(src=str(tmp_path / "none"))["msg"].startswith(f"reading src: {tmp_path}/none cannot be read on the VM host: No such file")
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
@@ -89,7 +89,7 @@ def test_interpreter_chosen_or_from_shebang(script, content, options, stdout):
 
 @pytest.mark.parametrize("interpreter", ["cmd", "perl", "bin/sh"])
 def test_impossible_interpreter_refused(script, interpreter):
-    words = "is none for a linux guest: give one of auto, sh, bash, python, powershell, or an absolute path of the guest"
+    words = "is not an interpreter of a linux guest: use one of auto, sh, bash, python, powershell, or an absolute path in the guest"
     assert script("x", interpreter=interpreter)["msg"] == f"choosing an interpreter: {interpreter} {words}"
 
 
@@ -99,7 +99,7 @@ def test_missing_interpreter_reported(script, interpreter, name, left):
 
     assert (result["error"], result["msg"].split(": ", 1)[1]) == (
         "FileNotFound",
-        f"no such program in the guest: {name}; install it there, or give the path that it has",
+        f"no such program in the guest: {name}; install it in the guest, or use its full path",
     )
     assert left() == []
 

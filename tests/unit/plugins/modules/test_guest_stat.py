@@ -157,7 +157,7 @@ def test_details_without_program_reported(openvix, run_module, web):
     result = run_module("guest_stat", vm=web, path="/data/motd", details=True, **LOGIN)
 
     assert "mode" not in result["stat"]
-    assert "the guest has no program that tells more of /data/motd than VMware Tools do" in str(result["warnings"])
+    assert "the guest has no program that returns more about /data/motd than VMware Tools" in str(result["warnings"])
 
 
 @pytest.mark.parametrize(

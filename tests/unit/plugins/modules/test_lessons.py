@@ -39,7 +39,7 @@ def test_pending_question_reported_by_tools_wait(openvix, run_module):
 
     result = run_module("guest_process_info", vm=web, tools_timeout=1, **LOGIN)
 
-    assert "they did not come up within 1 s; the VM waits for an answer to a question" in result["msg"]
+    assert "no answer within 1 s; the VM is waiting for an answer to a question" in result["msg"]
     (vm,) = run_module("vm_info", vm=web)["vms"]
     assert vm["question_pending"]
 

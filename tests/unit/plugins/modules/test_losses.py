@@ -116,7 +116,7 @@ def test_no_guest_tools(openvix, run_module, name):
 
     result = run_module(name, vm=vm, tools_timeout=1, secrets=[SECRET], **OPTIONS[name])
 
-    assert the_message(result).startswith(f"waiting for VMware Tools in {vm}: they did not come up within 1 s; they are not installed")
+    assert the_message(result).startswith(f"waiting for VMware Tools in {vm}: no answer within 1 s; VMware Tools are not installed")
     assert result["error"] == "NoToolsInGuest"
 
 
@@ -127,7 +127,7 @@ def test_powered_off_guest_not_waited_for(openvix, run_module, name, power):
 
     assert (
         the_message(run_module(name, vm=vm, secrets=[SECRET], **OPTIONS[name]))
-        == f"waiting for VMware Tools in {vm}: the VM is {power}; bring it to powered_on first (vmlab.vix.vm_power)"
+        == f"waiting for VMware Tools in {vm}: the VM is {power}; power it on first (vmlab.vix.vm_power)"
     )
     assert openvix.calls("VixVM_WaitForToolsInGuest") == []
 
@@ -138,7 +138,7 @@ def test_deadline_passed(openvix, web, run_module, name):
 
     result = run_module(name, vm=web, timeout=1, passed=lambda: bool(openvix.calls("VixHost_OpenVM")), secrets=[SECRET], seconds=50, **OPTIONS[name])
 
-    assert the_message(result) == f"opening {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
+    assert the_message(result) == f"opening {web}: timed out after 1 s; VIX cannot cancel the operation, so it may still finish"
     assert result["error"] == "TimedOut"
 
 
@@ -149,7 +149,10 @@ def test_library_hang(openvix, web, run_module, name):
 
     result = run_module(name, vm=web, timeout=1, passed=lambda: ENDED * bool(openvix.calls("VixHost_OpenVM")), secrets=[SECRET], **OPTIONS[name])
 
-    assert the_message(result) == f"opening {web}: not done after 1 s: the VIX library hangs in VixHost_OpenVM; it was ended, and VMware may still finish"
+    assert (
+        the_message(result)
+        == f"opening {web}: timed out after 1 s: the VIX library hangs in VixHost_OpenVM; its process was killed, and VMware may still finish"
+    )
     assert result["error"] == "TimedOut"
 
 
@@ -159,7 +162,7 @@ def test_library_hang(openvix, web, run_module, name):
     [
         ({"crash": True}, "crashed in VixHost_OpenVM (SIGSEGV)"),
         ({"abort": True}, "crashed in VixHost_OpenVM (SIGABRT)"),
-        ({"exit": True}, "ended its process in VixHost_OpenVM (exit code 3)"),
+        ({"exit": True}, "exited in VixHost_OpenVM (exit code 3)"),
     ],
 )
 def test_library_crash(openvix, web, run_module, name, death, words):
@@ -169,7 +172,7 @@ def test_library_crash(openvix, web, run_module, name, death, words):
 
     result = run_module(name, vm=web, secrets=[SECRET], **OPTIONS[name])
 
-    assert the_message(result) == f"opening {web}: the VIX library {words}; look at VMware's logs, and run the task again"
+    assert the_message(result) == f"opening {web}: the VIX library {words}; check VMware's logs and run the task again"
     assert result["error"] == "LibraryCrashed"
 
 
@@ -191,7 +194,7 @@ def test_endless_job(openvix, web, run_module, name):
 
     result = run_module(name, vm=web, timeout=1, passed=lambda: bool(openvix.calls("VixHost_OpenVM")), secrets=[SECRET], **OPTIONS[name])
 
-    assert the_message(result) == f"opening {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
+    assert the_message(result) == f"opening {web}: timed out after 1 s; VIX cannot cancel the operation, so it may still finish"
 
 
 @every_module
@@ -237,7 +240,7 @@ def test_password_not_in_argv_or_environment(openvix, web, run_module, name):
     task.join()
 
     assert clients, results
-    assert the_message(results[0]).startswith(f"logging lab in to the guest of {web}: not done")
+    assert the_message(results[0]).startswith(f"logging lab in to the guest of {web}: timed out")
     assert len(tasks) > 1, "the module and its child are looked at"
     assert seen == []
 

@@ -59,7 +59,7 @@ def test_running_vm_not_deleted(openvix, run_module, power, check_mode):
 
     result = run_module("vm", vm=web, state="absent", check_mode=check_mode)
 
-    assert result["msg"] == f"deleting {web}: the VM is {power}: set power_off to have it powered off first"
+    assert result["msg"] == f"deleting {web}: the VM is {power}: set power_off=true to power it off first"
     assert openvix.vms[web] == power
 
 
@@ -120,7 +120,7 @@ def test_linked_clones_refuse_delete(openvix, run_module, copy, delete_disks, ch
 
     result = run_module("vm", vm=web, state="absent", delete_disks=delete_disks, check_mode=check_mode)
 
-    assert result["msg"] == f"deleting {web}: linked clones hang on its disks, and would be lost with it: {copy}; delete those first, or set force"
+    assert result["msg"] == f"deleting {web}: linked clones depend on this VM's disks: {copy}; delete them first, or set force=true"
     assert web in openvix.vms
 
 
@@ -167,8 +167,8 @@ def test_unreadable_vmsd_refuses_delete(openvix, run_module):
 
     result = run_module("vm", vm=web, state="absent")
 
-    assert "what linked clones the VM has cannot be known" in result["msg"]
-    assert "it is not a text file): set force to delete it all the same" in result["msg"]
+    assert "the linked clones of this VM cannot be determined" in result["msg"]
+    assert "it is not a text file): set force=true to delete it anyway" in result["msg"]
 
 
 def test_failed_delete_not_reported_as_change(openvix, run_module):
@@ -237,7 +237,7 @@ def test_vi_server_needs_delete_disks(openvix, run_module):
     openvix.add_vm("web")
     web = "[standard] web/web.vmx"
 
-    assert run_module("vm", vm=web, state="absent", **VI_SERVER)["msg"].endswith("set delete_disks, or unregister the VM")
+    assert run_module("vm", vm=web, state="absent", **VI_SERVER)["msg"].endswith("set delete_disks=true, or use state=unregistered")
 
     done = run_module("vm", vm=web, state="absent", delete_disks=True, **VI_SERVER)
     assert (done["changed"], "remaining" in done) == (True, False)

@@ -78,7 +78,7 @@ def test_linked_clone_without_snapshot_refused(openvix, run_module, dest):
     for check_mode in (True, False):
         result = run_module("vm_clone", vm=bare, dest=dest, linked=True, check_mode=check_mode)
         assert result["msg"] == (
-            f"cloning to {dest} from {bare}: a linked clone hangs on a snapshot, and the VM has no current one: take one first (vmlab.vix.vm_snapshot)"
+            f"cloning to {dest} from {bare}: a linked clone requires a snapshot, and the VM has no current snapshot: take one first (vmlab.vix.vm_snapshot)"
         )
     assert openvix.calls("VixVM_Clone") == []
     assert names(bare) == []
@@ -90,7 +90,7 @@ def test_running_vm_linked_clone_only(openvix, run_module, dest):
     for check_mode in (True, False):
         result = run_module("vm_clone", vm=web, dest=dest, check_mode=check_mode)
         assert result["msg"] == (
-            f"cloning to {dest} from {web}: the VM is powered_on, and a full clone is made of one that is off or suspended: "
+            f"cloning to {dest} from {web}: the VM is powered_on; a full clone requires a VM that is powered off or suspended: "
             "power it off first (vmlab.vix.vm_power)"
         )
 
@@ -101,7 +101,7 @@ def test_running_vm_linked_clone_only(openvix, run_module, dest):
 def test_suspended_vm_full_clone_only(openvix, run_module, dest):
     web = openvix.add_vm("web", power="suspended", snapshots=SNAPSHOTS)
 
-    assert "no linked clone can be made of a suspended VM" in run_module("vm_clone", vm=web, dest=dest, linked=True)["msg"]
+    assert "a suspended VM cannot have linked clones" in run_module("vm_clone", vm=web, dest=dest, linked=True)["msg"]
 
     assert run_module("vm_clone", vm=web, dest=dest)["changed"]
     assert (openvix.vms[web], openvix.vms[dest]) == ("suspended", "powered_off")
@@ -113,13 +113,16 @@ def test_snapshot_of_running_vm_refused(openvix, run_module, dest):
 
     for check_mode in (True, False):
         result = run_module("vm_clone", vm=web, dest=dest, linked=True, snapshot="live", check_mode=check_mode)
-        assert result["msg"].endswith("snapshot live was taken of the VM when it was powered_on, and only those taken when it was off can be cloned")
+        assert result["msg"].endswith("snapshot live was taken while the VM was powered_on; only snapshots taken while it was powered off can be cloned")
 
 
 def test_missing_snapshot_lists_existing(run_module, web, dest):
     result = run_module("vm_clone", vm=web, dest=dest, linked=True, snapshot="nope")
 
-    assert f"cloning to {dest} from {web}: there is no snapshot nope; there are: base, base/patched, other (VIX_E_SNAPSHOT_NOTFOUND, 13003)" in result["msg"]
+    assert (
+        f"cloning to {dest} from {web}: snapshot nope does not exist; existing snapshots: base, base/patched, other (VIX_E_SNAPSHOT_NOTFOUND, 13003)"
+        in result["msg"]
+    )
 
 
 def test_existing_clone_only_name_compared(openvix, run_module, web, dest):
@@ -150,14 +153,14 @@ def test_running_clone_not_renamed(run_module, web, dest):
 
     for check_mode in (True, False):
         result = run_module("vm_clone", vm=web, dest=dest, name="other", check_mode=check_mode)
-        assert result["msg"].endswith("the clone is called copy, and can be called other only when it is off and closed everywhere; it is powered_on")
+        assert result["msg"].endswith("the clone is named copy and can be renamed to other only while it is powered off and not in use; it is powered_on")
 
 
 def test_locked_clone_not_renamed(run_module, web, dest):
     run_module("vm_clone", vm=web, dest=dest)
     pathlib.Path(f"{dest}.lck").mkdir()
 
-    assert f"another program holds it ({dest}.lck)" in run_module("vm_clone", vm=web, dest=dest, name="other")["msg"]
+    assert f"another program has it open ({dest}.lck)" in run_module("vm_clone", vm=web, dest=dest, name="other")["msg"]
     assert display_name(dest) == "copy"
 
 
@@ -166,19 +169,19 @@ def test_other_vm_at_dest_refused(openvix, run_module, web):
 
     result = run_module("vm_clone", vm=web, dest=other)
 
-    assert result["msg"].startswith(f"cloning to {other} from {web}: there is a VM at that path, and nothing tells that it is a clone")
+    assert result["msg"].startswith(f"cloning to {other} from {web}: a VM already exists at this path and is not marked as a clone")
     assert openvix.calls("VixVM_Clone") == []
 
 
 def test_vm_itself_at_dest_refused(run_module, web):
-    assert "there is a VM at that path, and nothing tells that it is a clone" in run_module("vm_clone", vm=web, dest=web)["msg"]
+    assert "a VM already exists at this path and is not marked as a clone" in run_module("vm_clone", vm=web, dest=web)["msg"]
 
 
 def test_clone_of_other_vm_at_dest_refused(openvix, run_module, web, dest):
     other = openvix.add_vm("other")
     run_module("vm_clone", vm=other, dest=dest)
 
-    assert f"there is a clone of another VM at that path, of {other}; choose another path" in run_module("vm_clone", vm=web, dest=dest)["msg"]
+    assert f"a clone of another VM already exists at this path; its source is {other}; use another path" in run_module("vm_clone", vm=web, dest=dest)["msg"]
 
 
 def test_clone_of_clone_not_of_grandparent(openvix, run_module, web, dest):
@@ -186,7 +189,7 @@ def test_clone_of_clone_not_of_grandparent(openvix, run_module, web, dest):
     run_module("vm_clone", vm=web, dest=dest)
     assert run_module("vm_clone", vm=dest, dest=second)["changed"]
 
-    assert f"there is a clone of another VM at that path, of {dest}" in run_module("vm_clone", vm=web, dest=second)["msg"]
+    assert f"a clone of another VM already exists at this path; its source is {dest}" in run_module("vm_clone", vm=web, dest=second)["msg"]
     assert not run_module("vm_clone", vm=dest, dest=second)["changed"]
 
 
@@ -195,7 +198,7 @@ def test_clone_kind_not_changed(run_module, web, dest):
 
     result = run_module("vm_clone", vm=web, dest=dest, linked=True)
 
-    assert "the clone that is there is a full one, and VIX cannot make it a linked one; choose another path, or delete that VM" in result["msg"]
+    assert "the existing clone is a full clone, and VIX cannot convert it to a linked clone; use another path, or delete that VM" in result["msg"]
 
 
 def test_manual_linked_clone_recognized(on_vm, run_module, web, dest):
@@ -233,8 +236,8 @@ def test_interrupted_clone_remains_named(openvix, run_module, web, dest):
     for check_mode in (True, False):
         result = run_module("vm_clone", vm=web, dest=dest, check_mode=check_mode)
         assert result["msg"] == (
-            f"cloning to {dest} from {web}: {folder} has no such VM in it and is not empty (copy-s000.vmdk, copy-s001.vmdk, copy-s002.vmdk, "
-            "copy-s003.vmdk, copy-s004.vmdk and 2 more), as after a clone that broke off: look at it, remove it, or choose another path"
+            f"cloning to {dest} from {web}: {folder} is not empty and does not contain the VM (copy-s000.vmdk, copy-s001.vmdk, copy-s002.vmdk, "
+            "copy-s003.vmdk, copy-s004.vmdk and 2 more), possibly after an interrupted clone: remove it, or use another path"
         )
 
 
@@ -252,7 +255,7 @@ def test_invalid_vmx_at_dest_reported(run_module, web, dest, content, reason):
 
     sentence = run_module("vm_clone", vm=web, dest=dest)["msg"]
 
-    assert sentence.startswith(f"cloning to {dest} from {web}: there is something at that path, and it is no VM: ")
+    assert sentence.startswith(f"cloning to {dest} from {web}: dest exists and is not a VM: ")
     assert sentence.endswith(reason)
 
 
@@ -263,14 +266,14 @@ def test_unencodable_name_refused_before_clone(openvix, run_module, web, dest, c
 
     result = run_module("vm_clone", vm=web, dest=dest, name="日本", check_mode=check_mode)
 
-    assert "its .vmx could not hold the name 日本 (" in result["msg"]
+    assert "its .vmx cannot store the name 日本 (" in result["msg"]
     assert openvix.calls("VixVM_Clone") == []
     assert run_module("vm_clone", vm=web, dest=dest, name="Größe")["name"] == "Größe"
 
 
 @pytest.mark.parametrize("wrong", ["copy/copy.vmx", "/vms/copy"])
 def test_invalid_dest_refused(openvix, run_module, web, wrong):
-    assert run_module("vm_clone", vm=web, dest=wrong)["msg"].endswith("the new path must be the absolute one of a .vmx file")
+    assert run_module("vm_clone", vm=web, dest=wrong)["msg"].endswith("dest must be the absolute path of a .vmx file")
     assert openvix.calls("VixVM_Clone") == []
 
 
@@ -281,8 +284,8 @@ def test_timeout_names_possible_clone(openvix, run_module, dest):
     result = run_module("vm_clone", vm=web, dest=dest, timeout=1, passed=lambda: bool(openvix.calls("VixVM_Clone")))
 
     assert result["msg"] == (
-        f"cloning to {dest} from {web}: not done after 1 s; VIX cannot cancel it, so it may still finish; "
-        f"when VMware is done with {pathlib.Path(dest).parent}, remove it, and run the task again with a longer timeout"
+        f"cloning to {dest} from {web}: timed out after 1 s; VIX cannot cancel the operation, so it may still finish; "
+        f"when VMware has finished with {pathlib.Path(dest).parent}, remove that directory and run the task again with a longer timeout"
     )
     assert result["error"] == "TimedOut"
     end = time.monotonic() + 60
@@ -290,7 +293,7 @@ def test_timeout_names_possible_clone(openvix, run_module, dest):
         assert time.monotonic() < end
         openvix.advance(3)
         time.sleep(0.05)
-    assert "as nothing does of one whose making broke off" in run_module("vm_clone", vm=web, dest=dest)["msg"]
+    assert "(possibly an interrupted clone)" in run_module("vm_clone", vm=web, dest=dest)["msg"]
 
 
 @stepped
@@ -308,7 +311,7 @@ def test_failure_names_remains(openvix, run_module, web, dest):
     task.join()
 
     folder = pathlib.Path(dest).parent
-    assert f"; what there is of the clone lies in {folder}: remove it before the next try (VIX_E_DISK_FULL, 8)" in results[0]["msg"]
+    assert f"; the incomplete clone is in {folder}: remove it before the next attempt (VIX_E_DISK_FULL, 8)" in results[0]["msg"]
     assert results[0]["vix_code"] == 8
 
 
@@ -334,7 +337,7 @@ def test_player_unsupported(openvix, run_module, dest, check_mode):
 
     result = run_module("vm_clone", vm=web, dest=dest, check_mode=check_mode)
 
-    assert result["msg"].startswith(f"cloning to {dest} from {web}: VMware Player cannot clone VMs, VMware Workstation can (VIX_E_NOT_SUPPORTED, 6)")
+    assert result["msg"].startswith(f"cloning to {dest} from {web}: VMware Player does not support clones; VMware Workstation does (VIX_E_NOT_SUPPORTED, 6)")
     assert result["error"] == "NotSupported"
 
 

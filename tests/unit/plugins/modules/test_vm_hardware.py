@@ -34,7 +34,7 @@ def test_newest_hardware_unchanged_any_power(openvix, run_module, power, check_m
 
 
 @pytest.mark.parametrize(
-    ("power", "words"), [("powered_on", "set power_off"), ("paused", "set power_off"), ("suspended", "its hardware cannot change below its memory")]
+    ("power", "words"), [("powered_on", "set power_off"), ("paused", "set power_off"), ("suspended", "hardware of a suspended VM cannot be upgraded")]
 )
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_running_vm_refused(openvix, run_module, power, words, check_mode):
@@ -135,7 +135,7 @@ def test_player_unsupported(openvix, run_module, check_mode):
     result = run_module("vm_hardware", vm=web, check_mode=check_mode)
 
     assert result["error"] == "NotSupported"
-    assert "VMware Player 17.6.0 (OpenVIX) cannot upgrade the virtual hardware of this VM" in result["msg"]
+    assert "VMware Player 17.6.0 (OpenVIX) does not support upgrading the virtual hardware of this VM" in result["msg"]
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_unknown_name_lists_names(openvix, run_module, listed):
 
     result = run_module("vm_info", vm="wab")
 
-    assert result["msg"].startswith("finding VM wab: no VM is called so; there are: web; give its name to the letter")
+    assert result["msg"].startswith("finding VM wab: no VM has that name; known names: web; names are case-sensitive")
     assert result["error"] == "VMNotFound"
 
 
@@ -169,7 +169,7 @@ def test_broken_vmware_list_reported(openvix, run_module, listed, tmp_path):
 
     result = run_module("vm_info", which="known")
 
-    assert result["msg"].startswith(f"listing the known VMs: a list of VMware's cannot be read: {tmp_path}/.vmware/inventory.vmls: ")
+    assert result["msg"].startswith(f"listing the known VMs: a VM list of VMware cannot be read: {tmp_path}/.vmware/inventory.vmls: ")
     assert "exception" not in result
 
 

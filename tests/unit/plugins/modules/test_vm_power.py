@@ -51,7 +51,7 @@ def test_suspended_vm_not_resumed_by_default(openvix, run_module, wanted, check_
 
     result = run_module("vm_power", vm=web, state=wanted, check_mode=check_mode)
 
-    assert result["msg"] == f"bringing {web} to {wanted}: the VM is suspended and would have to wake first: set wake_suspended to allow it"
+    assert result["msg"] == f"bringing {web} to {wanted}: the VM is suspended and must be resumed first: set wake_suspended=true to allow this"
     assert openvix.vms[web] == "suspended"
 
 
@@ -83,7 +83,7 @@ def test_soft_stop_ignored_error_if_soft(openvix, run_module):
 
     result = run_module("vm_power", vm=web, state="powered_off", stop="soft", soft_timeout=1)
 
-    assert result["msg"] == f"shutting down the guest of {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
+    assert result["msg"] == f"shutting down the guest of {web}: timed out after 1 s; VIX cannot cancel the operation, so it may still finish"
     assert result["error"] == "TimedOut"
     assert openvix.vms[web] == "powered_on"
 
@@ -149,7 +149,7 @@ def test_powered_off_waits_for_lock_release(openvix, run_module):
 
     result = run_module("vm_power", vm=web, state="powered_off", stop="hard", timeout=1, passed=passed)
 
-    assert result["msg"].startswith(f"waiting until {lock} is gone, with which another process holds {web}: not done after 1 s")
+    assert result["msg"].startswith(f"waiting for another process to release {web} ({lock}): timed out after 1 s")
     assert openvix.vms[web] == "powered_off"
 
 
@@ -167,7 +167,7 @@ def test_missing_tools_error_vm_stays_on(openvix, run_module):
 
     result = run_module("vm_power", vm=web, state="powered_on", tools_timeout=1)
 
-    assert "they did not come up within 1 s; they are not installed" in result["msg"]
+    assert "no answer within 1 s; VMware Tools are not installed" in result["msg"]
     assert openvix.vms[web] == "powered_on"
 
 
@@ -204,7 +204,7 @@ def test_concurrency_limits_vms(openvix, run_module):
     [
         ({"error": 15}, 0.9, "VIX_E_FILE_ALREADY_LOCKED, 15"),
         ({"hang": True}, 9, "the VIX library hangs in VixVM_PowerOn"),
-        ({"hang": True, "where": "job"}, 1, "not done after 1 s; VIX cannot cancel it"),
+        ({"hang": True, "where": "job"}, 1, "timed out after 1 s; VIX cannot cancel the operation"),
     ],
 )
 def test_failed_vm_does_not_hide_others(openvix, run_module, fault, seconds, words):

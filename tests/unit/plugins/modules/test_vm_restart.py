@@ -53,7 +53,7 @@ def test_paused_guest_restarted(openvix, run_module):
 def test_stopped_guest_refused(openvix, run_module, power):
     web = add_vm(openvix, power=power)
 
-    assert run_module("vm_restart", vm=web)["msg"] == f"restarting {web}: a VM that is {power} has no running guest: use vm_power"
+    assert run_module("vm_restart", vm=web)["msg"] == f"restarting {web}: the VM is {power}, so its guest does not run: power it on first (vmlab.vix.vm_power)"
     assert openvix.vms[web] == power
 
 
@@ -62,4 +62,4 @@ def test_guest_not_coming_back_reported(openvix, run_module):
 
     result = run_module("vm_restart", vm=web, tools_timeout=1, stop="hard")
 
-    assert "they did not come up within 1 s; the VM is powered on, and its guest may still boot" in result["msg"]
+    assert "no answer within 1 s; the VM is powered on, and its guest may still be booting" in result["msg"]

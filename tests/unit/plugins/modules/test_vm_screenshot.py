@@ -66,7 +66,7 @@ def test_mode_applied(run_module, web, tmp_path, mode, bits):
 def test_invalid_mode_reported(openvix, run_module, web, tmp_path, mode):
     result = run_module("vm_screenshot", vm=web, dest=str(tmp_path / "web.png"), mode=mode, **LOGIN)
 
-    assert result["msg"].startswith(f"saving the screenshot as {tmp_path}/web.png: {mode} is no mode of a file")
+    assert result["msg"].startswith(f"saving the screenshot as {tmp_path}/web.png: {mode} is not a file mode")
     assert openvix.calls("VixHost_OpenVM") == []
 
 
@@ -74,9 +74,9 @@ def test_invalid_mode_reported(openvix, run_module, web, tmp_path, mode):
 @pytest.mark.parametrize(
     ("dest", "words"),
     [
-        ("", "it is a folder or a device: give the full name of a file"),
-        ("none/web.png", "{}/none is not a folder of the machine that runs VMware"),
-        ("pipe", "it is a folder or a device: give the full name of a file"),
+        ("", "it is a directory or a device: use the path of a file"),
+        ("none/web.png", "{}/none is not a directory of the VM host"),
+        ("pipe", "it is a directory or a device: use the path of a file"),
     ],
 )
 def test_invalid_dest_reported_before_login(openvix, run_module, web, tmp_path, dest, words, check_mode):
@@ -97,7 +97,7 @@ def test_failed_screenshot_keeps_old_file(openvix, run_module, web, tmp_path, co
     result = run_module("vm_screenshot", vm=web, dest=str(tmp_path / "web.png"), **LOGIN)
 
     assert result["vix_code"] == code
-    assert result["msg"].startswith(f"taking a picture of the screen of the guest of {web} as lab: ")
+    assert result["msg"].startswith(f"taking a screenshot of the guest of {web} as lab: ")
     assert (tmp_path / "web.png").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["web.png"]
 

@@ -158,8 +158,8 @@ def test_folder_not_visible_is_error(run_module, web, site):
     result = run_module("vm_shared_folder", vm=web, name="site", path=site, guest_timeout=1, **LOGIN)
 
     assert result["msg"] == (
-        f"waiting until the guest of {web} sees the shared folder site: lab does not see /mnt/hgfs/site after 1 s; "
-        "look whether the guest mounts shared folders there, and whether this user may see them"
+        f"waiting until the guest of {web} sees the shared folder site: lab cannot see /mnt/hgfs/site after 1 s; "
+        "check that the guest mounts shared folders there and that this user has access to them"
     )
     assert result["error"] == "TimedOut"
 
@@ -217,7 +217,7 @@ def test_missing_directory_reported_before_vix(openvix, run_module, web, tmp_pat
     (tmp_path / "file").touch()
     for path in (tmp_path / "none", tmp_path / "file"):
         result = run_module("vm_shared_folder", vm=web, name="site", path=str(path))
-        assert result["msg"] == f"reading the path of site: {path} is not a folder of the machine that runs VMware"
+        assert result["msg"] == f"reading the path of site: {path} is not a directory of the VM host"
 
     assert openvix.calls("VixHost_OpenVM") == []
 
@@ -225,13 +225,13 @@ def test_missing_directory_reported_before_vix(openvix, run_module, web, tmp_pat
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"name": "site"}, "reading the path of site: a folder that shall be present needs its path"),
-        ({"name": "site", "path": "srv"}, "reading the path of site: srv does not begin at the root: give the full path"),
+        ({"name": "site"}, "reading the path of site: state=present requires the path of the shared folder"),
+        ({"name": "site", "path": "srv"}, "reading the path of site: srv is not an absolute path"),
         ({"name": "a/b", "path": "/tmp"}, "reading the name 'a/b': the name of a shared folder cannot be empty or contain a slash"),
         ({"folders": [{"name": "a"}, {"name": "a"}], "state": "absent"}, "reading the wanted folders: a is named more than once"),
         (
             {"name": "a", "state": "absent", "exclusive": True},
-            "reading the wanted folders: exclusive keeps those that are present: it does not go with the state absent",
+            "reading the wanted folders: exclusive=true cannot be used with state=absent",
         ),
     ],
 )
@@ -247,7 +247,7 @@ def test_powered_off_vm_refused(openvix, run_module, power, check_mode):
 
     assert (
         run_module("vm_shared_folder", vm=vm, name="tmp", path="/tmp", check_mode=check_mode)["msg"]
-        == f"waiting for VMware Tools in {vm}: the VM is {power}; bring it to powered_on first (vmlab.vix.vm_power)"
+        == f"waiting for VMware Tools in {vm}: the VM is {power}; power it on first (vmlab.vix.vm_power)"
     )
 
 
@@ -258,5 +258,5 @@ def test_unsupported_product_reported(openvix, run_module, web):
 
     assert result["error"] == "NotSupported"
     assert result["msg"].startswith(
-        f"counting the shared folders of {web}: this product has no shared folders, which VMware Workstation, Player and Fusion have"
+        f"counting the shared folders of {web}: this product does not support shared folders; VMware Workstation, Player and Fusion do"
     )

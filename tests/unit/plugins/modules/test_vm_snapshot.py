@@ -47,7 +47,7 @@ def test_new_snapshot_elsewhere_refused(run_module, web):
     result = run_module("vm_snapshot", vm=web, name="base/patched/next")
 
     assert result["msg"] == (
-        f"taking snapshot base/patched/next of {web}: a new snapshot goes below the current one (base/broken): revert to snapshot base/patched first"
+        f"taking snapshot base/patched/next of {web}: a new snapshot is created below the current one (base/broken): revert to snapshot base/patched first"
     )
     assert paths(run_module, web) == ALL
 
@@ -121,7 +121,7 @@ def test_ambiguous_name_refused_with_paths(openvix, run_module, state):
 
     assert result["vix_code"] == 13017
     assert result["msg"] == (
-        f"finding snapshot clean of {web}: 2 snapshots are called so: /base/clean, /other/clean (VIX_E_SNAPSHOT_NONUNIQUE_NAME, 13017); name one by its path"
+        f"finding snapshot clean of {web}: 2 snapshots have that name: /base/clean, /other/clean (VIX_E_SNAPSHOT_NONUNIQUE_NAME, 13017); use its path"
     )
     assert run_module("vm_snapshot", vm=web, name="other/clean", state="absent")["snapshots"] == ["base", "base/clean", "other"]
 
@@ -143,14 +143,14 @@ def test_current_correct_among_equal_paths(openvix, run_module):
 
     result = run_module("vm_snapshot", vm=web, name="a/b", state="absent")
 
-    assert "2 snapshots are called so: /a/b, /a/b" in result["msg"]
+    assert "2 snapshots have that name: /a/b, /a/b" in result["msg"]
 
 
 def test_missing_snapshot_lists_existing(run_module, web):
     result = run_module("vm_snapshot", vm=web, name="cleam", state="reverted")
 
     assert result["msg"].startswith(
-        f"reverting to snapshot cleam of {web}: there is no such snapshot; there are: {', '.join(ALL)} (VIX_E_SNAPSHOT_NOTFOUND, 13003)"
+        f"reverting to snapshot cleam of {web}: the snapshot does not exist; existing snapshots: {', '.join(ALL)} (VIX_E_SNAPSHOT_NOTFOUND, 13003)"
     )
 
 
@@ -235,14 +235,14 @@ def test_unknown_age_not_pruned(run_module, nightly):
 
     result = run_module("vm_snapshot", vm=nightly, state="pruned", keep=1)
 
-    assert result["msg"] == f"choosing old snapshots of {nightly}: no creation time is known of n4/n3/other: choose others by name"
+    assert result["msg"] == f"selecting old snapshots of {nightly}: the creation time is not known of: n4/n3/other; select others with name"
 
 
 @pytest.mark.parametrize("text", ["7", "d", "7y", "-1d", "1.5h", ""])
 def test_invalid_duration_reported(run_module, nightly, text):
     result = run_module("vm_snapshot", vm=nightly, state="pruned", older_than=text)
 
-    assert result["msg"].startswith(f"reading older_than: {text} is no duration: write a number and one of s, m, h, d, w, as in 7d")
+    assert result["msg"].startswith(f"reading older_than: {text} is not a duration: use a number and one of s, m, h, d, w, such as 7d")
 
 
 def test_pruned_without_limits_refused(run_module, nightly):

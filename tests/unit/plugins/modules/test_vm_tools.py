@@ -43,7 +43,7 @@ def test_powered_off_vm_not_waited_for(openvix, run_module, power, check_mode, s
 
     result = run_module("vm_tools", vm=web, state=state, check_mode=check_mode)
 
-    assert result["msg"] == f"{doing} {web}: the VM is {power}; bring it to powered_on first (vmlab.vix.vm_power)"
+    assert result["msg"] == f"{doing} {web}: the VM is {power}; power it on first (vmlab.vix.vm_power)"
     assert result["error"] == "NoToolsInGuest"
     assert openvix.calls("VixVM_WaitForToolsInGuest") == openvix.calls("VixVM_InstallTools") == []
 
@@ -51,9 +51,9 @@ def test_powered_off_vm_not_waited_for(openvix, run_module, power, check_mode, s
 @pytest.mark.parametrize(
     ("settings", "reason", "advice"),
     [
-        ({"tools": "not_installed"}, "they are not installed", "install them in the guest (or open-vm-tools)"),
-        ({"question": "Did you move or copy this VM?"}, "the VM waits for an answer to a question", "open it in VMware and answer it"),
-        ({"boot_seconds": 60.0}, "the VM is powered on, and its guest may still boot", "raise tools_timeout, or look at the VM's screen"),
+        ({"tools": "not_installed"}, "VMware Tools are not installed", "install them in the guest (or open-vm-tools)"),
+        ({"question": "Did you move or copy this VM?"}, "the VM is waiting for an answer to a question", "open it in VMware and answer it"),
+        ({"boot_seconds": 60.0}, "the VM is powered on, and its guest may still be booting", "increase tools_timeout, or check the VM's screen"),
     ],
 )
 def test_error_has_reason_and_advice(openvix, run_module, settings, reason, advice):
@@ -62,7 +62,7 @@ def test_error_has_reason_and_advice(openvix, run_module, settings, reason, advi
 
     result = run_module("vm_tools", vm=web, tools_timeout=1, passed=lambda: 0)  # by VIX's own clock they do
 
-    assert result["msg"] == (f"waiting for VMware Tools in {web}: they did not come up within 1 s; {reason} (VIX_E_TIMEOUT_WAITING_FOR_TOOLS, 3000); {advice}")
+    assert result["msg"] == (f"waiting for VMware Tools in {web}: no answer within 1 s; {reason} (VIX_E_TIMEOUT_WAITING_FOR_TOOLS, 3000); {advice}")
 
 
 def test_installer_mounted_each_time(openvix, run_module):
@@ -130,7 +130,7 @@ def test_missing_tools_not_upgraded(openvix, run_module):
 
     result = run_module("vm_tools", vm=web, state="upgraded", tools_timeout=1)
 
-    assert "they did not come up within 1 s; they are not installed" in result["msg"]
+    assert "no answer within 1 s; VMware Tools are not installed" in result["msg"]
     assert openvix.calls("VixVM_InstallTools") == []
 
 
@@ -140,7 +140,7 @@ def test_endless_upgrade_times_out(openvix, run_module):
 
     result = run_module("vm_tools", vm=web, state="upgraded", timeout=1, passed=lambda: bool(openvix.calls("VixVM_InstallTools")))
 
-    assert result["msg"] == f"upgrading VMware Tools in {web}: not done after 1 s; VIX cannot cancel it, so it may still finish"
+    assert result["msg"] == f"upgrading VMware Tools in {web}: timed out after 1 s; VIX cannot cancel the operation, so it may still finish"
 
 
 def test_failed_vm_does_not_hide_others(openvix, run_module):
@@ -151,4 +151,4 @@ def test_failed_vm_does_not_hide_others(openvix, run_module):
     one, two, three = result["results"]
     assert (one["tools"], three["tools"]) == ("running", "running")
     assert two["failed"]
-    assert result["msg"] == f"1 of 3 VMs failed: waiting for VMware Tools in {vms[1]}: the VM is powered_off; bring it to powered_on first (vmlab.vix.vm_power)"
+    assert result["msg"] == f"1 of 3 VMs failed: waiting for VMware Tools in {vms[1]}: the VM is powered_off; power it on first (vmlab.vix.vm_power)"

@@ -103,7 +103,7 @@ def test_environment_needs_administrator(run_module, web):
         ({"variables": {"a=b": "x"}}, "reading the name of the variable a=b: the name of a variable that is set cannot contain an equals sign"),
         ({"name": "a=b", "state": "absent"}, "reading the name of the variable a=b: the name of a variable that is set cannot contain an equals sign"),
         ({"name": "", "value": "x"}, "reading the names of the variables: a variable needs a name"),
-        ({"variables": {"on": True}}, "reading the value of the variable on: True is no text: put it in quotes as it shall be"),
+        ({"variables": {"on": True}}, "reading the value of the variable on: True is not a string: put it in quotes"),
         ({"name": "role"}, "state is present but any of the following are missing: value, variables"),
         ({"variables": {"a": "b"}, "state": "read"}, "state is read but any of the following are missing: name, names"),
     ],

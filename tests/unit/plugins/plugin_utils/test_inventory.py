@@ -36,13 +36,13 @@ def broken(result, *words):
 # -- names
 
 
-def test_a_vm_is_called_by_its_display_name(files, place_vm):
+def test_vm_named_by_display_name(files, place_vm):
     place_vm("vms/a/a.vmx", displayName="Windows 11 (new)")
 
     assert list(files().hosts) == ["Windows 11 (new)"]
 
 
-def test_the_first_template_that_makes_a_name_counts(files, place_vm):
+def test_first_template_with_name_counts(files, place_vm):
     place_vm("vms/a/a.vmx", displayName="web", **{"guestinfo.empty": ""})
     place_vm("vms/b/b.vmx", displayName="db")
 
@@ -53,20 +53,20 @@ def test_the_first_template_that_makes_a_name_counts(files, place_vm):
     assert list(files("hostnames: [vix_memory, vix_name]\n").hosts) == ["db", "web"]
 
 
-def test_a_number_is_a_name_as_well(files, place_vm):
+def test_number_as_name(files, place_vm):
     place_vm("vms/a/a.vmx", memsize=2048)
 
     assert list(files("hostnames: [vix_memory]\n").hosts) == ["2048"]
 
 
-def test_a_vm_that_no_template_has_a_name_for_keeps_its_own(files, place_vm):
+def test_no_template_name_keeps_own(files, place_vm):
     place_vm("vms/a/a.vmx")
 
     assert list(files("hostnames: [vix_nothing]\n").hosts) == ["a"]
     assert list(files("hostnames: []\n").hosts) == ["a"]
 
 
-def test_a_template_that_cannot_be_evaluated_is_an_error_where_that_is_wanted(files, place_vm):
+def test_broken_template_strict_error(files, place_vm):
     path = place_vm("vms/a/a.vmx")
 
     broken(
@@ -89,13 +89,13 @@ def test_a_template_that_cannot_be_evaluated_is_an_error_where_that_is_wanted(fi
         ("Gerät 1", "Gerät 1"),
     ],
 )
-def test_what_does_not_belong_into_a_name_becomes_a_hyphen(files, place_vm, name, host):
+def test_invalid_characters_become_hyphens(files, place_vm, name, host):
     place_vm("vms/a/a.vmx", displayName=name)
 
     assert list(files().hosts) == [host]
 
 
-def test_a_name_of_blanks_gives_way_to_that_of_the_file(files, place_vm):
+def test_blank_name_yields_to_file_name(files, place_vm):
     place_vm("vms/a/a.vmx", displayName="")
     place_vm("vms/b/b.vmx", displayName="   ")
 
@@ -105,7 +105,7 @@ def test_a_name_of_blanks_gives_way_to_that_of_the_file(files, place_vm):
     assert re.fullmatch("[0-9a-f]{8}", blank)
 
 
-def test_vms_of_one_name_have_a_part_of_their_own_that_stays(files, place_vm):
+def test_equal_names_get_stable_suffix(files, place_vm):
     one, two = place_vm("vms/one/web.vmx"), place_vm("vms/two/web.vmx")
     place_vm("vms/db/db.vmx")
 
@@ -117,19 +117,19 @@ def test_vms_of_one_name_have_a_part_of_their_own_that_stays(files, place_vm):
     assert names.pop(f"{one.rpartition('/one')[0]}/db/db.vmx") == "db"
     assert set(names) == {one, two}
     assert all(re.fullmatch("web-[0-9a-f]{8}", name) for name in names.values())
-    assert f"2 VMs are called web: {one}, {two}; listed as {names[one]}, {names[two]}; rename them, or set hostnames to tell them apart" in first.output
+    assert f"2 VMs are named web: {one}, {two}; added as {names[one]}, {names[two]}; rename them, or set hostnames to distinguish them" in first.output
     assert set(names.values()) < set(second.hosts)
     assert len(second.hosts) == 3
 
 
-def test_vms_of_one_name_are_an_error_where_that_is_wanted(files, place_vm):
+def test_equal_names_error_if_wanted(files, place_vm):
     one, two = place_vm("vms/one/web.vmx"), place_vm("vms/two/web.vmx")
 
-    broken(files("on_clash: error\n"), f"2 VMs are called web: {one}, {two}; rename them")
+    broken(files("on_clash: error\n"), f"2 VMs are named web: {one}, {two}; rename them")
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "all", "ungrouped", "servers"])
-def test_a_vm_does_not_pass_for_this_machine_or_a_group(files, place_vm, tmp_path, name):
+def test_localhost_or_group_name_suffixed(files, place_vm, tmp_path, name):
     path = place_vm("vms/a/a.vmx", displayName=name)
     (tmp_path / "static.ini").write_text("[servers]\nfrontend\n")
 
@@ -137,19 +137,19 @@ def test_a_vm_does_not_pass_for_this_machine_or_a_group(files, place_vm, tmp_pat
 
     [host] = set(found.hosts) - {"frontend"}
     assert re.fullmatch(re.escape(name) + "-[0-9a-f]{8}", host)
-    assert f"a VM is called {name}, which Ansible has another meaning for: {path}; listed as {host}" in found.output
+    assert f"a VM is named {name}, which is the name of a group or of the controller: {path}; added as {host}" in found.output
 
 
-def test_a_name_that_a_marked_one_would_take_is_an_error(files, place_vm):
+def test_name_taken_by_suffixed_one_error(files, place_vm):
     place_vm("vms/one/web.vmx")
     place_vm("vms/two/web.vmx")
     taken = next(iter(files().hosts))
     place_vm("vms/three/three.vmx", displayName=taken)
 
-    broken(files(), "2 VMs are called web")
+    broken(files(), "2 VMs are named web")
 
 
-def test_a_group_that_is_made_for_one_vm_does_not_swallow_another(files, place_vm):
+def test_composed_group_keeps_other_host(files, place_vm):
     place_vm("vms/a/a.vmx", displayName="one", guestOS="web")
     place_vm("vms/web/web.vmx", displayName="web", memsize=2048)
 
@@ -160,7 +160,7 @@ def test_a_group_that_is_made_for_one_vm_does_not_swallow_another(files, place_v
     assert "large" not in found.manager.groups["web"].vars
 
 
-def test_a_host_of_another_inventory_is_the_same_one(files, place_vm, tmp_path):
+def test_host_of_other_inventory_merged(files, place_vm, tmp_path):
     place_vm("vms/web/web.vmx")
     (tmp_path / "static.ini").write_text("web colour=blue\n")
 
@@ -169,7 +169,7 @@ def test_a_host_of_another_inventory_is_the_same_one(files, place_vm, tmp_path):
     assert (found.hosts["web"]["colour"], found.hosts["web"]["vix_name"], found.hosts["web"]["shown"]) == ("blue", "web", "blueweb")
 
 
-def test_hosts_are_in_the_order_of_their_names(files, place_vm):
+def test_hosts_sorted_by_name(files, place_vm):
     for name in ("c", "A", "b"):
         place_vm(f"vms/{name}/{name}.vmx")
 
@@ -179,7 +179,7 @@ def test_hosts_are_in_the_order_of_their_names(files, place_vm):
 # -- filters
 
 
-def test_the_first_filter_that_matches_decides(files, place_vm):
+def test_first_matching_filter_decides(files, place_vm):
     for name in ("web1", "web2", "db", "old-web"):
         place_vm(f"vms/{name}/{name}.vmx")
 
@@ -188,32 +188,32 @@ def test_the_first_filter_that_matches_decides(files, place_vm):
     assert set(files("filters: []\n").hosts) == {"web1", "web2", "db", "old-web"}
 
 
-def test_why_a_vm_is_in_or_out_is_told_at_length_when_asked(files, place_vm, tmp_path):
+def test_filter_decisions_in_verbose_log(files, place_vm, tmp_path):
     web, db, old = place_vm("vms/web/web.vmx"), place_vm("vms/db/db.vmx"), place_vm("vms/old/old.vmx")
     text = "scan_exclude: [old]\nfilters: [{include: vix_nothing.at.all}, {exclude: vix_name == 'db'}]\n"
 
     told = files(text, verbosity=3).output
 
-    assert f"{web}: in, as web; listed by scan on localhost" in told
-    assert f"{db}: out, as filters[1] excludes it: vix_name == 'db'" in told
-    assert f"{old.rpartition('/')[0]}: out, as old excludes it" in told
-    assert f"{web}: filters[0] does not count, as it cannot be evaluated" in told
-    assert ": in, as" not in files(text).output
+    assert f"{web}: included as web; listed by scan on localhost" in told
+    assert f"{db}: not included: filters[1] excludes it: vix_name == 'db'" in told
+    assert f"{old.rpartition('/')[0]}: not included: old excludes it" in told
+    assert f"{web}: filters[0] is ignored, as it cannot be evaluated" in told
+    assert ": included as" not in files(text).output
 
 
-def test_a_stale_vm_is_told_to_be_so_with_the_reason(inventory, in_library):
+def test_stale_vm_logged_with_reason(inventory, in_library):
     in_library(("/nowhere/gone.vmx", "gone"))
 
     told = inventory("sources: [library]\n", plugin="vmx_files", verbosity=3).output
 
-    assert "/nowhere/gone.vmx: in, as gone; listed by library on localhost; stale: /nowhere/gone.vmx: there is no such file" in told
+    assert "/nowhere/gone.vmx: in, as gone; listed by library on localhost; stale: /nowhere/gone.vmx: the file does not exist" in told
 
 
 @pytest.mark.parametrize("filters", ["[vix_stale]", "[{only: true}]", "[{include: true, exclude: false}]", "[{}]"])
-def test_what_is_no_filter_is_told(files, place_vm, filters):
+def test_invalid_filter_rejected(files, place_vm, filters):
     place_vm("vms/web/web.vmx")
 
-    broken(files(f"filters: {filters}\n"), "filters[0] is neither 'include: EXPRESSION' nor 'exclude: EXPRESSION'")
+    broken(files(f"filters: {filters}\n"), "filters[0] must be 'include: EXPRESSION' or 'exclude: EXPRESSION'")
 
 
 # -- addresses
@@ -231,7 +231,7 @@ def addresses(files, place_vm, tmp_path, monkeypatch):
     return lambda text="": files(text).hosts["web"]
 
 
-def test_every_address_is_told_and_the_best_chosen(addresses):
+def test_all_addresses_best_chosen(addresses):
     variables = addresses()
 
     assert [(each["address"], each["source"]) for each in variables["vix_addresses"]] == [
@@ -252,24 +252,24 @@ def test_every_address_is_told_and_the_best_chosen(addresses):
         ("address_ignore: [192.168.0.0/16]", "10.1.1.1"),
     ],
 )
-def test_the_rule_for_the_address_can_be_set(addresses, rule, chosen):
+def test_address_rule_options(addresses, rule, chosen):
     variables = addresses(f"{rule}\nset_ansible_host: true\n")
 
     assert variables["vix_address"] == chosen
     assert variables.get("ansible_host") == chosen
 
 
-def test_a_rule_of_any_other_kind_is_an_expression(addresses):
+def test_other_address_rule_by_expression(addresses):
     assert addresses("compose: {ansible_host: 'vix_addresses[-1].address'}\n")["ansible_host"] == "10.1.1.1"
 
 
-def test_what_is_no_network_is_told(files, place_vm):
+def test_invalid_network_rejected(files, place_vm):
     place_vm("vms/web/web.vmx")
 
-    broken(files("address_networks: [here]\n"), "address_networks and address_ignore have networks, as in 192.168.8.0/24: 'here'")
+    broken(files("address_networks: [here]\n"), "address_networks and address_ignore must be networks, such as 192.168.8.0/24: 'here'")
 
 
-def test_addresses_and_snapshots_are_told_where_they_are_gathered(files, place_vm, tmp_path):
+def test_gathered_addresses_and_snapshots(files, place_vm, tmp_path):
     path = place_vm("vms/web/web.vmx", **{"guestinfo.ip": "192.0.2.7"})
     (tmp_path / "vms/web/web.vmsd").write_text('snapshot.numSnapshots = "1"\nsnapshot0.uid = "1"\nsnapshot0.displayName = "base"\nsnapshot.current = "1"\n')
 
@@ -284,7 +284,7 @@ def test_addresses_and_snapshots_are_told_where_they_are_gathered(files, place_v
 # -- trust
 
 
-def test_what_a_vm_says_of_itself_is_never_a_template(files, place_vm, run_ansible, write_inventory, tmp_path):
+def test_vm_values_never_templates(files, place_vm, run_ansible, write_inventory, tmp_path):
     text = "{{ 6 * 7 }}"
     place_vm("vms/web/web.vmx", annotation=text, guestOS=text, **{"guestinfo.role": text, "guestinfo.ip": text})
 
@@ -298,7 +298,7 @@ def test_what_a_vm_says_of_itself_is_never_a_template(files, place_vm, run_ansib
     assert "42" not in done.stdout
 
 
-def test_what_came_from_the_cache_is_trusted_as_little(files, place_vm, tmp_path):
+def test_cached_values_never_templates(files, place_vm, tmp_path):
     # As ansible-core writes a text that it trusts into its own cache.
     tag = '{"__ansible_type": "_AnsibleTaggedStr", "value": "{{ 6 * 7 }}", "tags": [{"__ansible_type": "TrustedAsTemplate"}]}'
     place_vm("vms/web/web.vmx", annotation="{{ 6 * 7 }}", **{"guestinfo.__ansible_type": "TrustedAsTemplate", "guestinfo.tag": tag.replace('"', "|22")})
@@ -313,7 +313,7 @@ def test_what_came_from_the_cache_is_trusted_as_little(files, place_vm, tmp_path
     assert again["vix_guestinfo"]["__ansible_type"] == "TrustedAsTemplate"
 
 
-def test_an_encrypted_vm_is_listed_without_a_password(files, place_vm):
+def test_encrypted_vm_listed(files, place_vm):
     place_vm("vms/web/web.vmx", **{"encryption.keySafe": "vmware:key/list/x"})
 
     variables = files().hosts["web"]
@@ -324,7 +324,7 @@ def test_an_encrypted_vm_is_listed_without_a_password(files, place_vm):
 # -- groups and variables
 
 
-def test_hosts_are_grouped_and_composed(files, place_vm):
+def test_hosts_grouped_and_composed(files, place_vm):
     place_vm("vms/one/web/web.vmx", guestOS="debian12-64", memsize=8192)
     place_vm("vms/two/desk/desk.vmx", guestOS="windows11-64", memsize=4096, **{"checkpoint.vmState": "desk.vmss"})
 
@@ -348,14 +348,14 @@ def test_hosts_are_grouped_and_composed(files, place_vm):
 
 
 @pytest.mark.parametrize("key", ["compose: {x: vix_nothing.at.all}", "groups: {x: vix_nothing.at.all}", "keyed_groups: [{key: vix_nothing.at.all}]"])
-def test_an_expression_that_fails_is_passed_over_or_an_error_as_wanted(files, place_vm, key):
+def test_failing_expression_strict_error(files, place_vm, key):
     place_vm("vms/web/web.vmx")
 
     assert list(files(f"{key}\n").hosts) == ["web"]
     assert "Failed to parse inventory" in files(f"strict: true\n{key}\n").output
 
 
-def test_extra_variables_can_be_used(place_vm, run_ansible, write_inventory, tmp_path):
+def test_extra_variables_used(place_vm, run_ansible, write_inventory, tmp_path):
     place_vm("vms/web/web.vmx")
     place_vm("vms/db/db.vmx")
     text = (
@@ -383,7 +383,7 @@ def cached(files, tmp_path):
     return read
 
 
-def test_what_is_cached_is_not_read_again(cached, place_vm, tmp_path):
+def test_cached_vms_not_read_again(cached, place_vm, tmp_path):
     path = place_vm("vms/web/web.vmx", memsize=1024)
     first = cached()
     place_vm("vms/web/web.vmx", memsize=2048)
@@ -395,13 +395,13 @@ def test_what_is_cached_is_not_read_again(cached, place_vm, tmp_path):
     assert first.hosts["web"]["vix_path"] == path
 
 
-def test_the_memory_serves_as_a_cache(cached, place_vm):
+def test_memory_cache_plugin(cached, place_vm):
     place_vm("vms/web/web.vmx")
 
     assert list(cached(plugin="ansible.builtin.memory").hosts) == ["web"]
 
 
-def test_names_filters_and_groups_are_not_cached(cached, place_vm):
+def test_names_filters_groups_not_cached(cached, place_vm):
     place_vm("vms/web/web.vmx", **{"guestinfo.ip": "192.0.2.7"})
     place_vm("vms/db/db.vmx")
     cached()
@@ -414,7 +414,7 @@ def test_names_filters_and_groups_are_not_cached(cached, place_vm):
     assert again.groups == {"all_of_them": ["web1"]}
 
 
-def test_with_other_questions_the_answers_of_the_cache_are_not_used(cached, place_vm):
+def test_cache_of_other_options_not_used(cached, place_vm):
     place_vm("vms/web/web.vmx")
     cached()
     place_vm("vms/db/db.vmx")
@@ -423,7 +423,7 @@ def test_with_other_questions_the_answers_of_the_cache_are_not_used(cached, plac
     assert set(cached().hosts) == {"web"}
 
 
-def test_a_cache_that_is_not_ours_is_not_used(cached, place_vm, tmp_path):
+def test_foreign_cache_not_used(cached, place_vm, tmp_path):
     place_vm("vms/web/web.vmx")
     cached()
     [entry] = (tmp_path / "cache").iterdir()
@@ -437,14 +437,14 @@ def test_a_cache_that_is_not_ours_is_not_used(cached, place_vm, tmp_path):
 # -- files of another kind
 
 
-def test_a_file_of_another_name_is_for_no_plugin(place_vm, run_ansible, tmp_path):
+def test_other_file_name_not_claimed(place_vm, run_ansible, tmp_path):
     place_vm("vms/web/web.vmx")
     (tmp_path / "lab.yml").write_text(yaml.safe_dump({"plugin": "vmlab.vix.vmx_files", "sources": ["scan"], "scan_folders": [str(tmp_path / "vms")]}))
 
     assert "web" not in run_ansible("ansible-inventory", "-i", str(tmp_path / "lab.yml"), "--graph").stdout
 
 
-def test_an_option_that_is_wrong_is_told(files, place_vm):
+def test_invalid_option_rejected(files, place_vm):
     place_vm("vms/web/web.vmx")
 
     broken(files("on_clash: ignore\n"), "on_clash")

@@ -38,7 +38,7 @@ def connections(plugin):
     return found
 
 
-def test_without_hosts_the_options_name_the_one(plugin):
+def test_no_hosts_options_name_one(plugin):
     options = {
         "hostname": "https://upstairs/sdk",
         "provider": "vi_server",
@@ -53,7 +53,7 @@ def test_without_hosts_the_options_name_the_one(plugin):
     assert connections(plugin(library="/opt/libvix.so")) == {"localhost": {"library": "/opt/libvix.so"}}
 
 
-def test_what_an_entry_does_not_say_is_as_in_the_options(plugin):
+def test_entry_inherits_options(plugin):
     entries = [{"hostname": "one", "timeout": 7}, {"hostname": "two", "username": "other", "password": "too", "library": "/opt/other.so"}]
     options = {"provider": "workstation_shared", "username": "lab", "password": "s3cret", "timeout": 5, "library": "/opt/libvix.so"}
 
@@ -63,7 +63,7 @@ def test_what_an_entry_does_not_say_is_as_in_the_options(plugin):
     }
 
 
-def test_this_machine_is_connected_to_without_name_and_credentials(plugin):
+def test_local_host_without_credentials(plugin):
     found = connections(plugin(hosts=[{"name": "here"}], hostname="https://upstairs/sdk", username="lab", password="s3cret"))
 
     assert found == {"here": {}}
@@ -77,7 +77,7 @@ def test_values_may_be_templates(plugin, monkeypatch):
     assert connections(plugin(hostname="one", password=template))["one"]["password"] == "s3cret"
 
 
-def test_a_value_of_the_environment_is_no_template(plugin, monkeypatch):
+def test_environment_value_is_literal(plugin, monkeypatch):
     loaded = plugin()
     monkeypatch.setenv("VIX_PASSWORD", "{{ 6 * 7 }}")
     monkeypatch.setenv("VIX_HOSTNAME", "one")
@@ -90,16 +90,16 @@ def test_a_value_of_the_environment_is_no_template(plugin, monkeypatch):
     ("hostname", "name"),
     [("https://one.example.com:8443/sdk", "one.example.com"), ("one:443", "one"), ("one", "one"), ("https://[2001:db8::1]/sdk", "2001:db8::1")],
 )
-def test_a_host_is_called_by_its_name_alone(plugin, hostname, name):
+def test_host_named_by_bare_name(plugin, hostname, name):
     assert list(connections(plugin(hosts=[{"hostname": hostname}]))) == [name]
 
 
-def test_a_host_that_is_asked_for_nothing_is_not_asked(plugin):
+def test_host_without_sources_not_queried(plugin):
     assert connections(plugin(sources=["library"])) == {}
     assert list(connections(plugin(sources=["library"], hosts=[{"name": "one", "hostname": "one", "sources": ["running"]}, {"name": "here"}]))) == ["one"]
 
 
-def test_passwords_have_no_part_in_the_key_of_the_cache_and_questions_have(plugin):
+def test_cache_key_without_passwords(plugin):
     def key(**options):
         return _vm_sources.key(plugin(**options), "/lab.vix.yml")
 
@@ -121,7 +121,7 @@ def test_passwords_have_no_part_in_the_key_of_the_cache_and_questions_have(plugi
     assert len(set(different)) == len(different)
 
 
-def test_users_who_share_a_cache_share_what_does_not_depend_on_them(plugin, monkeypatch):
+def test_shared_cache_across_users(plugin, monkeypatch):
     def keys(**options):
         found = set()
         for home in ("/home/ann", "/home/ben"):
@@ -136,7 +136,7 @@ def test_users_who_share_a_cache_share_what_does_not_depend_on_them(plugin, monk
     assert keys(hosts=[{"hostname": "one"}, {"name": "here"}]) == keys() == 2
 
 
-def test_users_who_share_a_cache_share_the_folders_that_are_named(monkeypatch):
+def test_shared_cache_of_named_directories(monkeypatch):
     def keys(**options):
         found = set()
         for home in ("/home/ann", "/home/ben"):

@@ -114,7 +114,7 @@ def known(tmp_path):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_file_of_each_product_is_found_and_read(known, place):
+def test_files_of_each_product_read(known, place):
     """The lesson of hashicorp/packer issue 6691: each version has its own place and form."""
     found = known({place: PLACES[place]})
 
@@ -122,11 +122,11 @@ def test_the_file_of_each_product_is_found_and_read(known, place):
     assert found.addresses[WEB][0][0] == EXPECTED[PLACES[place].replace("\r", "")]
 
 
-def test_where_there_is_no_file_nothing_is_known(known):
+def test_no_files_nothing_known(known):
     assert known({}) == ({}, [])
 
 
-def test_what_has_ended_is_left_out(known):
+def test_expired_leases_skipped(known):
     """The lesson of hashicorp/packer issue 11207: an old file stays where it was, with leases that are long over."""
     assert known({"etc/vmware/vmnet8/dhcpd/dhcpd.leases": WORKSTATION}).addresses == {WEB: [("192.168.8.128", "lease")]}
     assert known({}, now=NOW - 1).addresses[DB] == [("192.168.8.129", "lease")]
@@ -144,15 +144,15 @@ def _elsewhere(monkeypatch):
 
 
 @pytest.mark.usefixtures("_elsewhere")
-def test_times_are_in_utc_wherever_the_machine_is(known):
+def test_times_are_utc_in_any_zone(known):
     assert known({"etc/vmware/vmnet8/dhcpd/dhcpd.leases": WORKSTATION}).addresses == {WEB: [("192.168.8.128", "lease")]}
 
 
-def test_a_renewed_lease_is_one_and_one_that_was_given_back_is_none(known):
+def test_renewed_and_released_leases(known):
     assert known({"var/db/vmware/vmnet-dhcpd-vmnet8.leases": FUSION}).addresses == {WEB: [("192.168.8.131", "lease")]}
 
 
-def test_an_address_that_another_card_got_later_is_that_cards(known):
+def test_address_of_latest_card_only(known):
     text = "".join(
         f"lease 192.168.8.{number} {{ starts 4 2026/09/03 13:{minute}:00; ends never; hardware ethernet {mac}; }}\n"
         for number, minute, mac in ((7, 10, WEB), (8, 11, WEB), (9, 12, WEB), (7, 20, DB))
@@ -165,20 +165,20 @@ def test_an_address_that_another_card_got_later_is_that_cards(known):
 
 
 @pytest.mark.parametrize("statement", ["abandoned;", "binding state free;", "hardware ethernet 00:0c:29;", "ends soon;", "ends 4 2026/13/45 99:00:00;"])
-def test_what_is_no_lease_in_force_is_left_out(known, statement):
+def test_inactive_lease_skipped(known, statement):
     text = f"lease 192.168.8.7 {{ starts 4 2026/09/03 13:10:00; ends never; hardware ethernet {WEB}; {statement} }}"
 
     assert known({"etc/vmware/vmnet1/dhcpd/dhcpd.leases": text}) == ({}, [])
 
 
-def test_the_leases_that_are_set_aside_while_the_file_is_written_anew_count(known):
+def test_backup_lease_file_read(known):
     """The lesson of hashicorp/vagrant issue 3928: the lease is in the file with the tilde for a while."""
     found = known({"var/db/vmware/vmnet-dhcpd-vmnet8.leases": "", "var/db/vmware/vmnet-dhcpd-vmnet8.leases~": FUSION})
 
     assert found.addresses == {WEB: [("192.168.8.131", "lease")]}
 
 
-def test_a_reservation_counts_unless_another_card_has_the_address(known):
+def test_reservation_unless_address_taken(known):
     files = {"etc/vmware/vmnet8/dhcpd/dhcpd.conf": CONFIGURATION}
 
     assert known(files).addresses[WEB] == [("192.168.8.10", "reservation"), ("192.168.9.10", "reservation")]
@@ -193,37 +193,37 @@ def test_a_reservation_counts_unless_another_card_has_the_address(known):
     [
         (WORKSTATION[:-40], "it ends in the middle of an entry"),
         (MACOS[:-20], "it ends in the middle of an entry"),
-        (WORKSTATION + "}\n", "it has a closing brace too many"),
+        (WORKSTATION + "}\n", "it has too many closing braces"),
         (b"\x7fELF\0", "it is not a text file"),
         (b" " * ((4 << 20) + 1), "it is larger than 4 MiB"),
         ("a { " * 10 + WORKSTATION, "it ends in the middle of an entry"),
-        ("{" * 10 + WORKSTATION, "it has lines that belong to no entry"),
+        ("{" * 10 + WORKSTATION, "it has lines outside of any entry"),
         ("a {" * 100, "its blocks are nested too deep"),
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "bytes",
 )
-def test_a_broken_file_is_one_problem_that_names_it_and_hides_no_other(known, tmp_path, text, problem):
+def test_broken_file_one_problem(known, tmp_path, text, problem):
     found = known({"etc/vmware/vmnet1/dhcpd/dhcpd.leases": text, "var/db/vmware/vmnet-dhcpd-vmnet8.leases": FUSION})
 
     assert found.problems == [f"{tmp_path}/etc/vmware/vmnet1/dhcpd/dhcpd.leases: {problem}"]
     assert found.addresses[WEB][0] in (("192.168.8.131", "lease"), ("192.168.64.30", "lease"))
 
 
-def test_a_file_that_cannot_be_read_is_a_problem(known, tmp_path):
+def test_unreadable_file_reported(known, tmp_path):
     place = tmp_path / "etc/vmware/vmnet8/dhcpd/dhcpd.leases"
     place.mkdir(parents=True)
 
     assert known({}).problems == [f"{place}: it is not a file"]
 
 
-def test_a_lease_without_a_time_of_its_own_gives_way_to_one_with(known):
+def test_lease_without_time_yields(known):
     rest = f"ends never; hardware ethernet {WEB};"
     text = f"lease 192.168.8.7 {{ {rest} }} lease 192.168.8.8 {{ starts 4 2026/09/03 13:10:00; {rest} }}"
 
     assert known({"etc/vmware/vmnet1/dhcpd/dhcpd.leases": text}).addresses == {WEB: [("192.168.8.8", "lease"), ("192.168.8.7", "lease")]}
 
 
-def test_whatever_bytes_come_leases_or_a_broken_file_come_out(tmp_path):
+def test_any_bytes_leases_or_broken_file(tmp_path):
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies
     path = tmp_path / "leases"
@@ -265,7 +265,7 @@ def test_whatever_bytes_come_leases_or_a_broken_file_come_out(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{}" * (2 << 20), "a " * (2 << 20), '"' * (4 << 20), "lease 1.2.3.4 { } " * 200000, "lease a {" * 400000])
-def test_a_large_file_of_the_worst_kind_takes_a_bounded_time(tmp_path, text):
+def test_large_malformed_file_bounded_time(tmp_path, text):
     path = tmp_path / "leases"
     path.write_text(text)
     begin = time.process_time()

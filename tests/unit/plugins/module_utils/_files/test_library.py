@@ -46,25 +46,25 @@ def put(home, name, text):
     return path
 
 
-def test_where_there_is_no_list_no_vms_are_known(tmp_path):
+def test_no_list_no_vms(tmp_path):
     assert library.known_vms(str(tmp_path)) == []
 
 
 @pytest.mark.parametrize("name", [".vmware/inventory.vmls", "Library/Application Support/VMware Fusion/vmInventory"])
-def test_the_library_of_workstation_and_fusion_is_read_in_the_order_of_its_numbers_each_vm_once(tmp_path, name):
+def test_library_in_order_each_vm_once(tmp_path, name):
     put(tmp_path, name, WORKSTATION)
 
     assert library.known_vms(str(tmp_path)) == [("/vms/web/web.vmx", '"web"'), ("/vms/nameless/nameless.vmx", None), ("/vms/ten/ten.vmx", "ten")]
 
 
-def test_the_list_of_player_is_read(tmp_path):
+def test_list_of_player_read(tmp_path):
     text = 'pref.mruVM0.filename = "/vms/web/web.vmx"\npref.mruVM0.displayName = "web"\npref.mruVM0.index = "0"\n'
     put(tmp_path, ".vmware/preferences", text)
 
     assert library.known_vms(str(tmp_path)) == [("/vms/web/web.vmx", "web")]
 
 
-def test_a_vm_in_two_lists_or_at_two_paths_is_one(tmp_path):
+def test_vm_in_two_lists_is_one(tmp_path):
     real, link = tmp_path / "real" / "web.vmx", tmp_path / "link"
     put(tmp_path, "real/web.vmx", "")
     os.symlink(str(real.parent), str(link))
@@ -74,7 +74,7 @@ def test_a_vm_in_two_lists_or_at_two_paths_is_one(tmp_path):
     assert library.known_vms(str(tmp_path)) == [(f"{link}/web.vmx", "web")]
 
 
-def test_a_broken_list_is_told(tmp_path):
+def test_broken_list_raises(tmp_path):
     path = put(tmp_path, ".vmware/inventory.vmls", 'vmlist1.config = "/vms/we')
 
     with pytest.raises(vmx.BrokenFile) as caught:
@@ -83,7 +83,7 @@ def test_a_broken_list_is_told(tmp_path):
     assert caught.value.path == str(path)
 
 
-def test_a_broken_list_does_not_hide_the_others(tmp_path):
+def test_broken_list_hides_no_other(tmp_path):
     path = put(tmp_path, ".vmware/inventory.vmls", 'vmlist1.config = "/vms/we')
     put(tmp_path, ".vmware/preferences", 'pref.mruVM0.filename = "/vms/db/db.vmx"\n')
 
@@ -94,7 +94,7 @@ def test_a_broken_list_does_not_hide_the_others(tmp_path):
 
 
 @pytest.mark.parametrize("name", [".vmware/preferences", "Library/Preferences/VMware Fusion/preferences"])
-def test_the_folders_for_vms_are_the_one_of_the_preferences_and_the_usual_ones_that_are_there(tmp_path, name):
+def test_preferred_and_default_directories(tmp_path, name):
     chosen = tmp_path / "chosen"
     put(tmp_path, name, f'prefvmx.defaultVMPath = "{chosen}"\n')
     for folder in ("chosen", "vmware", "Virtual Machines.localized"):
@@ -106,13 +106,13 @@ def test_the_folders_for_vms_are_the_one_of_the_preferences_and_the_usual_ones_t
 @pytest.mark.parametrize(
     "text", ["", 'prefvmx.defaultVMPath = "relative"', 'prefvmx.defaultVMPath = "/nowhere"', 'prefvmx.defaultVMPath = "/', 'prefvmx.defaultVMPath = "|00"']
 )
-def test_a_folder_that_is_none_is_not_searched(tmp_path, text):
+def test_missing_directory_not_searched(tmp_path, text):
     put(tmp_path, ".vmware/preferences", text)
 
     assert library.folders(str(tmp_path)) == []
 
 
-def test_whatever_bytes_come_vms_or_a_broken_file_come_out(tmp_path):
+def test_any_bytes_vms_or_broken_file(tmp_path):
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies
     path = put(tmp_path, ".vmware/inventory.vmls", "")

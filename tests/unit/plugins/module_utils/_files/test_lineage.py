@@ -27,7 +27,7 @@ def mark(path, source, linked=True, uuid="", snapshot=""):
     rewrite.set_values(path, lineage.marks(path, lineage.Origin(source, uuid, linked, snapshot)))
 
 
-def test_what_was_marked_is_read_back(make):
+def test_marks_read_back(make):
     web, copy = make("web"), make("copy")
     origin = lineage.Origin(web, "56 4d", True, "base/patched")
 
@@ -38,7 +38,7 @@ def test_what_was_marked_is_read_back(make):
 
 
 @pytest.mark.parametrize("written", ["{web}", "../web/web.vmx"])
-def test_what_vmware_notes_of_a_linked_clone_is_read(make, written):
+def test_linked_clone_notes_of_vmware_read(make, written):
     web = make("web")
     copy = make("copy", vmsd=f'cloneOf0 = "{written.format(web=web)}"\nnumCloneOf = "1"\n')
 
@@ -48,7 +48,7 @@ def test_what_vmware_notes_of_a_linked_clone_is_read(make, written):
     assert (found.linked, found.snapshot) == (True, "")
 
 
-def test_the_mark_of_a_copy_is_that_of_what_it_was_copied_from(make):
+def test_mark_of_copied_clone(make):
     web, copy = make("web"), make("copy")
     mark(copy, web)
     values = vmx.read(copy)
@@ -59,7 +59,7 @@ def test_the_mark_of_a_copy_is_that_of_what_it_was_copied_from(make):
     assert lineage.origin(second) is None
 
 
-def test_a_clone_that_was_moved_keeps_its_origin(make, tmp_path):
+def test_moved_clone_keeps_origin(make, tmp_path):
     web, copy = make("web"), make("copy")
     mark(copy, web)
     (tmp_path / "vms" / "copy").rename(tmp_path / "vms" / "moved")
@@ -67,7 +67,7 @@ def test_a_clone_that_was_moved_keeps_its_origin(make, tmp_path):
     assert lineage.origin(str(tmp_path / "vms" / "moved" / "copy.vmx")).source == web
 
 
-def test_a_source_that_was_moved_is_known_by_its_uuid(make, tmp_path):
+def test_moved_source_known_by_uuid(make, tmp_path):
     web, other = make("web", **{"uuid.bios": "56 4d"}), make("other", **{"uuid.bios": "56 4e"})
     origin = lineage.Origin(web, lineage.uuid(web), False, "")
     (tmp_path / "vms" / "web").rename(tmp_path / "vms" / "moved")
@@ -77,17 +77,17 @@ def test_a_source_that_was_moved_is_known_by_its_uuid(make, tmp_path):
     assert not lineage.is_of(origin, other, lineage.uuid(other))
 
 
-def test_a_source_that_is_there_is_not_mistaken_for_its_copy_of_one_uuid(make):
+def test_existing_source_not_mistaken_for_copy(make):
     web, copied = make("web", **{"uuid.bios": "56 4d"}), make("copied", **{"uuid.bios": "56 4d"})
 
     assert not lineage.is_of(lineage.Origin(web, "56 4d", False, ""), copied, "56 4d")
 
 
-def test_two_that_have_no_uuid_are_not_one(make, tmp_path):
+def test_sources_without_uuid_differ(make, tmp_path):
     assert not lineage.is_of(lineage.Origin(str(tmp_path / "gone.vmx"), "", False, ""), make("web"), "")
 
 
-def test_linked_clones_are_found_in_every_place(make, tmp_path):
+def test_linked_clones_found_everywhere(make, tmp_path):
     web = make("web", vmsd='snapshot0.uid = "1"\nsnapshot0.clone0 = "../listed/listed.vmx"\nsnapshot0.clone1 = "/gone/gone.vmx"\nsnapshot0.numClones = "2"\n')
     listed, noted, marked, full = make("listed"), make("noted", vmsd=f'cloneOf0 = "{web}"\n'), make("marked"), make("full")
     make("another")
@@ -104,7 +104,7 @@ def test_linked_clones_are_found_in_every_place(make, tmp_path):
     assert lineage.linked_clones(web, str(home)) == sorted([listed, noted, marked, str(far / "far.vmx")])
 
 
-def test_one_that_is_listed_and_is_another_now_is_left_out(make, tmp_path):
+def test_listed_vm_of_other_origin_skipped(make, tmp_path):
     other = make("other")
     copy = make("copy")
     mark(copy, other)
@@ -113,7 +113,7 @@ def test_one_that_is_listed_and_is_another_now_is_left_out(make, tmp_path):
     assert lineage.linked_clones(web, str(tmp_path)) == []
 
 
-def test_one_that_is_listed_and_cannot_be_read_is_told_of(make, tmp_path):
+def test_listed_unreadable_clone_reported(make, tmp_path):
     copy = make("copy")
     web = make("web", vmsd=f'snapshot0.uid = "1"\nsnapshot0.clone0 = "{copy}"\n')
     (tmp_path / "vms" / "copy" / "copy.vmx").write_bytes(b"\0")
@@ -121,7 +121,7 @@ def test_one_that_is_listed_and_cannot_be_read_is_told_of(make, tmp_path):
     assert lineage.linked_clones(web, str(tmp_path)) == [copy]
 
 
-def test_a_list_that_cannot_be_read_hides_only_what_it_has(make, tmp_path):
+def test_unreadable_list_hides_only_its_vms(make, tmp_path):
     web, copy = make("web"), make("copy")
     mark(copy, web)
     (tmp_path / ".vmware").mkdir()
@@ -130,5 +130,5 @@ def test_a_list_that_cannot_be_read_hides_only_what_it_has(make, tmp_path):
     assert lineage.linked_clones(web, str(tmp_path)) == [copy]
 
 
-def test_of_a_vm_elsewhere_nothing_is_known(tmp_path):
+def test_vm_of_other_machine_unknown(tmp_path):
     assert lineage.linked_clones("[standard] web/web.vmx", None) == []

@@ -31,7 +31,7 @@ def vm(tmp_path):
     return VM()
 
 
-def test_a_vm_that_nothing_holds_is_not_run(vm):
+def test_unlocked_vm_not_running(vm):
     assert (locks.is_held(vm.path), vm.is_run()) == (False, False)
 
 
@@ -48,14 +48,14 @@ def test_a_vm_that_nothing_holds_is_not_run(vm):
         ("", None),
     ],
 )
-def test_a_vm_is_run_when_the_process_that_holds_it_says_so_and_lives(vm, text, is_run):
+def test_lock_of_living_vmx_process_runs(vm, text, is_run):
     vm.hold(text)
 
     assert locks.is_held(vm.path)
     assert vm.is_run() is is_run
 
 
-def test_one_holder_of_several_is_enough(vm):
+def test_one_running_holder_suffices(vm):
     vm.hold("uuid=1 4711-1000(vmware) 0 S [ lc=abc", "M00001.lck")
     vm.hold("uuid=1 4711-1000(vmware-vmx) 0 S [ lc=abc", "M00002.lck")
     vm.hold("uuid=1 4711-1000(vmware-vmx) 0 S [ lc=abc", "E00003.lck")
@@ -63,13 +63,13 @@ def test_one_holder_of_several_is_enough(vm):
     assert vm.is_run() is True
 
 
-def test_who_only_enters_does_not_hold_it(vm):
+def test_entering_process_does_not_hold(vm):
     vm.hold("uuid=1 4711-1000(vmware-vmx) 0 X [ lc=abc", "E00003.lck")
 
     assert vm.is_run() is None
 
 
-def test_a_process_that_is_half_told_of_does_not_count(vm):
+def test_incomplete_process_info_ignored(vm):
     with open(os.path.join(vm.root, "proc", "4711", "stat"), "w") as file:
         file.write("4711 (vmware-vmx) S 0")
     vm.hold("uuid=56-4d-9d 4711-1000(vmware-vmx) 0 X [ lc=abc")
@@ -77,14 +77,14 @@ def test_a_process_that_is_half_told_of_does_not_count(vm):
     assert vm.is_run() is None
 
 
-def test_a_lock_that_is_a_file_holds_nothing(vm):
+def test_lock_as_file_holds_nothing(vm):
     with open(f"{vm.path}.lck", "w"):
         pass
 
     assert (locks.is_held(vm.path), vm.is_run()) == (False, False)
 
 
-def test_this_very_process_can_be_seen_to_live(tmp_path):
+def test_own_process_seen_alive(tmp_path):
     if not os.path.exists("/proc/self/stat"):
         pytest.skip("this machine does not tell of its processes by files")
     with open("/proc/self/stat") as file:

@@ -36,17 +36,17 @@ def tree(tmp_path):
         "/" + "x" * 5000,
     ],
 )
-def test_a_place_is_what_python_says_it_is(tree, path):
+def test_real_path_equals_python(tree, path):
     places = Places()
 
     assert places.real(tree + path) == os.path.realpath(tree + path)
     assert places.real(tree + path) == os.path.realpath(tree + path)
 
 
-def test_the_root_is_a_place():
+def test_root_is_a_place():
     assert [Places().real(path) for path in ("/", "/x.vmx")] == ["/", "/x.vmx"]
 
 
 @pytest.mark.parametrize("path", ["", "relative.vmx", "[standard] web/web.vmx", "/vms/we\0b.vmx", "/vms/\ud800/web.vmx"])
-def test_what_is_no_path_of_a_file_is_none(path):
+def test_invalid_path_is_none(path):
     assert Places().real(path) is None

@@ -20,7 +20,7 @@ def file(tmp_path):
     return path
 
 
-def test_a_value_is_set_and_the_rest_and_the_mode_stay(file):
+def test_value_set_rest_and_mode_kept(file):
     file.chmod(0o640)
 
     rewrite.set_values(str(file), {"displayName": "db", "vmlab.vix.x": "1"})
@@ -30,14 +30,14 @@ def test_a_value_is_set_and_the_rest_and_the_mode_stay(file):
     assert os.listdir(file.parent) == ["web.vmx"]
 
 
-def test_a_reader_sees_the_old_file_or_the_new_one(file):
+def test_reader_sees_old_or_new_file(file):
     with file.open("rb") as reader:
         rewrite.set_values(str(file), {"displayName": "a name that is longer"})
 
         assert reader.read() == TEXT, "the file that is open is another one now"
 
 
-def test_a_link_stays_a_link(file, tmp_path):
+def test_link_stays_a_link(file, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     link = tmp_path / "elsewhere" / "link.vmx"
     link.symlink_to(file)
@@ -48,7 +48,7 @@ def test_a_link_stays_a_link(file, tmp_path):
     assert vmx.read(str(file)).display_name == "db"
 
 
-def test_what_cannot_be_written_leaves_nothing_behind(file):
+def test_failed_write_leaves_nothing(file):
     file.write_bytes(b'.encoding = "windows-1252"\ndisplayName = "web"\n')
 
     with pytest.raises(vmx.BrokenFile):

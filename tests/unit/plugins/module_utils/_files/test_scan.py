@@ -31,7 +31,7 @@ def vms(tmp_path):
     return find
 
 
-def test_all_that_matches_is_found_in_the_order_of_names(vms):
+def test_matches_found_sorted_by_name(vms):
     assert vms() == (["top.vmx", "a/db/db.vmx", "a/web/web.vmx", "b/deep/er/old.vmx"], [], [])
 
 
@@ -44,17 +44,17 @@ def test_all_that_matches_is_found_in_the_order_of_names(vms):
         (4, ["top.vmx", "a/db/db.vmx", "a/web/web.vmx", "b/deep/er/old.vmx"]),
     ],
 )
-def test_it_goes_as_deep_as_it_may(vms, depth, found):
+def test_depth_limits_search(vms, depth, found):
     assert vms(depth)[0] == found
 
 
-def test_patterns_are_of_names_to_the_letter(vms):
+def test_patterns_are_case_sensitive(vms):
     assert vms(patterns=["w*.vmx", "o??.vmx"])[0] == ["a/web/web.vmx", "b/deep/er/old.vmx"]
     assert vms(patterns=["*.VMX"])[0] == []
     assert vms(patterns=[])[0] == []
 
 
-def test_what_is_excluded_is_told_with_the_pattern_and_not_entered(vms):
+def test_excluded_reported_and_not_entered(vms):
     found, left_out, problems = vms(excludes=["web.*", "deep"])
 
     assert found == ["top.vmx", "a/db/db.vmx"]
@@ -62,13 +62,13 @@ def test_what_is_excluded_is_told_with_the_pattern_and_not_entered(vms):
     assert problems == []
 
 
-def test_a_pattern_with_a_slash_is_of_the_whole_path_below_the_folder(vms):
+def test_pattern_with_slash_matches_path(vms):
     assert vms(excludes=["a/web"])[1] == [("a/web", "a/web excludes it")]
     assert vms(excludes=["*/er"])[1] == [("b/deep/er", "*/er excludes it")]
     assert vms(excludes=["er/old.vmx"])[1] == []
 
 
-def test_links_are_followed_and_circles_end(vms):
+def test_links_followed_loops_end(vms):
     os.symlink(vms.root, os.path.join(vms.root, "b", "round"))
     os.symlink(os.path.join(vms.root, "a", "web"), os.path.join(vms.root, "c", "linked"))
     os.symlink("itself", os.path.join(vms.root, "c", "itself"))
@@ -86,19 +86,19 @@ def test_links_are_followed_and_circles_end(vms):
     }
 
 
-def test_a_folder_within_another_is_searched_as_deep_as_it_says(vms):
+def test_nested_directory_searched_to_its_depth(vms):
     assert vms(3)[0] == ["top.vmx", "a/db/db.vmx", "a/web/web.vmx"]
     assert vms(3, folders=["", "b/deep"])[0] == ["top.vmx", "a/db/db.vmx", "a/web/web.vmx", "b/deep/er/old.vmx"]
 
 
-def test_a_folder_that_is_not_there_is_a_problem_and_no_end(vms):
+def test_missing_directory_reported(vms):
     found = vms(folders=["gone", "a/db"])
 
     assert found[0] == ["a/db/db.vmx"]
     assert found[2] == [f"{vms.root}/gone: it cannot be searched: No such file or directory"]
 
 
-def test_each_folder_is_told_of_before_it_is_read(vms):
+def test_directory_visited_before_read(vms):
     visited = []
     vms(visit=visited.append)
 

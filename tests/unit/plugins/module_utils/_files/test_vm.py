@@ -40,7 +40,7 @@ def describe(tmp_path):
     return write_and_describe
 
 
-def test_what_a_vmx_says_is_told(describe):
+def test_vmx_values_returned(describe):
     facts, problems = describe(gather=())
 
     assert facts == {
@@ -57,7 +57,7 @@ def test_what_a_vmx_says_is_told(describe):
     assert problems == []
 
 
-def test_what_a_vmx_does_not_say_is_left_open(describe):
+def test_missing_values_left_open(describe):
     facts = describe('config.version = "8"\n', leases={})[0]
 
     assert (facts["name"], facts["guest_os"], facts["cpus"], facts["memory"]) == (None, None, 1, None)
@@ -68,18 +68,18 @@ def test_what_a_vmx_does_not_say_is_left_open(describe):
     ("more", "power"),
     [('checkpoint.vmState = "web.vmss"\n', "suspended"), ('checkpoint.vmState = ""\n', "powered_off")],
 )
-def test_a_vm_that_is_not_held_is_suspended_or_off(describe, more, power):
+def test_unlocked_vm_suspended_or_off(describe, more, power):
     assert describe(WEB + more)[0]["power"] == power
 
 
-def test_the_power_of_a_vm_that_something_holds_is_unknown(describe):
+def test_power_of_locked_vm_unknown(describe):
     os.mkdir(f"{describe.path}.lck")
     facts = describe(WEB + 'checkpoint.vmState = "web.vmss"\n')[0]
 
     assert (facts["power"], facts["locked"]) == ("unknown", True)
 
 
-def test_a_vm_whose_process_lives_is_on(describe):
+def test_vm_of_living_process_is_on(describe):
     if not os.path.exists("/proc/self/stat"):
         pytest.skip("this machine does not tell of its processes by files")
     with open("/proc/self/stat") as file:
@@ -91,7 +91,7 @@ def test_a_vm_whose_process_lives_is_on(describe):
     assert describe()[0]["power"] == "powered_on"
 
 
-def test_every_address_is_told_with_its_source(describe):
+def test_addresses_have_sources(describe):
     assert [(each["address"], each["source"]) for each in describe()[0]["addresses"]] == [
         ("192.168.8.128", "lease"),
         ("192.168.8.10", "reservation"),
@@ -110,11 +110,11 @@ def test_every_address_is_told_with_its_source(describe):
         ('ethernet0.present = "TRUE"\nethernet0.address = ""\n', []),
     ],
 )
-def test_the_cards_that_are_there_have_their_addresses_told(text, found):
+def test_addresses_of_present_cards_only(text, found):
     assert macs(parse(text.encode("utf-8"), "web.vmx")) == found
 
 
-def test_snapshots_are_told_with_the_current_one(describe):
+def test_snapshots_with_current_one(describe):
     vmsd = 'snapshot.current = "2"\nsnapshot.numSnapshots = "2"\nsnapshot0.uid = "1"\nsnapshot0.displayName = "base"\n'
     vmsd += 'snapshot1.uid = "2"\nsnapshot1.parent = "1"\nsnapshot1.displayName = "a/b"\n'
     facts, problems = describe(vmsd=vmsd)
@@ -123,13 +123,13 @@ def test_snapshots_are_told_with_the_current_one(describe):
     assert problems == []
 
 
-def test_a_vm_without_a_vmsd_has_no_snapshots(describe):
+def test_no_vmsd_no_snapshots(describe):
     facts = describe()[0]
 
     assert (facts["snapshots"], facts["snapshot_names"], facts["snapshot_current"]) == ([], [], None)
 
 
-def test_snapshots_that_go_in_a_circle_are_one_problem_that_names_the_file(describe):
+def test_snapshot_loop_one_problem(describe):
     text = "".join(f'snapshot{uid}.uid = "{uid + 1}"\nsnapshot{uid}.parent = "{2 - uid}"\nsnapshot{uid}.displayName = "s{uid}"\n' for uid in (0, 1))
     facts, problems = describe(vmsd=f'snapshot.numSnapshots = "2"\n{text}snapshot.current = "9"\n')
 
@@ -139,7 +139,7 @@ def test_snapshots_that_go_in_a_circle_are_one_problem_that_names_the_file(descr
     assert "is below itself; the current snapshot, 9, is not there" in problem
 
 
-def test_a_broken_vmsd_is_one_problem_and_hides_nothing_else(describe):
+def test_broken_vmsd_one_problem(describe):
     facts, problems = describe(vmsd="snapshot")
 
     assert facts["name"] == "web"
@@ -147,23 +147,23 @@ def test_a_broken_vmsd_is_one_problem_and_hides_nothing_else(describe):
     assert problems == [f'{describe.path[:-4]}.vmsd: line 1 is not KEY = "VALUE"']
 
 
-def test_a_key_that_comes_twice_is_a_problem_that_names_the_file(describe):
+def test_repeated_key_problem_names_file(describe):
     facts, problems = describe(WEB + 'displayname = "other"\n')
 
     assert facts["name"] == "other"
-    assert problems == [f"{describe.path}: line 11 says displayname again, and it is the last that holds"]
+    assert problems == [f"{describe.path}: line 11 repeats displayname, and the last one counts"]
 
 
-def test_an_empty_file_is_a_broken_one(describe):
+def test_empty_file_is_broken(describe):
     with pytest.raises(BrokenFile, match="it is empty"):
         describe("")
 
 
-def test_a_vm_that_is_encrypted_is_told_so(describe):
+def test_encrypted_vm_flagged(describe):
     assert describe(WEB + 'encryption.keySafe = "vmware:key/list/x"\n')[0]["encrypted"] is True
 
 
-def test_patterns_hide_what_is_for_the_guest(describe):
+def test_guestinfo_patterns_exclude(describe):
     text = WEB + 'guestinfo.vmtools.versionString = "12"\nguestinfo.userdata.encoding = "base64"\n'
 
     assert describe(text, exclude=["userdata*", "vmtools.*", "ip"])[0]["guestinfo"] == {"role": "front"}
@@ -174,5 +174,5 @@ def test_patterns_hide_what_is_for_the_guest(describe):
     ("path", "name"),
     [("/vms/web.1/web 1.vmx", "web 1"), ("[standard] web/web.VMX", "web"), ("C:\\vms\\web.vmx", "web"), ("web", "web"), ("/vms/.vmx", "")],
 )
-def test_a_vm_without_a_name_is_called_as_its_file(path, name):
+def test_unnamed_vm_named_after_file(path, name):
     assert stem(path) == name

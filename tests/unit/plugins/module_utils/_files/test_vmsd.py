@@ -58,7 +58,7 @@ def shape(found):
     return [(snapshot.uid, snapshot.parent, snapshot.path, snapshot.place) for snapshot in found.snapshots]
 
 
-def test_the_snapshots_of_workstation_are_read(read):
+def test_snapshots_of_workstation_read(read):
     found = read(WORKSTATION)
 
     assert shape(found) == [(1, None, "base", (0,)), (4, 1, "base/patched", (0, 0)), (7, 1, "base/a/b", (0, 1))]
@@ -68,7 +68,7 @@ def test_the_snapshots_of_workstation_are_read(read):
     assert found.problems == []
 
 
-def test_creation_times_are_64_bits_of_microseconds_whose_lower_half_is_written_with_a_sign(read):
+def test_creation_time_from_signed_halves(read):
     base, patched, unknown = read(WORKSTATION).snapshots
 
     assert base.created == 1788442923.92  # 3 September 2026, 13:42:03 UTC
@@ -76,22 +76,22 @@ def test_creation_times_are_64_bits_of_microseconds_whose_lower_half_is_written_
     assert unknown.created is None
 
 
-def test_a_creation_time_beyond_the_calendar_is_unknown_and_told(read):
+def test_creation_time_beyond_calendar_unknown(read):
     found = read(WORKSTATION.replace('High = "416404"', 'High = "-1"'))
 
     assert [snapshot.created for snapshot in found.snapshots] == [None, None, None]
     assert found.problems == [f"the creation time of snapshot{index} is beyond the year 9999" for index in (0, 1)]
 
 
-def test_a_vm_without_snapshots_has_an_empty_file_or_none(read, tmp_path):
+def test_no_snapshots_empty_or_no_file(read, tmp_path):
     assert read("") == vmsd.read(str(tmp_path / "other.vmsd")) == ([], None, [])
 
 
-def test_the_file_lies_beside_the_vmx():
+def test_file_is_beside_vmx():
     assert vmsd.beside("/vms/web.1/web.vmx") == "/vms/web.1/web.vmsd"
 
 
-def test_a_deep_and_branching_tree_has_each_snapshot_before_its_children(read):
+def test_tree_lists_parents_first(read):
     """The tree of vmware.vmware#330 (lesson 27): branches at several levels, written in another order than that of the tree."""
     found = read(picture((5, 2, "c"), (1, 0, "a"), (2, 1, "b"), (9, 0, "a"), (3, 1, "b"), (4, 3, "c"), (8, 4, "d"), current=8))
 
@@ -108,7 +108,7 @@ def test_a_deep_and_branching_tree_has_each_snapshot_before_its_children(read):
     assert found.problems == []
 
 
-def test_a_snapshot_is_matched_by_its_path_and_among_equals_by_its_place(read):
+def test_snapshot_matched_by_path_then_place(read):
     snapshots = read(picture((1, 0, "a"), (2, 1, "b"), (3, 1, "b"), (4, 3, "c"))).snapshots
 
     def uid(path, place):
@@ -130,15 +130,15 @@ def test_a_snapshot_is_matched_by_its_path_and_among_equals_by_its_place(read):
         (picture((1, 0, "a"), (2, 0, "gone"), numSnapshots=1), ["a"], "it says that there are 1 snapshots, and has 2"),
         (picture((1, 0, "a"), numSnapshots=10**18), ["a"], "it says that there are 1000000000000000000 snapshots, and has 1"),
         (picture((1, 0, "a"), numSnapshots=-1), [], "it says that there are -1 snapshots, and has 1"),
-        (picture((1, 0, "a"), numSnapshots="many"), ["a"], "it does not say how many snapshots there are"),
-        (picture((1, 0, "a"), (1, 0, "b")), ["a"], "snapshot1 has no number of its own, and is left out"),
-        (picture((1, 0, "a"), ("x", 0, "b")), ["a"], "snapshot1 has no number of its own, and is left out"),
-        (picture((0, 0, "a")), [], "snapshot0 has no number of its own, and is left out"),
+        (picture((1, 0, "a"), numSnapshots="many"), ["a"], "it does not contain the number of snapshots"),
+        (picture((1, 0, "a"), (1, 0, "b")), ["a"], "snapshot1 has no uid, and is skipped"),
+        (picture((1, 0, "a"), ("x", 0, "b")), ["a"], "snapshot1 has no uid, and is skipped"),
+        (picture((0, 0, "a")), [], "snapshot0 has no uid, and is skipped"),
         (picture((1, 0, "a"), current=3), ["a"], "the current snapshot, 3, is not there"),
-        (picture((1, 0, "a")) + '\nsnapshot0.displayName = "b"', ["b"], "line 5 says snapshot0.displayname again, and it is the last that holds"),
+        (picture((1, 0, "a")) + '\nsnapshot0.displayName = "b"', ["b"], "line 5 repeats snapshot0.displayname, and the last one counts"),
     ],
 )
-def test_what_is_wrong_is_survived_and_told(read, text, seen, problem):
+def test_errors_reported_rest_read(read, text, seen, problem):
     found = read(text)
 
     assert [snapshot.path for snapshot in found.snapshots] == seen
@@ -146,7 +146,7 @@ def test_what_is_wrong_is_survived_and_told(read, text, seen, problem):
     assert found.current is None
 
 
-def test_a_broken_file_is_told(read):
+def test_broken_file_raises(read):
     with pytest.raises(vmx.BrokenFile, match=r"web\.vmsd: line 1 is not"):
         read("snapshot")
 
@@ -156,7 +156,7 @@ def test_a_broken_file_is_told(read):
     [("{above}", False), ("{below}", False), ("1", True), ("0", True), ("{uid}", True)],
     ids=["each below the one before", "each below the next", "all below one", "roots", "each below itself"],
 )
-def test_very_many_snapshots_take_a_bounded_time(read, parent, whole):
+def test_many_snapshots_bounded_time(read, parent, whole):
     entries = [(uid, parent.format(above=uid - 1, below=uid + 1, uid=uid), "") for uid in range(1, 20001)]
     begin = time.process_time()
     if whole:
@@ -168,12 +168,12 @@ def test_very_many_snapshots_take_a_bounded_time(read, parent, whole):
     assert time.process_time() - begin < 20  # seconds; a quadratic way takes many minutes
 
 
-def test_a_long_name_does_not_grow_without_bound(read):
+def test_long_snapshot_paths_refused(read):
     with pytest.raises(vmx.BrokenFile, match="too long"):
         read(picture((1, 0, "x" * (1 << 20)), *((uid, 1, "y") for uid in range(2, 30))))
 
 
-def test_whatever_parents_there_are_each_snapshot_is_in_the_tree_once():
+def test_any_parents_each_snapshot_once():
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies
     small = st.integers(-1, 8)
@@ -197,7 +197,7 @@ def test_whatever_parents_there_are_each_snapshot_is_in_the_tree_once():
     grow()
 
 
-def test_whatever_bytes_come_snapshots_or_a_broken_file_come_out(tmp_path):
+def test_any_bytes_snapshots_or_broken_file(tmp_path):
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies
     path = tmp_path / "web.vmsd"

@@ -27,7 +27,7 @@ numvcpus = 2#two
 """
 
 
-def test_a_vmx_of_workstation_is_read():
+def test_vmx_of_workstation_read():
     values = vmx.parse(WORKSTATION, "web.vmx")
 
     assert values.display_name == 'web \u2013 "blue"'
@@ -42,7 +42,7 @@ def test_a_vmx_of_workstation_is_read():
     assert len(values) == 10
 
 
-def test_keys_are_lower_case_and_asked_for_in_any_case():
+def test_keys_are_case_insensitive():
     values = vmx.parse(b'MemSize = "1"\n', "web.vmx")
 
     assert list(values) == ["memsize"]
@@ -51,7 +51,7 @@ def test_keys_are_lower_case_and_asked_for_in_any_case():
     assert "numvcpus" not in values
 
 
-def test_what_a_vm_does_not_say_is_none():
+def test_missing_value_is_none():
     values = vmx.parse(b"", "web.vmx")
 
     assert (values.display_name, values.guest_os, values.is_encrypted, len(values)) == (None, None, False, 0)
@@ -69,20 +69,20 @@ def test_what_a_vm_does_not_say_is_none():
         ("utf-8", "utf-8", "\U0001f600"),
     ],
 )
-def test_text_is_in_the_encoding_that_the_file_names_wherever_it_does(encoding, codec, name):
+def test_text_in_encoding_of_file(encoding, codec, name):
     raw = f'displayName = "{name}"\r\n.ENCODING = "{encoding}"\r\n'.encode(codec)
 
     assert vmx.parse(raw, "web.vmx").display_name == name
 
 
-def test_a_byte_order_mark_belongs_to_no_key():
+def test_byte_order_mark_skipped():
     raw = b'\xef\xbb\xbfdisplayName = "web"\r\nmemsize = "4"\r\n'
 
     assert vmx.parse(raw, "web.vmx").display_name == "web"
     assert vmx.set_values(raw, {"displayname": "db"}) == b'\xef\xbb\xbfdisplayName = "db"\r\nmemsize = "4"\r\n'
 
 
-def test_a_broken_character_does_not_hide_the_other_values():
+def test_broken_character_hides_no_value():
     values = vmx.parse(b'annotation = "Ger\xe4t"\ndisplayName = "web"\n', "web.vmx")
 
     assert values["annotation"] == "Ger\ufffdt"
@@ -104,11 +104,11 @@ def test_a_broken_character_does_not_hide_the_other_values():
         ("|zz", "|zz"),
     ],
 )
-def test_escapes_are_undone_as_vmware_undoes_them(escaped, value):
+def test_escapes_decoded_as_vmware_does(escaped, value):
     assert vmx.parse(f'annotation = "{escaped}"'.encode(), "web.vmx")["annotation"] == value
 
 
-def test_an_escaped_second_byte_of_a_character_is_one_with_the_first():
+def test_escaped_second_byte_of_character():
     assert "亅".encode("gbk") == b"\x81|"
     raw = b'.encoding = "GBK"\ndisplayName = "\x81|7C"\n'
 
@@ -116,11 +116,11 @@ def test_an_escaped_second_byte_of_a_character_is_one_with_the_first():
     assert vmx.set_values(b'.encoding = "GBK"\n', {"displayName": "亅"}) == raw
 
 
-def test_of_a_key_that_comes_twice_the_last_holds_and_it_is_told():
+def test_repeated_key_last_one_counts():
     values = vmx.parse(b'displayName = "old"\nmemsize = "4"\ndisplayname = "new"\n', "web.vmx")
 
     assert values.display_name == "new"
-    assert values.problems == ("line 3 says displayname again, and it is the last that holds",)
+    assert values.problems == ("line 3 repeats displayname, and the last one counts",)
 
 
 @pytest.mark.parametrize(
@@ -134,16 +134,16 @@ def test_of_a_key_that_comes_twice_the_last_holds_and_it_is_told():
         ('vtpm.present = "FALSE"', False),
     ],
 )
-def test_encryption_is_seen(text, encrypted):
+def test_encryption_detected(text, encrypted):
     assert vmx.parse(text.encode(), "web.vmx").is_encrypted is encrypted
 
 
 @pytest.mark.parametrize(("text", "number"), [("2048", 2048), ("-7", -7), (" 4 ", 4), ("", 0), ("1_0", 0), ("٣", 0), ("9" * 21, 0), ("2 GB", 0)])
-def test_a_number_is_one_or_the_default(text, number):
+def test_number_or_default(text, number):
     assert vmx.parse(f'memsize = "{text}"'.encode(), "web.vmx").number("memSize", 0) == number
 
 
-def test_a_number_that_is_not_there_is_the_default():
+def test_missing_number_is_default():
     assert vmx.parse(b"", "web.vmx").number("memsize") is None
 
 
@@ -159,7 +159,7 @@ def test_a_number_that_is_not_there_is_the_default():
         (b'= "web"', "line 1"),
         (b'#memsize\nmem#size = "4"', "line 2"),
         (b"\x7fELF\x02\x01\x01\x00", "it is not a text file"),
-        (b'.encoding = "klingon"', "it has an encoding that is unknown: klingon"),
+        (b'.encoding = "klingon"', "its encoding is unknown: klingon"),
         (b'.encoding = "utf-16"', "unknown: utf-16"),
         (b'.encoding = "utf-7"', "unknown: utf-7"),
         (b'.encoding = "unicode_escape"', "unknown: unicode_escape"),
@@ -177,7 +177,7 @@ def test_a_number_that_is_not_there_is_the_default():
     ],
     ids=lambda value: value[:40].decode("latin-1") if isinstance(value, bytes) else "",
 )
-def test_a_broken_file_is_told_with_its_path_and_the_reason(raw, reason):
+def test_broken_file_names_path_and_reason(raw, reason):
     with pytest.raises(vmx.BrokenFile) as caught:
         vmx.parse(raw, "/vms/web/web.vmx")
 
@@ -191,19 +191,19 @@ def test_a_broken_file_is_told_with_its_path_and_the_reason(raw, reason):
 # -- files
 
 
-def test_a_file_is_read(tmp_path):
+def test_file_read(tmp_path):
     path = tmp_path / "web.vmx"
     path.write_bytes(WORKSTATION)
 
     assert vmx.read(str(path)).number("memsize") == 2048
 
 
-def test_a_file_that_is_not_there_is_no_broken_one(tmp_path):
+def test_missing_file_is_not_broken(tmp_path):
     with pytest.raises(FileNotFoundError):
         vmx.read(str(tmp_path / "web.vmx"))
 
 
-def test_no_more_is_read_than_a_file_may_have(tmp_path):
+def test_read_size_is_limited(tmp_path):
     path = tmp_path / "web.vmx"
     with open(str(path), "wb") as file:
         file.truncate(1 << 40)  # a hole of a tebibyte
@@ -212,7 +212,7 @@ def test_no_more_is_read_than_a_file_may_have(tmp_path):
         vmx.read(str(path))
 
 
-def test_what_is_no_file_is_not_waited_for(tmp_path):
+def test_special_file_not_waited_for(tmp_path):
     pipe = str(tmp_path / "web.vmx")
     os.mkfifo(pipe)
 
@@ -221,7 +221,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
             vmx.read(path)
 
 
-def test_a_path_that_cannot_be_is_told(tmp_path):
+def test_impossible_path_raises(tmp_path):
     (tmp_path / "file").write_bytes(b"")
 
     for path in ("/vms/we\0b.vmx", str(tmp_path / "file" / "web.vmx"), f"/{'x' * 5000}"):
@@ -232,7 +232,7 @@ def test_a_path_that_cannot_be_is_told(tmp_path):
 # -- setting values
 
 
-def test_a_value_is_set_and_every_other_line_stays():
+def test_value_set_other_lines_kept():
     after = vmx.set_values(WORKSTATION, {"displayname": 'new "one"', "new.key": "a|b\n"})
 
     before, lines = WORKSTATION.split(b"\n"), after.split(b"\n")
@@ -241,7 +241,7 @@ def test_a_value_is_set_and_every_other_line_stays():
     assert lines[12:] == [b'new.key = "a|7Cb|0A"', b""]
 
 
-def test_a_value_that_is_so_already_leaves_every_byte():
+def test_same_value_changes_no_byte():
     assert vmx.set_values(WORKSTATION, {"ethernet0.present": "TRUE", "GUESTOS": "debian12-64"}) == WORKSTATION
 
 
@@ -259,11 +259,11 @@ def test_a_value_that_is_so_already_leaves_every_byte():
         (b'annotation = "Ger\xe4t"\ndisplayName = "web"\n', b'annotation = "Ger\xe4t"\ndisplayName = "db"\n'),
     ],
 )
-def test_line_ends_order_and_foreign_bytes_stay(before, after):
+def test_line_ends_and_foreign_bytes_kept(before, after):
     assert vmx.set_values(before, {"displayName": "db"}) == after
 
 
-def test_a_value_is_written_in_the_encoding_of_the_file():
+def test_value_written_in_encoding_of_file():
     before = '.encoding = "windows-1252"\r\nannotation = "Gerät"\r\n'
 
     after = vmx.set_values(before.encode("cp1252"), {"displayName": "Büro"})
@@ -273,14 +273,14 @@ def test_a_value_is_written_in_the_encoding_of_the_file():
 
 
 @pytest.mark.parametrize("before", [b'.encoding = "windows-1252"\n', '.encoding = "windows-1252"\n'])
-def test_a_value_that_the_encoding_cannot_hold_is_refused(before):
+def test_value_outside_encoding_refused(before):
     with pytest.raises(vmx.BrokenFile, match=r"web\.vmx: its encoding, cp1252, cannot hold displayName"):
         vmx.set_values(before, {"displayName": "虚拟机"}, "web.vmx")
 
 
 @pytest.mark.parametrize("key", ["", "display name", "a=b", "a#b", "a\nb", 'a"b', "ä", ".encoding", ".Encoding"])
-def test_what_is_no_key_is_not_set(key):
-    with pytest.raises(ValueError, match="is no key that can be set"):
+def test_invalid_key_not_set(key):
+    with pytest.raises(ValueError, match="cannot be set"):
         vmx.set_values(b"", {key: "x"})
 
 
@@ -301,7 +301,7 @@ def test_what_is_no_key_is_not_set(key):
     ],
     ids=lambda raw: raw[:12].decode(),
 )
-def test_the_largest_file_of_the_worst_kind_takes_a_bounded_time(raw):
+def test_largest_malformed_file_bounded_time(raw):
     begin = time.process_time()
     with contextlib.suppress(vmx.BrokenFile):
         vmx.parse(raw, "web.vmx").number("memsize")
@@ -309,7 +309,7 @@ def test_the_largest_file_of_the_worst_kind_takes_a_bounded_time(raw):
     assert time.process_time() - begin < 20  # seconds; a quadratic way takes hours
 
 
-def test_whatever_bytes_come_a_mapping_or_a_broken_file_comes_out():
+def test_any_bytes_mapping_or_broken_file():
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies
     pieces = [
@@ -349,7 +349,7 @@ def test_whatever_bytes_come_a_mapping_or_a_broken_file_comes_out():
     throw()
 
 
-def test_what_is_set_is_read_back_and_the_other_lines_are_the_same():
+def test_set_values_read_back():
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies
     key = st.text("abcXYZ019.:_-", min_size=1).filter(lambda key: key.lower() != ".encoding")
@@ -374,7 +374,7 @@ def test_what_is_set_is_read_back_and_the_other_lines_are_the_same():
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_file_as_vmware_writes_it_is_read_in_the_quick_way(end):
+def test_usual_file_read_by_fast_parser(end):
     text = f'#!/usr/bin/vmware{end}.encoding = "UTF-8"{end}displayName = "wéb |22blue|22"{end}{end}annotation = "one|0Atwo"{end}'
 
     quick = vmx._parse_usual(text.encode("utf-8"))
@@ -399,11 +399,11 @@ def test_a_file_as_vmware_writes_it_is_read_in_the_quick_way(end):
     ],
     ids=range(11),
 )
-def test_what_is_unusual_is_left_to_the_thorough_way(raw):
+def test_unusual_file_left_to_full_parser(raw):
     assert vmx._parse_usual(raw) is None
 
 
-def test_the_quick_way_and_the_thorough_one_read_the_same():
+def test_fast_and_full_parser_agree():
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies
     pieces = [

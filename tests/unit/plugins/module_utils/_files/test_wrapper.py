@@ -25,37 +25,37 @@ def installed(tmp_path):
 
 
 @pytest.mark.parametrize("version", ["17.6.1", "e.x.p"])
-def test_a_line_for_the_installed_version_is_in_order(installed, version):
+def test_line_of_installed_version_valid(installed, version):
     lines, problems = installed([f"ws 19 vmdb {version} Workstation-17.0.0"])
 
     assert lines == [wrapper.Line("ws", "19", "vmdb", version, "Workstation-17.0.0", None)]
     assert problems == []
 
 
-def test_no_line_for_the_installed_version_is_told(installed):
+def test_missing_line_of_version_reported(installed):
     """The lesson of naim94a/vix issue 15: after an upgrade the product is 'not found' until the configuration has a line for it."""
     lines, problems = installed(["ws 19 vmdb 17.0.0 Workstation-17.0.0", "player 19 vmdb 17.6.1 Workstation-17.0.0"])
 
-    assert problems == ["ws 17.6.1 is installed, and no line of vixwrapper-config.txt is for it (22002)"]
+    assert problems == ["ws 17.6.1 is installed, but vixwrapper-config.txt has no line for it (22002)"]
     assert [line.problem for line in lines] == [None, None]
 
 
-def test_a_line_whose_implementation_is_missing_is_told(installed, tmp_path):
+def test_missing_implementation_reported(installed, tmp_path):
     lines, problems = installed(["ws 19 vmdb 17.6.1 Workstation-12"])
 
-    assert lines[0].problem == f"there is no implementation in {tmp_path}/Workstation-12 (22005)"
+    assert lines[0].problem == f"{tmp_path}/Workstation-12 has no implementation (22005)"
     assert problems == []
 
 
 @pytest.mark.parametrize("line", ["ws 19 vmdb 17.6.1", "ws 19 vmdb 17.6.1 Workstation-17.0.0 more"])
-def test_a_line_that_is_none_is_told(installed, line):
+def test_malformed_line_reported(installed, line):
     lines, problems = installed([line, "ws 19 vmdb e.x.p Workstation-17.0.0"])
 
-    assert "words in place of 5" in lines[0].problem
+    assert "words instead of 5" in lines[0].problem
     assert problems == []
 
 
-def test_a_library_that_is_not_the_wrapper_has_no_lines(tmp_path):
+def test_other_library_has_no_lines(tmp_path):
     (tmp_path / "libvix.so").touch()
 
     assert wrapper.read(str(tmp_path / "libvix.so"), str(tmp_path / "none")) == ([], [])

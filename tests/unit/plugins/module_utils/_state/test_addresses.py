@@ -16,7 +16,7 @@ def choose(addresses, sources=SOURCES, networks=(), ignored=()):
     return Rule(sources, networks, ignored).choose(told(*addresses))
 
 
-def test_the_best_source_wins():
+def test_best_source_chosen():
     addresses = [("192.0.2.1", "vmx"), ("192.0.2.2", "lease"), ("192.0.2.3", "tools"), ("192.0.2.4", "reservation")]
 
     assert choose(addresses) == "192.0.2.3"
@@ -24,15 +24,15 @@ def test_the_best_source_wins():
     assert choose(addresses, ["vmx"]) == "192.0.2.1"
 
 
-def test_of_one_source_the_first_address_wins():
+def test_first_address_of_equal_source():
     assert choose([("192.0.2.1", "lease"), ("192.0.2.2", "lease")]) == "192.0.2.1"
 
 
-def test_a_source_that_is_not_believed_is_not_used():
+def test_unlisted_source_not_used():
     assert choose([("192.0.2.1", "vmx")], ["tools", "lease"]) is None
 
 
-def test_networks_come_before_sources():
+def test_networks_precede_sources():
     addresses = [("10.0.0.1", "tools"), ("192.0.2.7", "lease"), ("198.51.100.7", "vmx")]
 
     assert choose(addresses, networks=["192.0.2.0/24"]) == "192.0.2.7"
@@ -40,7 +40,7 @@ def test_networks_come_before_sources():
     assert choose(addresses, networks=["203.0.113.0/24"]) is None
 
 
-def test_what_is_ignored_is_not_chosen():
+def test_ignored_address_not_chosen():
     """The lesson of vmware/open-vm-tools issue 93: Tools report the bridge of Docker."""
     addresses = [("172.17.0.1", "tools"), ("fe80::1", "tools"), ("192.0.2.7", "lease")]
 
@@ -49,24 +49,24 @@ def test_what_is_ignored_is_not_chosen():
 
 
 @pytest.mark.parametrize("text", ["", "unknown", "{{ 1 }}", "192.0.2.1; rm", "1.2.3"])
-def test_what_is_no_address_is_not_chosen(text):
+def test_invalid_address_not_chosen(text):
     assert choose([(text, "tools"), ("192.0.2.7", "vmx")]) == "192.0.2.7"
 
 
-def test_addresses_of_both_kinds_are_compared_with_networks_of_both():
+def test_ipv4_and_ipv6_networks():
     assert choose([("2001:db8::1", "tools")], networks=["192.0.2.0/24", "2001:db8::/32"]) == "2001:db8::1"
     assert choose([("2001:db8::1", "tools")], networks=["192.0.2.0/24"]) is None
 
 
-def test_a_network_may_be_written_as_an_address_in_it():
+def test_network_written_as_host_address():
     assert choose([("192.0.2.7", "tools")], networks=["192.0.2.1/24"]) == "192.0.2.7"
 
 
-def test_without_addresses_there_is_none():
+def test_no_addresses_none():
     assert choose([]) is None
 
 
 @pytest.mark.parametrize("text", ["192.0.2.0/33", "here"])
-def test_what_is_no_network_is_told(text):
+def test_invalid_network_raises(text):
     with pytest.raises(ValueError, match=text.partition("/")[0]):
         Rule(SOURCES, [], [text])

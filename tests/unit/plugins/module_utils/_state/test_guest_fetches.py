@@ -25,7 +25,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._system import linux, wi
         ("x/../../y", "y"),
     ],
 )
-def test_a_path_of_a_guest_leads_nowhere_but_below_a_folder_here(source, name):
+def test_local_name_stays_below_directory(source, name):
     assert guest_fetches.local_name(source) == name
 
 
@@ -39,11 +39,11 @@ def test_a_path_of_a_guest_leads_nowhere_but_below_a_folder_here(source, name):
         ("/backup/", "/", "/backup"),
     ],
 )
-def test_a_destination_that_ends_with_a_slash_is_a_folder(tmp_path, dest, source, path):
+def test_dest_with_slash_is_directory(tmp_path, dest, source, path):
     assert guest_fetches.store(f"{tmp_path}{dest}", source).path == f"{tmp_path}{path}"
 
 
-def test_a_diff_shows_of_a_folder_what_both_have():
+def test_diff_shows_common_names():
     known = {"": None, "a": ["1", 1], "own": ["2", 2], "sub": None}
     content = {"": None, "a": ["3", 3], "sub": None, "sub/b": ["4", 4]}
 
@@ -58,7 +58,7 @@ def thing(path, name, kind="file"):
 
 
 @pytest.mark.parametrize("name", ["..", "..\\..\\x", "a/../../x", "C:\\Windows", "x:stream", "\x1b", "\ufffd"])
-def test_a_name_from_windows_that_would_lead_elsewhere_is_left_out_with_all_below_it(name):
+def test_unsafe_windows_name_skipped(name):
     path = f"C:\\it\\{name}"
     things = [thing("C:\\it\\a", "a"), thing(path, name, "directory"), thing(f"{path}\\b", "b")]
 
@@ -68,7 +68,7 @@ def test_a_name_from_windows_that_would_lead_elsewhere_is_left_out_with_all_belo
     assert left[path] == guest_fetches.ODD
 
 
-def test_names_of_both_families_become_paths_with_slashes():
+def test_names_of_both_families_get_slashes():
     things = [thing("C:\\it\\sub", "sub", "directory"), thing("C:\\it\\sub\\b c", "b c")]
     assert guest_fetches.sort_out(things, windows, "C:\\it")[0] == {"": None, "sub": None, "sub/b c": 1}
     assert guest_fetches.sort_out([thing("C:\\x", "x")], windows, "C:\\")[0] == {"": None, "x": 1}

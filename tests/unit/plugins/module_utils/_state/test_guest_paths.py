@@ -25,14 +25,14 @@ def is_refused(path, family, user="lab"):
         "/var", "/var/tmp", "/var/lib/", "/proc", "/dev", "/boot", "/srv/../var/log", "/Users", "/Users/lab", "/private/tmp", "/opt",
     ],
 )  # fmt: skip
-def test_a_linux_guest_keeps_what_it_cannot_be_without(path):
+def test_linux_protected_paths_refused(path):
     assert is_refused(path, linux)
 
 
 @pytest.mark.parametrize(
     "path", ["/etc/motd", "/home/other", "/tmp/x", "/srv/site", "/var/lib/x", "/usr/local/x", "/etc.old", "/data", "/ etc", "/Etc", "/opt/x"]
 )
-def test_the_rest_of_a_linux_guest_may_go(path):
+def test_linux_other_paths_allowed(path):
     assert not is_refused(path, linux)
 
 
@@ -45,7 +45,7 @@ def test_the_rest_of_a_linux_guest_may_go(path):
         "\\\\?\\C:\\Windows", "C:\\Windows::$INDEX_ALLOCATION", "C:\\x:stream", "\\\\server\\share\\", "C:\\$Recycle.Bin", "C:\\x\\...",
     ],
 )  # fmt: skip
-def test_a_windows_guest_keeps_what_it_cannot_be_without(path):
+def test_windows_protected_paths_refused(path):
     assert is_refused(path, windows)
 
 
@@ -53,11 +53,11 @@ def test_a_windows_guest_keeps_what_it_cannot_be_without(path):
     "path",
     ["C:\\build", "C:\\Users\\other", "C:\\Users\\lab\\build", "C:\\Windows\\Temp\\x", "C:\\Windows.old", "\\\\server\\share\\x", "C:\\a\\b\\c~1", "D:\\~x"],
 )
-def test_the_rest_of_a_windows_guest_may_go(path):
+def test_windows_other_paths_allowed(path):
     assert not is_refused(path, windows)
 
 
-def test_the_home_is_that_of_whoever_is_logged_in():
+def test_home_of_login_user_protected():
     assert is_refused("C:\\Users\\anna", windows, "domain\\Anna")
     assert is_refused("/home/anna", linux, "anna")
 
@@ -70,7 +70,7 @@ def test_the_home_is_that_of_whoever_is_logged_in():
         (False, True, "$kind::SetLastWriteTimeUtc($path, $now); "),
     ],
 )
-def test_powershell_is_told_to_touch_just_so(access, modification, times):
+def test_touch_script_for_powershell(access, modification, times):
     assert guest_paths.touch_of_windows("C:\\it's \u2019", access, modification) == (
         "$ErrorActionPreference = 'Stop'; $path = 'C:\\it''s \u2019\u2019'; $now = [DateTime]::UtcNow; try { "
         "$kind = if ([IO.Directory]::Exists($path)) { [IO.Directory] } else { [IO.File] }; "

@@ -74,7 +74,7 @@ def sleep(guest, watch, seconds):
         ("", "", ("", "")),
     ],
 )
-def test_name_and_command_line_are_told_apart_whatever_the_tools_call_which(name, command, tidy):
+def test_name_and_command_of_any_tools(name, command, tidy):
     process = guest_processes._tidy({"name": name, "command": command, "pid": 5})
 
     assert (process["name"], process["command"]) == tidy
@@ -83,12 +83,12 @@ def test_name_and_command_line_are_told_apart_whatever_the_tools_call_which(name
 MANY = [{"name": f"worker{number}", "command": f"/usr/bin/worker{number} {'x' * 300}", "owner": "www"} for number in range(200)]
 
 
-def test_what_has_no_room_in_a_message_of_vix_is_told_by_a_program(openvix, in_guest):
+def test_overflow_listed_by_program(openvix, in_guest):
     """The lesson of open-vm-tools, whose list of processes ends without a word where its message is full."""
 
     def work(guest, watch):
         told = len(guest.processes())
-        return told, watch.look(Choice()), watch.told(), guest.list_directory("/tmp")
+        return told, watch.look(Choice()), watch.report(), guest.list_directory("/tmp")
 
     told, found, truncated, left = in_guest(work, processes=MANY)
 
@@ -101,13 +101,13 @@ def test_what_has_no_room_in_a_message_of_vix_is_told_by_a_program(openvix, in_g
     assert left == []
 
 
-def test_a_short_list_is_believed(openvix, in_guest):
+def test_short_list_believed(openvix, in_guest):
     assert len(in_guest(lambda guest, watch: watch.look(Choice()))) == 2
     assert [call["call"] for call in openvix.calls()].count("VixVM_ListProcessesInGuest") == 1
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
-def test_a_list_is_doubted_as_soon_as_a_long_command_line_could_have_ended_it(openvix, in_guest):
+def test_long_command_line_makes_list_doubtful(openvix, in_guest):
     """The first process without room may be of any length: here one of 40,000 bytes ends a list of 34,000."""
     processes = [*MANY[:85], {"name": "java", "command": f"/usr/bin/java -cp {'y' * 40000}"}]
 
@@ -118,29 +118,31 @@ def test_a_list_is_doubted_as_soon_as_a_long_command_line_could_have_ended_it(op
 
 
 @pytest.mark.parametrize("guest_family", ["linux", "windows"])
-def test_where_the_rest_cannot_be_told_the_list_is_said_to_be_cut(openvix, in_guest, guest_family):
+def test_no_program_list_reported_truncated(openvix, in_guest, guest_family):
     openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
 
-    found, told = in_guest(lambda guest, watch: [watch.look(Choice()), watch.told()], guest_family=guest_family, processes=MANY)
+    found, told = in_guest(lambda guest, watch: [watch.look(Choice()), watch.report()], guest_family=guest_family, processes=MANY)
 
     assert 100 < len(found) < len(MANY)
     assert told["truncated"]
     [warning] = told["warnings"]
-    assert warning.startswith(f"the guest of {in_guest.vm} may have more processes: VMware Tools leave out what exceeds 65536 bytes; here it has about ")
+    assert warning.startswith(
+        f"the guest of {in_guest.vm} may have more processes: VMware Tools truncate a list of processes at 65536 bytes; this one has about "
+    )
     how = "listing the processes by a program in" if guest_family == "linux" else "running C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe in"
-    assert f", and the guest could not be asked: {how} the guest of {in_guest.vm} as lab: " in warning
+    assert f", and the guest has no program that can list them: {how} the guest of {in_guest.vm} as lab: " in warning
     assert "\n" not in warning
 
 
-def test_a_guest_without_proc_is_told(in_guest):
+def test_guest_without_proc_reported(in_guest):
     shell = 'case $1 in */vixScript*) sed -i s,/proc,/nowhere, "$1";; esac'
 
-    told = in_guest(lambda guest, watch: watch.look(Choice()) and watch.told(), shell=shell, processes=MANY)
+    told = in_guest(lambda guest, watch: watch.look(Choice()) and watch.report(), shell=shell, processes=MANY)
 
-    assert "the guest's shell could not read /proc (it ended with 3)" in told["warnings"][0]
+    assert "the guest's shell could not read /proc (exit code 3)" in told["warnings"][0]
 
 
-def test_powershell_writes_its_list_where_the_user_has_short_lived_files(openvix, in_guest):
+def test_powershell_list_in_temp_directory(openvix, in_guest):
     in_guest(lambda guest, watch: watch.look(Choice()), guest_family="windows", processes=MANY)
 
     calls = [(call["call"], call["error"]) for call in openvix.calls()]
@@ -152,7 +154,7 @@ def test_powershell_writes_its_list_where_the_user_has_short_lived_files(openvix
     ]
 
 
-def test_a_deadline_is_none_the_less_one_while_the_guest_is_asked(openvix, in_guest):
+def test_deadline_holds_while_listing(openvix, in_guest):
     openvix.fault(call="VixVM_RunScriptInGuest", delay=60)
     openvix.forgive_leaks("a process that is late itself is ended")
 
@@ -189,12 +191,12 @@ PROCESS = {"pid": 812, "name": "apache2", "owner": "www-data", "command": "/usr/
         ({"pattern": "^a", "owner": "www-data", "pid": 812, "command": "^/"}, True),
     ],
 )
-def test_a_process_has_to_fit_all_that_is_given(given, fits):
+def test_choice_matches_all_values(given, fits):
     assert Choice(**given).fits(PROCESS) is fits
 
 
 @pytest.mark.parametrize("given", [{"pattern": "(a"}, {"command": "(a"}])
-def test_what_is_no_expression_is_refused(given):
+def test_invalid_expression_refused(given):
     with pytest.raises(Refused, match=r"choosing processes: \(a is not a regular expression: "):
         Choice(**given)
 
@@ -202,7 +204,7 @@ def test_what_is_no_expression_is_refused(given):
 # Ending them
 
 
-def test_a_process_id_that_another_process_was_given_meanwhile_is_left_alone(openvix, in_guest):
+def test_reused_pid_not_killed(openvix, in_guest):
     def work(guest, watch):
         [cron] = watch.look(Choice(name="cron"))
         plan = guest_processes.absent(watch, Choice(pid=cron["pid"]), Ending("hard"))
@@ -226,7 +228,7 @@ def test_a_process_id_that_another_process_was_given_meanwhile_is_left_alone(ope
     assert result["diff"]["after"]["processes"] == [now]
 
 
-def test_a_process_that_has_become_another_program_meanwhile_is_left_alone(openvix, in_guest):
+def test_changed_program_not_killed(openvix, in_guest):
     def work(guest, watch):
         pid = shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done; exec sleep 600")
         plan = guest_processes.absent(watch, Choice(pid=pid, name="sh"), Ending("hard"))
@@ -241,7 +243,7 @@ def test_a_process_that_has_become_another_program_meanwhile_is_left_alone(openv
     assert len(openvix.calls("VixVM_KillProcessInGuest")) == 1
 
 
-def test_a_process_that_ends_by_itself_before_it_is_killed_is_as_good_as_killed(openvix, in_guest):
+def test_process_ended_before_kill(openvix, in_guest):
     def work(guest, watch):
         pid = sleep(guest, watch, 600)
         plan = guest_processes.absent(watch, Choice(name="sleep"), Ending("hard"))
@@ -253,7 +255,7 @@ def test_a_process_that_ends_by_itself_before_it_is_killed_is_as_good_as_killed(
 
 
 @pytest.mark.openvix(clock="stepped")
-def test_a_process_that_ends_by_itself_while_it_is_killed_is_as_good_as_killed(openvix, in_guest):
+def test_process_ended_during_kill(openvix, in_guest):
     openvix.fault(call="VixVM_KillProcessInGuest", error=20003, delay=5)
 
     def work(guest, watch):
@@ -278,7 +280,7 @@ def test_a_process_that_ends_by_itself_while_it_is_killed_is_as_good_as_killed(o
     assert [call["error"] for call in openvix.calls("VixVM_KillProcessInGuest")] == [20003]
 
 
-def test_a_process_that_cannot_be_killed_is_named_with_its_owner(openvix, in_guest):
+def test_kill_failure_names_owner(openvix, in_guest):
     def work(guest, watch):
         guest_processes.absent(watch, Choice(name="cron"), Ending("hard")).carry_out(False)
 
@@ -300,7 +302,7 @@ DEAF = 'trap "echo asked >> /tmp/asked" TERM; : > /tmp/ready; while :; do sleep 
     ("script", "stop", "stopped", "asked"),
     [(ASKED, "soft", "soft", True), (ASKED, "soft_then_hard", "soft", True), (ASKED, "hard", "hard", False), (DEAF, "soft_then_hard", "hard", True)],
 )
-def test_a_process_is_asked_to_end_before_it_is_killed(openvix, in_guest, script, stop, stopped, asked):
+def test_process_asked_before_kill(openvix, in_guest, script, stop, stopped, asked):
     def work(guest, watch):
         pid = shell(guest, script)
         eventually(lambda: guest.file_exists("/tmp/ready"))
@@ -314,8 +316,8 @@ def test_a_process_is_asked_to_end_before_it_is_killed(openvix, in_guest, script
 
 
 @pytest.mark.parametrize("stop", ["soft", "soft_then_hard"])
-def test_a_process_that_the_user_may_not_ask_is_named_with_its_owner(openvix, in_guest, stop):
-    with pytest.raises(_worker.Failure, match=r"ending process \d+ \(cron of root\) in the guest of .*: the guest user ann may not end it: log in as another"):
+def test_no_permission_to_ask_names_owner(openvix, in_guest, stop):
+    with pytest.raises(_worker.Failure, match=r"ending process \d+ \(cron of root\) in the guest of .*: the guest user ann has no permission to end it"):
         in_guest(
             lambda guest, watch: guest_processes.absent(watch, Choice(name="cron"), Ending(stop)).carry_out(False),
             user="ann",
@@ -325,20 +327,20 @@ def test_a_process_that_the_user_may_not_ask_is_named_with_its_owner(openvix, in
     assert openvix.calls("VixVM_KillProcessInGuest") == []
 
 
-def test_a_process_that_does_not_end_when_asked_to_is_named(openvix, in_guest):
+def test_deaf_process_named(openvix, in_guest):
     def work(guest, watch):
         pid = shell(guest, DEAF)
         eventually(lambda: guest.file_exists("/tmp/ready"))
         guest_processes.absent(watch, Choice(pid=pid), Ending("soft", soft_timeout=1)).carry_out(False)
 
-    with pytest.raises(_worker.Failure, match=r" of lab\) in the guest of .*: it is still there 1 s after it was asked to end; stop=hard does not ask"):
+    with pytest.raises(_worker.Failure, match=r" of lab\) in the guest of .*: it still exists 1 s after it was asked to end; use stop=hard to kill it"):
         in_guest(work)
 
     assert openvix.calls("VixVM_KillProcessInGuest") == []
 
 
 @pytest.mark.parametrize("error", [4, 3003])
-def test_where_there_is_no_shell_a_process_is_killed_unless_that_is_unwanted(openvix, in_guest, error):
+def test_no_shell_killed_unless_soft(openvix, in_guest, error):
     openvix.fault(call="VixVM_RunProgramInGuest", error=error)
 
     def work(guest, watch):
@@ -347,7 +349,7 @@ def test_where_there_is_no_shell_a_process_is_killed_unless_that_is_unwanted(ope
     assert in_guest(work) == "hard"
 
 
-def test_where_there_is_no_shell_nothing_can_be_asked(openvix, in_guest):
+def test_no_shell_soft_stop_fails(openvix, in_guest):
     openvix.fault(call="VixVM_RunProgramInGuest", error=4)
 
     with pytest.raises(_worker.Failure, match=r"\(VIX_E_FILE_NOT_FOUND, 4\)"):
@@ -356,7 +358,7 @@ def test_where_there_is_no_shell_nothing_can_be_asked(openvix, in_guest):
     assert openvix.calls("VixVM_KillProcessInGuest") == []
 
 
-def test_windows_is_not_asked(openvix, in_guest):
+def test_windows_processes_not_asked(openvix, in_guest):
     def work(guest, watch):
         return guest_processes.absent(watch, Choice(name="cron"), Ending("soft_then_hard")).carry_out(False)["stopped"]
 
@@ -391,27 +393,29 @@ def end_phoenix(in_guest, limit):
     return in_guest(work, files={"/opt/text": PHOENIX.format(limit=limit)})
 
 
-def test_what_comes_up_again_each_time_is_told(openvix, in_guest):
-    with pytest.raises(_worker.Failure, match=r"they come up again each time, now as process \d+ \(.* of lab\): stop what starts them, such as a service"):
+def test_respawning_processes_reported(openvix, in_guest):
+    with pytest.raises(_worker.Failure, match=r"they are started again each time, now as process \d+ \(.* of lab\): stop what starts them, such as a service"):
         end_phoenix(in_guest, "true")
 
     chmod_and_start = 2
     assert len(openvix.calls("VixVM_RunProgramInGuest")) == chmod_and_start + guest_processes.ROUNDS
 
 
-def test_what_came_up_meanwhile_is_ended_as_well(openvix, in_guest):
+def test_processes_started_meanwhile_ended(openvix, in_guest):
     assert end_phoenix(in_guest, "[ ! -e /tmp/again ] || exit; : > /tmp/again") == []
 
 
-def test_what_one_cannot_see_is_not_said_to_be_absent(openvix, in_guest):
+def test_truncated_list_not_absent(openvix, in_guest):
     openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
 
-    with pytest.raises(_worker.Failure, match=r"looking for processes with name worker3 in the guest of .*: VMware Tools leave out what exceeds 65536 bytes"):
+    with pytest.raises(
+        _worker.Failure, match=r"looking for processes with name worker3 in the guest of .*: VMware Tools truncate a list of processes at 65536 bytes"
+    ):
         in_guest(lambda guest, watch: guest_processes.absent(watch, Choice(name="worker3"), Ending("hard")), processes=MANY)
 
 
 @pytest.mark.parametrize(("kill", "there", "code"), [("true", True, 0), ("false", False, 0), ("false", True, 1)])
-def test_nothing_is_asked_to_end_unless_all_that_are_there_may_be(tmp_path, kill, there, code):
+def test_none_asked_unless_all_permitted(tmp_path, kill, there, code):
     kill = f'kill() {{ echo "$*" >> {tmp_path}/calls; {kill}; }}'
     if there:
         (tmp_path / "11").mkdir()
@@ -426,7 +430,7 @@ def test_nothing_is_asked_to_end_unless_all_that_are_there_may_be(tmp_path, kill
 # Waiting for them
 
 
-def test_a_process_is_waited_for(in_guest):
+def test_wait_for_process(in_guest):
     def work(guest, watch):
         shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done; sleep 1; exec sleep 612")
         plan = guest_processes.present(watch, Choice(command="^sleep 612$"), Waiting(least=1))
@@ -441,7 +445,7 @@ def test_a_process_is_waited_for(in_guest):
     assert [process["command"] for process in result["processes"]] == ["sleep 612"]
 
 
-def test_the_end_of_a_process_is_waited_for(in_guest):
+def test_wait_for_end_of_process(in_guest):
     def work(guest, watch):
         pid = shell(guest, "until [ -e /tmp/go ]; do sleep 0.1; done; sleep 1")
         plan = guest_processes.present(watch, Choice(pid=pid), Waiting(0, 0))
@@ -457,21 +461,21 @@ def test_the_end_of_a_process_is_waited_for(in_guest):
     ("least", "most", "words"),
     [(2, None, "at least 2"), (None, 0, "at most 0"), (2, 2, "exactly 2"), (2, 3, "at least 2 and at most 3")],
 )
-def test_what_was_waited_for_in_vain_is_told(in_guest, least, most, words):
+def test_wait_timeout_reports_numbers(in_guest, least, most, words):
     with pytest.raises(_worker.Failure) as caught:
         in_guest(lambda guest, watch: guest_processes.present(watch, Choice(name="cron"), Waiting(least, most, 1)).carry_out(False))
 
-    assert str(caught.value) == f"waiting for processes with name cron in the guest of {in_guest.vm}: there are 1 after 1 s, and there shall be {words}"
+    assert str(caught.value) == f"waiting for processes with name cron in the guest of {in_guest.vm}: found 1 after 1 s, expected {words}"
 
 
-def test_a_cut_list_is_enough_for_what_is_in_it_and_told_where_it_is_not(openvix, in_guest):
+def test_truncated_list_suffices_for_present(openvix, in_guest):
     openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
 
     def work(guest, watch):
         guest_processes.present(watch, Choice(name="worker3"), Waiting(least=1)).carry_out(False)
-        with pytest.raises(Refused, match="VMware Tools leave out"):
+        with pytest.raises(Refused, match="VMware Tools truncate a list of processes"):
             guest_processes.present(watch, Choice(name="worker3"), Waiting(most=1))
         guest_processes.present(watch, Choice(name="worker199"), Waiting(least=1, timeout=1)).carry_out(False)
 
-    with pytest.raises(_worker.Failure, match="there are 0 after 1 s, and there shall be at least 1; VMware Tools leave out what exceeds 65536 bytes"):
+    with pytest.raises(_worker.Failure, match="found 0 after 1 s, expected at least 1; VMware Tools truncate a list of processes at 65536 bytes"):
         in_guest(work, processes=MANY)

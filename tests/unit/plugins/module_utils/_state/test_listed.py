@@ -68,7 +68,7 @@ def in_library(tmp_path):
 # -- by VIX
 
 
-def test_a_running_vm_is_told_of_by_vix_and_its_files_together(openvix, on_host_listed):
+def test_running_vm_by_vix_and_files(openvix, on_host_listed):
     web = openvix.add_vm("web", power="powered_on", memory=2048, cpus=2, ip="192.0.2.9")
     with open(web, "a") as file:
         file.write('annotation = "made by hand"\nguestinfo.role = "front"\nguestinfo.ip = "192.0.2.7"\n')
@@ -100,13 +100,13 @@ def test_a_running_vm_is_told_of_by_vix_and_its_files_together(openvix, on_host_
     assert (found["left_out"], found["problems"], found["notes"]) == ([], [], [])
 
 
-def test_bits_of_the_power_that_nobody_knows_are_told(openvix, on_host_listed):
+def test_unknown_power_bits_returned(openvix, on_host_listed):
     openvix.add_vm("web", power="powered_on", extra_power_bits=0x1000)
 
     assert on_host_listed()["vms"][0]["power_unknown_bits"] == 0x1000
 
 
-def test_a_paused_vm_and_one_with_a_question_are_told_so(openvix, on_host_listed):
+def test_paused_and_question_flagged(openvix, on_host_listed):
     openvix.add_vm("paused", power="paused")
     openvix.add_vm("asking", power="powered_on", question="Moved or copied?")
 
@@ -116,7 +116,7 @@ def test_a_paused_vm_and_one_with_a_question_are_told_so(openvix, on_host_listed
     assert (vms["asking"]["power"], vms["asking"]["question_pending"]) == ("powered_on", True)
 
 
-def test_a_vm_that_is_listed_and_dead_is_stale_and_told_as_far_as_its_files_go(openvix, on_host_listed):
+def test_dead_vm_stale_with_file_facts(openvix, on_host_listed):
     """The lesson of xlang-ai/OSWorld issue 42: dead VMs stay in the list of the running ones."""
     openvix.add_vm("web", power="powered_on")
     dead = openvix.add_vm("dead", power="powered_on", memory=512)
@@ -128,17 +128,17 @@ def test_a_vm_that_is_listed_and_dead_is_stale_and_told_as_far_as_its_files_go(o
     assert (vms["web"]["stale"], vms["dead"]["stale"]) == (False, True)
     assert (vms["dead"]["power"], vms["dead"]["memory"]) == ("unknown", 512)
     assert vms["dead"]["error"].startswith(f"opening {dead}: ")
-    assert found["problems"] == [f"{dead} is listed as running, and cannot be opened: {vms['dead']['error']}"]
+    assert found["problems"] == [f"{dead} is listed as running, but cannot be opened: {vms['dead']['error']}"]
 
 
-def test_a_vm_whose_properties_cannot_be_read_is_stale(openvix, on_host_listed):
+def test_unreadable_properties_stale(openvix, on_host_listed):
     openvix.add_vm("web", power="powered_on")
     openvix.fault(call="Vix_GetProperties", vm="web", error=1)
 
     assert "reading the properties of" in on_host_listed()["vms"][0]["error"]
 
 
-def test_a_vm_that_vix_can_open_is_not_stale_although_its_file_is_broken(openvix, on_host_listed):
+def test_openable_vm_not_stale(openvix, on_host_listed):
     web = openvix.add_vm("web", power="powered_on")
     with open(web, "a") as file:
         file.write("no line of a dictionary\n")
@@ -150,7 +150,7 @@ def test_a_vm_that_vix_can_open_is_not_stale_although_its_file_is_broken(openvix
     assert problem.startswith(f"{web}: line ")
 
 
-def test_an_encrypted_vm_is_flagged_and_not_stale(openvix, on_host_listed):
+def test_encrypted_vm_flagged_not_stale(openvix, on_host_listed):
     openvix.add_vm("secret", power="powered_on", password="s3cret-vm")
 
     [vm] = on_host_listed()["vms"]
@@ -159,7 +159,7 @@ def test_an_encrypted_vm_is_flagged_and_not_stale(openvix, on_host_listed):
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_an_encrypted_vm_of_a_host_elsewhere_is_flagged_although_its_file_is_out_of_reach(openvix, on_host_listed):
+def test_encrypted_remote_vm_flagged(openvix, on_host_listed):
     openvix.add_vm("secret", password="s3cret-vm")
 
     [vm] = on_host_listed(["registered"], is_local=False, **REMOTE)["vms"]
@@ -168,7 +168,7 @@ def test_an_encrypted_vm_of_a_host_elsewhere_is_flagged_although_its_file_is_out
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_a_host_with_an_inventory_tells_of_what_is_off_as_well_each_vm_once(openvix, on_host_listed):
+def test_inventory_lists_stopped_vms_once(openvix, on_host_listed):
     openvix.add_vm("web", power="powered_on", memory=2048)
     openvix.add_vm("db", power="suspended")
 
@@ -182,7 +182,7 @@ def test_a_host_with_an_inventory_tells_of_what_is_off_as_well_each_vm_once(open
 
 
 @pytest.mark.openvix(product="fusion")
-def test_a_product_without_an_inventory_is_a_note_and_the_rest_is_listed(openvix, on_host_listed):
+def test_no_inventory_noted_rest_listed(openvix, on_host_listed):
     openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixHost_FindItems", from_=2, error=6)
 
@@ -194,7 +194,7 @@ def test_a_product_without_an_inventory_is_a_note_and_the_rest_is_listed(openvix
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_snapshots_of_a_host_elsewhere_are_told_by_vix(openvix, on_host_listed):
+def test_remote_snapshots_from_vix(openvix, on_host_listed):
     openvix.add_vm("web", snapshots=[{"name": "base", "children": [{"name": "clean"}]}])
 
     [vm] = on_host_listed(["registered"], is_local=False, gather=["snapshots"], **REMOTE)["vms"]
@@ -204,7 +204,7 @@ def test_snapshots_of_a_host_elsewhere_are_told_by_vix(openvix, on_host_listed):
 
 
 @pytest.mark.openvix(product="workstation_shared")
-def test_snapshots_that_a_product_does_not_have_are_left_open(openvix, on_host_listed):
+def test_unsupported_snapshots_left_open(openvix, on_host_listed):
     openvix.add_vm("web")
     openvix.fault(call="VixVM_GetNumRootSnapshots", error=6)
 
@@ -213,7 +213,7 @@ def test_snapshots_that_a_product_does_not_have_are_left_open(openvix, on_host_l
     assert (vm["snapshots"], vm["stale"]) == (None, False)
 
 
-def test_snapshots_of_this_machine_are_told_by_its_files(openvix, on_host_listed):
+def test_local_snapshots_from_files(openvix, on_host_listed):
     openvix.add_vm("web", power="powered_on", snapshots=[{"name": "base"}])
 
     [vm] = on_host_listed(gather=["snapshots"])["vms"]
@@ -222,7 +222,7 @@ def test_snapshots_of_this_machine_are_told_by_its_files(openvix, on_host_listed
     assert openvix.calls("VixVM_GetNumRootSnapshots") == []
 
 
-def test_a_question_for_the_address_that_fails_costs_the_address_alone(openvix, on_host_listed):
+def test_address_failure_keeps_vm(openvix, on_host_listed):
     openvix.add_vm("web", power="powered_on", ip="192.0.2.9")
     openvix.fault(call="VixVM_ReadVariable", error=1)
 
@@ -231,7 +231,7 @@ def test_a_question_for_the_address_that_fails_costs_the_address_alone(openvix, 
     assert (vm["addresses"], vm["stale"]) == ([], False)
 
 
-def test_a_vm_costs_three_calls(openvix, on_host_listed):
+def test_vm_takes_three_calls(openvix, on_host_listed):
     for number in range(5):
         openvix.add_vm(f"vm{number}", power="powered_on")
 
@@ -242,7 +242,7 @@ def test_a_vm_costs_three_calls(openvix, on_host_listed):
     assert calls.count("Vix_GetProperties") == 5
 
 
-def test_a_job_is_waited_for_by_one_call_and_not_by_many_looks(openvix, on_host_listed, monkeypatch):
+def test_job_takes_one_wait_call(openvix, on_host_listed, monkeypatch):
     from ansible_collections.vmlab.vix.plugins.module_utils._vix import capi
 
     openvix.add_vm("web", power="powered_on")
@@ -278,7 +278,7 @@ with control.connect(pathlib.Path(sys.argv[1])) as connection:
 
 
 @pytest.mark.openvix(clock="stepped")
-def test_as_many_vms_are_asked_about_at_once_as_is_said(openvix, on_host_listed):
+def test_concurrency_limit(openvix, on_host_listed):
     for number in range(6):
         openvix.add_vm(f"vm{number}", power="powered_on")
     openvix.fault(call="VixHost_OpenVM", delay=1)
@@ -295,7 +295,7 @@ def test_as_many_vms_are_asked_about_at_once_as_is_said(openvix, on_host_listed)
 
 
 @pytest.mark.parametrize("fault", [{"hang": True}, {"hang": True, "where": "job"}])
-def test_a_vm_about_which_libvix_hangs_costs_itself_alone(openvix, on_host_listed, fault):
+def test_hanging_vm_costs_itself(openvix, on_host_listed, fault):
     for name in ("a", "b", "c", "d"):
         openvix.add_vm(name, power="powered_on")
     openvix.fault(call="VixHost_OpenVM", vm="b", **fault)
@@ -306,11 +306,11 @@ def test_a_vm_about_which_libvix_hangs_costs_itself_alone(openvix, on_host_liste
 
     assert {vm["name"]: vm["stale"] for vm in found["vms"]} == {"a": False, "b": True, "c": True, "d": False}
     assert [vm["error"] for vm in found["vms"] if vm["stale"]] == [
-        f"asking for the properties of {path}: not done after 6 s" for path in openvix.vms if path.endswith(("b.vmx", "c.vmx"))
+        f"asking for the properties of {path}: timed out after 6 s" for path in openvix.vms if path.endswith(("b.vmx", "c.vmx"))
     ]
 
 
-def test_when_the_time_is_over_what_is_known_is_told(openvix, on_host_listed):
+def test_timeout_returns_known_facts(openvix, on_host_listed):
     for number in range(6):
         openvix.add_vm(f"vm{number}", power="powered_on")
     openvix.fault(call="VixHost_OpenVM", delay=30)
@@ -321,7 +321,7 @@ def test_when_the_time_is_over_what_is_known_is_told(openvix, on_host_listed):
     assert [vm["stale"] for vm in found["vms"]] == [True] * 6
 
 
-def test_a_bug_of_ours_on_a_thread_is_seen(openvix, on_host_listed):
+def test_bug_in_thread_raised(openvix, on_host_listed):
     from ansible_collections.vmlab.vix.plugins.module_utils import _worker
 
     openvix.add_vm("web", power="powered_on")
@@ -334,7 +334,7 @@ def test_a_bug_of_ours_on_a_thread_is_seen(openvix, on_host_listed):
 # -- by files
 
 
-def test_the_library_and_folders_are_put_together_each_vm_once(in_files, place_vm, in_library, tmp_path):
+def test_library_and_directories_merged(in_files, place_vm, in_library, tmp_path):
     web, db = place_vm("vms/web/web.vmx"), place_vm("vms/db/db.vmx")
     os.symlink(str(tmp_path / "vms"), str(tmp_path / "link"))
     in_library((f"{tmp_path}/link/web/web.vmx", "web of old"))
@@ -347,7 +347,7 @@ def test_the_library_and_folders_are_put_together_each_vm_once(in_files, place_v
     }
 
 
-def test_a_vm_by_two_ways_in_one_folder_is_one(in_files, place_vm, tmp_path):
+def test_vm_by_two_paths_is_one(in_files, place_vm, tmp_path):
     place_vm("vms/web/web.vmx")
     os.symlink("web", str(tmp_path / "vms" / "again"))
     os.symlink("web.vmx", str(tmp_path / "vms" / "web" / "zweb.vmx"))
@@ -357,14 +357,14 @@ def test_a_vm_by_two_ways_in_one_folder_is_one(in_files, place_vm, tmp_path):
     assert (vm["path"], vm["sources"]) == (f"{tmp_path}/vms/again/web.vmx", ["scan"])
 
 
-def test_a_vm_that_is_listed_and_gone_is_stale_with_the_name_that_the_list_has(in_files, in_library):
+def test_missing_vm_stale_with_listed_name(in_files, in_library):
     in_library(("/nowhere/gone.vmx", "gone by"), ("/nowhere/nameless.vmx", ""))
 
     found = in_files(["library"])
 
     assert [(vm["name"], vm["stale"], vm["error"], vm["power"]) for vm in found["vms"]] == [
-        ("gone by", True, "/nowhere/gone.vmx: there is no such file", "unknown"),
-        ("nameless", True, "/nowhere/nameless.vmx: there is no such file", "unknown"),
+        ("gone by", True, "/nowhere/gone.vmx: the file does not exist", "unknown"),
+        ("nameless", True, "/nowhere/nameless.vmx: the file does not exist", "unknown"),
     ]
     assert found["problems"] == []
 
@@ -376,11 +376,11 @@ def test_a_vm_that_is_listed_and_gone_is_stale_with_the_name_that_the_list_has(i
         (b"\x7fELF\0\0", "it is not a text file"),
         (b"#" * ((4 << 20) + 1), "it is larger than 4 MiB"),
         (b"", "it is empty"),
-        (b'.encoding = "klingon"', "it has an encoding that is unknown: klingon"),
+        (b'.encoding = "klingon"', "its encoding is not known: klingon"),
     ],
     ids=["truncated", "binary", "huge", "empty", "encoding"],
 )
-def test_a_broken_file_is_one_problem_that_names_it_and_hides_no_other_vm(in_files, place_vm, tmp_path, text, reason):
+def test_broken_file_one_problem_hides_none(in_files, place_vm, tmp_path, text, reason):
     broken = place_vm("vms/broken/broken.vmx", text)
     place_vm("vms/web/web.vmx")
 
@@ -390,7 +390,7 @@ def test_a_broken_file_is_one_problem_that_names_it_and_hides_no_other_vm(in_fil
     assert [(vm["name"], vm["stale"]) for vm in found["vms"]] == [("broken", True), ("web", False)]
 
 
-def test_what_a_pattern_keeps_out_is_told(in_files, place_vm, tmp_path):
+def test_excluded_vms_reported(in_files, place_vm, tmp_path):
     place_vm("vms/web/web.vmx")
     old = place_vm("vms/old/old.vmx")
 
@@ -400,21 +400,21 @@ def test_what_a_pattern_keeps_out_is_told(in_files, place_vm, tmp_path):
     assert found["left_out"] == [(os.path.dirname(old), "old excludes it")]
 
 
-def test_without_folders_those_of_the_products_are_searched(in_files, place_vm, tmp_path):
+def test_default_directories_searched(in_files, place_vm, tmp_path):
     place_vm("home/vmware/web/web.vmx")
 
     assert [vm["name"] for vm in in_files(["scan"])["vms"]] == ["web"]
     assert in_files(["scan"])["notes"] == []
 
 
-def test_where_there_is_nothing_to_search_it_is_noted(in_files, tmp_path):
+def test_nothing_to_search_noted(in_files, tmp_path):
     found = in_files(["scan"])
 
     assert found["vms"] == []
-    assert found["notes"] == [f"nothing is searched: none of VMware's usual folders is in {tmp_path}/home, and scan_folders names no other"]
+    assert found["notes"] == [f"nothing is searched: none of VMware's default directories is in {tmp_path}/home, and scan_folders is empty"]
 
 
-def test_a_broken_list_is_one_problem_and_hides_nothing(in_files, place_vm, tmp_path):
+def test_broken_list_one_problem(in_files, place_vm, tmp_path):
     broken = place_vm("home/.vmware/inventory.vmls", "no list")
     place_vm("vms/web/web.vmx")
 
@@ -424,7 +424,7 @@ def test_a_broken_list_is_one_problem_and_hides_nothing(in_files, place_vm, tmp_
     assert found["problems"] == [f'{broken}: line 1 is not KEY = "VALUE"']
 
 
-def test_whoever_waits_is_told_what_is_read(in_files, place_vm, in_library, tmp_path):
+def test_visit_called_with_paths(in_files, place_vm, in_library, tmp_path):
     web = place_vm("vms/web/web.vmx")
     doing = []
     in_files(folders=[tmp_path / "vms"], visit=doing.append)

@@ -42,28 +42,28 @@ def rename(path, name):
 
 
 @pytest.mark.parametrize("path", ["/nowhere/web.vmx", "[standard] web/web.vmx", "vms/web", "web.vmx", "WEB.VMX"])
-def test_a_path_is_returned_as_it_is_and_nobody_is_asked(openvix, find, home, path):
+def test_path_returned_without_vix(openvix, find, home, path):
     home.library.write_bytes(b"broken")
 
     assert find(path) == find(path, home.path) == path
     assert openvix.calls("VixHost_FindItems") == openvix.calls("VixHost_OpenVM") == []
 
 
-def test_a_running_vm_is_found_by_its_name(openvix, find, home):
+def test_running_vm_found_by_name(openvix, find, home):
     web = openvix.add_vm("web", power="powered_on")
     db = openvix.add_vm("db", power="powered_on")
 
     assert (find("web"), find("db"), find("web", home.path)) == (web, db, web)
 
 
-def test_a_vm_that_is_off_is_found_in_vmwares_list(openvix, find, home):
+def test_stopped_vm_found_in_list(openvix, find, home):
     web, db = openvix.add_vm("web"), openvix.add_vm("db")
     home.lists((web, "web"), (db, "db"))
 
     assert find("db", home.path) == db
 
 
-def test_vmwares_list_is_not_consulted_for_another_host(openvix, find, home):
+def test_list_not_used_for_remote_host(openvix, find, home):
     home.lists((openvix.add_vm("web"), "web"))
 
     with pytest.raises(_worker.Failure, match="no VM with a name is known") as caught:
@@ -72,7 +72,7 @@ def test_vmwares_list_is_not_consulted_for_another_host(openvix, find, home):
     assert caught.value.kind == "VMNotFound"
 
 
-def test_a_vm_that_runs_and_is_listed_is_one(openvix, find, home, tmp_path):
+def test_running_and_listed_vm_is_one(openvix, find, home, tmp_path):
     web = openvix.add_vm("web", power="powered_on")
     os.symlink(os.path.dirname(web), str(tmp_path / "link"))
     home.lists((str(tmp_path / "link" / "web.vmx"), "web"), (web, "web"))
@@ -81,48 +81,48 @@ def test_a_vm_that_runs_and_is_listed_is_one(openvix, find, home, tmp_path):
 
 
 @pytest.mark.parametrize("wanted", ["we", "web-", "Web", "web ", "eb"])
-def test_only_the_whole_name_is_a_match(openvix, find, home, wanted):
+def test_only_whole_name_matches(openvix, find, home, wanted):
     """rapid7/vm-automation#4 (lesson 29): a part of a name chose the wrong one."""
     home.lists((openvix.add_vm("web"), "web"), (openvix.add_vm("web-2"), "web-2"))
 
-    with pytest.raises(_worker.Failure, match=re.escape(f"finding VM {wanted}: no VM is called so; there are: web, web-2; give its name")) as caught:
+    with pytest.raises(_worker.Failure, match=re.escape(f"finding VM {wanted}: no VM has that name; known names: web, web-2; ")) as caught:
         find(wanted, home.path)
 
     assert caught.value.kind == "VMNotFound"
 
 
-def test_a_name_that_several_bear_is_refused_with_all_their_paths(openvix, find, home):
+def test_ambiguous_name_refused_with_paths(openvix, find, home):
     paths = [openvix.add_vm("one", power="powered_on"), openvix.add_vm("two", power="powered_on"), openvix.add_vm("three")]
     for path in paths:
         rename(path, "web")
     home.lists((paths[2], "web"))
 
-    with pytest.raises(_worker.Failure, match="finding VM web: 3 VMs are called so: ") as caught:
+    with pytest.raises(_worker.Failure, match="finding VM web: 3 VMs have that name: ") as caught:
         find("web", home.path)
 
     assert caught.value.kind == "Refused"
     assert all(path in str(caught.value) for path in paths)
 
 
-def test_a_vm_whose_files_are_gone_bears_no_name(openvix, find, home):
+def test_vm_without_files_has_no_name(openvix, find, home):
     web = openvix.add_vm("web")
     home.lists(("/vms/deleted/web.vmx", "web"), (web, "web"), ("/vms/deleted/db.vmx", "db"))
 
     assert find("web", home.path) == web
-    with pytest.raises(_worker.Failure, match="there are: web;"):
+    with pytest.raises(_worker.Failure, match="known names: web;"):
         find("db", home.path)
 
 
-def test_the_vmx_knows_its_name_better_than_a_list(openvix, find, home):
+def test_vmx_name_precedes_list(openvix, find, home):
     web = openvix.add_vm("web")
     home.lists((web, "old"))
 
     assert find("web", home.path) == web
-    with pytest.raises(_worker.Failure, match="there are: web;"):
+    with pytest.raises(_worker.Failure, match="known names: web;"):
         find("old", home.path)
 
 
-def test_the_name_in_the_list_is_that_of_a_vm_whose_vmx_has_none_or_is_broken(find, home, tmp_path):
+def test_listed_name_if_vmx_has_none(find, home, tmp_path):
     nameless, broken = tmp_path / "nameless.vmx", tmp_path / "broken.vmx"
     nameless.write_bytes(b'memsize = "4"\n')
     broken.write_bytes(b'displayName = "we')
@@ -132,18 +132,18 @@ def test_the_name_in_the_list_is_that_of_a_vm_whose_vmx_has_none_or_is_broken(fi
     assert find("broken", home.path) == str(broken)
 
 
-def test_a_running_vm_that_cannot_be_opened_is_skipped_elsewhere_and_here_read_from_its_vmx(openvix, find, home):
+def test_unopenable_running_vm_read_from_vmx(openvix, find, home):
     """OSWorld#42 (lesson 12): what is listed as running may be dead; and an encrypted VM does not open without its password."""
     web, db = openvix.add_vm("web", power="powered_on"), openvix.add_vm("db", power="powered_on")
     openvix.fault(call="VixHost_OpenVM", vm=db, error=3038)
 
     assert find("web") == web
     assert find("db", home.path) == db
-    with pytest.raises(_worker.Failure, match="there are: web;"):
+    with pytest.raises(_worker.Failure, match="known names: web;"):
         find("db")
 
 
-def test_a_deadline_is_no_vm_that_cannot_be_opened(openvix, on_host):
+def test_timeout_is_not_unopenable_vm(openvix, on_host):
     openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixHost_OpenVM", where="job", hang=True)
     openvix.forgive_leaks("the job outlives its client")
@@ -154,19 +154,19 @@ def test_a_deadline_is_no_vm_that_cannot_be_opened(openvix, on_host):
     assert caught.value.kind == "TimedOut"
 
 
-def test_a_list_that_cannot_be_read_leaves_no_name_certain(openvix, find, home):
+def test_unreadable_list_refused(openvix, find, home):
     openvix.add_vm("web", power="powered_on")
     home.library.write_bytes(b'vmlist1.config = "/vms')
 
     with pytest.raises(
-        _worker.Failure, match=r"finding VM web: a list of VMware's cannot be read, .*inventory\.vmls: line 1 is not .*; give the path"
+        _worker.Failure, match=r"finding VM web: a VM list of VMware cannot be read .*inventory\.vmls: line 1 is not .*; use the path"
     ) as caught:
         find("web", home.path)
 
     assert caught.value.kind == "Refused"
 
 
-def test_no_more_than_twenty_names_are_told(find, home, tmp_path):
+def test_at_most_twenty_names_shown(find, home, tmp_path):
     vms = []
     for number in reversed(range(23)):
         path = tmp_path / f"{number}.vmx"
@@ -174,5 +174,5 @@ def test_no_more_than_twenty_names_are_told(find, home, tmp_path):
         vms.append((str(path), f"vm{number:02}"))
     home.lists(*vms)
 
-    with pytest.raises(_worker.Failure, match=r"there are: vm00, .*, vm19 and 3 more; give its name"):
+    with pytest.raises(_worker.Failure, match=r"known names: vm00, .*, vm19 and 3 more; names are case-sensitive"):
         find("web", home.path)

@@ -11,19 +11,19 @@ from ansible_collections.vmlab.vix.plugins.module_utils._state import screens
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import VixError
 
 
-def test_width_and_height_stand_in_the_header_of_a_png():
+def test_dimensions_from_png_header():
     assert screens.dimensions(b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 1280, 800), "looking") == (1280, 800)
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "VIX gave 0 bytes, which are no PNG"),
-        (b"\x89PNG\r\n\x1a\n", "VIX gave 8 bytes, which are no PNG"),
-        (b"BM" + bytes(100), "VIX gave a picture that is no PNG"),
-        (b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IDAT", 1280, 800), "VIX gave a picture that is no PNG"),
+        (b"", "VIX returned 0 bytes, which are not a PNG image"),
+        (b"\x89PNG\r\n\x1a\n", "VIX returned 8 bytes, which are not a PNG image"),
+        (b"BM" + bytes(100), "VIX returned an image that is not a PNG"),
+        (b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IDAT", 1280, 800), "VIX returned an image that is not a PNG"),
     ],
 )
-def test_what_is_no_png_is_refused(data, words):
+def test_invalid_png_refused(data, words):
     with pytest.raises(VixError, match=f"^looking: {words}$"):
         screens.dimensions(data, "looking")

@@ -28,15 +28,15 @@ def content(item):
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_folder_is_known_by_its_name_and_by_what_is_in_it(site, slash):
+def test_directory_has_name_and_content(site, slash):
     source = sources.of_path(f"{site}{slash}")
 
-    assert (source.name, source.label, source.is_folder, source.is_whole) == ("site", f"{site}{slash}", True, not slash)
-    assert ([item.name for item in source.items], source.folders) == (["css/site.css", "index.html"], ["css"])
+    assert (source.name, source.label, source.is_directory, source.is_whole) == ("site", f"{site}{slash}", True, not slash)
+    assert ([item.name for item in source.items], source.directories) == (["css/site.css", "index.html"], ["css"])
     assert [item.checksum for item in source.items] == [hashlib.sha256(text).hexdigest() for text in (b"p {}\n", b"Hello\n")]
 
 
-def test_what_is_brought_as_a_tar_is_what_it_was(site, tmp_path):
+def test_tar_source_equals_original(site, tmp_path):
     (site / "index.html").chmod(0o640)
     os.utime(site / "index.html", (1e9, 1e9))
     with tarfile.open(tmp_path / "tar", "w", format=tarfile.PAX_FORMAT) as tar:
@@ -46,7 +46,7 @@ def test_what_is_brought_as_a_tar_is_what_it_was(site, tmp_path):
 
     source = sources.of_description(sources.brought(whole, str(tmp_path / "tar")))
 
-    assert (source.name, source.label, source.is_folder, source.is_whole, source.folders) == ("site", str(site), True, True, ["css"])
+    assert (source.name, source.label, source.is_directory, source.is_whole, source.directories) == ("site", str(site), True, True, ["css"])
     assert [content(item) for item in source.items] == [b"p {}\n", b"Hello\n"]
     assert (source.items[1].mode, source.items[1].modified) == (0o640, 10**9)
     for item in source.items:
@@ -58,7 +58,7 @@ def test_what_is_brought_as_a_tar_is_what_it_was(site, tmp_path):
         assert not os.path.exists(path)
 
 
-def test_what_is_brought_as_a_file_has_the_mode_and_the_time_of_the_one_that_it_was(site, tmp_path):
+def test_sent_file_keeps_mode_and_time(site, tmp_path):
     os.utime(site / "index.html", (1e9, 1e9))
     (site / "index.html").chmod(0o751)
     (tmp_path / "brought").write_text("decrypted\n")
@@ -70,7 +70,7 @@ def test_what_is_brought_as_a_file_has_the_mode_and_the_time_of_the_one_that_it_
 
 
 @pytest.mark.parametrize("method", ["checksum", "existence"])
-def test_a_description_tells_all_but_the_bytes(site, method):
+def test_description_has_all_but_bytes(site, method):
     whole = sources.of_path(str(site))
 
     source = sources.of_description(sources.describe(whole, method, False))
@@ -81,7 +81,7 @@ def test_a_description_tells_all_but_the_bytes(site, method):
         assert [item.checksum for item in source.items] == [item.checksum for item in whole.items]
 
 
-def test_a_file_that_is_here_is_laid_without_a_copy_of_it(site, tmp_path):
+def test_local_file_linked_not_copied(site, tmp_path):
     [item] = sources.of_path(str(site / "index.html")).items
     item.lay(tmp_path / "laid")
     assert (tmp_path / "laid").samefile(site / "index.html")
@@ -91,21 +91,21 @@ def test_a_file_that_is_here_is_laid_without_a_copy_of_it(site, tmp_path):
     assert (site / "index.html").exists()
 
 
-def test_a_text_is_in_a_file_that_nobody_else_can_read(tmp_path):
+def test_text_file_is_private(tmp_path):
     source = sources.of_text("Grüße\r\n", str(tmp_path / "text"))
 
     assert ((tmp_path / "text").read_bytes(), stat.S_IMODE((tmp_path / "text").stat().st_mode)) == ("Grüße\r\n".encode(), 0o600)
     assert (source.name, source.items[0].mode, source.items[0].modified) == ("", None, None)
 
 
-def test_a_file_that_becomes_shorter_while_it_is_read_is_told(site):
+def test_truncated_file_reported(site):
     [item] = sources.of_path(str(site / "index.html")).items
     (site / "index.html").write_text("")
-    with pytest.raises(Refused, match="it became shorter meanwhile"):
+    with pytest.raises(Refused, match="the file was truncated meanwhile"):
         item.read()
 
 
-def test_a_checksum_of_a_large_file_needs_little_memory(tmp_path):
+def test_checksum_of_large_file_low_memory(tmp_path):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(1 << 27)
     [item] = sources.of_path(str(tmp_path / "large")).items
@@ -118,6 +118,6 @@ def test_a_checksum_of_a_large_file_needs_little_memory(tmp_path):
         tracemalloc.stop()
 
 
-def test_two_ways_to_one_folder_are_no_loop(site):
+def test_two_links_to_directory_no_loop(site):
     (site / "again").symlink_to("css")
     assert [name for name, dummy in sources.walk(str(site))[0]] == ["again/site.css", "css/site.css", "index.html"]

@@ -40,7 +40,7 @@ def asked(openvix, on_host, monkeypatch, tmp_path):
     return ask
 
 
-def test_where_tools_report_no_address_there_is_the_one_that_dhcp_gave(asked):
+def test_dhcp_address_if_tools_have_none(asked):
     """The lesson of hashicorp/vagrant-vmware-desktop pull request 127: ask again, then look at the leases."""
     addresses, problems = asked(LEASE)
 
@@ -48,14 +48,14 @@ def test_where_tools_report_no_address_there_is_the_one_that_dhcp_gave(asked):
     assert problems == []
 
 
-def test_what_tools_report_comes_first(asked):
+def test_tools_address_first(asked):
     addresses = asked(LEASE, ip="192.0.2.9")[0]
 
     assert [each["source"] for each in addresses] == ["tools", "lease", "vmx"]
     assert addresses[0]["address"] == "192.0.2.9"
 
 
-def test_leases_that_cannot_be_read_in_full_are_told_and_hide_nothing(asked):
+def test_unreadable_leases_reported(asked):
     addresses, (problem,) = asked(LEASE + "lease 192.168.8.129 {")
 
     assert addresses[0]["address"] == "192.168.8.128"

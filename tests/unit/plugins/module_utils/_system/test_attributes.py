@@ -52,7 +52,7 @@ def path(request, tmp_path):
 
 @pytest.mark.parametrize("mode", ["0644", "600", 0o755, "2755", "4711", "1777", "0", "u=rwx,g=rx,o=", "u+x", "a-w", "g=u", "+X", "=", "ug+s", "o+t"])
 @pytest.mark.parametrize("now", [0o600, 0o777, 0o2755, 0o4755])
-def test_what_is_set_is_then_the_same(path, now, mode):
+def test_set_attributes_compare_same(path, now, mode):
     path.chmod(now)
     asked = wanted(mode)
     same = sh(attributes.script_to_compare(str(path), asked)) == linux.SAME
@@ -68,7 +68,7 @@ def test_what_is_set_is_then_the_same(path, now, mode):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CLAUSES, min_size=1, max_size=3).map(",".join), st.integers(0, 0o7777), st.booleans())
-def test_a_symbolic_mode_comes_to_what_chmod_makes_of_it(tmp_path, mode, now, folder):
+def test_symbolic_mode_as_chmod(tmp_path, mode, now, folder):
     path = tmp_path / f"each{len(os.listdir(tmp_path))}"
     path.mkdir() if folder else path.touch()
     path.chmod(now)
@@ -82,18 +82,18 @@ def test_a_symbolic_mode_comes_to_what_chmod_makes_of_it(tmp_path, mode, now, fo
 
 @pytest.mark.parametrize("owner", [OWNER, str(os.geteuid())])
 @pytest.mark.parametrize("group", [GROUP, str(os.getegid()), None])
-def test_owner_and_group_go_by_name_or_number(path, owner, group):
+def test_owner_and_group_by_name_or_number(path, owner, group):
     assert sh(attributes.script_to_compare(str(path), wanted(None, owner, group))) == linux.SAME
     assert sh(attributes.script_to_set(str(path), wanted(None, owner, group))) == 0
 
 
 @pytest.mark.parametrize(("owner", "group"), [("65533", None), (None, "65533"), ("65533", "65533")])
-def test_another_owner_or_group_is_another(path, owner, group):
+def test_other_owner_or_group_differs(path, owner, group):
     assert sh(attributes.script_to_compare(str(path), wanted(None, owner, group))) == linux.OTHER
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_the_mode_is_set_after_the_owner_who_would_take_bits_of_it(tmp_path):
+def test_mode_set_after_owner(tmp_path):
     path = tmp_path / "file"
     path.touch()
 
@@ -106,11 +106,11 @@ def test_the_mode_is_set_after_the_owner_who_would_take_bits_of_it(tmp_path):
 
 
 @pytest.mark.parametrize(("owner", "group", "code"), [("no-such-user", None, attributes.NO_OWNER), (None, "no-such-group", attributes.NO_GROUP)])
-def test_a_name_that_the_guest_does_not_know_is_told_apart(path, owner, group, code):
+def test_unknown_name_has_exit_code(path, owner, group, code):
     assert sh(attributes.script_to_compare(str(path), wanted("0600", owner, group))) == code
 
 
-def test_what_is_not_there_is_not_the_same(tmp_path):
+def test_missing_file_is_not_same(tmp_path):
     assert sh(attributes.script_to_compare(str(tmp_path / "none"), wanted("0600"))) not in (linux.SAME, linux.OTHER)
 
 
@@ -122,40 +122,40 @@ def test_what_is_not_there_is_not_the_same(tmp_path):
         (("0600", None, GROUP), attributes.NOT_GROUPED),
     ],
 )
-def test_what_cannot_be_set_is_told_apart(tmp_path, asked, code):
+def test_failed_set_has_exit_code(tmp_path, asked, code):
     assert sh(attributes.script_to_set(str(tmp_path / "none"), wanted(*asked))) == code
 
 
-def test_no_scratch_is_left(path):
+def test_no_scratch_file_left(path):
     before = {name for name in os.listdir("/tmp") if name.startswith("vmlab.vix-")}
     sh(attributes.script_to_compare(str(path), wanted("u+x")))
     assert {name for name in os.listdir("/tmp") if name.startswith("vmlab.vix-")} <= before
 
 
 @pytest.mark.parametrize("mode", ["u=q", "", "0648", "77777", "rwxr-xr-x", -1, True, 3.5, [], "u=rw,", "0o644", " 644", "\u0667\u0667\u0667"])
-def test_what_is_no_mode_is_refused(mode):
-    with pytest.raises(Refused, match=r"^setting mode and owner of /x in the guest: .* is no mode: give an octal number"):
+def test_invalid_mode_refused(mode):
+    with pytest.raises(Refused, match=r"^setting mode and owner of /x in the guest: .* is not a mode: use an octal number"):
         wanted(mode)
 
 
 @pytest.mark.parametrize("name", ["", "a:b", "a\nb", "\0"])
 @pytest.mark.parametrize("kind", ["owner", "group"])
-def test_what_is_no_name_is_refused(kind, name):
-    with pytest.raises(Refused, match=f"is no {kind}$"):
+def test_invalid_name_refused(kind, name):
+    with pytest.raises(Refused, match=f"is not a valid {kind}$"):
         wanted(**{kind: name})
 
 
 @pytest.mark.parametrize("asked", [("0644", None, None), (None, "lab", None), (None, None, "lab")])
-def test_windows_has_none_of_them(asked):
-    with pytest.raises(Refused, match=r"^setting mode and owner of C:.x in the guest: files of a Windows guest have no mode, owner or group"):
+def test_windows_attributes_refused(asked):
+    with pytest.raises(Refused, match=r"^setting mode and owner of C:.x in the guest: mode, owner and group cannot be set in a Windows guest"):
         attributes.wanted(*asked, windows, "C:\\x")
 
 
-def test_nothing_is_wanted_of_either_where_nothing_is_asked():
+def test_no_options_no_attributes():
     assert attributes.wanted(None, None, None, windows, "C:\\x") is None
     assert attributes.wanted(None, None, None, linux, "/x") is None
 
 
-def test_a_diff_shows_modes_in_four_digits_or_as_they_were_asked():
-    assert wanted("644", "lab").told() == {"mode": "0644", "owner": "lab"}
-    assert wanted("u+x").told() == {"mode": "u+x"}
+def test_diff_shows_four_digit_modes():
+    assert wanted("644", "lab").as_dict() == {"mode": "0644", "owner": "lab"}
+    assert wanted("u+x").as_dict() == {"mode": "u+x"}

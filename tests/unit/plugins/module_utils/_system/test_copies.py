@@ -12,18 +12,18 @@ from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import VixEr
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_what_a_guest_tells_is_read(end):
+def test_differences_read(end):
     assert copies.read_differences(end.join(["1 absent", "12 other", "end", ""]).encode(), "") == {0: "absent", 11: "other"}
     assert copies.read_differences(f"end{end}".encode(), "") == {}
 
 
 @pytest.mark.parametrize("answer", [b"", b"1 absent\n", b"1 absent\nend\n2 other\n", b"1 absent\n\xff\nend\n", b"end\nend\n", b"-1 other\nend\n", b"1\nend\n"])
-def test_what_is_not_whole_is_not_believed(answer):
-    with pytest.raises(VixError, match=r"^copying: what the guest wrote of its files cannot be read: its disk may be full$"):
+def test_incomplete_answer_refused(answer):
+    with pytest.raises(VixError, match=r"^copying: the list that the guest wrote is incomplete: its disk may be full$"):
         copies.read_differences(answer, "copying")
 
 
-def test_a_command_is_split_as_the_guest_writes_paths():
+def test_command_split_for_guest_paths():
     assert copies.split(r"C:\nginx\nginx.exe -t -c '%s x'", windows) == [r"C:\nginx\nginx.exe", "-t", "-c", "%s x"]
     assert copies.split(r'"C:\Program Files\x.exe" %s', windows) == [r"C:\Program Files\x.exe", "%s"]
     assert copies.split(r"sh -c 'a \b' a\ b#c %s", linux) == ["sh", "-c", r"a \b", "a b#c", "%s"]

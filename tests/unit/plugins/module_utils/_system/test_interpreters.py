@@ -41,7 +41,7 @@ FILE = ["-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass"
         (r"C:\Perl\perl.exe", windows, b"", "x.pl", [r"C:\Perl\perl.exe"], [SCRIPT], ""),
     ],
 )
-def test_an_interpreter_is_what_is_wanted_or_what_fits(wanted, family, text, name, names, before, suffix):
+def test_interpreter_wanted_or_guessed(wanted, family, text, name, names, before, suffix):
     found = interpreters.of(wanted, family, text, name)
 
     assert (found.names, found.before, found.suffix) == (names, before, suffix)
@@ -50,13 +50,13 @@ def test_an_interpreter_is_what_is_wanted_or_what_fits(wanted, family, text, nam
 @pytest.mark.parametrize(
     ("wanted", "family"), [("cmd", linux), ("perl", linux), ("bin/sh", linux), ("perl", windows), (r"\perl.exe", windows), ("/bin/sh", windows)]
 )
-def test_what_is_no_interpreter_there_is_refused(wanted, family):
+def test_invalid_interpreter_refused(wanted, family):
     with pytest.raises(Refused) as caught:
         interpreters.of(wanted, family, b"")
-    assert str(caught.value).startswith(f"choosing an interpreter: {wanted} is none for a {family.NAME} guest: give one of auto, sh, bash")
+    assert str(caught.value).startswith(f"choosing an interpreter: {wanted} is not an interpreter of a {family.NAME} guest: use one of auto, sh, bash")
 
 
-def test_a_batch_file_gets_the_ends_of_lines_that_cmd_needs():
+def test_batch_file_gets_crlf():
     prepare = interpreters.of("cmd", windows, b"").prepare
     assert prepare(b"a\nb\r\n\nc") == b"a\r\nb\r\n\r\nc"
 
@@ -70,10 +70,10 @@ def test_a_batch_file_gets_the_ends_of_lines_that_cmd_needs():
         ("zwölf".encode("utf-16"), "zwölf".encode("utf-16")),
     ],
 )
-def test_a_script_for_powershell_gets_a_mark_when_it_needs_one(text, prepared):
+def test_powershell_script_gets_bom(text, prepared):
     assert interpreters.of("auto", windows, b"").prepare(text) == prepared
 
 
-def test_other_scripts_stay_as_they_are():
+def test_other_scripts_unchanged():
     for wanted, family in (("sh", linux), ("python", linux), ("powershell", linux), ("python", windows), (r"C:\x.exe", windows)):
         assert interpreters.of(wanted, family, b"").prepare("zw\u00f6lf\n\r\n".encode()) == "zw\u00f6lf\n\r\n".encode()

@@ -42,32 +42,32 @@ def copy(tmp_path):
 
 
 @pytest.mark.parametrize("name", EVIL)
-def test_no_name_leads_out_of_the_place(root, copy, name, tmp_path):
+def test_name_cannot_leave_directory(root, copy, name, tmp_path):
     for put in (
         lambda: landings.put(str(copy), str(root), name),
         lambda: landings.make_folder(str(root), name),
         lambda: landings.put_some(io.BytesIO(b"new"), str(root), name, *sum_of(b"new")),
     ):
-        with pytest.raises(Refused, match=r"is no name for a file here$"):
+        with pytest.raises(Refused, match=r"is not a valid local file name$"):
             put()
 
     assert below(tmp_path) == {"root": None, "copy": b"new"}
 
 
 @pytest.mark.parametrize("name", ["link/x", "a/link/x"])
-def test_no_link_leads_out_of_the_place(root, copy, name, tmp_path):
+def test_link_cannot_leave_directory(root, copy, name, tmp_path):
     (root / "a").mkdir()
     for folder in (root, root / "a"):
         (folder / "link").symlink_to(tmp_path)
 
-    with pytest.raises(Refused, match=r"link is a link, which is not followed: remove it$"):
+    with pytest.raises(Refused, match=r"link is a symbolic link, which is not followed: remove it$"):
         landings.put(str(copy), str(root), name)
 
     assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize("old", [None, b"old", "link"])
-def test_a_file_takes_its_place_with_the_permissions_of_a_new_one(root, copy, old, tmp_path):
+def test_stored_file_has_umask_permissions(root, copy, old, tmp_path):
     (tmp_path / "target").write_bytes(b"target")
     if old == "link":
         (root / "x").symlink_to(tmp_path / "target")
@@ -84,13 +84,13 @@ def test_a_file_takes_its_place_with_the_permissions_of_a_new_one(root, copy, ol
     assert not copy.exists()
 
 
-def test_a_place_may_be_the_file_itself(tmp_path, copy):
+def test_destination_may_be_file(tmp_path, copy):
     landings.put(str(copy), str(tmp_path / "some" / "new"), "")
 
     assert below(tmp_path / "some") == {"new": b"new"}
 
 
-def test_from_another_disk_a_file_takes_its_place_as_a_whole_too(root):
+def test_store_across_disks_is_atomic(root):
     with tempfile.TemporaryDirectory(dir=another_disk(root)) as other:
         copy = os.path.join(other, "copy")
         with open(copy, "wb") as file:
@@ -110,7 +110,7 @@ def test_from_another_disk_a_file_takes_its_place_as_a_whole_too(root):
 
 
 @pytest.mark.parametrize("stream", [b"", b"ne", b"old", b"newer"])
-def test_of_a_stream_only_what_is_right_takes_its_place(root, stream):
+def test_stream_stored_if_checksum_matches(root, stream):
     (root / "x").write_bytes(b"before")
     stream = io.BytesIO(stream)
 
@@ -119,12 +119,12 @@ def test_of_a_stream_only_what_is_right_takes_its_place(root, stream):
         landings.put_some(stream, str(root), "y", *sum_of(b"er"))
         assert below(root) == {"x": b"new", "y": b"er"}
     else:
-        with pytest.raises(VixError, match=r"what arrived is not what is in the guest"):
+        with pytest.raises(VixError, match=r"what was received differs from the file in the guest"):
             landings.put_some(stream, str(root), "x", *sum_of(b"new"))
         assert below(root) == {"x": b"before"}
 
 
-def test_the_content_of_a_folder_is_what_is_in_it_less_links_and_devices(root, tmp_path):
+def test_directory_content_skips_links(root, tmp_path):
     (root / "sub" / "deep").mkdir(parents=True)
     (root / "sub" / "a").write_bytes(b"A")
     (root / "link").symlink_to("sub")
@@ -139,6 +139,6 @@ def test_the_content_of_a_folder_is_what_is_in_it_less_links_and_devices(root, t
         landings.content_of(str(root / "pipe"))
 
 
-def test_what_the_system_refuses_is_told():
-    with pytest.raises(VixError, match=r"^fetching to /x: /none/y: No such file or directory$"), landings.told("/x"):
+def test_os_error_becomes_vix_error():
+    with pytest.raises(VixError, match=r"^fetching to /x: /none/y: No such file or directory$"), landings.as_vix_errors("/x"):
         os.stat("/none/y")

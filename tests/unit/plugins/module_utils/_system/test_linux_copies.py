@@ -57,7 +57,7 @@ def told(answer):
 
 
 @pytest.mark.parametrize("number", [1, 99, 100, 101, 250])
-def test_each_file_that_differs_is_told_by_its_number(sh, folder, number):
+def test_differing_file_reported_by_number(sh, folder, number):
     files = []
     for each in range(number):
         path = folder / f"{each} {NAMES[each % len(NAMES)]}"
@@ -74,7 +74,7 @@ def test_each_file_that_differs_is_told_by_its_number(sh, folder, number):
     assert (code, told(answer)) == (0, {str(each): "other" for each in wrong})
 
 
-def test_what_is_no_file_is_told_apart(sh, folder):
+def test_special_files_distinguished(sh, folder):
     (folder / "file").write_bytes(b"x")
     (folder / "link").symlink_to("file")
     (folder / "dangling").symlink_to("nowhere")
@@ -87,10 +87,10 @@ def test_what_is_no_file_is_told_apart(sh, folder):
     code, answer = sh(linux_copies.comparing("checksum", files, folders))
 
     assert code == 0
-    assert told(answer) == {"2": "link", "3": "link", "4": "folder", "5": "special", "6": "absent", "9": "special", "10": "special", "11": "absent"}
+    assert told(answer) == {"2": "link", "3": "link", "4": "directory", "5": "special", "6": "absent", "9": "special", "10": "special", "11": "absent"}
 
 
-def test_attributes_are_compared_of_those_that_are_right(sh, folder):
+def test_attributes_compared_if_content_same(sh, folder):
     files = []
     for number, mode in enumerate([0o644, 0o600, 0o644, 0o640, 0o644]):
         (folder / str(number)).write_bytes(b"x")
@@ -104,13 +104,13 @@ def test_attributes_are_compared_of_those_that_are_right(sh, folder):
     assert (code, told(answer)) == (0, {"2": "attributes", "3": "other", "5": "attributes"})
 
 
-def test_a_user_that_the_guest_does_not_know_ends_it(sh, folder):
+def test_unknown_user_ends_script(sh, folder):
     (folder / "file").touch()
     asked = attributes.wanted(None, "no-such-user", None, linux, "/x")
     assert sh(linux_copies.comparing("existence", [(str(folder / "file"), "-", asked)], []))[0] == attributes.NO_OWNER
 
 
-def test_size_and_time(sh, folder):
+def test_size_and_time_compared(sh, folder):
     for number, (size, modified) in enumerate([(1, 100), (2, 100), (1, 99), (1, 1000)]):
         (folder / str(number)).write_bytes(b"x" * size)
         os.utime(folder / str(number), (modified, modified))
@@ -130,7 +130,7 @@ def tools(tmp_path, present, broken=()):
     return str(path)
 
 
-def test_another_program_for_checksums_will_do(sh, folder, tmp_path):
+def test_other_checksum_programs(sh, folder, tmp_path):
     if not shutil.which("shasum"):
         pytest.skip("this machine has no shasum")
     (folder / "a").write_bytes(b"x")
@@ -139,7 +139,7 @@ def test_another_program_for_checksums_will_do(sh, folder, tmp_path):
     assert told(sh(linux_copies.comparing("checksum", files, []), PATH=path)[1]) == {"2": "other"}
 
 
-def test_without_any_it_says_so(folder, tmp_path):
+def test_no_checksum_program_unknown(folder, tmp_path):
     (folder / "a").write_bytes(b"x")
     path = tools(tmp_path, ["sed", "stat"])
     script = linux_copies.comparing("checksum", [(str(folder / "a"), checksum(b"x"), None)], [])
@@ -179,7 +179,7 @@ def bits(path):
 
 
 @pytest.mark.parametrize("number", [1, 150])
-def test_files_get_their_places(place, folder, number):
+def test_files_placed(place, folder, number):
     names = [*NAMES, *map(str, range(number))]
 
     assert place(arriving(folder, names)) == (0, "")
@@ -188,14 +188,14 @@ def test_files_get_their_places(place, folder, number):
     assert {bits(path) for path in folder.iterdir()} == {0o640}
 
 
-def test_one_that_is_damaged_lets_none_be_placed(place, folder):
+def test_damaged_file_places_none(place, folder):
     code, said = place(arriving(folder, ["a", "b", "c"]), damaged=["1"])
 
     assert (code, list(folder.iterdir())) == (linux_copies.DAMAGED, [])
     assert said == "one of these arrived damaged: ./0 ./1 ./2\n"
 
 
-def test_one_whose_mode_cannot_be_set_lets_none_be_placed(place, folder):
+def test_unset_mode_places_none(place, folder):
     asked = attributes.wanted(None, "no-such-user", None, linux, "/x")
     code, said = place(arriving(folder, ["a", "b"], attributes=asked))
 
@@ -203,7 +203,7 @@ def test_one_whose_mode_cannot_be_set_lets_none_be_placed(place, folder):
     assert "no-such-user" in said
 
 
-def test_a_replaced_file_leaves_its_mode_and_its_backup(place, folder):
+def test_replaced_file_keeps_mode_and_backup(place, folder):
     (folder / "a").write_text("old")
     (folder / "a").chmod(0o4604)
     arrivals = arriving(folder, ["a", "b"])
@@ -214,7 +214,7 @@ def test_a_replaced_file_leaves_its_mode_and_its_backup(place, folder):
     assert (bits(folder / "a"), bits(folder / "a~"), (folder / "a~").read_text(), (folder / "a").read_text()) == (0o4604, 0o4604, "old", "a")
 
 
-def test_a_mode_that_is_asked_for_comes_on_top(place, folder):
+def test_wanted_mode_overrides_kept_mode(place, folder):
     (folder / "a").touch()
     (folder / "a").chmod(0o604)
     arrivals = arriving(folder, ["a", "b"], attributes=attributes.wanted("g+w", None, None, linux, "/x"))
@@ -225,34 +225,34 @@ def test_a_mode_that_is_asked_for_comes_on_top(place, folder):
     assert (bits(folder / "a"), bits(folder / "b")) == (0o624, 0o660)
 
 
-def test_folders_are_made_with_the_mode_that_is_usual_or_asked_for(place, folder):
+def test_directories_created_with_mode(place, folder):
     made = [str(folder / "x"), str(folder / "x" / "y")]
     assert place(arriving(folder / "x" / "y", ["a"]), made=made)[0] == 0
     assert (bits(folder / "x"), bits(folder / "x" / "y")) == (0o750, 0o750)
 
 
-def test_folders_that_nobody_may_write_to_are_so_when_all_is_in_them(place, folder):
+def test_readonly_directories_filled_first(place, folder):
     made = [str(folder / "x"), str(folder / "x" / "y")]
     asked = attributes.wanted("0555", None, None, linux, "/x")
     assert place(arriving(folder / "x" / "y", ["a"]), made=made, made_attributes=asked)[0] == 0
     assert (bits(folder / "x"), bits(folder / "x" / "y"), (folder / "x" / "y" / "a").read_text()) == (0o555, 0o555, "a")
 
 
-def test_files_that_only_need_another_mode_get_it(place, folder):
+def test_attributes_set_without_copy(place, folder):
     (folder / "a").touch()
     asked = attributes.wanted("0600", None, None, linux, "/x")
     assert place({"contents": {}, "arrivals": []}, altered=[(str(folder / "a"), asked)])[0] == 0
     assert bits(folder / "a") == 0o600
 
 
-def test_nothing_goes_into_a_folder_that_has_come_in_the_way(place, folder):
+def test_existing_directory_not_entered(place, folder):
     (folder / "a").mkdir()
     assert place(arriving(folder, ["a"]))[0] == linux_copies.OCCUPIED
     assert list((folder / "a").iterdir()) == []
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_on_another_disk_a_file_still_comes_all_at_once(place, tmp_path, fails):
+def test_other_disk_placed_atomically(place, tmp_path, fails):
     """Names the promise that a reader sees the old file or the new one: what comes from another disk is copied beside its place first."""
     with tempfile.TemporaryDirectory(dir=another_disk(tmp_path)) as other:
         folder = pathlib.Path(other)

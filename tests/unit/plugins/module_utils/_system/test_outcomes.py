@@ -35,7 +35,7 @@ def written(lines=tuple(LINES), body=BODY, first="vmlab.vix 1"):
     return "\n".join([first, *lines, "", ""]).encode() + body
 
 
-def test_what_is_told_is_understood(read):
+def test_result_read(read):
     told = read(written())
 
     assert (told.rc, told.late, told.pid, told.refused) == (3, 0, 12, None)
@@ -43,18 +43,18 @@ def test_what_is_told_is_understood(read):
     assert (told.outputs, told.sizes) == ({"stdout": b"Hello", "stderr": b"er"}, {"stdout": 5, "stderr": 900})
 
 
-def test_a_return_code_of_windows_may_be_negative(read):
+def test_negative_windows_return_code(read):
     assert read(written(["rc -1073741510", *LINES[1:]])).rc == -1073741510
 
 
-def test_a_program_that_was_not_begun_is_told_with_its_reason(read):
+def test_refused_program_has_reason(read):
     assert read(written(["refused missing"], b"")).refused == ("missing", "")
     detail = base64.b64encode("Zugriff\r\n verweigert: ä".encode()).decode()
     assert read(written([f"refused start {detail}"], b"")).refused == ("start", "Zugriff verweigert: ä")
     assert read(written(["refused start ===="], b"")).refused == ("start", "")
 
 
-def test_a_program_that_nobody_waits_for_is_told_by_its_process_id(read):
+def test_unwaited_program_has_pid(read):
     told = read(written(["pid 4711", LINES[3]], b""))
     assert (told.pid, told.start, told.rc, told.end, told.outputs) == (4711, "2026-09-21 15:33:20.500000", None, None, {})
 
@@ -86,25 +86,25 @@ def test_a_program_that_nobody_waits_for_is_told_by_its_process_id(read):
         written(body=b"x" * 100000),
     ],
 )
-def test_what_does_not_look_as_it_should_is_refused_with_a_sentence(read, content):
+def test_malformed_result_refused(read, content):
     with pytest.raises(VixError) as caught:
         read(content)
-    assert str(caught.value).startswith("running it: what the guest wrote of it cannot be read (")
+    assert str(caught.value).startswith("running it: the result that the guest wrote cannot be read (")
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_too_large_is_not_read(read):
+def test_oversized_result_not_read(read):
     with pytest.raises(VixError, match=r"\(it is too large\)"):
         read(written([*LINES[:5], "stdout 100 100", "stderr 5000 5000"], b"x" * 5100))
 
 
-def test_a_folder_or_nothing_is_refused_as_well(tmp_path):
+def test_directory_or_nothing_refused(tmp_path):
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(VixError):
             outcomes.read(str(path), 100, "running it")
 
 
-def test_whatever_the_guest_writes_ends_in_a_sentence_or_an_outcome(tmp_path):
+def test_any_bytes_outcome_or_error(tmp_path):
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies
     pieces = [line.encode() for line in LINES] + [b"\n", b"\n\n", b"vmlab.vix 1", b"refused x", b"refused start", b" ", b"1", b"-", b"\xff", b"encoding 850"]
@@ -148,5 +148,5 @@ def text(content, size=None, encoding=None):
         ("zwölf".encode("utf-16")[:-1], 90, 850, "zwöl"),
     ],
 )
-def test_bytes_become_text(content, size, encoding, expected):
+def test_bytes_decoded(content, size, encoding, expected):
     assert text(content, size, encoding) == expected

@@ -59,7 +59,7 @@ def stat(pid, name=b"cron", state=b"S", **other):
     return b"%d (%b) %b %b\n" % (pid, name, state, numbers(**other).encode())
 
 
-def test_a_process_is_told_with_name_owner_command_and_start(start):
+def test_process_facts_listed(start):
     pid = start(["/nowhere/idle", "-c", "read line", "two words"], executable="/bin/sh")
 
     found = look()
@@ -69,12 +69,12 @@ def test_a_process_is_told_with_name_owner_command_and_start(start):
     assert process == {"pid": pid, "name": "idle", "owner": pwd.getpwuid(os.geteuid()).pw_name, "command": "/nowhere/idle -c read line two words"}
 
 
-def test_the_one_that_looks_is_not_among_them():
+def test_lister_not_listed():
     for shell in ([], ["/bin/sh", "-c", '/bin/sh "$@"; true', "wrapper"]):
         assert [process for process in look(*shell).values() if MARK in process["command"]] == []
 
 
-def test_what_was_started_for_the_one_that_looks_is_not_among_them_and_what_started_it_is():
+def test_children_of_lister_not_listed():
     lines = [stat(5, parent=6, ticks=9005), stat(6, parent=7, ticks=9000), stat(7, parent=1, ticks=8000), stat(8, parent=7, ticks=9005)]
 
     found = processes.parse_linux(answer(*lines, head="5\nbtime 1000\n"), MARK)
@@ -82,7 +82,7 @@ def test_what_was_started_for_the_one_that_looks_is_not_among_them_and_what_star
     assert [process["pid"] for process in found] == [7, 8]
 
 
-def test_names_and_arguments_that_look_like_other_processes_make_none_up(tmp_path, start):
+def test_names_like_records_add_no_process(tmp_path, start):
     program = tmp_path / "x) S 1 2\n9 (y"
     program.symlink_to("/bin/sh")
     forged = f"\n99999999 (evil) S {numbers()}\n"
@@ -96,42 +96,42 @@ def test_names_and_arguments_that_look_like_other_processes_make_none_up(tmp_pat
     assert "evil" not in {process["name"] for process in found.values()}
 
 
-def test_a_process_without_a_command_line_goes_by_the_name_that_the_kernel_has():
+def test_no_command_line_kernel_name():
     [process] = processes.parse_linux(answer(stat(5, b"kworker/0:1)")), MARK)
 
     assert process == {"pid": 5, "name": "kworker/0:1)", "owner": "root", "command": "kworker/0:1)", "start_time": 1012}
 
 
 @pytest.mark.parametrize(("pid", "owner"), [(5, "root"), (6, "1001"), (7, "LAB\\ann smith"), (8, "")])
-def test_an_owner_without_a_name_is_a_number_and_one_that_is_not_told_is_empty(pid, owner):
+def test_unnamed_owner_is_number(pid, owner):
     [process] = processes.parse_linux(answer(stat(pid) + b"cron\0"), MARK)
 
     assert process["owner"] == owner
 
 
-def test_what_has_ended_is_no_process():
+def test_ended_process_not_listed():
     assert processes.parse_linux(answer(stat(5, state=b"Z"), stat(6, state=b"X")), MARK) == []
 
 
 @pytest.mark.parametrize("record", [b"", b"5", b"5 (cron) S 1 2 3\n", b"5 cron S " + numbers().encode() + b"\n", b"\xff\xfe", stat(5)[:-1]])
-def test_what_does_not_look_as_it_should_is_left_out(record):
+def test_malformed_record_skipped(record):
     assert [process["pid"] for process in processes.parse_linux(answer(record, stat(6)), MARK)] == [6]
 
 
 @pytest.mark.parametrize("head", ["", "\n", "x\ny z\n5 0\n", "\xff"])
-def test_a_head_that_does_not_look_as_it_should_costs_owners_only(head):
+def test_malformed_head_costs_owners_only(head):
     [process] = processes.parse_linux(answer(stat(6), head=head), MARK)
 
     assert (process["pid"], process["owner"]) == (6, "")
 
 
-def test_a_command_line_that_is_no_utf_8_is_told_all_the_same():
+def test_non_utf8_command_line_listed():
     [process] = processes.parse_linux(answer(stat(5) + b"/bin/\xe4\0-x\0"), MARK)
 
     assert (process["name"], process["command"]) == ("\ufffd", "/bin/\ufffd -x")
 
 
-def test_the_script_ends_with_3_where_there_is_no_proc(tmp_path):
+def test_exit_3_without_proc(tmp_path):
     script = processes.linux_script(MARK).replace("/proc", str(tmp_path))
 
     run = subprocess.run(["/bin/sh", "-c", script], stdout=subprocess.PIPE, check=False)
@@ -139,7 +139,7 @@ def test_the_script_ends_with_3_where_there_is_no_proc(tmp_path):
     assert (run.returncode, run.stdout) == (3, b"")
 
 
-def test_powershell_is_told_to_write_into_a_new_file():
+def test_powershell_writes_new_file():
     assert processes.windows_script(r"C:\Users\o'hara\Temp\list") == (
         r"$ErrorActionPreference = 'Stop'; "
         r"function Pack($text) { [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes([string]$text)) }; "
@@ -158,7 +158,7 @@ def packed(*texts):
     return b" ".join(base64.b64encode(text.encode()) for text in texts)
 
 
-def test_what_powershell_wrote_is_read():
+def test_powershell_output_read():
     lines = [
         b"0 0 " + packed("System Idle Process", "", ""),
         b"812 1789000000 " + packed("notepad.exe", "LAB\\änn", '"C:\\Program Files\\x y\\notepad.exe" a.txt'),
@@ -171,7 +171,7 @@ def test_what_powershell_wrote_is_read():
 
 
 @pytest.mark.parametrize("line", [b"", b"5", b"5 6 7", b"x 0 " + packed("a", "b", "c"), b"5 0 a b c", b"5 0 " + packed("a", "b", "c", "d"), b"\xff\xfe"])
-def test_lines_that_powershell_did_not_write_are_left_out(line):
+def test_foreign_lines_skipped(line):
     good = b"6 0 " + packed("a", "b", "c")
 
     assert [process["pid"] for process in processes.parse_windows(line + b"\r\n" + good + b"\r\n")] == [6]

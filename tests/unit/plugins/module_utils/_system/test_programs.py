@@ -67,7 +67,7 @@ def _encodable(text):
     return True
 
 
-def test_what_goes_in_comes_out(run):
+def test_input_comes_out(run):
     """Arguments, a variable and the standard input, whatever is in them."""
     hypothesis, word = hypothesis_or_skip()
     st = hypothesis.strategies
@@ -84,7 +84,7 @@ def test_what_goes_in_comes_out(run):
     check()
 
 
-def test_a_large_output_is_not_in_our_memory(run, tmp_path):
+def test_large_output_not_in_memory(run, tmp_path):
     """What is kept of 100 MB, and all of it in a file, within 32 MB beside what the process had before."""
     target = tmp_path / "all"
     wanted = {"names": ["head"], "arguments": ["-c", "100000000", "/dev/zero"], "fetch": {"stdout": str(target)}}
@@ -94,7 +94,7 @@ def test_a_large_output_is_not_in_our_memory(run, tmp_path):
     assert (len(told["stdout"]), told["sizes"]["stdout"], target.stat().st_size) == (1 << 20, 100000000, 100000000)
 
 
-def test_a_large_input_is_not_cut(run):
+def test_large_input_not_cut(run):
     (told,) = run({"names": ["sha256sum"], "stdin": b"\0" * 5_000_000})
     assert told["stdout"].split()[0] == hashlib.sha256(b"\0" * 5_000_000).hexdigest()
 
@@ -118,7 +118,7 @@ every_shell = pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: os.path
 
 
 @every_shell
-def test_every_shell_understands_it(shell, tmp_path):
+def test_all_shells_run_script(shell, tmp_path):
     words = ["a b", "it's", "$HOME", "*", "\\", "", "zw\u00f6lf\n"]
     stdin = "line\n$HOME `x` \\ zw\u00f6lf\x81 no end"
     folder = tmp_path / "vmlab.vix-1-a"
@@ -157,7 +157,7 @@ def command_lines():
 
 
 @every_shell
-def test_every_shell_ends_what_does_not_end(shell, tmp_path, nap):
+def test_all_shells_kill_at_timeout(shell, tmp_path, nap):
     program = programs.Program("it", ["sh"], ["-c", f"trap '' TERM; {nap[0]} & {nap[0]}; {nap[0]}"])
     folder = tmp_path / "vmlab.vix-1-a"
     (tmp_path / "script").write_bytes(linux_programs.text(program, str(folder), str(folder), {}, False, 3, 0.3))
@@ -181,7 +181,7 @@ def begun_by(tmp_path, shell, folder, setsid):
 
 
 @every_shell
-def test_what_begins_when_its_time_is_up_already_is_ended_all_the_same(shell, tmp_path):
+def test_late_start_killed_at_timeout(shell, tmp_path):
     folder = tmp_path / "vmlab.vix-1-a"
     done = begun_by(tmp_path, shell, folder, 'sleep 2\nexec "$@"')
 
@@ -192,7 +192,7 @@ def test_what_begins_when_its_time_is_up_already_is_ended_all_the_same(shell, tm
 
 # Busybox has a setsid of its own.
 @pytest.mark.parametrize("shell", [shell for shell in SHELLS if "busybox" not in shell[0]], ids="".join)
-def test_who_watches_the_time_ends_when_there_is_nothing_left_to_watch(shell, tmp_path):
+def test_watcher_ends_with_program(shell, tmp_path):
     """As after a program whose shell was killed, and whose folder was cleared away."""
     folder = tmp_path / "vmlab.vix-1-a"
     done = begun_by(tmp_path, shell, folder, f'rm -r "{folder}"\nkill -KILL $PPID')
@@ -202,7 +202,7 @@ def test_who_watches_the_time_ends_when_there_is_nothing_left_to_watch(shell, tm
 
 
 @every_shell
-def test_every_shell_refuses_in_the_same_words(shell, tmp_path):
+def test_all_shells_refuse_alike(shell, tmp_path):
     assert carried_out(tmp_path, shell, tmp_path / "a", names=["nothing-such"])[1].refused[0] == "missing"
     assert carried_out(tmp_path, shell, tmp_path / "b", names=["/etc/passwd"])[1].refused[0] == "denied"
     assert carried_out(tmp_path, shell, tmp_path / "c", chdir="/none")[1].refused[0] == "chdir"
@@ -211,7 +211,7 @@ def test_every_shell_refuses_in_the_same_words(shell, tmp_path):
 
 
 @every_shell
-def test_what_was_copied_in_is_begun_once(shell, tmp_path):
+def test_sent_script_started_once(shell, tmp_path):
     folder = tmp_path / "vmlab.vix-1-a"
     folder.mkdir()
     (folder / "stdin").write_bytes(b"given")
@@ -221,7 +221,7 @@ def test_what_was_copied_in_is_begun_once(shell, tmp_path):
 
 
 @every_shell
-def test_where_there_is_no_setsid_its_children_are_found_by_their_parents(shell, tmp_path, nap):
+def test_no_setsid_children_by_parent(shell, tmp_path, nap):
     tools = tmp_path / "tools"
     tools.mkdir()
     for name in ("sh", "rm", "mkdir", "date", "head", "wc", "sleep", "find", "kill"):
@@ -238,7 +238,7 @@ def test_where_there_is_no_setsid_its_children_are_found_by_their_parents(shell,
     assert not nap[1]()
 
 
-def test_a_guest_that_cannot_tell_parts_of_a_second_is_understood(tmp_path):
+def test_date_without_fractions(tmp_path):
     (tmp_path / "tools").mkdir()
     date = tmp_path / "tools" / "date"
     date.write_text("#!/bin/sh\necho '1790000000 %N 2026-09-21 15:33:20'\n")
@@ -250,14 +250,14 @@ def test_a_guest_that_cannot_tell_parts_of_a_second_is_understood(tmp_path):
 
 
 @pytest.mark.parametrize(("left", "wanted", "seconds"), [(300, None, 285), (20, None, 15), (300, 10, 10), (300, 400, 285), (2, None, 1), (0.5, 5, 1)])
-def test_a_program_has_less_time_than_its_task(left, wanted, seconds):
+def test_program_limit_below_task_limit(left, wanted, seconds):
     found, grace = programs.time_for(left, wanted)
 
     assert found == seconds
     assert found + grace < max(left, 2)
 
 
-def test_nothing_of_the_secret_is_an_argument_of_a_program_that_the_script_runs():
+def test_secret_not_in_arguments():
     program = programs.Program("it", ["cat"], stdin=b"s3cret-stdin", environment={"KEY": "s3cret-key"}, script=b"s3cret-script")
     inline = {"/tmp/f/stdin": b"s3cret-stdin", "/tmp/f/script": b"s3cret-script"}
     text = linux_programs.text(program, "/tmp/f", "/tmp/f", inline, False, 20, 2).decode()

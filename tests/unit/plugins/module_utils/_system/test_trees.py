@@ -76,7 +76,7 @@ def both(session, depth):
 
 @SLOW
 @given(tree=TREES, depth=st.one_of(st.none(), st.integers(1, 3)))
-def test_vix_and_the_shell_tell_the_same(openvix, web, in_guest, tmp_path, tree, depth):
+def test_vix_and_shell_agree(openvix, web, in_guest, tmp_path, tree, depth):
     place = openvix.disk(web) / "srv" / "it"
     place.parent.mkdir(exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)
@@ -96,7 +96,7 @@ def count(tree, depth):
 
 
 @pytest.mark.parametrize("links", [{"loop": "."}, {"one": ".", "two": "."}, {"a/up": ".."}, {"a/b/top": "../.."}, {"a/aside": "../c", "c/back": "../a"}])
-def test_no_link_is_followed_in_a_circle(openvix, web, in_guest, tmp_path, links):
+def test_link_loop_not_followed(openvix, web, in_guest, tmp_path, links):
     place = openvix.disk(web) / "srv" / "it"
     (place / "a" / "b").mkdir(parents=True)
     (place / "c").mkdir()
@@ -110,11 +110,11 @@ def test_no_link_is_followed_in_a_circle(openvix, web, in_guest, tmp_path, links
     assert {name: kinds[f"/srv/it/{name}"] for name in links} == dict.fromkeys(links, "link")
     assert len(kinds) == 4 + len(links)
     assert {thing["path"] for thing in by_vix[0]} >= set(kinds)
-    assert all("is taken for a link back there" in reason for reason in by_vix[1].values())
+    assert all("is treated as a link back there" in reason for reason in by_vix[1].values())
     assert by_vix[1]
 
 
-def test_folders_that_are_merely_alike_are_looked_into(openvix, web, in_guest, tmp_path):
+def test_similar_directories_entered(openvix, web, in_guest, tmp_path):
     plant((openvix.disk(web) / "it"), {"x": {"x": {"x": {}}}})
 
     by_vix = in_guest(lambda session: told(trees.by_vix(session, "/it")))
@@ -122,11 +122,11 @@ def test_folders_that_are_merely_alike_are_looked_into(openvix, web, in_guest, t
     assert [thing["path"] for thing in by_vix[0]] == ["/it/x", "/it/x/x", "/it/x/x/x"]
 
 
-def test_the_clock_of_the_guest_is_told(in_guest, tmp_path):
+def test_guest_clock_returned(in_guest, tmp_path):
     assert abs(in_guest(lambda session: trees.by_shell(session, ["/etc"], 1)[1]) - time.time()) < 3600
 
 
-def test_sums_are_those_of_files_whatever_their_names(openvix, web, in_guest, tmp_path):
+def test_checksums_with_any_names(openvix, web, in_guest, tmp_path):
     plant((openvix.disk(web) / "it"), {"a\nb": b"one", "-n": b"two", "it's \"\\": b"", "link": ("a\nb",), "sub": {"c": b"x"}})
 
     tree = in_guest(lambda session: told(trees.by_shell(session, ["/it"], None, sums=True)[0]["/it"]))
@@ -136,7 +136,7 @@ def test_sums_are_those_of_files_whatever_their_names(openvix, web, in_guest, tm
     assert sums == {"/it/link": None, "/it/sub": None, **{path: hashlib.sha256(content).hexdigest() for path, content in wanted.items()}}
 
 
-def test_several_folders_are_told_apart(openvix, web, in_guest, tmp_path):
+def test_several_directories_separated(openvix, web, in_guest, tmp_path):
     plant((openvix.disk(web) / "it"), {"a": b""})
     plant((openvix.disk(web) / "it2"), {"b": b""})
 
@@ -145,7 +145,7 @@ def test_several_folders_are_told_apart(openvix, web, in_guest, tmp_path):
     assert [[thing["path"] for thing in things] for things, dummy in found] == [["/it/a"], ["/it2/b"]]
 
 
-def test_all_of_a_guest_can_be_listed(openvix, web, in_guest, tmp_path):
+def test_whole_guest_listed(openvix, web, in_guest, tmp_path):
     (openvix.disk(web) / "first").write_text("x")
 
     found = in_guest(lambda session: told(trees.by_shell(session, ["/"], 1)[0]["/"]))
@@ -154,20 +154,20 @@ def test_all_of_a_guest_can_be_listed(openvix, web, in_guest, tmp_path):
 
 
 @pytest.mark.parametrize("fault", [{"call": "VixVM_RunScriptInGuest", "error": 3003}, {"call": "VixVM_RunScriptInGuest", "error": 4}])
-def test_where_no_shell_can_tell_it_is_said(openvix, in_guest, tmp_path, fault):
+def test_no_shell_returns_none(openvix, in_guest, tmp_path, fault):
     openvix.fault(**fault)
 
     assert in_guest(lambda session: trees.by_shell(session, ["/etc"], 1)) is None
 
 
-def test_what_is_more_than_a_script_can_hold_is_not_asked_of_the_shell(openvix, in_guest, tmp_path):
+def test_oversized_script_not_run(openvix, in_guest, tmp_path):
     folders = [f"/{number:05}{'x' * 200}" for number in range(300)]
 
     assert in_guest(lambda session: trees.by_shell(session, folders, 1)) is None
     assert openvix.calls("VixVM_RunScriptInGuest") == []
 
 
-def test_a_name_that_is_no_text_is_shown_as_far_as_it_can_be(openvix, web, in_guest, tmp_path):
+def test_non_text_name_shown(openvix, web, in_guest, tmp_path):
     place = openvix.disk(web) / "srv" / "it"
     place.mkdir(parents=True)
     os.mkdir(os.fsencode(place) + b"/bad\xff")
@@ -175,14 +175,14 @@ def test_a_name_that_is_no_text_is_shown_as_far_as_it_can_be(openvix, web, in_gu
     by_vix, by_shell = in_guest(lambda session: both(session, None))[:2]
 
     assert [thing["path"] for thing in by_vix[0]] == [thing["path"] for thing in by_shell[0]] == ["/srv/it/bad\ufffd"]
-    assert by_vix[1] == {"/srv/it/bad\ufffd": "its name cannot be given to VIX"}
+    assert by_vix[1] == {"/srv/it/bad\ufffd": "its name cannot be passed to VIX"}
 
 
 def sh(script, **options):
     return subprocess.run(["/bin/sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=False, **options).stdout
 
 
-def test_what_the_user_may_not_read_is_told(tmp_path):
+def test_unreadable_directory_reported(tmp_path):
     plant(tmp_path / "it", {"open": {"a": b""}, "closed": {"b": b""}, "deaf": {"c": b""}})
     (tmp_path / "it" / "closed").chmod(0o100)
     (tmp_path / "it" / "deaf").chmod(0o400)
@@ -203,7 +203,7 @@ def test_what_the_user_may_not_read_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 1, 20, -1, -2, -5])
-def test_an_answer_that_is_not_whole_is_none(tmp_path, size):
+def test_incomplete_answer_is_none(tmp_path, size):
     plant(tmp_path / "it", {"a": b""})
     answer = sh(trees.script([str(tmp_path / "it")]))
     assert trees.read(answer, [str(tmp_path / "it")])
@@ -216,7 +216,7 @@ def info(name, size=0, is_directory=False):
     return {"name": name, "size": size, "is_directory": is_directory, "is_link": False, "modified": 5}
 
 
-def test_paths_of_windows_are_written_as_windows_does():
+def test_windows_paths_joined():
     first = trees.things_in("C:\\it", [info("b", is_directory=True), info("a", 3)], windows)
     below = {"C:\\it\\b": trees.things_in("C:\\it\\b", [info("c")], windows)}
 
@@ -230,10 +230,10 @@ def test_paths_of_windows_are_written_as_windows_does():
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "..\\Windows", "a/b", "C:"])
-def test_a_name_that_would_lead_elsewhere_is_not_followed(name):
+def test_unsafe_name_not_followed(name):
     first = trees.things_in("C:\\it", [info(name, is_directory=True)], windows)
 
     tree = trees.grown({}.__getitem__, windows, "C:\\it", None, first)
 
     assert [thing["name"] for thing in tree.things] == [name]
-    assert list(tree.avoided.values()) == ["its name cannot be given to VIX"]
+    assert list(tree.avoided.values()) == ["its name cannot be passed to VIX"]

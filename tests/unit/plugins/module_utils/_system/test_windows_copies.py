@@ -16,28 +16,28 @@ SUM = "9a2f" * 16
 
 
 @pytest.mark.parametrize("name", ["a", "ü b.txt", "it's", "a.b", "$HOME `x`", "CON-x", "console", "com0", "lpt10", ".nul"])
-def test_names_that_windows_knows(name):
+def test_valid_windows_names(name):
     assert not windows.is_illegal(name)
 
 
 @pytest.mark.parametrize(
     "name", ["", "a:b", "b?", "a\\b", "a/b", "a\nb", "a\tb", 'a"b', "a.", "a ", "<", "*", "\x1f", "NUL", "con.txt", "Com1", "lpt9.a.b", "aux .c"]
 )
-def test_names_that_windows_does_not_know_or_takes_for_others(name):
+def test_invalid_windows_names(name):
     assert windows.is_illegal(name)
 
 
-def test_the_list_of_what_is_compared():
+def test_comparison_list():
     listed = windows_copies.comparison_list([(r"C:\www\ü.html", SUM), (r"C:\www\b", "8.100")], [r"C:\www"])
 
-    assert listed.decode() == f"1\t{SUM}\tC:\\www\\ü.html\r\n2\t8.100\tC:\\www\\b\r\n3\tfolder\tC:\\www\r\n"
+    assert listed.decode() == f"1\t{SUM}\tC:\\www\\ü.html\r\n2\t8.100\tC:\\www\\b\r\n3\tdirectory\tC:\\www\r\n"
 
 
-def test_the_list_of_what_is_put_where():
+def test_placing_list():
     arrivals = [Arrival(r"new\0-ab.html", r"C:\www\ü.html", SUM, replaces=True, backup=r"C:\www\ü.html.2026~"), Arrival("1-cd", r"C:\www\b", None)]
 
     assert windows_copies.placing_list(arrivals, [r"C:\www"]).decode() == (
-        f"folder\t\t\tC:\\www\t\r\nfile\tnew\\0-ab.html\t{SUM}\tC:\\www\\ü.html\tC:\\www\\ü.html.2026~\r\nfile\t1-cd\t\tC:\\www\\b\t\r\n"
+        f"directory\t\t\tC:\\www\t\r\nfile\tnew\\0-ab.html\t{SUM}\tC:\\www\\ü.html\tC:\\www\\ü.html.2026~\r\nfile\t1-cd\t\tC:\\www\\b\t\r\n"
     )
 
 
@@ -53,7 +53,7 @@ def test_the_list_of_what_is_put_where():
         ("existence", "elseif ($true) { $word = '' }"),
     ],
 )
-def test_the_script_that_compares(method, words):
+def test_comparing_script(method, words):
     script = windows_copies.comparing(method, r"C:\T'emp\list", r"C:\T'emp\answer")
 
     assert words in script
@@ -63,7 +63,7 @@ def test_the_script_that_compares(method, words):
     assert script.endswith("exit 0\n")
 
 
-def test_the_script_that_places_by_a_list():
+def test_placing_script_with_list():
     script = windows_copies.placing(r"C:\it's.part", r"C:\it's.part\said", r"C:\it's.part\script")
 
     assert r"$lines = [IO.File]::ReadAllLines('C:\it''s.part\script', [Text.Encoding]::UTF8)" in script
@@ -72,19 +72,19 @@ def test_the_script_that_places_by_a_list():
     assert "$kernel::MoveFileExW($new, $path, 9)" in script
 
 
-def test_the_script_that_places_one_file_needs_no_list():
+def test_placing_script_of_one_file():
     lines = windows_copies.placing_lines([Arrival("0-ab", r"C:\it's", SUM)])
     assert f"$lines = @('file\t0-ab\t{SUM}\tC:\\it''s\t')" in windows_copies.placing(r"C:\x.part", r"C:\x.part\said", lines)
 
 
-def test_every_bracket_of_a_script_has_its_other():
+def test_brackets_balanced():
     for script in (windows_copies.comparing("checksum", "l", "a"), windows_copies.placing("f", "s", "l")):
         for one, other in ("()", "{}", "[]"):
             assert script.count(one) == script.count(other)
         assert script.count("'") % 2 == 0
 
 
-def test_the_scripts_fit_a_command_line_of_windows():
+def test_scripts_fit_command_line():
     """CreateProcess takes 32767 characters."""
     longest = "C:\\" + "n" * 4000
     lines = windows_copies.placing_lines([Arrival("0-ab", longest, SUM, replaces=True, backup=longest)])
@@ -92,5 +92,5 @@ def test_the_scripts_fit_a_command_line_of_windows():
         assert len(base64.b64encode(script.encode("utf-16-le"))) < 32000
 
 
-def test_certutil_is_asked_by_an_exit_code():
+def test_certutil_answers_by_exit_code():
     assert contents.certutil_line(r"C:\a b\c", "9a2f") == '/d /c "certutil -hashfile "C:\\a b\\c" SHA256 | findstr /i /c:"9a2f" /c:"9a 2f""'

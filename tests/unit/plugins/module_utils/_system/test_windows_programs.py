@@ -26,14 +26,14 @@ def values(script):
     return dict(re.findall(r"^\$(\w+) = (.*)$", script.partition("Set-StrictMode")[0], re.MULTILINE))
 
 
-def test_powershell_is_told_everything_by_values_at_its_beginning():
+def test_values_at_script_start():
     """The lesson of community.vmware issue 2099: Windows guests break where nobody looks at what they are sent, and so its exact words are looked at."""
     program = {"names": ["python", "py"], "arguments": ["a b", 'say "x"', "", programs.SCRIPT], "chdir": "C:\\it's here", "script": b"x", "suffix": ".py"}
     script = text(environment={"KEY": "o\u2019clock\n$x", "A": ""}, seconds=17, max_output=5, **program)
 
     first = script.partition("Set-StrictMode")[0]
     assert first == (
-        f"$folder = '{FOLDER}'\n"
+        f"$private = '{FOLDER}'\n"
         "$names = @('python', 'py')\n"
         f"""$line = '"a b" "say \\"x\\"" "" {FOLDER}\\script.py'\n"""
         "$batch = $null\n"
@@ -47,15 +47,15 @@ def test_powershell_is_told_everything_by_values_at_its_beginning():
     )
 
 
-def test_the_rest_is_always_the_same():
+def test_rest_of_script_constant():
     assert text().partition("Set-StrictMode")[2] == text(names=["x"], environment={"A": "b"}, wait=False).partition("Set-StrictMode")[2]
 
 
-def test_what_is_fetched_is_not_deleted_before():
+def test_fetched_files_not_deleted():
     assert values(text(fetch={"stdout": "/here"}))["spent"] == f"@('{FOLDER}\\script', '{FOLDER}\\stderr')"
 
 
-def test_a_script_that_nobody_waits_for_is_deleted_behind_it():
+def test_unwaited_script_deleted_after():
     """What deletes it is a command of PowerShell's, so the path is quoted twice."""
     found = values(text(shelf=SHELF, names=[programs.SCRIPT], script=b"x", suffix=".bat", wait=False))
 
@@ -63,7 +63,7 @@ def test_a_script_that_nobody_waits_for_is_deleted_behind_it():
     assert found["tidy"] == f"'''{SHELF}'''"
 
 
-def test_a_command_line_goes_as_it_is():
+def test_command_line_unchanged():
     found = values(text(names=["msiexec"], arguments='/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'))
 
     assert (found["line"], found["batch"]) == ("""'/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'""", """' /i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'""")
@@ -81,18 +81,18 @@ def test_a_command_line_goes_as_it_is():
         (["two\rlines"], None),
     ],
 )
-def test_a_batch_file_gets_what_cmd_leaves_alone_or_nothing(words, line):
+def test_batch_arguments_or_none(words, line):
     assert windows_programs.batch_arguments(words) == line
 
 
-def test_powershell_is_started_with_the_file():
+def test_powershell_started_with_file():
     program, arguments = windows_programs.command(r"C:\Users\it's lab\Temp\vmlab.vix-7-0\run.ps1")
 
     assert program == r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
     assert arguments == r"""-NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -File "C:\Users\it's lab\Temp\vmlab.vix-7-0\run.ps1" """.strip()
 
 
-def test_what_powershell_two_does_not_know_is_not_in_it():
+def test_no_newer_powershell_features():
     script = text()
     for later in (
         "::new(",
@@ -114,12 +114,12 @@ def test_what_powershell_two_does_not_know_is_not_in_it():
     assert script.isascii()
 
 
-def test_brackets_are_closed():
+def test_script_brackets_balanced():
     for name in ("()", "[]", "{}"):
         assert text().count(name[0]) == text().count(name[1])
 
 
-def test_it_parses():
+def test_script_parses():
     """Only where a parser is installed."""
     tree_sitter = pytest.importorskip("tree_sitter")
     grammar = pytest.importorskip("tree_sitter_powershell")
@@ -165,7 +165,7 @@ def split(line):
     return [*words, word] if begun else words
 
 
-def test_our_splitter_knows_the_examples_of_the_documentation():
+def test_splitter_knows_documented_examples():
     assert split(r'"abc" d e') == ["abc", "d", "e"]
     assert split(r'a\\b d"e f"g h') == [r"a\\b", "de fg", "h"]
     assert split(r"a\\\"b c d") == [r"a\"b", "c", "d"]
@@ -173,7 +173,7 @@ def test_our_splitter_knows_the_examples_of_the_documentation():
     assert split('a"b"" c d') == ['ab" c d']
 
 
-def test_what_goes_in_as_arguments_arrives_as_arguments():
+def test_arguments_arrive_unchanged():
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies
     words = st.lists(st.one_of(st.text(st.sampled_from('ab \t\\"\n%^&'), max_size=10), st.text(max_size=10)), max_size=6)
@@ -186,7 +186,7 @@ def test_what_goes_in_as_arguments_arrives_as_arguments():
     check()
 
 
-def test_what_is_quoted_for_powershell_stands_for_itself():
+def test_quoted_text_is_literal():
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies
 
@@ -201,7 +201,7 @@ def test_what_is_quoted_for_powershell_stands_for_itself():
     check()
 
 
-def test_a_reason_of_windows_is_short_enough_to_be_told():
+def test_windows_reason_is_short():
     """500 letters of four bytes each, in Base64."""
     assert "[Math]::Min(500, $text.Length)" in text()
     assert len(base64.b64encode(("\U0001f600" * 250).encode() * 2)) <= 3000

@@ -28,7 +28,7 @@ def passing():
     return Time()
 
 
-def test_a_pause_never_outlasts_the_deadline(passing):
+def test_pause_within_deadline(passing):
     deadline = Deadline(10, passing.clock, passing.sleep)
 
     deadline.pause(7, "waiting")
@@ -38,16 +38,16 @@ def test_a_pause_never_outlasts_the_deadline(passing):
     assert deadline.left() == 0
 
 
-def test_when_no_time_is_left_it_says_what_was_being_done_and_that_it_may_go_on(passing):
+def test_timeout_names_operation(passing):
     deadline = Deadline(0, passing.clock, passing.sleep)
 
     with pytest.raises(TimedOut) as raised:
         deadline.pause(1, "powering on web")
 
-    assert str(raised.value) == "powering on web: not done after 0 s; VIX cannot cancel it, so it may still finish"
+    assert str(raised.value) == "powering on web: timed out after 0 s; VIX cannot cancel the operation, so it may still finish"
     assert passing.sleeps == []
 
 
 @pytest.mark.parametrize(("part", "left"), [(3, 3), (30, 10)])
-def test_a_part_of_the_run_never_outlasts_the_whole(passing, part, left):
+def test_part_within_whole(passing, part, left):
     assert Deadline(10, passing.clock, passing.sleep).within(part).left() == left

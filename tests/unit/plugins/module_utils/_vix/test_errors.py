@@ -8,14 +8,14 @@ import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils._vix import advice, error_names, errors
 
 
-def test_the_code_is_in_the_low_16_bits_whatever_stands_above():
+def test_code_in_low_16_bits():
     error = errors.error_for(0x7FFF_0001_0203_0000 | 13003, "no such snapshot.")
 
     assert isinstance(error, errors.SnapshotNotFound)
     assert (error.code, error.raw) == (13003, 0x7FFF_0001_0203_0000 | 13003)
 
 
-def test_the_sentence_tells_what_was_done_what_vix_said_its_name_and_number_and_what_to_do_next():
+def test_message_has_operation_code_and_advice():
     error = errors.error_for(3015, "The user may not do that.")
     error.doing = "logging lab in to the guest of /vms/web.vmx"
 
@@ -26,20 +26,20 @@ def test_the_sentence_tells_what_was_done_what_vix_said_its_name_and_number_and_
 
 
 @pytest.mark.parametrize(("advice", "end"), [("try another", "(VIX_E_SNAPSHOT_NOTFOUND, 13003); try another"), ("", "(VIX_E_SNAPSHOT_NOTFOUND, 13003)")])
-def test_who_knows_better_what_to_do_next_says_so(advice, end):
+def test_own_advice_replaces_table(advice, end):
     assert str(errors.SnapshotNotFound("there is none", code=13003, advice=advice)) == f"there is none {end}"
 
 
 @pytest.mark.parametrize("code", advice.ADVICE)
-def test_advice_says_what_to_do_and_is_no_sentence_of_its_own(code):
+def test_advice_has_no_period_or_capital(code):
     assert not advice.ADVICE[code].endswith(".")
     assert advice.ADVICE[code][0].islower() or advice.ADVICE[code].startswith("VM")
 
 
-def test_a_code_that_no_header_knows_is_told_as_such():
+def test_unknown_code_reported():
     assert str(errors.error_for(64999, "odd")) == "odd (unknown to this version, 64999)"
 
 
 @pytest.mark.parametrize("code", [*errors.BY_CODE, *advice.ADVICE])
-def test_every_code_that_is_acted_on_or_advised_about_is_one_of_vix(code):
+def test_handled_codes_exist_in_vix(code):
     assert code in error_names.NAMES

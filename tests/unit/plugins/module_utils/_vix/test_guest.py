@@ -31,11 +31,11 @@ def in_guest(openvix, on_host):
 
 
 @pytest.mark.parametrize("code", [0, 1, 77])
-def test_a_program_that_is_run_tells_its_exit_code(in_guest, code):
+def test_run_returns_exit_code(in_guest, code):
     assert in_guest(lambda guest: guest.run("/bin/sh", f"-c 'exit {code}'")) == code
 
 
-def test_a_process_that_is_killed_is_gone(in_guest):
+def test_killed_process_is_gone(in_guest):
     def named(guest):
         return [process for process in guest.processes() if process["name"] == "cron"]
 
@@ -50,7 +50,7 @@ def test_a_process_that_is_killed_is_gone(in_guest):
     assert (cron["owner"], cron["command"]) == ("root", "/usr/sbin/cron -f")
 
 
-def test_processes_of_which_old_tools_tell_no_command_line_are_listed_without(openvix, on_host):
+def test_old_tools_list_no_command_line(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS, processes=PROCESSES, process_commands=False)
 
     def work(host):
@@ -62,7 +62,7 @@ def test_processes_of_which_old_tools_tell_no_command_line_are_listed_without(op
     assert found["cron"]["start_time"] > 0
 
 
-def test_files_are_looked_at_renamed_and_deleted(openvix, in_guest):
+def test_files_inspected_renamed_deleted(openvix, in_guest):
     def work(guest):
         info = guest.file_info("/srv/note")
         there = [guest.file_exists("/srv/note"), guest.file_exists("/srv"), guest.file_info("/srv")["is_directory"]]
@@ -80,7 +80,7 @@ def test_files_are_looked_at_renamed_and_deleted(openvix, in_guest):
     assert os.listdir(openvix.disk(in_guest.vm) / "srv") == []
 
 
-def test_a_file_comes_back_as_it_went(openvix, in_guest, tmp_path):
+def test_copied_file_returns_unchanged(openvix, in_guest, tmp_path):
     (tmp_path / "there").write_bytes(bytes(range(256)))
 
     def work(guest):
@@ -92,7 +92,7 @@ def test_a_file_comes_back_as_it_went(openvix, in_guest, tmp_path):
     assert (tmp_path / "back").read_bytes() == bytes(range(256))
 
 
-def test_leaving_logs_out_and_a_failure_inside_is_the_one_that_is_told(openvix, in_guest):
+def test_exit_logs_out_keeps_first_error(openvix, in_guest):
     in_guest(lambda guest: None)
     assert len(openvix.calls("VixVM_LogoutFromGuest")) == 1
 
@@ -100,7 +100,7 @@ def test_leaving_logs_out_and_a_failure_inside_is_the_one_that_is_told(openvix, 
         in_guest(lambda guest: guest.file_info("/none"))
 
 
-def test_a_text_with_a_nul_in_it_does_not_reach_the_library(openvix, in_guest):
+def test_nul_text_not_passed_to_library(openvix, in_guest):
     with pytest.raises(_worker.Failure, match="text for VIX cannot contain a NUL character"):
         in_guest(lambda guest: guest.file_info("/srv\0/note"))
     assert openvix.calls("VixVM_GetFileInfoInGuest") == []

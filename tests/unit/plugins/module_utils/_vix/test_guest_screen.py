@@ -13,7 +13,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _worker
 ACCOUNTS = [{"name": "lab", "password": "secret"}]
 
 
-def test_a_picture_comes_whole_whatever_bytes_are_in_it(openvix, on_host):
+def test_screenshot_with_any_bytes(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS)
 
     def work(host):
@@ -31,7 +31,7 @@ def test_a_picture_comes_whole_whatever_bytes_are_in_it(openvix, on_host):
     assert (kinds[0], kinds[-1], at) == (b"IHDR", b"IEND", len(picture))
 
 
-def test_a_picture_of_a_vm_that_went_off_is_a_failure(openvix, on_host):
+def test_screenshot_of_stopped_vm_fails(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS)
 
     def work(host):
@@ -39,6 +39,6 @@ def test_a_picture_of_a_vm_that_went_off_is_a_failure(openvix, on_host):
             vm.power_off()
             guest.screenshot()
 
-    with pytest.raises(_worker.Failure, match=r"^taking a picture of the screen of the guest of .* as lab: ") as caught:
+    with pytest.raises(_worker.Failure, match=r"^taking a screenshot of the guest of .* as lab: ") as caught:
         on_host(work)
     assert caught.value.kind == "NotRunning"

@@ -21,7 +21,7 @@ def _home(monkeypatch):
     monkeypatch.setenv("HOME", "/home/lab")
 
 
-def test_the_chosen_one_is_taken_and_no_other_is_looked_for(tmp_path):
+def test_chosen_library_only(tmp_path):
     put(tmp_path, "/usr/lib/libvixAllProducts.so")
     chosen = put(tmp_path, "/opt/mine.so")
 
@@ -31,7 +31,7 @@ def test_the_chosen_one_is_taken_and_no_other_is_looked_for(tmp_path):
 
 
 @pytest.mark.parametrize("config", ["/etc/vmware/config", "/home/lab/.vmware/config"])
-def test_vmwares_own_configuration_comes_before_the_usual_places(tmp_path, config):
+def test_vmware_config_before_defaults(tmp_path, config):
     put(tmp_path, "/usr/lib/libvixAllProducts.so")
     wanted = put(tmp_path, "/opt/vmware/vix/libvixAllProducts.so")
     put(tmp_path, config, 'product.name = "VMware Workstation"\n  vix.libdir="/opt/vmware/vix"\nvix.libdirectory = "/no"\n')
@@ -50,7 +50,7 @@ def test_vmwares_own_configuration_comes_before_the_usual_places(tmp_path, confi
         "/Applications/VMware Fusion.app/Contents/Public/libvixAllProducts.dylib",
     ],
 )
-def test_each_usual_place_is_looked_at_and_named_when_nothing_is_found(tmp_path, place):
+def test_default_places_listed_if_missing(tmp_path, place):
     with pytest.raises(LibraryNotFound) as raised:
         locate.find(None, str(tmp_path))
     assert f"{tmp_path}{place} (" in str(raised.value)
@@ -59,16 +59,16 @@ def test_each_usual_place_is_looked_at_and_named_when_nothing_is_found(tmp_path,
     assert locate.find(None, str(tmp_path)) == wanted
 
 
-def test_a_folder_of_that_name_is_not_a_library(tmp_path):
+def test_directory_is_not_library(tmp_path):
     (tmp_path / "usr/lib/libvixAllProducts.so").mkdir(parents=True)
 
     with pytest.raises(LibraryNotFound):
         locate.find(None, str(tmp_path))
 
 
-def test_below_windows_it_is_told_that_its_vmware_cannot_be_loaded(tmp_path):
+def test_wsl_advice(tmp_path):
     """The lesson of hashicorp/vagrant issue 9628: VMware of Windows is out of reach of its Linux subsystem."""
     put(tmp_path, "/proc/version", "Linux version 5.15.90.1-microsoft-standard-WSL2")
 
-    with pytest.raises(LibraryNotFound, match="this is the Windows Subsystem for Linux, where VMware of Windows cannot be loaded"):
+    with pytest.raises(LibraryNotFound, match="the Windows Subsystem for Linux cannot load the VIX library of VMware for Windows"):
         locate.find(None, str(tmp_path))

@@ -59,17 +59,17 @@ def in_guest(openvix, on_host):
 # -- types and calling
 
 
-def test_each_property_has_a_cell_of_its_size():
+def test_property_cells_have_size():
     assert {kind: [ctypes.sizeof(cell) for cell in cells] for kind, cells in capi.CELLS.items()} == SIZES
 
 
-def test_an_error_is_one_though_its_code_is_zero():
+def test_error_with_code_zero():
     with pytest.raises(VixError) as caught:
         capi.no_error(capi.Library(str(c_build.build()), lambda *call: None), 1 << 40, None, ())
     assert (caught.value.code, caught.value.raw) == (0, 1 << 40)
 
 
-def test_what_a_job_was_given_lives_as_long_as_the_job(openvix, on_host):
+def test_job_arguments_kept_alive(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on")
 
     def work(host):
@@ -85,7 +85,7 @@ def test_what_a_job_was_given_lives_as_long_as_the_job(openvix, on_host):
 
 
 @stepped
-def test_python_goes_on_while_the_library_is_busy(openvix, on_host):
+def test_python_runs_during_library_call(openvix, on_host):
     """A library that keeps Python's lock would stand still with the callback that it waits for, and here with who has the library wait."""
     web = openvix.add_vm("web")
     openvix.fault(call="Vix_GetProperties", delay=1)
@@ -107,14 +107,14 @@ def test_python_goes_on_while_the_library_is_busy(openvix, on_host):
 # -- properties
 
 
-def test_a_size_beyond_32_bits_comes_whole(openvix, in_guest):
+def test_size_beyond_32_bits(openvix, in_guest):
     with open(openvix.disk(in_guest.vm) / "tmp" / "large", "wb") as file:
         file.truncate((5 << 32) + 7)
 
     assert in_guest(lambda guest: guest.file_info("/tmp/large")["size"]) == (5 << 32) + 7
 
 
-def test_a_time_is_in_utc_wherever_the_host_is(openvix, in_guest, monkeypatch):
+def test_time_is_utc_on_any_host(openvix, in_guest, monkeypatch):
     monkeypatch.setenv("TZ", "Pacific/Auckland")
     time.tzset()
     place = openvix.disk(in_guest.vm) / "tmp" / "dated"
@@ -128,7 +128,7 @@ def test_a_time_is_in_utc_wherever_the_host_is(openvix, in_guest, monkeypatch):
         time.tzset()
 
 
-def test_a_text_that_is_null_is_empty(openvix, on_host):
+def test_null_text_is_empty(openvix, on_host):
     """VIX may leave a string out: here the path of the team that a VM is not in."""
     web = openvix.add_vm("web")
 
@@ -139,7 +139,7 @@ def test_a_text_that_is_null_is_empty(openvix, on_host):
     assert on_host(work) == ""
 
 
-def test_bits_of_the_power_state_that_nobody_knows_do_not_hide_it(openvix, on_host):
+def test_unknown_power_bits_ignored(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on", extra_power_bits=0x1400)
 
     def work(host):
@@ -162,7 +162,7 @@ def wrapper(tmp_path, monkeypatch):
     return str(c_build.compile_wrapper(ROOT / "openvix" / "tests" / "c" / "wrapper.c")), tmp_path / "libdir"
 
 
-def test_a_product_is_driven_through_a_wrapper(openvix, on_host, wrapper):
+def test_wrapper_drives_product(openvix, on_host, wrapper):
     web = openvix.add_vm("web", power="powered_on", snapshots=[{"name": "base", "children": [{"name": "leaf"}]}])
 
     def work(host):
@@ -172,7 +172,7 @@ def test_a_product_is_driven_through_a_wrapper(openvix, on_host, wrapper):
     assert on_host(work, library=wrapper[0]) == [[web], "web", ["base/leaf"]]
 
 
-def test_what_a_wrapper_gives_for_a_job_is_not_taken_for_one(openvix, on_host, wrapper):
+def test_wrapper_error_is_not_job(openvix, on_host, wrapper):
     (wrapper[1] / install.FOLDER / "64bit" / "libvix.so").unlink()
 
     with pytest.raises(_worker.Failure) as caught:
@@ -205,7 +205,7 @@ def hasty(host):
 
 
 @stepped
-def test_a_callback_lives_as_long_as_the_library_may_call_it(openvix, on_host):
+def test_callback_kept_alive(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixHost_FindItems", delay=1, times=1)
 
@@ -226,10 +226,10 @@ def test_a_callback_lives_as_long_as_the_library_may_call_it(openvix, on_host):
     assert on_host(work) == [web, web]
 
 
-def test_a_search_that_never_ends_is_given_up_though_its_callback_never_comes(openvix, on_host):
+def test_endless_search_times_out(openvix, on_host):
     openvix.fault(call="VixHost_FindItems", hang=True, where="job")
 
-    with pytest.raises(_worker.Failure, match=r"^listing the running VMs: not done after 0.05 s"):
+    with pytest.raises(_worker.Failure, match=r"^listing the running VMs: timed out after 0.05 s"):
         on_host(lambda host: hasty(host).running())
 
 
@@ -240,7 +240,7 @@ REMOTE = {"provider": "vi_server", "hostname": "https://esx.example.com/sdk", "u
 
 
 @pytest.mark.openvix(product="vi_server", needs_host_option=0x4000)
-def test_the_certificate_of_a_remote_host_is_looked_at_unless_told_otherwise(openvix, on_host):
+def test_certificate_verified_by_default(openvix, on_host):
     assert on_host(lambda host: host.describe()["provider"], **REMOTE) == "vi_server"
     with pytest.raises(_worker.Failure):
         on_host(lambda host: None, validate_certs=False, **REMOTE)
@@ -248,7 +248,7 @@ def test_the_certificate_of_a_remote_host_is_looked_at_unless_told_otherwise(ope
 
 @pytest.mark.openvix(product="vi_server")
 @pytest.mark.parametrize("missing", ["username", "password"])
-def test_a_remote_host_without_credentials_is_a_failure(openvix, on_host, missing):
+def test_remote_host_without_login_fails(openvix, on_host, missing):
     """VMware's library would hang, and so would be ended at the deadline."""
     with pytest.raises(_worker.Failure) as caught:
         on_host(lambda host: None, **{**REMOTE, missing: None})
@@ -256,19 +256,19 @@ def test_a_remote_host_without_credentials_is_a_failure(openvix, on_host, missin
 
 
 @pytest.mark.openvix(product="vi_server")
-def test_an_empty_password_is_one(openvix, on_host):
+def test_empty_password_is_password(openvix, on_host):
     assert on_host(lambda host: host.describe()["provider"], **{**REMOTE, "password": ""}) == "vi_server"
 
 
 @pytest.mark.openvix(product="fusion", needs_host_option=0x200)
-def test_fusion_gets_the_option_that_it_wants(openvix, on_host):
+def test_fusion_gets_its_option(openvix, on_host):
     assert on_host(lambda host: host.running()) == []
 
 
 # -- the guest
 
 
-def test_a_guest_that_still_boots_is_waited_for_before_the_login(openvix, run_module):
+def test_booting_guest_awaited_before_login(openvix, run_module):
     web = openvix.add_vm("web", power="powered_on", boot_seconds=1.0, accounts=ACCOUNTS)
 
     assert run_module("guest_process_info", vm=web, guest_username="lab", guest_password="secret")["_rc"] == 0
@@ -277,13 +277,13 @@ def test_a_guest_that_still_boots_is_waited_for_before_the_login(openvix, run_mo
 ARGUMENTS = ["two words", "it's", 'say "x"', "$HOME", "a;b", "*", ""]
 
 
-def test_arguments_reach_a_program_as_they_are(in_guest):
+def test_arguments_passed_unchanged(in_guest):
     checks = " && ".join(f'[ "${number + 1}" = {linux.quote(text)} ]' for number, text in enumerate(ARGUMENTS))
 
     assert in_guest(lambda guest: guest.run(linux.SHELL, linux.line(["-c", checks, "sh", *ARGUMENTS]))) == 0
 
 
-def test_what_a_program_says_is_fetched(in_guest, tmp_path):
+def test_program_output_fetched(in_guest, tmp_path):
     def work(guest):
         code, said = captured.run(GuestSession(guest, workdir=str(tmp_path)), "echo said; exit 3", "running a script")
         return code, said.decode()
@@ -291,7 +291,7 @@ def test_what_a_program_says_is_fetched(in_guest, tmp_path):
     assert in_guest(work) == [3, "said\n"]
 
 
-def test_a_program_that_is_started_is_not_waited_for(in_guest):
+def test_started_program_not_awaited(in_guest):
     def work(guest):
         pid = guest.start("/bin/sleep", "1000")
         there = pid in [process["pid"] for process in guest.processes()]
@@ -307,17 +307,17 @@ def script_of(length):
     return begin + "x" * (length - len(linux.SHELL) - len(begin))
 
 
-def test_a_script_is_as_long_as_may_be(in_guest):
+def test_longest_script_runs(in_guest):
     assert in_guest(lambda guest: guest.run_script(linux.SHELL, script_of(LONGEST_SCRIPT))) == 0
 
 
-def test_a_script_that_is_longer_is_a_failure(in_guest):
+def test_longer_script_fails(in_guest):
     with pytest.raises(_worker.Failure) as caught:
         in_guest(lambda guest: guest.run_script(linux.SHELL, script_of(LONGEST_SCRIPT + 1)))
     assert caught.value.code == 44
 
 
-def test_where_a_file_is_no_directory_is_made_and_that_is_told(in_guest):
+def test_directory_over_file_fails(in_guest):
     def work(guest):
         with pytest.raises(AlreadyExists):
             guest.create_directory("/etc/passwd")
@@ -326,7 +326,7 @@ def test_where_a_file_is_no_directory_is_made_and_that_is_told(in_guest):
     assert in_guest(work) is False
 
 
-def test_nothing_is_renamed_into_a_directory_by_surprise(in_guest):
+def test_rename_into_directory_refused(in_guest):
     def work(guest):
         guest.create_directory("/tmp/a")
         guest.create_directory("/tmp/b")

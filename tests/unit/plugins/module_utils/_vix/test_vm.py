@@ -9,7 +9,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _worker
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.deadline import Deadline
 
 
-def test_a_vm_on_its_way_is_waited_for(openvix, on_host):
+def test_changing_vm_awaited(openvix, on_host):
     web = openvix.add_vm("web", operation_seconds=1.0)
 
     def work(host):
@@ -22,7 +22,7 @@ def test_a_vm_on_its_way_is_waited_for(openvix, on_host):
     assert set(on_host(work)) <= {"powered_off", "powered_on"}
 
 
-def test_the_same_vm_opened_twice_is_released_twice(openvix, on_host):
+def test_vm_opened_twice_released_twice(openvix, on_host):
     web = openvix.add_vm("web")
 
     def work(host):
@@ -32,7 +32,7 @@ def test_the_same_vm_opened_twice_is_released_twice(openvix, on_host):
     assert on_host(work) == [True, "web", "web"]
 
 
-def test_tools_that_come_in_time_are_waited_for(openvix, on_host):
+def test_late_tools_awaited(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on", boot_seconds=1.0)
 
     def work(host):
@@ -43,7 +43,7 @@ def test_tools_that_come_in_time_are_waited_for(openvix, on_host):
     assert on_host(work) == "running"
 
 
-def test_tools_that_do_not_come_in_time_are_told_of_with_the_reason(openvix, on_host):
+def test_missing_tools_reported_with_reason(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on", boot_seconds=60.0)
 
     def work(host):
@@ -52,12 +52,12 @@ def test_tools_that_do_not_come_in_time_are_told_of_with_the_reason(openvix, on_
             vm.wait_for_tools(0)
 
     with pytest.raises(
-        _worker.Failure, match=r"they did not come up within 1 s; the VM is powered on, and its guest may still boot \(VIX_E_TIMEOUT_WAITING_FOR_TOOLS"
+        _worker.Failure, match=r"no answer within 1 s; the VM is powered on, and its guest may still be booting \(VIX_E_TIMEOUT_WAITING_FOR_TOOLS"
     ):
         on_host(work)
 
 
-def test_a_revert_may_leave_the_vm_off(openvix, on_host):
+def test_revert_may_leave_vm_off(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on")
 
     def work(host):
@@ -70,7 +70,7 @@ def test_a_revert_may_leave_the_vm_off(openvix, on_host):
     assert on_host(work) == ["powered_off", "As installed"]
 
 
-def test_a_snapshot_that_is_gone_meanwhile_is_told(openvix, on_host):
+def test_removed_snapshot_reported(openvix, on_host):
     web = openvix.add_vm("web", snapshots=[{"name": "one"}, {"name": "two"}])
 
     def work(host):
@@ -79,11 +79,11 @@ def test_a_snapshot_that_is_gone_meanwhile_is_told(openvix, on_host):
             vm.remove_snapshot(one)
             vm.remove_snapshot(two)
 
-    with pytest.raises(_worker.Failure, match=r"finding snapshot two of .*: the snapshots of the VM changed meanwhile"):
+    with pytest.raises(_worker.Failure, match=r"finding snapshot two of .*: another program changed the snapshots of the VM during the task"):
         on_host(work)
 
 
-def test_a_password_of_an_encrypted_vm_is_passed_and_its_list_released(openvix, on_host):
+def test_password_list_released(openvix, on_host):
     web = openvix.add_vm("web")
 
     def work(host):
@@ -93,7 +93,7 @@ def test_a_password_of_an_encrypted_vm_is_passed_and_its_list_released(openvix, 
     assert on_host(work) == "web"
 
 
-def test_a_vm_is_described_by_one_call(openvix, on_host):
+def test_vm_described_by_one_call(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on", memory=2048, cpus=2)
 
     def work(host):
@@ -107,7 +107,7 @@ def test_a_vm_is_described_by_one_call(openvix, on_host):
     assert len(openvix.calls("Vix_GetProperties")) == 1
 
 
-def test_a_property_that_a_host_does_not_know_hides_no_other(openvix, on_host):
+def test_unknown_property_hides_no_other(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on")
     openvix.fault(call="Vix_GetProperties", times=2, error=6000)
 

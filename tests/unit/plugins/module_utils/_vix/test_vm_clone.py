@@ -10,7 +10,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _worker
 REMOTE = {"provider": "vi_server", "hostname": "https://esx.example.com/sdk", "username": "root", "password": "s3cret", "validate_certs": False}
 
 
-def test_a_full_clone_is_a_vm_of_its_own_and_its_handle_is_released(openvix, on_host):
+def test_full_clone_handle_released(openvix, on_host):
     web, copy = openvix.add_vm("web"), f"{openvix.directory}/vms/copy/copy.vmx"
 
     def work(host):
@@ -23,7 +23,7 @@ def test_a_full_clone_is_a_vm_of_its_own_and_its_handle_is_released(openvix, on_
     assert openvix.handles() == []
 
 
-def test_a_linked_clone_hangs_on_the_snapshot_of_the_node(openvix, on_host):
+def test_linked_clone_depends_on_snapshot(openvix, on_host):
     web, copy = openvix.add_vm("web", snapshots=[{"name": "one"}, {"name": "two"}]), f"{openvix.directory}/vms/copy/copy.vmx"
 
     def work(host):
@@ -36,7 +36,7 @@ def test_a_linked_clone_hangs_on_the_snapshot_of_the_node(openvix, on_host):
     assert on_host(work) == ["one"], "VIX took no snapshot of its own"
 
 
-def test_a_clone_over_another_vm_is_refused_by_vix(openvix, on_host):
+def test_clone_over_vm_refused_by_vix(openvix, on_host):
     web, other = openvix.add_vm("web"), openvix.add_vm("other")
 
     def work(host):
@@ -48,7 +48,7 @@ def test_a_clone_over_another_vm_is_refused_by_vix(openvix, on_host):
 
 
 @pytest.mark.parametrize("disks", [True, False])
-def test_a_vm_is_deleted_with_its_disks_or_without(openvix, on_host, disks):
+def test_delete_with_or_without_disks(openvix, on_host, disks):
     web = openvix.add_vm("web")
 
     def work(host):
@@ -61,7 +61,7 @@ def test_a_vm_is_deleted_with_its_disks_or_without(openvix, on_host, disks):
     assert (openvix.directory / "vms" / "web" / "web.vmdk").exists() != disks
 
 
-def test_a_running_vm_is_not_deleted_by_vix(openvix, on_host):
+def test_running_vm_not_deleted_by_vix(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on")
 
     def work(host):
@@ -72,7 +72,7 @@ def test_a_running_vm_is_not_deleted_by_vix(openvix, on_host):
         on_host(work)
 
 
-def test_hardware_is_upgraded(openvix, on_host):
+def test_hardware_upgraded(openvix, on_host):
     web = openvix.add_vm("web", hardware=10)
 
     def work(host):
@@ -84,7 +84,7 @@ def test_hardware_is_upgraded(openvix, on_host):
     assert 'virtualHW.version = "21"' in (openvix.directory / "vms" / "web" / "web.vmx").read_text()
 
 
-def test_without_an_inventory_registering_succeeds_and_does_nothing(openvix, on_host):
+def test_register_without_inventory_no_effect(openvix, on_host):
     web = openvix.add_vm("web")
 
     def work(host):
@@ -97,7 +97,7 @@ def test_without_an_inventory_registering_succeeds_and_does_nothing(openvix, on_
 
 
 @pytest.mark.openvix(product="vi_server")
-def test_an_inventory_is_changed_and_listed(openvix, on_host):
+def test_inventory_changed_and_listed(openvix, on_host):
     openvix.add_vm("web")
     openvix.add_vm("db")
     web, db = "[standard] web/web.vmx", "[standard] db/db.vmx"

@@ -15,7 +15,7 @@ def web(openvix):
     return openvix.add_vm("web", power="powered_on", accounts=ACCOUNTS)
 
 
-def test_folders_are_added_changed_and_removed(on_host, web, tmp_path):
+def test_folders_added_changed_removed(on_host, web, tmp_path):
     def work(host):
         with host.open_vm(web) as vm:
             seen = [vm.shared_folders]
@@ -34,7 +34,7 @@ def test_folders_are_added_changed_and_removed(on_host, web, tmp_path):
     ]
 
 
-def test_the_guest_sees_them_while_they_are_switched_on(on_host, web):
+def test_guest_sees_enabled_folders(on_host, web):
     def work(host):
         with host.open_vm(web) as vm, vm.log_in("lab", "secret") as guest:
             vm.add_shared_folder("one", "/tmp", False)
@@ -47,7 +47,7 @@ def test_the_guest_sees_them_while_they_are_switched_on(on_host, web):
     assert on_host(work) == ["/mnt/hgfs/one", [False, True, False]]
 
 
-def test_a_file_is_no_directory(on_host, web):
+def test_file_is_not_directory(on_host, web):
     def work(host):
         with host.open_vm(web) as vm, vm.log_in("lab", "secret") as guest:
             return guest.directory_exists("/etc"), guest.directory_exists("/etc/passwd"), guest.directory_exists("/none")
@@ -63,7 +63,7 @@ def test_a_file_is_no_directory(on_host, web):
         (lambda vm: vm.remove_shared_folder("one"), "NotFound", 2000),
     ],
 )
-def test_what_is_there_already_and_what_is_not_are_failures_of_their_own(on_host, web, call, kind, code):
+def test_existing_and_missing_folder_errors(on_host, web, call, kind, code):
     def work(host):
         with host.open_vm(web) as vm:
             call(vm)

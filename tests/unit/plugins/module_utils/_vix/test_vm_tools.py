@@ -13,7 +13,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _worker
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.deadline import Deadline
 
 
-def test_a_mount_is_not_waited_for_unless_asked(openvix, on_host):
+def test_mount_not_awaited_by_default(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on", tools="not_installed")
 
     def work(host, wait):
@@ -26,7 +26,7 @@ def test_a_mount_is_not_waited_for_unless_asked(openvix, on_host):
         on_host(lambda host: work(host, False))
 
 
-def test_an_installation_that_nobody_ends_is_given_up_at_the_deadline(openvix, on_host):
+def test_endless_installation_times_out(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on", tools="not_installed")
 
     def work(host):
@@ -34,12 +34,12 @@ def test_an_installation_that_nobody_ends_is_given_up_at_the_deadline(openvix, o
             vm._deadline = Deadline(0.05)
             vm.install_tools(wait=True)
 
-    with pytest.raises(_worker.Failure, match=r"^mounting the VMware Tools installer in .*: not done after 0.05 s; VIX cannot cancel it"):
+    with pytest.raises(_worker.Failure, match=r"^mounting the VMware Tools installer in .*: timed out after 0.05 s; VIX cannot cancel the operation"):
         on_host(work)
 
 
 @pytest.mark.openvix(clock="stepped")
-def test_an_upgrade_is_waited_for_and_restarts_the_guest(openvix, on_host):
+def test_upgrade_awaited_guest_restarted(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on", tools="outdated", operation_seconds=1, boot_seconds=1_000_000)
     openvix.advance(1_000_000)
 
@@ -60,7 +60,7 @@ def test_an_upgrade_is_waited_for_and_restarts_the_guest(openvix, on_host):
     assert on_host(work) == [True, "unknown", "running"]
 
 
-def test_tools_that_are_current_are_a_failure_of_their_own(openvix, on_host):
+def test_current_tools_have_own_error(openvix, on_host):
     web = openvix.add_vm("web", power="powered_on")
     openvix.fault(call="VixVM_InstallTools", error=21010)
 

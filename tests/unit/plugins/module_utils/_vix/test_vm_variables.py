@@ -16,7 +16,7 @@ def web(openvix):
 
 
 @pytest.mark.parametrize("kind", ["guest_variable", "guest_environment"])
-def test_a_variable_is_read_as_it_was_set_and_unset_ones_are_empty(on_host, web, kind):
+def test_variable_read_as_set_or_empty(on_host, web, kind):
     def work(host):
         with host.open_vm(web) as vm, vm.log_in("lab", "secret"):
             before = vm.read_variable(kind, "ROLE")
@@ -26,7 +26,7 @@ def test_a_variable_is_read_as_it_was_set_and_unset_ones_are_empty(on_host, web,
     assert on_host(work) == ["", "zwölf = 12"]
 
 
-def test_the_configuration_is_read_as_it_is_stored_whatever_was_set(on_host, web):
+def test_config_read_as_stored(on_host, web):
     def work(host):
         with host.open_vm(web) as vm:
             vm.write_variable("runtime_config", "displayName", "other")
@@ -35,7 +35,7 @@ def test_the_configuration_is_read_as_it_is_stored_whatever_was_set(on_host, web
     assert on_host(work) == "web"
 
 
-def test_the_environment_needs_a_login(on_host, web):
+def test_environment_needs_login(on_host, web):
     def work(host):
         with host.open_vm(web) as vm:
             return vm.read_variable("guest_environment", "HOME")

@@ -67,7 +67,7 @@ wrapper:
       type: list
       elements: dict
       sample:
-        - {provider: ws, api_version: '19', ipc: vmdb, product_version: 17.6.0, folder: Workstation-17.0.0, problem: null}
+        - {provider: ws, api_version: '19', ipc: vmdb, product_version: 17.6.0, directory: Workstation-17.0.0, problem: null}
     problems:
       description: Problems of the configuration, each with the VIX error that it causes.
       type: list

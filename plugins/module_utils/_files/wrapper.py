@@ -16,7 +16,7 @@ ANY_VERSION = "e.x.p"
 VERSION_KEYS = {"ws": "workstation.product.version", "player": "player.product.version"}
 
 # One line of the configuration; problem: what is wrong with it, or None.
-Line = namedtuple("Line", "provider api_version ipc product_version folder problem")
+Line = namedtuple("Line", "provider api_version ipc product_version directory problem")
 FIELDS = Line._fields[:-1]
 
 
@@ -44,9 +44,9 @@ def read(library, config):
 def _line(row, libdir):
     if len(row) != len(FIELDS):
         return Line(*(row + [""] * len(FIELDS))[: len(FIELDS)], f"it has {len(row)} words instead of {len(FIELDS)}")
-    folder = os.path.join(libdir, row[-1])
-    is_there = any(os.path.isfile(os.path.join(folder, name)) for name in ("64bit/libvix.so", "32bit/libvix.so", "libvix.so", "libvix.dylib"))
-    return Line(*row, None if is_there else f"{folder} has no implementation (22005)")
+    directory = os.path.join(libdir, row[-1])
+    is_there = any(os.path.isfile(os.path.join(directory, name)) for name in ("64bit/libvix.so", "32bit/libvix.so", "libvix.so", "libvix.dylib"))
+    return Line(*row, None if is_there else f"{directory} has no implementation (22005)")
 
 
 def _installed(config):

@@ -21,13 +21,13 @@ def checked(folders, state, exclusive=False):
     names = [folder["name"] for folder in folders]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise Refused(f"{', '.join(twice)} is named more than once", doing="reading the wanted folders")
+        raise Refused(f"{', '.join(twice)} is named more than once", doing="reading the shared folders")
     for name in names:
         if not name or "/" in name:
             raise Refused("the name of a shared folder cannot be empty or contain a slash", doing=f"reading the name {name!r}")
     if state == "absent":
         if exclusive:
-            raise Refused("exclusive=true cannot be used with state=absent", doing="reading the wanted folders")
+            raise Refused("exclusive=true cannot be used with state=absent", doing="reading the shared folders")
         return [{"name": name} for name in names]
     return [{"name": folder["name"], "path": _host_folder(folder), "writable": folder["writable"]} for folder in folders]
 

@@ -204,12 +204,12 @@ def command(path):
     return linux.SHELL, shlex.quote(path)
 
 
-def text(program, folder, shelf, inline, made, seconds, grace):
+def text(program, directory, shelf, inline, made, seconds, grace):
     """Return the script, as bytes.
 
     Args:
         program: The programs.Program.
-        folder: Directory for the files that it writes.
+        directory: Directory for the files that it writes.
         shelf: Directory of the user's script, usually the same.
         inline: Files that it writes there itself: bytes without NUL by path.
         made: Whether the directories exist already.
@@ -223,10 +223,10 @@ def text(program, folder, shelf, inline, made, seconds, grace):
     path = shlex.quote(program.environment["PATH"]) if "PATH" in program.environment else '"${PATH:-/usr/bin:/bin}"'
     parts = [
         FIRST,
-        f"vix_folder={shlex.quote(folder)}\n",
-        SWEEP.format(parent=shlex.quote(linux.parent(folder))),
+        f"vix_folder={shlex.quote(directory)}\n",
+        SWEEP.format(parent=shlex.quote(linux.parent(directory))),
         TAKE if made else MAKE,
-        f"mkdir -- {shlex.quote(shelf)} || exit 81\n" if shelf != folder and script in inline else "",
+        f"mkdir -- {shlex.quote(shelf)} || exit 81\n" if shelf != directory and script in inline else "",
     ]
     parts = [part.encode() for part in parts]
     parts += [_written(place, content) for place, content in sorted(inline.items())]
@@ -234,11 +234,11 @@ def text(program, folder, shelf, inline, made, seconds, grace):
     rest = [TOOLS, chdir, f"vix_path={path}\n", FIND.format(names=names), READY.format(arguments=arguments)]
     if program.wait:
         stdin = '"$vix_folder/stdin"' if program.stdin else "/dev/null"
-        spent = [script, *(linux.join(folder, name) for name in ("stdout", "stderr") if name not in program.fetch)]
+        spent = [script, *(linux.join(directory, name) for name in ("stdout", "stderr") if name not in program.fetch)]
         rest.append(WATCH.format(seconds=seconds, tenths=int(grace * 10)))
         rest.append(RUN.format(stdin=stdin, exports=exports, most=program.max_output, spent=" ".join(map(shlex.quote, spent))))
     else:
-        tidy = f"    rm -rf -- {shlex.quote(shelf)}\n" if shelf != folder else ""
+        tidy = f"    rm -rf -- {shlex.quote(shelf)}\n" if shelf != directory else ""
         rest.append(START.format(exports=exports, tidy=tidy))
     return b"".join(parts) + "".join(rest).encode("utf-8", "surrogateescape")
 

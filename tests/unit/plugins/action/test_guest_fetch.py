@@ -122,14 +122,14 @@ def test_remote_dest_path_as_on_controller(play, task, disk):
 
 def test_conflict_reported_nothing_lost(play, task, disk, tmp_path):
     play.write("taken", "mine")
-    play.write("folder/file", "mine")
+    play.write("place/file", "mine")
     (play.folder / "linked").mkdir()
     (tmp_path / "outside").mkdir()
     (play.folder / "linked/css").symlink_to(tmp_path / "outside")
     wrong = {
         "no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)": {"src": "/none", "dest": "logs"},
         "taken is a file here, but a directory in the guest: remove it first": {"src": "/srv/site", "dest": "taken", "flat": True},
-        "folder is a directory here, but a file in the guest: remove it first, or end dest with a slash": {"src": "/etc/motd", "dest": "folder", "flat": True},
+        "place is a directory here, but a file in the guest: remove it first, or end dest with a slash": {"src": "/etc/motd", "dest": "place", "flat": True},
         "linked/css is a symbolic link, which is not followed: remove it": {"src": "/srv/site", "dest": "linked", "flat": True},
         "taken: File exists": {"src": "/etc/motd", "dest": "taken/motd", "flat": True},
         "missing required arguments: dest": {"src": "/etc/motd"},
@@ -143,7 +143,7 @@ def test_conflict_reported_nothing_lost(play, task, disk, tmp_path):
         assert result["msg"].endswith(words)
         assert "exception" not in result or "Traceback" not in str(result["exception"])
     assert (play.folder / "taken").read_text() == "mine"
-    assert tree(play.folder / "folder") == {"file": b"mine"}
+    assert tree(play.folder / "place") == {"file": b"mine"}
     assert tree(tmp_path / "outside") == {}
     assert list(play.folder.rglob("*.part")) == []
 

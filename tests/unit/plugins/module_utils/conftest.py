@@ -10,7 +10,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils import _session
 
 @pytest.fixture
 def on_host(openvix):
-    """Do some work on the connected host of the test's world, in a process of its own, and return its result."""
+    """Do some work on the connected host of the test's world, in a separate process, and return its result."""
     options = {
         "library": openvix.environment["VIX_LIBRARY"],
         "provider": "default",

@@ -31,7 +31,7 @@ def _short_grace(monkeypatch):
 
 
 class Clock:
-    """A time that stands still until all the work that shall hang does so, for a minute at most; each look at it is a second later then."""
+    """A time that stands still until all work that should hang does so, for a minute at most. After that, each call is a second later."""
 
     def __init__(self, hanging=1):
         self._hangs, self._looks, self._end = mmap.mmap(-1, hanging), 0, time.monotonic() + 60
@@ -41,7 +41,7 @@ class Clock:
         return self._looks
 
     def hang(self, number=0):
-        """Called in a child process, by the work of this number of those that shall."""
+        """Called in a child process, by the work with this number."""
         self._hangs[number] = 1
         time.sleep(300)
 

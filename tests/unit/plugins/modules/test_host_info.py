@@ -76,7 +76,7 @@ def test_installed_product_explained(openvix, run_module, monkeypatch, tmp_path)
     assert {"path": f"{tmp_path}/libdir/libvixAllProducts.so", "reason": "vix.libdir of ~/.vmware/config", "found": True} in found["searched"]
     if found["library"] == f"{tmp_path}/libdir/libvixAllProducts.so":  # on a machine with VMware its own comes first
         assert (found["connected"], found["running_vms"]) == (True, 1)
-        assert [(line["provider"], line["folder"], line["problem"]) for line in found["wrapper"]["lines"]] == [
+        assert [(line["provider"], line["directory"], line["problem"]) for line in found["wrapper"]["lines"]] == [
             (product, install.FOLDER, None) for product in ("ws", "player", "viserver", "esx")
         ]
         assert found["wrapper"]["problems"] == []

@@ -228,10 +228,10 @@ def test_missing_directory_reported_before_vix(openvix, run_module, web, tmp_pat
         ({"name": "site"}, "reading the path of site: state=present requires the path of the shared folder"),
         ({"name": "site", "path": "srv"}, "reading the path of site: srv is not an absolute path"),
         ({"name": "a/b", "path": "/tmp"}, "reading the name 'a/b': the name of a shared folder cannot be empty or contain a slash"),
-        ({"folders": [{"name": "a"}, {"name": "a"}], "state": "absent"}, "reading the wanted folders: a is named more than once"),
+        ({"folders": [{"name": "a"}, {"name": "a"}], "state": "absent"}, "reading the shared folders: a is named more than once"),
         (
             {"name": "a", "state": "absent", "exclusive": True},
-            "reading the wanted folders: exclusive=true cannot be used with state=absent",
+            "reading the shared folders: exclusive=true cannot be used with state=absent",
         ),
     ],
 )

@@ -17,7 +17,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._files import leases
 
 @pytest.fixture
 def files(inventory, tmp_path):
-    """Read an inventory of the VMs below the test's folder "vms"."""
+    """Read an inventory of the VMs below the directory "vms" of the test."""
 
     def read(text="", **other):
         return inventory(f"sources: [scan]\nscan_folders: ['{tmp_path}/vms']\n{text}", plugin="vmx_files", **other)
@@ -192,21 +192,21 @@ def test_filter_decisions_in_verbose_log(files, place_vm, tmp_path):
     web, db, old = place_vm("vms/web/web.vmx"), place_vm("vms/db/db.vmx"), place_vm("vms/old/old.vmx")
     text = "scan_exclude: [old]\nfilters: [{include: vix_nothing.at.all}, {exclude: vix_name == 'db'}]\n"
 
-    told = files(text, verbosity=3).output
+    log = files(text, verbosity=3).output
 
-    assert f"{web}: included as web; listed by scan on localhost" in told
-    assert f"{db}: not included: filters[1] excludes it: vix_name == 'db'" in told
-    assert f"{old.rpartition('/')[0]}: not included: old excludes it" in told
-    assert f"{web}: filters[0] is ignored, as it cannot be evaluated" in told
+    assert f"{web}: included as web; listed by scan on localhost" in log
+    assert f"{db}: not included: filters[1] excludes it: vix_name == 'db'" in log
+    assert f"{old.rpartition('/')[0]}: not included: old excludes it" in log
+    assert f"{web}: filters[0] is ignored, as it cannot be evaluated" in log
     assert ": included as" not in files(text).output
 
 
 def test_stale_vm_logged_with_reason(inventory, in_library):
     in_library(("/nowhere/gone.vmx", "gone"))
 
-    told = inventory("sources: [library]\n", plugin="vmx_files", verbosity=3).output
+    log = inventory("sources: [library]\n", plugin="vmx_files", verbosity=3).output
 
-    assert "/nowhere/gone.vmx: in, as gone; listed by library on localhost; stale: /nowhere/gone.vmx: the file does not exist" in told
+    assert "/nowhere/gone.vmx: in, as gone; listed by library on localhost; stale: /nowhere/gone.vmx: the file does not exist" in log
 
 
 @pytest.mark.parametrize("filters", ["[vix_stale]", "[{only: true}]", "[{include: true, exclude: false}]", "[{}]"])

@@ -86,7 +86,7 @@ def test_lock_as_file_holds_nothing(vm):
 
 def test_own_process_seen_alive(tmp_path):
     if not os.path.exists("/proc/self/stat"):
-        pytest.skip("this machine does not tell of its processes by files")
+        pytest.skip("this machine has no /proc")
     with open("/proc/self/stat") as file:
         start = file.read().rpartition(")")[2].split()[19]
     path = tmp_path / "web.vmx"

@@ -12,7 +12,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._files.scan import searc
 
 @pytest.fixture
 def vms(tmp_path):
-    """A folder with VMs; search it, and get the paths of what is found below it."""
+    """Search a directory with VMs, and return the paths that are found below it."""
     for name in ("a/web/web.vmx", "a/db/db.vmx", "b/deep/er/old.vmx", "top.vmx", "a/web/web.vmxf", "a/web/web.vmdk", "c/notes.txt"):
         path = tmp_path / "vms" / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -81,7 +81,7 @@ def test_power_of_locked_vm_unknown(describe):
 
 def test_vm_of_living_process_is_on(describe):
     if not os.path.exists("/proc/self/stat"):
-        pytest.skip("this machine does not tell of its processes by files")
+        pytest.skip("this machine has no /proc")
     with open("/proc/self/stat") as file:
         start = file.read().rpartition(")")[2].split()[19]
     os.mkdir(f"{describe.path}.lck")

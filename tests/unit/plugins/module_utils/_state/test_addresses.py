@@ -8,12 +8,12 @@ import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils._state.addresses import SOURCES, Rule
 
 
-def told(*addresses):
+def addresses_of(*addresses):
     return [{"address": address, "source": source} for address, source in addresses]
 
 
 def choose(addresses, sources=SOURCES, networks=(), ignored=()):
-    return Rule(sources, networks, ignored).choose(told(*addresses))
+    return Rule(sources, networks, ignored).choose(addresses_of(*addresses))
 
 
 def test_best_source_chosen():

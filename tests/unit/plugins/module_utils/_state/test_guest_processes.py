@@ -55,7 +55,7 @@ def sleep(guest, watch, seconds):
     return pid
 
 
-# What the guest tells
+# What the guest reports
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_overflow_listed_by_program(openvix, in_guest):
     """The lesson of open-vm-tools, whose list of processes ends without a word where its message is full."""
 
     def work(guest, watch):
-        told = len(guest.processes())
-        return told, watch.look(Choice()), watch.report(), guest.list_directory("/tmp")
+        listed = len(guest.processes())
+        return listed, watch.look(Choice()), watch.report(), guest.list_directory("/tmp")
 
-    told, found, truncated, left = in_guest(work, processes=MANY)
+    listed, found, truncated, left = in_guest(work, processes=MANY)
 
-    assert told < len(MANY)
-    assert [process["owner"] for process in found[1:told]] == ["www"] * (told - 1), "what VIX tells of an owner holds"
+    assert listed < len(MANY)
+    assert [process["owner"] for process in found[1:listed]] == ["www"] * (listed - 1), "owners from VIX are kept"
     assert [process["name"] for process in found if process["name"] != "init"] == [process["name"] for process in MANY]
     assert {process["command"] for process in found if process["pid"] != 1} == {process["command"] for process in MANY}
     assert max(process["start_time"] for process in found) - min(process["start_time"] for process in found) < 60
@@ -121,11 +121,11 @@ def test_long_command_line_makes_list_doubtful(openvix, in_guest):
 def test_no_program_list_reported_truncated(openvix, in_guest, guest_family):
     openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
 
-    found, told = in_guest(lambda guest, watch: [watch.look(Choice()), watch.report()], guest_family=guest_family, processes=MANY)
+    found, report = in_guest(lambda guest, watch: [watch.look(Choice()), watch.report()], guest_family=guest_family, processes=MANY)
 
     assert 100 < len(found) < len(MANY)
-    assert told["truncated"]
-    [warning] = told["warnings"]
+    assert report["truncated"]
+    [warning] = report["warnings"]
     assert warning.startswith(
         f"the guest of {in_guest.vm} may have more processes: VMware Tools truncate a list of processes at 65536 bytes; this one has about "
     )
@@ -137,9 +137,9 @@ def test_no_program_list_reported_truncated(openvix, in_guest, guest_family):
 def test_guest_without_proc_reported(in_guest):
     shell = 'case $1 in */vixScript*) sed -i s,/proc,/nowhere, "$1";; esac'
 
-    told = in_guest(lambda guest, watch: watch.look(Choice()) and watch.report(), shell=shell, processes=MANY)
+    report = in_guest(lambda guest, watch: watch.look(Choice()) and watch.report(), shell=shell, processes=MANY)
 
-    assert "the guest's shell could not read /proc (exit code 3)" in told["warnings"][0]
+    assert "the guest's shell could not read /proc (exit code 3)" in report["warnings"][0]
 
 
 def test_powershell_list_in_temp_directory(openvix, in_guest):

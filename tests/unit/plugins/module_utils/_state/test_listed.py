@@ -32,7 +32,7 @@ def on_host_listed(on_host):
 
 @pytest.fixture
 def in_files(tmp_path):
-    """What files have: of the home tmp_path/home, and of folders."""
+    """Facts from files: of the home directory tmp_path/home, and of directories."""
     (tmp_path / "home" / ".vmware").mkdir(parents=True)
 
     def read(sources=("library", "scan"), folders=(), visit=lambda doing: None, **other):
@@ -282,7 +282,7 @@ def test_concurrency_limit(openvix, on_host_listed):
     for number in range(6):
         openvix.add_vm(f"vm{number}", power="powered_on")
     openvix.fault(call="VixHost_OpenVM", delay=1)
-    # A process of its own: a thread would be forked with its locks.
+    # A separate process: a thread would be forked with its locks.
     with subprocess.Popen([sys.executable, "-c", WATCH, str(openvix.directory), "3"], stdout=subprocess.PIPE, text=True) as watching:
         try:
             found = on_host_listed(concurrency=3)

@@ -11,10 +11,10 @@ def test_check_mode_predicts_without_steps():
     lamp = {"lit": False}
     plan = Plan({"lit": False}, {"lit": True}, [lambda: lamp.update(lit=True)], lambda: dict(lamp))
 
-    foretold = plan.carry_out(check_mode=True)
+    predicted = plan.carry_out(check_mode=True)
     assert lamp == {"lit": False}
 
-    assert plan.carry_out(check_mode=False) == foretold == {"changed": True, "diff": {"before": {"lit": False}, "after": {"lit": True}}}
+    assert plan.carry_out(check_mode=False) == predicted == {"changed": True, "diff": {"before": {"lit": False}, "after": {"lit": True}}}
     assert lamp == {"lit": True}
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a guest tells of its files is read with care; the rest of copies.py is tested with the modules that copy."""
+"""The answer of a guest is not trusted; the rest of copies.py is tested with the modules that copy."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def sh(request, tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    path = tmp_path / "it's a folder"
+    path = tmp_path / "it's a directory"
     path.mkdir()
     return path
 
@@ -50,7 +50,7 @@ def checksum(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def told(answer):
+def answers(answer):
     *lines, end = answer.splitlines()
     assert end == linux_copies.END
     return dict(line.split() for line in lines)
@@ -71,7 +71,7 @@ def test_differing_file_reported_by_number(sh, folder, number):
 
     code, answer = sh(linux_copies.comparing("checksum", files, []))
 
-    assert (code, told(answer)) == (0, {str(each): "other" for each in wrong})
+    assert (code, answers(answer)) == (0, {str(each): "other" for each in wrong})
 
 
 def test_special_files_distinguished(sh, folder):
@@ -87,7 +87,7 @@ def test_special_files_distinguished(sh, folder):
     code, answer = sh(linux_copies.comparing("checksum", files, folders))
 
     assert code == 0
-    assert told(answer) == {"2": "link", "3": "link", "4": "directory", "5": "special", "6": "absent", "9": "special", "10": "special", "11": "absent"}
+    assert answers(answer) == {"2": "link", "3": "link", "4": "directory", "5": "special", "6": "absent", "9": "special", "10": "special", "11": "absent"}
 
 
 def test_attributes_compared_if_content_same(sh, folder):
@@ -101,7 +101,7 @@ def test_attributes_compared_if_content_same(sh, folder):
 
     code, answer = sh(linux_copies.comparing("checksum", files, []))
 
-    assert (code, told(answer)) == (0, {"2": "attributes", "3": "other", "5": "attributes"})
+    assert (code, answers(answer)) == (0, {"2": "attributes", "3": "other", "5": "attributes"})
 
 
 def test_unknown_user_ends_script(sh, folder):
@@ -115,11 +115,11 @@ def test_size_and_time_compared(sh, folder):
         (folder / str(number)).write_bytes(b"x" * size)
         os.utime(folder / str(number), (modified, modified))
     code, answer = sh(linux_copies.comparing("size_and_time", [(str(folder / str(number)), "1.100", None) for number in range(4)], []))
-    assert (code, told(answer)) == (0, {"2": "other", "3": "other"})
+    assert (code, answers(answer)) == (0, {"2": "other", "3": "other"})
 
 
 def tools(tmp_path, present, broken=()):
-    """A folder for PATH with these programs of the machine, and some that fail."""
+    """A directory for PATH with these programs of the machine, and some that fail."""
     path = tmp_path / "tools"
     path.mkdir()
     for name in present:
@@ -136,7 +136,7 @@ def test_other_checksum_programs(sh, folder, tmp_path):
     (folder / "a").write_bytes(b"x")
     files = [(str(folder / "a"), checksum(b"x"), None), (str(folder / "a"), checksum(b"y"), None)]
     path = tools(tmp_path, ["shasum", "perl", "sed", "stat"])
-    assert told(sh(linux_copies.comparing("checksum", files, []), PATH=path)[1]) == {"2": "other"}
+    assert answers(sh(linux_copies.comparing("checksum", files, []), PATH=path)[1]) == {"2": "other"}
 
 
 def test_no_checksum_program_unknown(folder, tmp_path):

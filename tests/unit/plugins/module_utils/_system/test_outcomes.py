@@ -36,11 +36,11 @@ def written(lines=tuple(LINES), body=BODY, first="vmlab.vix 1"):
 
 
 def test_result_read(read):
-    told = read(written())
+    outcome = read(written())
 
-    assert (told.rc, told.late, told.pid, told.refused) == (3, 0, 12, None)
-    assert (told.start, told.end, told.delta) == ("2026-09-21 15:33:20.500000", "2026-09-21 15:34:21.250000", "0:01:00.750000")
-    assert (told.outputs, told.sizes) == ({"stdout": b"Hello", "stderr": b"er"}, {"stdout": 5, "stderr": 900})
+    assert (outcome.rc, outcome.late, outcome.pid, outcome.refused) == (3, 0, 12, None)
+    assert (outcome.start, outcome.end, outcome.delta) == ("2026-09-21 15:33:20.500000", "2026-09-21 15:34:21.250000", "0:01:00.750000")
+    assert (outcome.outputs, outcome.sizes) == ({"stdout": b"Hello", "stderr": b"er"}, {"stdout": 5, "stderr": 900})
 
 
 def test_negative_windows_return_code(read):
@@ -55,8 +55,8 @@ def test_refused_program_has_reason(read):
 
 
 def test_unwaited_program_has_pid(read):
-    told = read(written(["pid 4711", LINES[3]], b""))
-    assert (told.pid, told.start, told.rc, told.end, told.outputs) == (4711, "2026-09-21 15:33:20.500000", None, None, {})
+    outcome = read(written(["pid 4711", LINES[3]], b""))
+    assert (outcome.pid, outcome.start, outcome.rc, outcome.end, outcome.outputs) == (4711, "2026-09-21 15:33:20.500000", None, None, {})
 
 
 @pytest.mark.parametrize(
@@ -117,20 +117,20 @@ def test_any_bytes_outcome_or_error(tmp_path):
         path = tmp_path / "result"
         path.write_bytes(content)
         try:
-            told = outcomes.read(str(path), 100, "running it")
+            outcome = outcomes.read(str(path), 100, "running it")
         except VixError:
             return
-        assert all(isinstance(told.text(name), str) for name in told.outputs)
+        assert all(isinstance(outcome.text(name), str) for name in outcome.outputs)
 
     check()
 
 
 def text(content, size=None, encoding=None):
     lines = [*LINES[:5], f"stdout {len(content) if size is None else size} {len(content)}", "stderr 0 0", *([f"encoding {encoding}"] if encoding else [])]
-    told = outcomes.Outcome(
+    outcome = outcomes.Outcome(
         {line.split(" ", 1)[0]: tuple(line.split(" ")[1:]) for line in lines if not line.startswith(("start", "end"))}, {"stdout": content, "stderr": b""}
     )
-    return told.text("stdout")
+    return outcome.text("stdout")
 
 
 @pytest.mark.parametrize(

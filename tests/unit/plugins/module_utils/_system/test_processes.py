@@ -20,7 +20,7 @@ MARK = "0123456789abcdef0123456789abcdef"
 
 
 def look(*shell):
-    """What the script tells of this machine, by process id."""
+    """The processes of this machine that the script lists, by process id."""
     with subprocess.Popen([*(shell or ["/bin/sh"]), "-c", processes.linux_script(MARK)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         answer = run.stdout.read()
     assert run.returncode == 0

@@ -76,10 +76,10 @@ def test_input_comes_out(run):
     @hypothesis.given(st.lists(st.tuples(st.lists(word, max_size=6), word, st.one_of(st.binary(max_size=40), word.map(str.encode))), min_size=1, max_size=3))
     def check(cases):
         wanted = [{"names": ["sh"], "arguments": ["-c", PRINT, "sh", *words], "environment": {"WORD": value}, "stdin": given} for words, value, given in cases]
-        for (words, value, given), told in zip(cases, run(*wanted)):
+        for (words, value, given), outcome in zip(cases, run(*wanted)):
             expected = b"".join(word.encode() + b"\0" for word in [*words, value]) + given
-            assert told["stdout"].encode("latin-1") == expected
-            assert (told["rc"], told["stderr"]) == (0, "")
+            assert outcome["stdout"].encode("latin-1") == expected
+            assert (outcome["rc"], outcome["stderr"]) == (0, "")
 
     check()
 
@@ -89,14 +89,14 @@ def test_large_output_not_in_memory(run, tmp_path):
     target = tmp_path / "all"
     wanted = {"names": ["head"], "arguments": ["-c", "100000000", "/dev/zero"], "fetch": {"stdout": str(target)}}
 
-    (told,) = run(wanted, limit=32 << 20)
+    (outcome,) = run(wanted, limit=32 << 20)
 
-    assert (len(told["stdout"]), told["sizes"]["stdout"], target.stat().st_size) == (1 << 20, 100000000, 100000000)
+    assert (len(outcome["stdout"]), outcome["sizes"]["stdout"], target.stat().st_size) == (1 << 20, 100000000, 100000000)
 
 
 def test_large_input_not_cut(run):
-    (told,) = run({"names": ["sha256sum"], "stdin": b"\0" * 5_000_000})
-    assert told["stdout"].split()[0] == hashlib.sha256(b"\0" * 5_000_000).hexdigest()
+    (outcome,) = run({"names": ["sha256sum"], "stdin": b"\0" * 5_000_000})
+    assert outcome["stdout"].split()[0] == hashlib.sha256(b"\0" * 5_000_000).hexdigest()
 
 
 # The script itself, in every shell that is here
@@ -123,7 +123,7 @@ def test_all_shells_run_script(shell, tmp_path):
     stdin = "line\n$HOME `x` \\ zw\u00f6lf\x81 no end"
     folder = tmp_path / "vmlab.vix-1-a"
 
-    code, told = carried_out(
+    code, outcome = carried_out(
         tmp_path,
         shell,
         folder,
@@ -134,10 +134,10 @@ def test_all_shells_run_script(shell, tmp_path):
         inline={str(folder / "stdin"): stdin.encode()},
     )
 
-    assert (code, told.rc, told.late, told.text("stderr")) == (0, 7, 0, "err\n")
-    assert told.text("stdout") == "\0".join([*words, "o'clock", stdin])
+    assert (code, outcome.rc, outcome.late, outcome.text("stderr")) == (0, 7, 0, "err\n")
+    assert outcome.text("stdout") == "\0".join([*words, "o'clock", stdin])
     assert sorted(os.listdir(folder)) == ["pid", "result"]
-    assert told.pid > 1
+    assert outcome.pid > 1
 
 
 @pytest.fixture
@@ -164,8 +164,8 @@ def test_all_shells_kill_at_timeout(shell, tmp_path, nap):
 
     assert subprocess.run([*shell, str(tmp_path / "script")], timeout=60, check=False).returncode == 0
 
-    told = outcomes.read(str(folder / "result"), 1 << 20, "testing")
-    assert (told.late, told.rc) == (1, 137)
+    outcome = outcomes.read(str(folder / "result"), 1 << 20, "testing")
+    assert (outcome.late, outcome.rc) == (1, 137)
     assert not nap[1]()
 
 
@@ -186,14 +186,14 @@ def test_late_start_killed_at_timeout(shell, tmp_path):
     done = begun_by(tmp_path, shell, folder, 'sleep 2\nexec "$@"')
 
     assert done.returncode == 0
-    told = outcomes.read(str(folder / "result"), 1 << 20, "testing")
-    assert (told.late, told.rc) == (1, 143)
+    outcome = outcomes.read(str(folder / "result"), 1 << 20, "testing")
+    assert (outcome.late, outcome.rc) == (1, 143)
 
 
-# Busybox has a setsid of its own.
+# Busybox has its own setsid.
 @pytest.mark.parametrize("shell", [shell for shell in SHELLS if "busybox" not in shell[0]], ids="".join)
 def test_watcher_ends_with_program(shell, tmp_path):
-    """As after a program whose shell was killed, and whose folder was cleared away."""
+    """The state after a program whose shell was killed, and whose directory was removed."""
     folder = tmp_path / "vmlab.vix-1-a"
     done = begun_by(tmp_path, shell, folder, f'rm -r "{folder}"\nkill -KILL $PPID')
 
@@ -244,9 +244,9 @@ def test_date_without_fractions(tmp_path):
     date.write_text("#!/bin/sh\necho '1790000000 %N 2026-09-21 15:33:20'\n")
     date.chmod(0o755)
 
-    told = carried_out(tmp_path, SHELLS[0], tmp_path / "vmlab.vix-1-a", path=f"{tmp_path}/tools:{os.environ['PATH']}")[1]
+    outcome = carried_out(tmp_path, SHELLS[0], tmp_path / "vmlab.vix-1-a", path=f"{tmp_path}/tools:{os.environ['PATH']}")[1]
 
-    assert (told.start, told.delta) == ("2026-09-21 15:33:20.000000", "0:00:00")
+    assert (outcome.start, outcome.delta) == ("2026-09-21 15:33:20.000000", "0:00:00")
 
 
 @pytest.mark.parametrize(("left", "wanted", "seconds"), [(300, None, 285), (20, None, 15), (300, 10, 10), (300, 400, 285), (2, None, 1), (0.5, 5, 1)])

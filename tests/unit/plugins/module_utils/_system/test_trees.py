@@ -26,7 +26,7 @@ TREES = st.recursive(st.dictionaries(NAMES, LEAVES, max_size=4), lambda inner: s
 
 
 def plant(place, tree):
-    """Make a folder with what a dictionary says: bytes are a file, a tuple a link, a text a pipe, a dictionary a folder."""
+    """Create the content of a directory from a dictionary: bytes are a file, a tuple a link, a text a pipe, a dictionary a directory."""
     place.mkdir()
     for number, (name, content) in enumerate(tree.items()):
         path = place / name
@@ -63,7 +63,7 @@ def in_guest(on_host, web, tmp_path):
     return do
 
 
-def told(tree):
+def content_of(tree):
     return [list(tree.things), {**tree.closed, **tree.avoided}]
 
 
@@ -71,7 +71,7 @@ def both(session, depth):
     shell, time_there = trees.by_shell(session, ["/srv/it"], depth)
     tree = trees.by_vix(session, "/srv/it", depth)
     tree.things = [trees.certain(session, thing) for thing in tree.things]
-    return [told(tree), told(shell["/srv/it"]), time_there]
+    return [content_of(tree), content_of(shell["/srv/it"]), time_there]
 
 
 @SLOW
@@ -117,7 +117,7 @@ def test_link_loop_not_followed(openvix, web, in_guest, tmp_path, links):
 def test_similar_directories_entered(openvix, web, in_guest, tmp_path):
     plant((openvix.disk(web) / "it"), {"x": {"x": {"x": {}}}})
 
-    by_vix = in_guest(lambda session: told(trees.by_vix(session, "/it")))
+    by_vix = in_guest(lambda session: content_of(trees.by_vix(session, "/it")))
 
     assert [thing["path"] for thing in by_vix[0]] == ["/it/x", "/it/x/x", "/it/x/x/x"]
 
@@ -129,7 +129,7 @@ def test_guest_clock_returned(in_guest, tmp_path):
 def test_checksums_with_any_names(openvix, web, in_guest, tmp_path):
     plant((openvix.disk(web) / "it"), {"a\nb": b"one", "-n": b"two", "it's \"\\": b"", "link": ("a\nb",), "sub": {"c": b"x"}})
 
-    tree = in_guest(lambda session: told(trees.by_shell(session, ["/it"], None, sums=True)[0]["/it"]))
+    tree = in_guest(lambda session: content_of(trees.by_shell(session, ["/it"], None, sums=True)[0]["/it"]))
 
     sums = {thing["path"]: thing.get("checksum") for thing in tree[0]}
     wanted = {"/it/a\nb": b"one", "/it/-n": b"two", "/it/it's \"\\": b"", "/it/sub/c": b"x"}
@@ -140,7 +140,7 @@ def test_several_directories_separated(openvix, web, in_guest, tmp_path):
     plant((openvix.disk(web) / "it"), {"a": b""})
     plant((openvix.disk(web) / "it2"), {"b": b""})
 
-    found = in_guest(lambda session: [told(tree) for tree in trees.by_shell(session, ["/it", "/it2"], None)[0].values()])
+    found = in_guest(lambda session: [content_of(tree) for tree in trees.by_shell(session, ["/it", "/it2"], None)[0].values()])
 
     assert [[thing["path"] for thing in things] for things, dummy in found] == [["/it/a"], ["/it2/b"]]
 
@@ -148,7 +148,7 @@ def test_several_directories_separated(openvix, web, in_guest, tmp_path):
 def test_whole_guest_listed(openvix, web, in_guest, tmp_path):
     (openvix.disk(web) / "first").write_text("x")
 
-    found = in_guest(lambda session: told(trees.by_shell(session, ["/"], 1)[0]["/"]))
+    found = in_guest(lambda session: content_of(trees.by_shell(session, ["/"], 1)[0]["/"]))
 
     assert {"/first", "/etc"} <= {thing["path"] for thing in found[0]}
 

@@ -159,7 +159,7 @@ def wrapper(tmp_path, monkeypatch):
     (tmp_path / ".vmware").mkdir()
     (tmp_path / ".vmware" / "config").write_text('vix.libdir = "{}"\n'.format(tmp_path / "libdir"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    return str(c_build.compile_wrapper(ROOT / "openvix" / "tests" / "c" / "wrapper.c")), tmp_path / "libdir"
+    return str(c_build.compile_wrapper(ROOT / "openvix" / "tests" / "native" / "c" / "wrapper.c")), tmp_path / "libdir"
 
 
 def test_wrapper_drives_product(openvix, on_host, wrapper):

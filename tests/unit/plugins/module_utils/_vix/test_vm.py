@@ -48,7 +48,7 @@ def test_missing_tools_reported_with_reason(openvix, on_host):
 
     def work(host):
         with host.open_vm(web) as vm:
-            vm._deadline = Deadline(60, lambda: 0.0)  # VIX's own time-out is the first, however late it is told of
+            vm._deadline = Deadline(60, lambda: 0.0)  # VIX's time-out comes first, however late it is reported
             vm.wait_for_tools(0)
 
     with pytest.raises(

@@ -33,7 +33,7 @@ def test_linked_clone_depends_on_snapshot(openvix, on_host):
             vm.remove_snapshot(two)
             return [node.name for node in vm.snapshot_tree()]
 
-    assert on_host(work) == ["one"], "VIX took no snapshot of its own"
+    assert on_host(work) == ["one"], "VIX took no extra snapshot"
 
 
 def test_clone_over_vm_refused_by_vix(openvix, on_host):

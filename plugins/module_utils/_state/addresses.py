@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 
-SOURCES = ("tools", "lease", "reservation", "vmx")
-
 
 class Rule:
     """Chooses an address. Raises ValueError for a text that is not a network.

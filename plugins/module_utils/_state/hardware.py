@@ -69,7 +69,7 @@ def _plan(vm, product, stop):
             f"{product} does not support upgrading the virtual hardware of this VM; VMware Workstation and Fusion do", code=6, doing=doing, advice=""
         )
     if power == "suspended":
-        raise Refused("the virtual hardware of a suspended VM cannot be upgraded: power it on and off first (vmlab.vix.vm_power)", doing=doing)
+        raise Refused("the VM is suspended, and its virtual hardware cannot be upgraded: power it on and off first (vmlab.vix.vm_power)", doing=doing)
     runs = power != "powered_off"
     if runs and not stop:
         raise Refused(f"the VM is {power}: set power_off=true to power it off for the upgrade; it then stays off", doing=doing)

@@ -11,7 +11,6 @@ from functools import partial
 from .._vix.errors import Refused
 from .plan import Plan
 
-KINDS = ("guest_variable", "runtime_config", "guest_environment")
 WITH_LOGIN = ("guest_environment",)
 BLIND = ("runtime_config",)  # read from the .vmx but set in the running VM (docs/vix-semantics.md, section 21): a new value cannot be read back
 

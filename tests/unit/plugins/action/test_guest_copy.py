@@ -186,7 +186,7 @@ def test_invalid_options_reported(openvix, play, task):
     (play.folder / "files" / "loop").mkdir()
     (play.folder / "files" / "loop" / "inner").symlink_to("..")
     wrong = {
-        "finding src: the controller has no file or directory none; looked for ": {"src": "none"},
+        "finding src: the controller has no file or directory none; searched ": {"src": "none"},
         "finding src: the controller has no file or directory /none": {"src": "/none"},
         "loop is a symbolic link loop": {"src": "loop"},
         "one of the following is required: src, content": {},
@@ -200,6 +200,6 @@ def test_invalid_options_reported(openvix, play, task):
     for words, result in zip(wrong, results, strict=True):
         assert result["failed"]
         assert words in result["msg"]
-        places = result["msg"].partition("; looked for ")[2].split(", ")
+        places = result["msg"].partition("; searched ")[2].split(", ")
         assert len(places) == len(set(places))
     assert openvix.calls() == []

@@ -74,7 +74,7 @@ def test_invalid_options_reported(openvix, local, task):
     local.write("templates/motd", "Hello\n")
     local.write("templates/wrong", "{{ nobody_said_this }}\n")
     wrong = {
-        "finding src: the controller has no file or directory none.j2; looked for ": {"src": "none.j2"},
+        "finding src: the controller has no file or directory none.j2; searched ": {"src": "none.j2"},
         "src and dest are required": {},
         "content is not supported by guest_template": {"src": "motd", "content": "x"},
         "remote_src is not supported by guest_template": {"src": "motd", "remote_src": True},

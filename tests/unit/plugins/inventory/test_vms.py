@@ -55,7 +55,7 @@ def test_ansible_commands_use_inventory(openvix, run_ansible, write_inventory):
 
     assert listed["powered_on"]["hosts"] == ["web"]
     assert "|--@powered_on:\n  |  |--web" in graph
-    assert "web.vmx: in, as web; listed by running on localhost" in " ".join(graph.split())
+    assert "web.vmx: included as web; listed by running on localhost" in " ".join(graph.split())
     assert host["vix_power"] == "powered_on"
     assert hosts.split() == ["hosts", "(1):", "web"]
 

@@ -80,7 +80,7 @@ def test_ansible_commands_use_inventory(place_vm, in_library, run_ansible, write
     assert "|--@os_windows11_64:\n  |  |--db" in graph
     assert host["vix_name"] == "web"
     assert hosts.split() == ["hosts", "(1):", "db"]
-    assert "web.vmx: in, as web; listed by library on localhost" in " ".join((at_length.stdout + at_length.stderr).split())
+    assert "web.vmx: included as web; listed by library on localhost" in " ".join((at_length.stdout + at_length.stderr).split())
 
 
 def test_broken_file_one_warning_hides_none(inventory, place_vm, home):

@@ -77,6 +77,6 @@ def test_installed_product_explained(openvix, run_module, monkeypatch, tmp_path)
     if found["library"] == f"{tmp_path}/libdir/libvixAllProducts.so":  # on a machine with VMware its own comes first
         assert (found["connected"], found["running_vms"]) == (True, 1)
         assert [(line["provider"], line["directory"], line["problem"]) for line in found["wrapper"]["lines"]] == [
-            (product, install.FOLDER, None) for product in ("ws", "player", "viserver", "esx")
+            (product, install.DIRECTORY, None) for product in ("ws", "player", "viserver", "esx")
         ]
         assert found["wrapper"]["problems"] == []

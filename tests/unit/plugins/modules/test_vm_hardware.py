@@ -34,7 +34,7 @@ def test_newest_hardware_unchanged_any_power(openvix, run_module, power, check_m
 
 
 @pytest.mark.parametrize(
-    ("power", "words"), [("powered_on", "set power_off"), ("paused", "set power_off"), ("suspended", "hardware of a suspended VM cannot be upgraded")]
+    ("power", "words"), [("powered_on", "set power_off"), ("paused", "set power_off"), ("suspended", "its virtual hardware cannot be upgraded")]
 )
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_running_vm_refused(openvix, run_module, power, words, check_mode):

@@ -206,7 +206,7 @@ def test_stale_vm_logged_with_reason(inventory, in_library):
 
     log = inventory("sources: [library]\n", plugin="vmx_files", verbosity=3).output
 
-    assert "/nowhere/gone.vmx: in, as gone; listed by library on localhost; stale: /nowhere/gone.vmx: the file does not exist" in log
+    assert "/nowhere/gone.vmx: included as gone; listed by library on localhost; stale: /nowhere/gone.vmx: the file does not exist" in log
 
 
 @pytest.mark.parametrize("filters", ["[vix_stale]", "[{only: true}]", "[{include: true, exclude: false}]", "[{}]"])

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.vmlab.vix.plugins.module_utils._state.addresses import SOURCES, Rule
+from ansible_collections.vmlab.vix.plugins.module_utils._state.addresses import Rule
+
+SOURCES = ("tools", "lease", "reservation", "vmx")
 
 
 def addresses_of(*addresses):

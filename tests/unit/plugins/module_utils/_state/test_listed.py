@@ -376,7 +376,7 @@ def test_missing_vm_stale_with_listed_name(in_files, in_library):
         (b"\x7fELF\0\0", "it is not a text file"),
         (b"#" * ((4 << 20) + 1), "it is larger than 4 MiB"),
         (b"", "it is empty"),
-        (b'.encoding = "klingon"', "its encoding is not known: klingon"),
+        (b'.encoding = "klingon"', "its encoding is unknown: klingon"),
     ],
     ids=["truncated", "binary", "huge", "empty", "encoding"],
 )

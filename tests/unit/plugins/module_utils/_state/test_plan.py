@@ -38,3 +38,14 @@ def test_run_waits_check_does_not():
     assert waited == []
     assert not plan.carry_out(check_mode=False)["changed"]
     assert waited == ["tools"]
+
+
+def test_facts_of_steps_and_waits_returned():
+    steps, waits = [lambda: {"stopped": "soft", "power": "off"}, lambda: None], [lambda: {"power": "on"}]
+    plan = Plan({"lit": False}, {"lit": True}, steps, None, waits, facts={"power": "unknown", "transitions": ["off", "on"]})
+
+    predicted, done = plan.carry_out(check_mode=True), plan.carry_out(check_mode=False)
+
+    assert (predicted["power"], predicted["transitions"], "stopped" in predicted) == ("unknown", ["off", "on"], False)
+    assert (done["power"], done["transitions"], done["stopped"]) == ("on", ["off", "on"], "soft")
+    assert done["diff"] == predicted["diff"]

@@ -104,3 +104,12 @@ def test_nul_text_not_passed_to_library(openvix, in_guest):
     with pytest.raises(_worker.Failure, match="text for VIX cannot contain a NUL character"):
         in_guest(lambda guest: guest.file_info("/srv\0/note"))
     assert openvix.calls("VixVM_GetFileInfoInGuest") == []
+
+
+def test_script_failure_names_purpose_once(openvix, in_guest):
+    openvix.fault(call="VixVM_RunScriptInGuest", error=3025)
+
+    with pytest.raises(_worker.Failure, match=r"^reading the clock of web: [^:]*\(VIX_E_UNRECOGNIZED_COMMAND_IN_GUEST, 3025\)"):
+        in_guest(lambda guest: guest.run_script("/bin/sh", "date", "reading the clock of web"))
+    with pytest.raises(_worker.Failure, match=f"^running a script in the guest of {in_guest.vm} as lab: "):
+        in_guest(lambda guest: guest.run_script("/bin/sh", "date"))

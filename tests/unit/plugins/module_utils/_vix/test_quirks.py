@@ -173,7 +173,7 @@ def test_wrapper_drives_product(openvix, on_host, wrapper):
 
 
 def test_wrapper_error_is_not_job(openvix, on_host, wrapper):
-    (wrapper[1] / install.FOLDER / "64bit" / "libvix.so").unlink()
+    (wrapper[1] / install.DIRECTORY / "64bit" / "libvix.so").unlink()
 
     with pytest.raises(_worker.Failure) as caught:
         on_host(lambda host: None, library=wrapper[0])

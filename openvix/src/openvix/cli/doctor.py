@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix.backends.qemu.image import images, packages
+from openvix.backends.qemu.image import images
 from openvix.backends.simulated import sandbox
-from openvix.system import c_build
+from openvix.system import c_build, debian_packages
 from openvix.system.c_build import CannotBuild
 
 # The parts of OpenVIX that have requirements, in the order of the report.
@@ -131,7 +131,7 @@ def _debian() -> Finding:
         return Finding(IMAGE, "Debian's apt", False, f"the image is built from Debian's packages with apt; this is {system}")
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            return Finding(IMAGE, "Debian's apt", True, packages.dependency(images.KERNEL, images.KERNELS, Path(scratch)))
+            return Finding(IMAGE, "Debian's apt", True, debian_packages.dependency(images.KERNEL, images.KERNELS, Path(scratch)))
         except CannotBuild:
             is_debian = system.startswith("Debian")
             why = "; run 'apt-get update' as root to fetch the package lists" if is_debian else f": this is {system}, not Debian"

@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from openvix.backends.qemu.image import cpio, kernel, packages, seed
+from openvix.backends.qemu.image import cpio, kernel, seed
 from openvix.guest import disks
-from openvix.system import c_build
+from openvix.system import c_build, debian_packages
 from openvix.system.c_build import CannotBuild
 
 FORMAT = 1
@@ -128,7 +128,7 @@ def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 def _recipe(variant: str) -> str:
     """Return a digest of everything except Debian's packages that the image depends on."""
-    own = [Path(__file__).with_name(f"{name}.py") for name in ("images", "cpio", "kernel", "packages", "seed")]
+    own = [Path(__file__), *(Path(module.__file__) for module in (cpio, kernel, seed, debian_packages))]
     digest = hashlib.sha256(repr((FORMAT, variant)).encode())
     for path in (*own, *sorted(c_build.source_directory("guest_rootfs").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
         if path.is_file():
@@ -166,8 +166,8 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     say("compiling the guest tools")
     programs = [c_build.compile_static(_sources(name), f"openvix-{name}", *libraries) for name, libraries in PROGRAMS.items()]
     say("querying apt")
-    names = packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
-    wanted = packages.find([packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)
+    names = debian_packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
+    wanted = debian_packages.find([debian_packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)
     recipe = _recipe(variant)
     key = hashlib.sha256(repr((recipe, wanted, [program.read_bytes() for program in programs])).encode()).hexdigest()[:16]
     there = folder / key
@@ -177,17 +177,17 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
         os.utime(there / "image.json")
         return image
 
-    linux, *files = packages.download(wanted, folder / "packages", scratch, say)
+    linux, *files = debian_packages.download(wanted, folder / "packages", scratch, say)
     made, root, modules = (scratch / name for name in ("made", "root", "linux"))
     for each in (made, root, modules):
         each.mkdir(mode=0o700)
     owners: dict[str, tuple[int, int]] = {}
     say(f"unpacking Linux {wanted[0].version}")
-    packages.unpack(linux, modules, {})
+    debian_packages.unpack(linux, modules, {})
     name = _lay_kernel(modules, made)
     say(f"unpacking {len(files)} packages")
     for file in files:
-        packages.unpack(file, root, owners)
+        debian_packages.unpack(file, root, owners)
     early, late = _modules(modules)
     (made / "initrd").write_bytes(_initrd(root / "usr/bin/busybox", early))
     _furnish(root, owners, programs, late)
@@ -274,7 +274,7 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path
         place.chmod(mode)
         owners[path] = owner
 
-    for path, target in packages.MERGED.items():
+    for path, target in debian_packages.MERGED.items():
         (root / target).mkdir(parents=True, exist_ok=True)
         (root / path).symlink_to(target)
     for path, mode in disks.DIRECTORIES.items():
@@ -299,7 +299,7 @@ def _furnish(root: Path, owners: dict[str, tuple[int, int]], programs: list[Path
         write_file(path[1:], file.text.encode(), file.mode, (file.uid, file.gid))
     # The commands of busybox for which no package has a program.
     busybox = root / "usr/bin/busybox"
-    for path in map(packages.merged, subprocess.run([busybox, "--list-full"], capture_output=True, text=True, check=True).stdout.split()):
+    for path in map(debian_packages.merged, subprocess.run([busybox, "--list-full"], capture_output=True, text=True, check=True).stdout.split()):
         folder, _, name = path.rpartition("/")
         if folder and not any(os.path.lexists(root / each / name) for each in ("usr/bin", "usr/sbin")):
             (root / path).symlink_to("/usr/bin/busybox")

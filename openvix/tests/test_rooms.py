@@ -26,6 +26,7 @@ ROOMS = {
     "guest": ("vix", "system", "vmware"),
     "backends.simulated": ("vix", "system", "vmware", "guest"),
     "backends.qemu": ("vix", "protocol", "system", "config", "vmware", "guest"),
+    "backends.vmtoolsd": ("vix", "system", "guest"),
     "backends": ("guest", "backends.simulated", "backends.qemu"),
     "vm": ("vix", "system", "config", "vmware", "guest", "backends"),
     "calls": ("vix", "protocol", "system", "config", "vmware", "vm"),

@@ -20,6 +20,7 @@ from openvix.backends.qemu.image import images
 from openvix.backends.qemu.tools import AgentTools
 from openvix.backends.simulated import backend as simulated
 from openvix.backends.simulated.tools import SimulatedTools
+from openvix.backends.vmtoolsd.tools import VmtoolsdTools
 from openvix.config import worldfile
 from openvix.guest import disks
 from openvix.guest.guest_tools import GuestTools
@@ -29,7 +30,10 @@ from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vmware import vmx
 
-KINDS = [(MachineBackend, simulated.SimulatedMachine), (MachineBackend, qemu.QemuMachine), (GuestTools, SimulatedTools), (GuestTools, AgentTools)]
+KINDS = [
+    *((MachineBackend, kind) for kind in (simulated.SimulatedMachine, qemu.QemuMachine)),
+    *((GuestTools, kind) for kind in (SimulatedTools, AgentTools, VmtoolsdTools)),
+]
 
 
 class OtherTools(SimulatedTools):
@@ -111,7 +115,7 @@ def test_kind_is_no_other_kind(kind):
 def test_public_methods_beside_the_protocol_are_known():
     """What only one kind has, nobody above can use: it is named here."""
     beside = {kind.__name__: sorted(set(public(kind)) - set(public(protocol))) for protocol, kind in KINDS}
-    assert beside == {"SimulatedMachine": [], "QemuMachine": [], "SimulatedTools": [], "AgentTools": ["channel", "lost"]}
+    assert beside == {"SimulatedMachine": [], "QemuMachine": [], "SimulatedTools": [], "AgentTools": ["channel", "lost"], "VmtoolsdTools": []}
 
 
 @pytest.mark.parametrize("protocol", [MachineBackend, GuestTools])

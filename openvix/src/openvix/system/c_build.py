@@ -84,6 +84,11 @@ def compile_wrapper(source: Path) -> Path:
     return _compiled("libvixAllProducts.so", [source, *_headers(source)], flags)
 
 
+def compile_preload(sources: list[Path], name: str) -> Path:
+    """Return the path of a library for LD_PRELOAD, compiled from C sources. Raises CannotBuild."""
+    return _compiled(name, sources, [*FLAGS, "-shared", "-Wl,-z,defs", *map(str, sources)])
+
+
 def _headers(source: Path) -> list[Path]:
     """Return the files that the C source of a client may include."""
     return [path for directory in (source.parent, source_directory("libvix")) for kind in ("*.h", "*.inc") for path in sorted(directory.glob(kind))]

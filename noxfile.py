@@ -303,8 +303,7 @@ def world(session, place, target):
 @on(RUN[-1:], "test-qemu")
 def contract(session, version):
     """Run the contract tests once more, on real machines. Skipped where QEMU is absent."""
-    session.install(f"ansible-core~={version}.0", *TESTERS)
-    own.on_machines(session, "--hypervisor=qemu", "tests/contract")
+    own.on_machines(session, (f"ansible-core~={version}.0", *TESTERS), "--hypervisor=qemu", "tests/contract")
 
 
 @nox.session(tags=["check"])

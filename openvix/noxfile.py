@@ -165,10 +165,11 @@ def fuzz(session):
     session.run("python", f"{TESTS}/native/fuzz_guest_tools.py", *(session.posargs or ("60",)), env={"PYTHONPATH": found})
 
 
-def on_machines(session, *arguments):
-    """Run tests on real machines, each of which keeps a processor busy while it boots. Skipped where QEMU is absent."""
+def on_machines(session, packages, *arguments):
+    """Run tests on real machines, each of which keeps a processor busy while it boots, with these packages. Skipped where QEMU is absent."""
     if not shutil.which(EMULATOR):
         session.skip(f"{EMULATOR} is not installed: .venv/bin/openvix doctor says what to install for real machines")
+    session.install(*packages)
     install_openvix(session)
     session.run("openvix", "guest", "build")
     session.run("pytest", f"--numprocesses={os.cpu_count() or 1}", "--dist=worksteal", "--timeout=300", *arguments, *session.posargs)
@@ -177,5 +178,4 @@ def on_machines(session, *arguments):
 @nox.session(tags=["test-qemu"])
 def qemu(session):
     """Run OpenVIX's own tests of real machines."""
-    session.install(*TESTERS)
-    on_machines(session, "-m", "qemu", TESTS)
+    on_machines(session, TESTERS, "-m", "qemu", TESTS)

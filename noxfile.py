@@ -29,7 +29,11 @@ ROOT = pathlib.Path(__file__).resolve().parent
 specification = importlib.util.spec_from_file_location("openvix_noxfile", ROOT / "openvix" / "noxfile.py")
 own = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(own)
-compiler, compiler_package, install_openvix, pytest, TESTERS = own.compiler, own.compiler_package, own.install_openvix, own.pytest, own.TESTERS
+compiler = own.compiler
+compiler_package = own.compiler_package
+install_openvix = own.install_openvix
+pytest = own.pytest
+TESTERS = own.TESTERS
 
 BUILD = ROOT / "build"
 

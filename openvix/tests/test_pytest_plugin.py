@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -34,9 +35,11 @@ os._exit(0)
 
 
 @pytest.fixture
-def outcome(pytester, monkeypatch):
+def outcome(pytester, monkeypatch, openvix_library):
     # The inner run is separate: its plugin must not find the world of this test.
     monkeypatch.delenv("OPENVIX_WORLD", raising=False)
+    # Its home is new, and without this it would compile the library each time.
+    monkeypatch.setenv("OPENVIX_CACHE", str(Path(openvix_library).parents[1]))
 
     def run(test):
         pytester.makepyfile(CLIENT + test)

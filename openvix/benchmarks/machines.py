@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Benchmark of QEMU VMs: power-on until tools run, snapshot with memory, revert until tools answer, suspend and resume, copies; the median of five."""
+"""Benchmark of QEMU VMs: power-on until tools run, snapshot with memory, revert until tools answer, suspend and resume, copies; the median of three."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from openvix.daemon import control
 from openvix.vix import constants
 from openvix.world import layout
 
-ROUNDS = 5
+ROUNDS = 3
 LARGE = 100_000_000
 # Target times in seconds on two cores without KVM.
 WISHES = {"power-on to Tools": 5, "snapshot with memory": 1, "revert to Tools": 1}

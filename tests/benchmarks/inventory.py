@@ -203,7 +203,7 @@ def listed(made):
 def quickest(made, paths, count):
     """The least seconds, and seconds of processors, by inventory; all take turns."""
     best = {}
-    for number in range(ROUNDS):
+    for _round in range(ROUNDS):
         for what, path in paths.items():
             if what == "YAML file" and count > MANY:
                 continue

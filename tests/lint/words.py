@@ -198,7 +198,7 @@ def script(source):
     yield from comments(source)
     code = HASH_COMMENT.sub("", source)
     for found in QUOTED.finditer(code):
-        text = next(group for group in found.groups() if group is not None)
+        text = next((group for group in found.groups() if group is not None), "")
         if PROSE.search(text):
             yield Text(1 + code.count("\n", 0, found.start()), text)
 

@@ -51,6 +51,7 @@ def test_sample_pairs_error_and_code(group):
     assert all(NAMES[int(code)] == name for name, code in named)
     if "vix_code" in group:
         code = group["vix_code"]["sample"]
-        assert group["error"]["sample"] == type(errors.error_for(code, "")).__name__
-        assert [int(number) for _, number in named] == [code]
+        raised = type(errors.error_for(code, ""))
+        assert group["error"]["sample"] == raised.__name__
+        assert [int(number) for _name, number in named] == [code]
         assert group["failed"]["sample"] is True

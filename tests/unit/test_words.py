@@ -66,7 +66,7 @@ def test_word_put_back_found(checker, word, place):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_plain_text_passes(checker, place):
-    path, source, _ = PLACES[place]
+    path, source, _line = PLACES[place]
     assert found(checker, path, source.format("There is no VM at this path")) == []
 
 
@@ -84,7 +84,7 @@ def test_file_name_put_back_found(checker):
 
 def test_names_of_results_and_in_c_found(checker):
     assert found(checker, "plugins/modules/vm.py", 'RETURN = r"""\nway:\n  type: str\n"""\n') == [(2, "the name way: transitions, path")]
-    assert [line for line, _ in found(checker, "openvix/native/libvix/calls.c", "int\nis_struck(void);\n")] == [2]
+    assert [line for line, _text in found(checker, "openvix/native/libvix/calls.c", "int\nis_struck(void);\n")] == [2]
 
 
 def test_phrase_over_two_lines_found(checker):
@@ -118,7 +118,7 @@ def test_long_prose_found(checker):
 def test_long_test_name_found(checker):
     right, wrong = "test_" + "x" * 45, "test_" + "x" * 46
     source = f"def {right}():\n    pass\n\n\nclass TestIt:\n    def {wrong}(self):\n        pass\n\n\ndef {wrong[5:]}{right}():\n    pass\n"
-    assert [line for line, _ in found(checker, "tests/unit/test_x.py", source)] == [6]
+    assert [line for line, _text in found(checker, "tests/unit/test_x.py", source)] == [6]
     assert found(checker, "plugins/modules/vm.py", source) == []
 
 

@@ -117,7 +117,7 @@ def test_facts_named_as_in_builtin_find(openvix, run_module, web, data):
     os.utime(data / "a.log", (5, 1_700_000_000))
     (data / "link").symlink_to("a.log")
 
-    for _ in range(2):
+    for _run in range(2):
         result = run_module("guest_find", vm=web, paths=["/data"], patterns=["a.log", "link", "sub"], file_type="any", **LOGIN)
         file, link, folder = result["files"]
         description = {"size": 10, "mtime": 1_700_000_000, "isdir": False}

@@ -11,6 +11,7 @@ from functools import partial
 from .._system import attributes as attributes_of
 from .._system import captured, contents, copies, linux, paths, texts
 from .._system.copies import CopyOptions
+from .._system.exit_codes import DONE
 from .._vix.errors import FileNotFound, Refused
 from .plan import Plan
 
@@ -118,10 +119,10 @@ def _after(copy, now, is_kept, options):
 
 def _attributes_now(session, copy):
     """Those of the attributes asked for that the file has, as far as the guest has programs that show them."""
-    script = f'path={linux.quote(copy.target)}\n{attributes_of.LOOK}echo "$mode/$names"\n'
+    script = f'path={linux.quote(copy.target)}\n{attributes_of.LOOK}echo "$mode/$names" && exit {DONE}\n'
     code, said = captured.run(session, script, session.doing(f"looking at mode and owner of {copy.target} in"))
     words = said.decode("utf-8", "replace").strip().split("/")
-    if code or len(words) != 3:
+    if code != DONE or len(words) != 3:
         return {}
     now = {"mode": words[0][-4:], "owner": words[1], "group": words[2]}
     return {name: now[name] for name in copy.attributes.as_dict()}

@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 
 from .._system import attributes, linux, paths, windows
+from .._system.exit_codes import DONE
 from .._vix.errors import AlreadyExists, FileNotFound, Inaccessible, NotADirectory, NotAFile, Refused, VixError
 from .plan import Plan
 
@@ -220,18 +221,23 @@ def _delete(place, state):
         except NotAFile:
             if state == "directory":
                 guest.delete_directory(path)
-            elif not place.session.is_linux or place.session.run(f"rm -f -- {linux.quote(path)}"):  # a device, a socket or a pipe, which VIX does not delete
+            elif (
+                not place.session.is_linux or place.session.run(f"rm -f -- {linux.quote(path)} && exit {DONE}") != DONE
+            ):  # a device, a socket or a pipe, which VIX does not delete
                 raise
 
 
 def _touch(place, access, modification):
     if place.session.is_linux:
         which = "" if access and modification else "-a " if access else "-m "
-        script = f"touch {which}-- {linux.quote(place.path)} || exit {NOT_TOUCHED}\n"
+        script = f"touch {which}-- {linux.quote(place.path)} || exit {NOT_TOUCHED}\nexit {DONE}\n"
     else:
         script = touch_of_windows(place.path, access, modification)
-    if place.session.run(script):
+    code = place.session.run(script)
+    if code == NOT_TOUCHED:
         raise VixError("its times could not be set: log in as a guest_username with write permission", doing=place.doing("touching"))
+    if code != DONE:
+        raise VixError(f"the script that sets its times ended with exit code {code} before it was done; it may have been killed", doing=place.doing("touching"))
 
 
 def touch_of_windows(path, access, modification):
@@ -243,7 +249,7 @@ def touch_of_windows(path, access, modification):
         "$kind = if ([IO.Directory]::Exists($path)) { [IO.Directory] } else { [IO.File] }; "
         "if (-not $kind::Exists($path)) { [IO.File]::Open($path, 'OpenOrCreate', 'ReadWrite', 'ReadWrite').Close() }; "
         f"{''.join(f'$kind::Set{time}TimeUtc($path, $now); ' for time in times)}"
-        f"}} catch {{ exit {NOT_TOUCHED} }}; exit 0"
+        f"}} catch {{ exit {NOT_TOUCHED} }}; exit {DONE}"
     )
 
 

@@ -10,12 +10,13 @@ import re
 from functools import partial
 
 from .._system import processes
+from .._system.exit_codes import DONE
 from .._vix.errors import Refused, TimedOut, VixError
 from .plan import Plan
 
 POLL = 0.5  # seconds between two looks at the guest's processes
 ROUNDS = 3  # how often processes that were started meanwhile are ended as well
-AT_ONCE = 200  # processes that one script ends: its exit code is the number of one of them
+AT_ONCE = DONE - 1  # processes that one script ends: its exit code is DONE, or the number of one of them
 
 # VMware Tools send the list in one message, and silently leave out what has no room in it (docs/vix-semantics.md, section 19). The first process
 # without room may be a long one, so a list counts as complete only if half of the message would have been free.
@@ -256,6 +257,8 @@ def _ask(watch, found, ending):
             raise VixError(
                 f"the guest user {watch.guest.user} has no permission to end it: log in as another guest_username", doing=_ending(watch, some[code - 1])
             )
+        if code != DONE:
+            raise VixError(f"the script that asks it to end had exit code {code} before it was done; it may have been killed", doing=_ending(watch, some[0]))
     return True
 
 
@@ -263,7 +266,7 @@ def ask_script(pids):
     """A script that asks processes to end; if it may not ask one of them, it asks none and its exit code is the place of that one in the list, from 1."""
     listed = " ".join(map(str, pids))
     check = f"n=0; for p in {listed}; do n=$((n+1)); kill -0 $p || [ ! -d /proc/$p ] || exit $n; done"
-    return f"exec 2> /dev/null; {check}; kill -TERM {listed}; exit 0"
+    return f"exec 2> /dev/null; {check}; kill -TERM {listed}; exit {DONE}"
 
 
 def _kill(watch, process):

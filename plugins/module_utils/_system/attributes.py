@@ -10,6 +10,7 @@ import re
 
 from .._vix.errors import Refused, VixError
 from . import captured, linux
+from .exit_codes import DONE
 
 HIGHEST = 0o7777
 NAMELESS = "UNKNOWN"  # GNU stat's name of an account that has none
@@ -98,18 +99,18 @@ def script_to_compare(path, attributes):
 
     Its exit code is SAME or OTHER; or NO_OWNER or NO_GROUP if the guest does not know that name.
     """
-    steps = [f"path={linux.quote(path)} other=0\n", LOOK]
+    steps = [f"path={linux.quote(path)} other=\n", LOOK]
     if attributes.owner is not None:
         steps.append(f"owner={linux.quote(attributes.owner)}\n{OWNER}")
     if attributes.group is not None:
         steps.append(f"group={linux.quote(attributes.group)}\n{GROUP}")
     if attributes.mode is not None:
         steps.append((OCTAL if attributes.mode.isdigit() else SYMBOLICALLY).format(mode=linux.quote(attributes.mode)))
-    return "".join([*steps, "exit $other\n"])
+    return "".join([*steps, f"exit ${{other:-{linux.SAME}}}\n"])
 
 
 def script_to_set(path, attributes):
-    """Return a script that sets the attributes of a file, links followed. Several of these can be joined to one script."""
+    """Return a script that sets the attributes of a file, links followed. Several of these can be joined to one script, which needs an end."""
     name = linux.quote(path)
     steps = []  # the owner first: a new owner clears set-user-id and set-group-id
     if attributes.owner is not None:
@@ -129,28 +130,28 @@ def are_set(session, path, attributes):
     if answer == NO_GROUP:
         raise VixError(f"the guest has no group {attributes.group}", doing=doing)
     if answer not in (linux.SAME, linux.OTHER):
-        raise VixError(f"they cannot be read (exit code {answer}): the guest needs sh, stat, id and chmod", doing=doing)
+        raise VixError(f"they cannot be read (exit code {answer}): the guest needs sh, stat, id and chmod, or the script was killed", doing=doing)
     return answer == linux.SAME
 
 
 def put(session, paths, attributes):
     """Set the attributes of what is at each path. This takes one program run; raise VixError if the guest refuses."""
-    answer = session.run("".join(script_to_set(path, attributes) for path in paths))
-    if answer:
+    answer = session.run("".join(script_to_set(path, attributes) for path in paths) + f"exit {DONE}\n")
+    if answer != DONE:
         what = {NOT_OWNED: f"owner {attributes.owner}", NOT_GROUPED: f"group {attributes.group}", NOT_MODED: f"mode {attributes.mode}"}
-        raise VixError(
-            f"{what.get(answer, 'the attributes')} could not be set (exit code {answer}): log in as a guest_username with permission",
-            doing=session.doing(f"setting mode and owner of {', '.join(paths)} in"),
-        )
+        text = f"the script that sets them ended with exit code {answer} before it was done; it may have been killed"
+        if answer in what:
+            text = f"{what[answer]} could not be set (exit code {answer}): log in as a guest_username with permission"
+        raise VixError(text, doing=session.doing(f"setting mode and owner of {', '.join(paths)} in"))
 
 
 def found(session, path, attributes):
     """The present values of the attributes that are asked for, in the words of a diff. This takes one program run and the reading of its output."""
     doing = session.doing(f"looking at mode and owner of {path} in")
-    script = f'path={linux.quote(path)}\n{LOOK}printf \'%s %s %s %s\' "$mode" "$2" "$3" "$names"\n'
+    script = f'path={linux.quote(path)}\n{LOOK}printf \'%s %s %s %s\' "$mode" "$2" "$3" "$names" && exit {DONE}\n'
     code, answer = captured.run(session, script, doing)
-    if code:
-        raise VixError(f"they cannot be read (exit code {code}): the guest needs sh and stat", doing=doing)
+    if code != DONE:
+        raise VixError(f"they cannot be read (exit code {code}): the guest needs sh and stat, or the script was killed", doing=doing)
     mode, uid, gid, names = answer.decode("utf-8", "replace").split(" ", 3)
     owner, group = names.rsplit("/", 1)
     now = {"mode": mode[-4:], "owner": _as_asked(attributes.owner, owner, uid), "group": _as_asked(attributes.group, group, gid)}

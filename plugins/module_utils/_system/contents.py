@@ -12,10 +12,12 @@ from functools import partial
 from .._vix.errors import FileNotFound, NotSupported
 from . import attributes as attributes_of
 from . import linux
+from .exit_codes import DONE
 
 BLOCK = 1 << 20  # bytes
-RADIX = 4  # an exit code holds two answers: for the content, below this, and for the attributes, times this
-CMD, CERTUTIL = r"C:\Windows\System32\cmd.exe", '/d /c "certutil -hashfile "{path}" SHA256 | findstr /i /c:"{sum}" /c:"{spaced}""'
+# DONE and more: an exit code that holds two answers, each a place in KNOWN, for the content, below RADIX, and for the attributes, times RADIX.
+KNOWN, RADIX = (True, False, None), 3
+CMD, CERTUTIL = r"C:\Windows\System32\cmd.exe", '/d /c "certutil -hashfile "{path}" SHA256 | findstr /i /c:"{sum}" /c:"{spaced}" && exit {done}"'
 
 
 def checksum_of(path):
@@ -56,20 +58,24 @@ def _ask(session, path, checksum, attributes):
         answer = session.run(script)
     except (FileNotFound, NotSupported):  # it has no such shell, or runs no programs at all
         return _ask_certutil(session, path, checksum), None
-    others, content = divmod(answer, RADIX) if attributes else (None, answer)
-    known = (linux.SAME, linux.OTHER)
-    return content == linux.SAME if content in known else None, others == linux.SAME if others in known else None
+    if not attributes:
+        return {linux.SAME: True, linux.OTHER: False}.get(answer), None
+    if not DONE <= answer < DONE + RADIX * RADIX:
+        return None, None
+    others, content = divmod(answer - DONE, RADIX)
+    return KNOWN[content], KNOWN[others]
 
 
 def both_script(first, second):
-    """Return a script that runs two scripts and returns both exit codes in one."""
-    return f"({first}\n)\nfirst=$?\n[ $first -gt 2 ] && first=2\n({second}\n)\nexit $(($? * {RADIX} + first))\n"
+    """Return a script that runs two scripts and returns both answers in one exit code."""
+    place = f"case $? in {linux.SAME}) n=0 ;; {linux.OTHER}) n=1 ;; *) n=2 ;; esac"
+    return f"({first}\n)\n{place}\nfirst=$n\n({second}\n)\n{place}\nexit $(({DONE} + n * {RADIX} + first))\n"
 
 
 def certutil_line(path, checksum):
-    """The arguments for cmd.exe, which exits with 0 if a file has this SHA-256. Older Windows print it with spaces."""
+    """The arguments for cmd.exe, which exits with DONE if a file has this SHA-256. Older Windows print it with spaces."""
     spaced = " ".join(checksum[place : place + 2] for place in range(0, len(checksum), 2))
-    return CERTUTIL.format(path=path, sum=checksum, spaced=spaced)
+    return CERTUTIL.format(path=path, sum=checksum, spaced=spaced, done=DONE)
 
 
 def _ask_certutil(session, path, checksum):
@@ -77,7 +83,7 @@ def _ask_certutil(session, path, checksum):
     if session.is_linux or '"' in path:
         return None
     try:
-        return session.guest.run(CMD, certutil_line(path, checksum)) == 0 or None
+        return session.guest.run(CMD, certutil_line(path, checksum)) == DONE or None
     except (FileNotFound, NotSupported):
         return None
 

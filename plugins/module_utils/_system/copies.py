@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from .._vix.errors import AlreadyExists, FileNotFound, NotSupported, Refused, VixError
 from .._vix.guest import LONGEST_SCRIPT
 from . import attributes, captured, contents, linux, linux_copies, programs, windows_copies
+from .exit_codes import DONE
 from .linux_copies import Arrival
 
 PRESERVE = "preserve"
@@ -158,9 +159,9 @@ def _ask_linux(copying, copies, directories):
             raise
     if code in (attributes.NO_OWNER, attributes.NO_GROUP):
         raise VixError(f"the guest does not have the {'owner' if code == attributes.NO_OWNER else 'group'} to set", doing=doing)
-    if code not in (0, linux_copies.UNKNOWN):
+    if code not in (DONE, linux_copies.UNKNOWN):
         raise VixError(f"the guest's programs could not compare the files (exit code {code})", doing=doing)
-    return None if code else answer
+    return answer if code == DONE else None
 
 
 def _ask_windows(copying, copies, directories):
@@ -173,7 +174,7 @@ def _ask_windows(copying, copies, directories):
         wants, answer = family.join(folder, "list"), family.join(folder, "answer")
         session.send(windows_copies.comparison_list(files, directories), wants)
         code = session.run(windows_copies.comparing(method, wants, answer))
-        if code:
+        if code != DONE:
             raise VixError(f"PowerShell could not compare the files (exit code {code})", doing=copying.doing)
         with session.fetched(answer) as copy, open(copy, "rb") as file:
             return file.read()
@@ -307,7 +308,7 @@ def _place(copying, changes, folder, arrivals):
             code = _run_placing(copying, changes, folder, arrivals)
         except (FileNotFound, NotSupported):
             return False
-        if code == 0:
+        if code == DONE:
             return True
         if code != linux_copies.UNKNOWN or verified:
             break

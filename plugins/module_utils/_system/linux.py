@@ -9,9 +9,11 @@ from __future__ import annotations
 import posixpath
 import shlex
 
+from .exit_codes import DONE
+
 NAME = "linux"
 SHELL = "/bin/sh"
-SAME, OTHER = 0, 1  # exit codes of the comparison of checksums; any other: it failed
+SAME, OTHER = DONE, 1  # exit codes of the comparison of checksums; any other: it failed
 
 join, parent, base_name, is_absolute = posixpath.join, posixpath.dirname, posixpath.basename, posixpath.isabs
 
@@ -27,13 +29,18 @@ def line(argv):
 
 
 def run(guest, script):
-    """Run a short script in the guest's shell, wait for its end, and return its exit code. Every user of the guest can read it: no secrets."""
+    """Run a short script in the guest's shell, wait for its end, and return its exit code, of which 0 is no answer (exit_codes.py).
+
+    Every user of the guest can read the script: no secrets.
+    """
     return guest.run(SHELL, f"-c {shlex.quote(script)}")
 
 
 def checksum_script(path, checksum):
     """Return a script whose exit code is SAME if a file has this SHA-256, and OTHER if not."""
-    return f'sum=$(sha256sum < {shlex.quote(path)} || shasum -a 256 < {shlex.quote(path)}) 2> /dev/null || exit 2; [ "${{sum%% *}}" = {checksum} ]'
+    name = shlex.quote(path)
+    look = f"sum=$(sha256sum < {name} || shasum -a 256 < {name}) 2> /dev/null || exit 2"
+    return f'{look}; [ "${{sum%% *}}" = {checksum} ] || exit {OTHER}; exit {SAME}'
 
 
 def temporary_folder(guest):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from . import linux
 from .attributes import NOT_GROUPED, NOT_MODED, NOT_OWNED, script_to_compare
+from .exit_codes import DONE
 
 GROUP = 100  # files
 DAMAGED, UNKNOWN, OCCUPIED, NOT_KEPT, NOT_BACKED_UP, NOT_PLACED, NOT_MADE = range(21, 28)  # exit codes, beside those of attributes.py
@@ -104,14 +105,14 @@ same() {{
     shift
     [ "$each_number" = - ] && continue
     case $seen in
-    *"|$each_now=0|"*) continue ;;
-    *"|$each_now=1|"*) report "$each_number" attributes && continue ;;
+    *"|$each_now={same}|"*) continue ;;
+    *"|$each_now={other}|"*) report "$each_number" attributes && continue ;;
     esac
     ( {compare} )
     answer=$?
-    [ $answer -le 1 ] || exit $answer
+    [ $answer = {same} ] || [ $answer = {other} ] || exit $answer
     seen="$seen|$each_now=$answer|"
-    [ $answer = 0 ] || report "$each_number" attributes
+    [ $answer = {same} ] || report "$each_number" attributes
   done
 }}
 """
@@ -192,11 +193,13 @@ def comparing(method, files, directories):
     for some in _groups(files, lambda each: each[2] and each[2].as_dict()):
         attributes = some[0][2]
         if attributes != defined:
-            lines.append(SAME.format(unknown=UNKNOWN, compare=_compare_one(attributes)) if attributes else "same() { :; }\n")
+            lines.append(
+                SAME.format(unknown=UNKNOWN, same=linux.SAME, other=linux.OTHER, compare=_compare_one(attributes)) if attributes else "same() { :; }\n"
+            )
             defined = attributes
         lines.append(f"group {linux.quote(' '.join(want for dummy, want, dummy in some))} {linux.line(path for path, dummy, dummy in some)}\n")
     lines += [f"directory {linux.quote(path)}\n" for path in directories]
-    return "".join([*lines, f"echo {END}\n", "exit 0\n"])
+    return "".join([*lines, f"echo {END}\n", f"exit {DONE}\n"])
 
 
 def _compare_one(attributes):
@@ -251,7 +254,7 @@ def placing(directory, near, arrivals, made=(), made_attributes=None, altered=()
     texts += [_set_attributes(made_attributes, linux.line(some)) for some in _groups(made[::-1])]
     for some in _groups(altered, lambda each: each[1].as_dict()):
         texts.append(_set_attributes(some[0][1], linux.line(path for path, dummy in some)))
-    texts.append(f"cd / && rm -rf -- {linux.quote(directory)}\nexit 0\n")
+    texts.append(f"cd / && rm -rf -- {linux.quote(directory)}\nexit {DONE}\n")
     return "".join(texts)
 
 

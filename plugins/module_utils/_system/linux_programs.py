@@ -5,7 +5,7 @@
 """The script by which a guest with /bin/sh runs a program, keeps what it says, and ends it when its time is up.
 
 Whatever /bin/sh is there reads it: dash, bash, BusyBox, the shells of the BSDs and of macOS. No text of the user's is in an argument of a program that it
-runs, but for the arguments of the program itself; exit codes other than 0 are those of programs.py, which runs it.
+runs, but for the arguments of the program itself; 64 is exit_codes.DONE, the other exit codes are those of programs.py, which runs it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ vix_tell() {
 }
 vix_refuse() {
   vix_tell "refused $1"
-  exit 0
+  exit 64
 }
 vix_now() { date '+%s %N %Y-%m-%d %H:%M:%S'; }
 """
@@ -177,7 +177,7 @@ end $vix_end
 stdout $vix_out_size $vix_out
 stderr $vix_err_size $vix_err" "$vix_out" "$vix_err"
 rm -f -- {spent}
-exit 0
+exit 64
 """
 # It outlives this script; only what it needs is removed behind it.
 START = """\
@@ -195,7 +195,7 @@ vix_pid=$(
 )
 vix_tell "pid $vix_pid
 start $vix_start"
-exit 0
+exit 64
 """
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from .._vix.errors import VixError
 from . import captured, windows
+from .exit_codes import DONE
 
 TICKS = 100  # per second, the unit of start times in Linux
 ENDED = (b"Z", b"X")
@@ -31,7 +32,7 @@ def listed(session):
         return parse_windows(_run_windows(session, doing))
     mark = secrets.token_hex(16)
     code, answer = captured.run(session, linux_script(mark), doing)
-    if code:
+    if code != DONE:
         raise VixError(f"the guest's shell could not read /proc (exit code {code})", doing=doing)
     return parse_linux(answer, mark)
 
@@ -42,7 +43,7 @@ def linux_script(mark):
         "cd /proc 2> /dev/null && [ -r self/stat ] || exit 3\n"
         "echo $$; grep '^btime ' stat; stat -c '%n %u %U' [0-9]* 2> /dev/null\n"
         f"for pid in [0-9]*; do printf '{mark}'; cat $pid/stat $pid/cmdline 2> /dev/null; done\n"
-        "exit 0"
+        f"exit {DONE}"
     )
 
 
@@ -82,7 +83,7 @@ def windows_script(path):
         "$start = 0; if ($_.CreationDate) { "
         "$start = [int64][Math]::Floor(($_.ConvertToDateTime($_.CreationDate).ToUniversalTime() - $zero).TotalSeconds) }; "
         "$file.WriteLine(('{0} {1} {2} {3} {4}' -f $_.ProcessId, $start, (Pack $_.Name), (Pack $owner), (Pack $_.CommandLine))) "
-        "} } finally { $file.Close() }; exit 0"
+        f"}} }} finally {{ $file.Close() }}; exit {DONE}"
     )
 
 
@@ -122,7 +123,7 @@ def _run_windows(session, doing):
     target = windows.join(windows.temporary_folder(guest), f"vmlab.vix-{secrets.token_hex(16)}")
     try:
         code = session.run(windows_script(target))
-        if code:
+        if code != DONE:
             raise VixError(f"PowerShell could not list them (exit code {code})", doing=doing)
         with session.fetched(target) as copy, open(copy, "rb") as file:
             return file.read()

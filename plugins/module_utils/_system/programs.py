@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from .._vix.errors import FileNotFound, NoToolsInGuest, NotRunning, NotSupported, Refused, VixError
 from .._vix.guest import LONGEST_SCRIPT
 from . import linux, linux_programs, outcomes, windows, windows_programs
+from .exit_codes import DONE
 
 WRITERS = {linux.NAME: linux_programs, windows.NAME: windows_programs}
 SCRIPT = object()  # in place of a name or an argument: the path of the program's script in the guest
@@ -94,7 +95,7 @@ def run(session, program):
     begun = False
     try:
         code, seconds = _begin(session, program, folder, shelf, about)
-        if code:
+        if code != DONE:
             sentence = FAILED.get(code, "the script that runs it ended with exit code {code} before it wrote a result; it may have been killed")
             raise VixError(sentence.format(parent=parent, code=code), doing=about)
         outcome = _outcome(session, program, folder, about)

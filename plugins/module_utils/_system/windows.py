@@ -11,10 +11,12 @@ import ntpath
 import re
 import subprocess
 
+from .exit_codes import DONE
+
 NAME = "windows"
 SHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
 OPTIONS = "-NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass"
-SAME, OTHER = 0, 1  # exit codes of the comparison of checksums; any other: it failed
+SAME, OTHER = DONE, 1  # exit codes of the comparison of checksums; any other: it failed
 QUOTES = "'\u2018\u2019\u201a\u201b"  # all of these end a string in PowerShell
 ILLEGAL = frozenset('<>:"|?*\\/') | {chr(code) for code in range(32)}
 DEVICE = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9]) *(\.|$)", re.IGNORECASE)
@@ -44,7 +46,10 @@ def line(argv):
 
 
 def run(guest, script):
-    """Run a short script in PowerShell, wait for its end, and return its exit code. Every user of the guest can read it: no secrets."""
+    """Run a short script in PowerShell, wait for its end, and return its exit code, of which 0 is no answer (exit_codes.py).
+
+    Every user of the guest can read the script: no secrets.
+    """
     encoded = base64.b64encode(script.encode("utf-16-le")).decode()
     return guest.run(SHELL, f"{OPTIONS} -EncodedCommand {encoded}")
 
@@ -55,7 +60,7 @@ def checksum_script(path, checksum):
         "$ErrorActionPreference = 'Stop'; "
         f"try {{ $file = [IO.File]::Open({quote(path)}, 'Open', 'Read', 'ReadWrite') }} catch {{ exit 2 }}; "
         "try { $sum = [Security.Cryptography.SHA256]::Create().ComputeHash($file) } catch { exit 2 } finally { $file.Close() }; "
-        f"if ([BitConverter]::ToString($sum).Replace('-', '') -eq '{checksum}') {{ exit 0 }} else {{ exit 1 }}"
+        f"if ([BitConverter]::ToString($sum).Replace('-', '') -eq '{checksum}') {{ exit {SAME} }} else {{ exit {OTHER} }}"
     )
 
 

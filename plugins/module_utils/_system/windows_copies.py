@@ -9,6 +9,7 @@ Their input is a list, with a line for each file or directory and tabs between i
 
 from __future__ import annotations
 
+from .exit_codes import DONE
 from .windows import quote
 
 DAMAGED, NOT_PLACED = 21, 26  # exit codes
@@ -44,7 +45,7 @@ try {{
   }}
   $answer.WriteLine('{end}')
 }} finally {{ $answer.Close() }}
-exit 0
+exit {done}
 """
 # MOVEFILE_REPLACE_EXISTING and MOVEFILE_WRITE_THROUGH: PowerShell 2 has no other atomic replacement.
 PLACE = """\
@@ -73,7 +74,7 @@ foreach ($line in $lines) {{
     throw ($path + ': ' + (New-Object ComponentModel.Win32Exception ([Runtime.InteropServices.Marshal]::GetLastWin32Error())).Message)
   }}
 }}
-exit 0
+exit {done}
 """
 
 
@@ -85,7 +86,7 @@ def comparison_list(files, directories):
 
 def comparing(method, list_path, answer_path):
     """Return the script that writes to a new file a number and a word for each line of the list that differs, and END at the end."""
-    return HASH + COMPARE.format(list=quote(list_path), answer=quote(answer_path), equal=EQUAL[method], end=END)
+    return HASH + COMPARE.format(list=quote(list_path), answer=quote(answer_path), equal=EQUAL[method], end=END, done=DONE)
 
 
 def placing_lines(arrivals, made=()):
@@ -103,7 +104,7 @@ def placing(directory, said_path, lines):
     """Return the script that verifies received files and moves them to their destination. lines: path of the list, or the lines themselves."""
     read = "[IO.File]::ReadAllLines({}, [Text.Encoding]::UTF8)"
     source = read.format(quote(lines)) if isinstance(lines, str) else f"@({', '.join(map(quote, lines))})"
-    return HASH + PLACE.format(directory=quote(directory), said=quote(said_path), lines=source, damaged=DAMAGED, not_placed=NOT_PLACED)
+    return HASH + PLACE.format(directory=quote(directory), said=quote(said_path), lines=source, damaged=DAMAGED, not_placed=NOT_PLACED, done=DONE)
 
 
 def _encoded(lines):

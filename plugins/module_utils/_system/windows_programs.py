@@ -47,7 +47,7 @@ function Report($lines, $parts) {
 
 function Refuse($reason) {
     Report @("refused $reason") @()
-    exit 0
+    exit 64
 }
 
 function Explain($text) {
@@ -135,7 +135,7 @@ try {
             [void][Diagnostics.Process]::Start((Hidden $shell "-NoLogo -NoProfile -NonInteractive -EncodedCommand $text"))
         }
         Report @("pid $id", "start $(Moment $begin)") @()
-        exit 0
+        exit 64
     }
 
     $streams = @()
@@ -214,7 +214,7 @@ try {
     $lines += "encoding $([Globalization.CultureInfo]::CurrentCulture.TextInfo.OEMCodePage)"
     Report $lines $parts
     foreach ($name in $spent) { try { [IO.File]::Delete($name) } catch { } }
-    exit 0
+    exit 64
 } catch {
     try { Explain "$_" } catch { exit 83 }
 }

@@ -106,7 +106,7 @@ class Guest:
         self._do("VixVM_KillProcessInGuest", f"killing process {pid} in", pid, 0)
 
     def run(self, program: str, arguments: str | None = None) -> int:
-        """Run a program to its end and return its exit code.
+        """Run a program to its end and return its exit code, 0 also if a signal ended it.
 
         arguments: one text, which a Linux guest passes to a shell and a Windows guest to the program. It must be quoted for the guest.
         """
@@ -119,7 +119,7 @@ class Guest:
         return self._do("VixVM_RunProgramInGuest", f"starting {program} in", capi.encode(program), capi.encode(arguments), options, NONE, wanted=[wanted])[0]
 
     def run_script(self, interpreter: str | None, text: str, doing: str | None = None) -> int:
-        """Run a script in an interpreter, wait for its end, and return its exit code.
+        """Run a script in an interpreter, wait for its end, and return its exit code, 0 also if a signal ended it.
 
         VMware Tools keep the script in a file that only the user can read, for as long as it runs.
 

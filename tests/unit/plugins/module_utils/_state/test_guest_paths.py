@@ -75,5 +75,5 @@ def test_touch_script_for_powershell(access, modification, times):
         "$ErrorActionPreference = 'Stop'; $path = 'C:\\it''s \u2019\u2019'; $now = [DateTime]::UtcNow; try { "
         "$kind = if ([IO.Directory]::Exists($path)) { [IO.Directory] } else { [IO.File] }; "
         "if (-not $kind::Exists($path)) { [IO.File]::Open($path, 'OpenOrCreate', 'ReadWrite', 'ReadWrite').Close() }; "
-        f"{times}}} catch {{ exit 12 }}; exit 0"
+        f"{times}}} catch {{ exit 12 }}; exit 64"
     )

@@ -142,6 +142,15 @@ def test_guest_without_proc_reported(in_guest):
     assert "the guest's shell could not read /proc (exit code 3)" in report["warnings"][0]
 
 
+def test_list_of_killed_script_not_used(in_guest):
+    """Its output looks whole, but a script that a signal ended has exit code 0 too."""
+    shell = 'case $1 in */vixScript*) /usr/bin/sh "$@"; exit 0;; esac'
+
+    report = in_guest(lambda guest, watch: watch.look(Choice()) and watch.report(), shell=shell, processes=MANY)
+
+    assert "the guest's shell could not read /proc (exit code 0)" in report["warnings"][0]
+
+
 def test_powershell_list_in_temp_directory(openvix, in_guest):
     in_guest(lambda guest, watch: watch.look(Choice()), guest_family="windows", processes=MANY)
 
@@ -414,7 +423,7 @@ def test_truncated_list_not_absent(openvix, in_guest):
         in_guest(lambda guest, watch: guest_processes.absent(watch, Choice(name="worker3"), Ending("hard")), processes=MANY)
 
 
-@pytest.mark.parametrize(("kill", "there", "code"), [("true", True, 0), ("false", False, 0), ("false", True, 1)])
+@pytest.mark.parametrize(("kill", "there", "code"), [("true", True, 64), ("false", False, 64), ("false", True, 1)])
 def test_none_asked_unless_all_permitted(tmp_path, kill, there, code):
     kill = f'kill() {{ echo "$*" >> {tmp_path}/calls; {kill}; }}'
     if there:
@@ -424,7 +433,7 @@ def test_none_asked_unless_all_permitted(tmp_path, kill, there, code):
 
     assert subprocess.run(["/bin/sh", "-c", script], check=False).returncode == code
     asked = (tmp_path / "calls").read_text().splitlines()
-    assert asked == (["-0 11"] if code else ["-0 11", "-0 12", "-TERM 11 12"])
+    assert asked == (["-0 11"] if code == 1 else ["-0 11", "-0 12", "-TERM 11 12"])
 
 
 # Waiting for them

@@ -16,6 +16,7 @@ import tempfile
 
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils._system import attributes, linux, linux_copies
+from ansible_collections.vmlab.vix.plugins.module_utils._system.exit_codes import DONE
 from disks import another_disk
 
 SHELLS = [shell for shell in ("sh", "dash", "bash", "ksh", "mksh", "busybox") if shutil.which(shell)]
@@ -63,7 +64,7 @@ def test_differing_file_reported_by_number(sh, folder, number):
         path = folder / f"{each} {NAMES[each % len(NAMES)]}"
         path.write_bytes(b"%d" % each)
         files.append((str(path), checksum(b"%d" % each), None))
-    assert sh(linux_copies.comparing("checksum", files, [str(folder)])) == (0, "end\n")
+    assert sh(linux_copies.comparing("checksum", files, [str(folder)])) == (DONE, "end\n")
 
     wrong = sorted({1, (number + 1) // 2, number})
     for each in wrong:
@@ -71,7 +72,7 @@ def test_differing_file_reported_by_number(sh, folder, number):
 
     code, answer = sh(linux_copies.comparing("checksum", files, []))
 
-    assert (code, answers(answer)) == (0, {str(each): "other" for each in wrong})
+    assert (code, answers(answer)) == (DONE, {str(each): "other" for each in wrong})
 
 
 def test_special_files_distinguished(sh, folder):
@@ -86,7 +87,7 @@ def test_special_files_distinguished(sh, folder):
 
     code, answer = sh(linux_copies.comparing("checksum", files, folders))
 
-    assert code == 0
+    assert code == DONE
     assert answers(answer) == {"2": "link", "3": "link", "4": "directory", "5": "special", "6": "absent", "9": "special", "10": "special", "11": "absent"}
 
 
@@ -101,7 +102,7 @@ def test_attributes_compared_if_content_same(sh, folder):
 
     code, answer = sh(linux_copies.comparing("checksum", files, []))
 
-    assert (code, answers(answer)) == (0, {"2": "attributes", "3": "other", "5": "attributes"})
+    assert (code, answers(answer)) == (DONE, {"2": "attributes", "3": "other", "5": "attributes"})
 
 
 def test_unknown_user_ends_script(sh, folder):
@@ -115,7 +116,7 @@ def test_size_and_time_compared(sh, folder):
         (folder / str(number)).write_bytes(b"x" * size)
         os.utime(folder / str(number), (modified, modified))
     code, answer = sh(linux_copies.comparing("size_and_time", [(str(folder / str(number)), "1.100", None) for number in range(4)], []))
-    assert (code, answers(answer)) == (0, {"2": "other", "3": "other"})
+    assert (code, answers(answer)) == (DONE, {"2": "other", "3": "other"})
 
 
 def tools(tmp_path, present, broken=()):
@@ -162,7 +163,7 @@ def place(sh, tmp_path):
             (private / name).chmod(0o600)
         code = sh("umask 027\n" + linux_copies.placing(str(private), near, arrivals.pop("arrivals"), **others))[0]
         said = (private / "said").read_text() if private.exists() else ""
-        assert private.exists() == bool(code)
+        assert private.exists() == (code != DONE)
         return code, said
 
     return run
@@ -182,7 +183,7 @@ def bits(path):
 def test_files_placed(place, folder, number):
     names = [*NAMES, *map(str, range(number))]
 
-    assert place(arriving(folder, names)) == (0, "")
+    assert place(arriving(folder, names)) == (DONE, "")
 
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {name: name.encode() for name in names}
     assert {bits(path) for path in folder.iterdir()} == {0o640}
@@ -209,7 +210,7 @@ def test_replaced_file_keeps_mode_and_backup(place, folder):
     arrivals = arriving(folder, ["a", "b"])
     arrivals["arrivals"][0].replaces, arrivals["arrivals"][0].backup = True, str(folder / "a~")
 
-    assert place(arrivals)[0] == 0
+    assert place(arrivals)[0] == DONE
 
     assert (bits(folder / "a"), bits(folder / "a~"), (folder / "a~").read_text(), (folder / "a").read_text()) == (0o4604, 0o4604, "old", "a")
 
@@ -220,28 +221,28 @@ def test_wanted_mode_overrides_kept_mode(place, folder):
     arrivals = arriving(folder, ["a", "b"], attributes=attributes.wanted("g+w", None, None, linux, "/x"))
     arrivals["arrivals"][0].replaces = True
 
-    assert place(arrivals)[0] == 0
+    assert place(arrivals)[0] == DONE
 
     assert (bits(folder / "a"), bits(folder / "b")) == (0o624, 0o660)
 
 
 def test_directories_created_with_mode(place, folder):
     made = [str(folder / "x"), str(folder / "x" / "y")]
-    assert place(arriving(folder / "x" / "y", ["a"]), made=made)[0] == 0
+    assert place(arriving(folder / "x" / "y", ["a"]), made=made)[0] == DONE
     assert (bits(folder / "x"), bits(folder / "x" / "y")) == (0o750, 0o750)
 
 
 def test_readonly_directories_filled_first(place, folder):
     made = [str(folder / "x"), str(folder / "x" / "y")]
     asked = attributes.wanted("0555", None, None, linux, "/x")
-    assert place(arriving(folder / "x" / "y", ["a"]), made=made, made_attributes=asked)[0] == 0
+    assert place(arriving(folder / "x" / "y", ["a"]), made=made, made_attributes=asked)[0] == DONE
     assert (bits(folder / "x"), bits(folder / "x" / "y"), (folder / "x" / "y" / "a").read_text()) == (0o555, 0o555, "a")
 
 
 def test_attributes_set_without_copy(place, folder):
     (folder / "a").touch()
     asked = attributes.wanted("0600", None, None, linux, "/x")
-    assert place({"contents": {}, "arrivals": []}, altered=[(str(folder / "a"), asked)])[0] == 0
+    assert place({"contents": {}, "arrivals": []}, altered=[(str(folder / "a"), asked)])[0] == DONE
     assert bits(folder / "a") == 0o600
 
 
@@ -259,5 +260,5 @@ def test_other_disk_placed_atomically(place, tmp_path, fails):
 
         code = place(arriving(folder, ["a", "b"]), near="n" * 300 if fails else ".near")[0]
 
-        assert code == (linux_copies.NOT_PLACED if fails else 0)
+        assert code == (linux_copies.NOT_PLACED if fails else DONE)
         assert sorted(path.name for path in folder.iterdir()) == ([] if fails else ["a", "b"])

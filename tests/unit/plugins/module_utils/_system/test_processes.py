@@ -15,6 +15,7 @@ import time
 
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils._system import processes
+from ansible_collections.vmlab.vix.plugins.module_utils._system.exit_codes import DONE
 
 MARK = "0123456789abcdef0123456789abcdef"
 
@@ -23,7 +24,7 @@ def look(*shell):
     """The processes of this machine that the script lists, by process id."""
     with subprocess.Popen([*(shell or ["/bin/sh"]), "-c", processes.linux_script(MARK)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         answer = run.stdout.read()
-    assert run.returncode == 0
+    assert run.returncode == DONE
     return {process["pid"]: process for process in processes.parse_linux(answer, MARK)}
 
 
@@ -70,7 +71,7 @@ def test_process_facts_listed(start):
 
 
 def test_lister_not_listed():
-    for shell in ([], ["/bin/sh", "-c", '/bin/sh "$@"; true', "wrapper"]):
+    for shell in ([], ["/bin/sh", "-c", '/bin/sh "$@"; exit $?', "wrapper"]):
         assert [process for process in look(*shell).values() if MARK in process["command"]] == []
 
 
@@ -150,7 +151,7 @@ def test_powershell_writes_new_file():
         r"$start = 0; if ($_.CreationDate) { "
         r"$start = [int64][Math]::Floor(($_.ConvertToDateTime($_.CreationDate).ToUniversalTime() - $zero).TotalSeconds) }; "
         r"$file.WriteLine(('{0} {1} {2} {3} {4}' -f $_.ProcessId, $start, (Pack $_.Name), (Pack $owner), (Pack $_.CommandLine))) "
-        r"} } finally { $file.Close() }; exit 0"
+        r"} } finally { $file.Close() }; exit 64"
     )
 
 

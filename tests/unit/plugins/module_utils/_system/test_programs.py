@@ -12,7 +12,8 @@ import signal
 import subprocess
 
 import pytest
-from ansible_collections.vmlab.vix.plugins.module_utils._system import linux_programs, outcomes, programs
+from ansible_collections.vmlab.vix.plugins.module_utils._system import linux_programs, outcomes, programs, windows_programs
+from ansible_collections.vmlab.vix.plugins.module_utils._system.exit_codes import DONE
 from ansible_collections.vmlab.vix.plugins.module_utils._system.guest_session import GuestSession
 from waiting import eventually
 
@@ -134,7 +135,7 @@ def test_all_shells_run_script(shell, tmp_path):
         inline={str(folder / "stdin"): stdin.encode()},
     )
 
-    assert (code, outcome.rc, outcome.late, outcome.text("stderr")) == (0, 7, 0, "err\n")
+    assert (code, outcome.rc, outcome.late, outcome.text("stderr")) == (DONE, 7, 0, "err\n")
     assert outcome.text("stdout") == "\0".join([*words, "o'clock", stdin])
     assert sorted(os.listdir(folder)) == ["pid", "result"]
     assert outcome.pid > 1
@@ -162,7 +163,7 @@ def test_all_shells_kill_at_timeout(shell, tmp_path, nap):
     folder = tmp_path / "vmlab.vix-1-a"
     (tmp_path / "script").write_bytes(linux_programs.text(program, str(folder), str(folder), {}, False, 3, 0.3))
 
-    assert subprocess.run([*shell, str(tmp_path / "script")], timeout=60, check=False).returncode == 0
+    assert subprocess.run([*shell, str(tmp_path / "script")], timeout=60, check=False).returncode == DONE
 
     outcome = outcomes.read(str(folder / "result"), 1 << 20, "testing")
     assert (outcome.late, outcome.rc) == (1, 137)
@@ -185,7 +186,7 @@ def test_late_start_killed_at_timeout(shell, tmp_path):
     folder = tmp_path / "vmlab.vix-1-a"
     done = begun_by(tmp_path, shell, folder, 'sleep 2\nexec "$@"')
 
-    assert done.returncode == 0
+    assert done.returncode == DONE
     outcome = outcomes.read(str(folder / "result"), 1 << 20, "testing")
     assert (outcome.late, outcome.rc) == (1, 143)
 
@@ -232,7 +233,7 @@ def test_no_setsid_children_by_parent(shell, tmp_path, nap):
     folder = tmp_path / "vmlab.vix-1-a"
     (tmp_path / "script").write_bytes(linux_programs.text(program, str(folder), str(folder), {}, False, 3, 0.3))
 
-    subprocess.run([*shell, str(tmp_path / "script")], env={"PATH": str(tools)}, timeout=60, check=True)
+    assert subprocess.run([*shell, str(tmp_path / "script")], env={"PATH": str(tools)}, timeout=60, check=False).returncode == DONE
 
     assert outcomes.read(str(folder / "result"), 1 << 20, "testing").late == 1
     assert not nap[1]()
@@ -264,3 +265,13 @@ def test_secret_not_in_arguments():
 
     lines = [line for line in text.splitlines() if "s3cret" in line]
     assert lines == ["s3cret-script", "s3cret-stdin", "  export KEY=s3cret-key"]
+
+
+@pytest.mark.parametrize("writer", [linux_programs, windows_programs])
+@pytest.mark.parametrize("wait", [True, False])
+def test_success_has_agreed_exit_code(writer, wait):
+    """The scripts contain the number as a literal."""
+    text = writer.text(programs.Program("it", ["x"], wait=wait), "/f", "/f", {}, False, 1, 1).decode()
+
+    assert "exit 0\n" not in text
+    assert f"exit {DONE}\n" in text

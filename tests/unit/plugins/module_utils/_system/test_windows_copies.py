@@ -60,7 +60,7 @@ def test_comparing_script(method, words):
     assert r"[IO.File]::ReadAllLines('C:\T''emp\list', [Text.Encoding]::UTF8)" in script
     assert r"[IO.File]::Open('C:\T''emp\answer', 'CreateNew', 'Write', 'None')" in script
     assert script.startswith("$ErrorActionPreference = 'Stop'\n")
-    assert script.endswith("exit 0\n")
+    assert script.endswith("exit 64\n")
 
 
 def test_placing_script_with_list():
@@ -93,4 +93,4 @@ def test_scripts_fit_command_line():
 
 
 def test_certutil_answers_by_exit_code():
-    assert contents.certutil_line(r"C:\a b\c", "9a2f") == '/d /c "certutil -hashfile "C:\\a b\\c" SHA256 | findstr /i /c:"9a2f" /c:"9a 2f""'
+    assert contents.certutil_line(r"C:\a b\c", "9a2f") == '/d /c "certutil -hashfile "C:\\a b\\c" SHA256 | findstr /i /c:"9a2f" /c:"9a 2f" && exit 64"'

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 
-from openvix.backends.vmtoolsd.guestrpc import Gone
+from openvix.backends.vmtoolsd.guestrpc import NoAnswer
 from openvix.guest.files import FileInfo
 from openvix.guest.processes import Process
 
 
 def processes(answer: bytes) -> list[Process]:
-    """Return the processes of an answer in their order. Raises Gone for another answer."""
+    """Return the processes of an answer in their order. Raises NoAnswer for another answer."""
     found = []
     for each in re.findall(rb"<proc>(.*?)</proc>", answer, re.DOTALL):
         # The element "name" is the whole command line.
@@ -25,12 +25,12 @@ def processes(answer: bytes) -> list[Process]:
 
 
 def file_info(answer: bytes, name: str) -> FileInfo:
-    """Return the file that an answer describes, which has this name. Raises Gone for another answer."""
+    """Return the file that an answer describes, which has this name. Raises NoAnswer for another answer."""
     return FileInfo(name, _number(answer, "FileSize"), _number(answer, "FileFlags"), _number(answer, "ModTime"))
 
 
 def listing(answer: bytes) -> tuple[list[FileInfo], bool]:
-    """Return the files of a page of a listing in their order, and whether more follow. Raises Gone for another answer."""
+    """Return the files of a page of a listing in their order, and whether more follow. Raises NoAnswer for another answer."""
     files = [file_info(each, _text(_element(each, "Name"))) for each in re.findall(rb"<FileInfo>(.*?)</FileInfo>", answer, re.DOTALL)]
     return files, answer.startswith(b"1")
 
@@ -38,7 +38,7 @@ def listing(answer: bytes) -> tuple[list[FileInfo], bool]:
 def _element(answer: bytes, tag: str) -> bytes:
     found = re.search(rb"<%b>(.*?)</%b>" % (tag.encode(), tag.encode()), answer, re.DOTALL)
     if not found:
-        raise Gone(f"vmtoolsd leaves out {tag} in {answer[:80]!r}")
+        raise NoAnswer(f"vmtoolsd leaves out {tag} in {answer[:80]!r}")
     return found[1]
 
 
@@ -47,7 +47,7 @@ def _number(answer: bytes, tag: str) -> int:
     try:
         return int(found)
     except ValueError:
-        raise Gone(f"vmtoolsd says {found[:80]!r} for {tag}") from None
+        raise NoAnswer(f"vmtoolsd says {found[:80]!r} for {tag}") from None
 
 
 def _text(escaped: bytes) -> str:

@@ -13,7 +13,7 @@ import struct
 from enum import IntEnum
 from typing import NamedTuple
 
-from openvix.backends.vmtoolsd.guestrpc import Gone, GuestRpc
+from openvix.backends.vmtoolsd.guestrpc import GuestRpc, NoAnswer
 from openvix.vix.errors import VixError
 
 
@@ -67,7 +67,7 @@ class Login(NamedTuple):
 
 
 class Commands:
-    """Sends VIX commands over GuestRPC; they raise VixError with the code that vmtoolsd reports, and Gone when it does not answer."""
+    """Sends VIX commands over GuestRPC; they raise VixError with the code that vmtoolsd reports, and NoAnswer when it does not answer."""
 
     def __init__(self, rpc: GuestRpc):
         self._rpc, self._numbers = rpc, itertools.count(1)
@@ -91,7 +91,7 @@ class Commands:
         answer = self._rpc.call(b'Vix_1_Relayed_Command "%s"\0' % name + head + body + credential)
         said = ANSWER.match(answer)
         if not said:
-            raise Gone(f"vmtoolsd answers {answer[:80]!r} to the command {command.name}")
+            raise NoAnswer(f"vmtoolsd answers {answer[:80]!r} to the command {command.name}")
         error, rest = int(said[1]) & CODE, answer[said.end() :]
         if error:
             raise VixError(error, f"{command.name} in the guest")

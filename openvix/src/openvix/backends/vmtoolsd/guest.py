@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A guest that is no machine: Debian's vmtoolsd in namespaces of its own, on a layer over a root directory that all such guests share. Needs root."""
+"""A guest without a machine: Debian's vmtoolsd in separate namespaces, on a layer over a root directory that all such guests share. Needs root."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from openvix.backends.vmtoolsd.root import Root
@@ -58,12 +59,12 @@ done
 
 
 class Guest:
-    """One guest with these accounts of a world file, in a new directory of its own.
+    """One guest with these accounts of a world file, in a new directory.
 
     prepare: a script for the guest's bash, which runs before vmtoolsd does.
     """
 
-    def __init__(self, root: Root, place: Path, *, hostname: str = "guest", accounts: list[dict] = (), prepare: str = ""):
+    def __init__(self, root: Root, place: Path, *, hostname: str = "guest", accounts: Sequence[dict] = (), prepare: str = ""):
         self._root, self._place, self._hostname = root, place, hostname
         self._begin = f"{_accounts(accounts)}\n{prepare}\n{SERVE}"
         self._process: subprocess.Popen | None = None
@@ -90,6 +91,8 @@ class Guest:
     @property
     def disk(self) -> Path:
         """The root directory of the guest that runs, as its host sees it. An absolute link in it leads to the host's files."""
+        if self._process is None:
+            raise FileNotFoundError(f"the guest in {self._place} has not been started")
         return Path(f"/proc/{self._process.pid}/root{self._place}/root")
 
     @property
@@ -97,7 +100,7 @@ class Guest:
         """What the guest has written to its standard output and error."""
         return (self._place / "log").read_text(encoding="utf-8", errors="replace")
 
-    def stop(self):
+    def stop(self) -> None:
         """End the guest and every process in it, and forget its layer."""
         if self._process is not None:
             self._process.kill()
@@ -109,7 +112,7 @@ def compile_transport() -> Path:
     return c_build.compile_preload([c_build.source_directory("vmtoolsd_transport") / "transport.c"], "transport.so")
 
 
-def _accounts(accounts: list[dict]) -> str:
+def _accounts(accounts: Sequence[dict]) -> str:
     """Return the commands that make the accounts of a world file in a Debian."""
     commands, passwords = [], []
     for account in accounts:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host's end of GuestRPC: commands to vmtoolsd (TCLO) and its own requests (RPCI), each on a connection of its own.
+"""The host's end of GuestRPC: commands to vmtoolsd (TCLO) and its own requests (RPCI), each on a separate connection.
 
 native/vmtoolsd_transport connects. Each connection begins with the four letters of its protocol; then messages pass, each with its length before it.
 """
@@ -10,6 +10,7 @@ native/vmtoolsd_transport connects. Each connection begins with the four letters
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 import threading
@@ -27,7 +28,7 @@ GREETING = (b"reset", b"Capabilities_Register")
 DONE = b"Run_Program_Done "
 
 
-class Gone(Exception):
+class NoAnswer(Exception):
     """vmtoolsd does not answer, or not as it may."""
 
 
@@ -53,8 +54,8 @@ class GuestRpc:
         self._is_ready = self._is_closed = False
         threading.Thread(target=self._accept, name="guestrpc", daemon=True).start()
 
-    def close(self):
-        """Close every connection; who waits gets Gone."""
+    def close(self) -> None:
+        """Close every connection; who waits gets NoAnswer."""
         with self._known:
             self._is_closed, self._is_ready = True, False
             connections = [self._listener, *self._connections]
@@ -66,41 +67,57 @@ class GuestRpc:
 
     def is_ready(self) -> bool:
         """Return whether vmtoolsd takes commands."""
+        self._look()
         return self._is_ready
 
-    def await_ready(self, seconds: float):
-        """Return once vmtoolsd takes commands. Raises Gone when it does not in time."""
+    def _look(self) -> None:
+        """Notice a vmtoolsd that has gone while nobody asked it anything. While somebody does, that one notices it."""
+        if not self._command_lock.acquire(blocking=False):
+            return
+        try:
+            connection, waiting = self._commands, select.poll()
+            if connection is None:
+                return
+            waiting.register(connection, select.POLLIN)
+            # It says nothing unless it is asked: what can be read is the end.
+            if waiting.poll(0):
+                self._lose(connection)
+        finally:
+            self._command_lock.release()
+
+    def await_ready(self, seconds: float) -> None:
+        """Return once vmtoolsd takes commands. Raises NoAnswer when it does not in time."""
         with self._known:
             if not self._known.wait_for(lambda: self._is_ready or self._is_closed, seconds) or self._is_closed:
-                raise Gone(f"vmtoolsd has not connected within {seconds} seconds")
+                raise NoAnswer(f"vmtoolsd has not connected within {seconds} seconds")
 
     def call(self, command: bytes) -> bytes:
-        """Return vmtoolsd's answer to a command. Raises Gone."""
+        """Return vmtoolsd's answer to a command. Raises NoAnswer."""
         with self._command_lock:
             return self._call(command)
 
     def _call(self, command: bytes) -> bytes:
         connection = self._commands
         if connection is None:
-            raise Gone("vmtoolsd is not connected")
+            raise NoAnswer("vmtoolsd is not connected")
         try:
             _put(connection, command)
             return _get(connection)
         except OSError as lost:
             # What it may still say to this is not to be taken for the answer to the next command.
             self._lose(connection)
-            raise Gone(f"vmtoolsd has left a command without an answer: {lost}") from lost
+            raise NoAnswer(f"vmtoolsd has left a command without an answer: {lost}") from lost
 
     def await_end(self, request: str) -> Ended:
-        """Return how the program of this request ended. Raises Gone when vmtoolsd goes meanwhile."""
+        """Return how the program of this request ended. Raises NoAnswer when vmtoolsd goes meanwhile."""
         with self._known:
             while request not in self._ended:
-                if not self._is_ready:
-                    raise Gone("vmtoolsd went before the program ended")
+                if not self.is_ready():
+                    raise NoAnswer("vmtoolsd went before the program ended")
                 self._known.wait(LOOK_SECONDS)
             return self._ended.pop(request)
 
-    def _accept(self):
+    def _accept(self) -> None:
         while True:
             try:
                 connection, _ = self._listener.accept()
@@ -113,7 +130,7 @@ class GuestRpc:
                 self._connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), name="guestrpc", daemon=True).start()
 
-    def _serve(self, connection: socket.socket):
+    def _serve(self, connection: socket.socket) -> None:
         try:
             protocol = _exactly(connection, 4)
             if protocol == b"TCLO":
@@ -125,10 +142,10 @@ class GuestRpc:
                     self._note_end(request)
                 # A vmtoolsd takes a refusal for a host that is too old, and leaves out what it could do.
                 _put(connection, b"1 ")
-        except (OSError, Gone):
+        except (OSError, NoAnswer):
             self._lose(connection)
 
-    def _greet(self, connection: socket.socket):
+    def _greet(self, connection: socket.socket) -> None:
         """Take a connection for commands in the place of an earlier one, whose vmtoolsd has ended."""
         with self._command_lock:
             former, self._commands = self._commands, connection
@@ -137,19 +154,19 @@ class GuestRpc:
             connection.settimeout(ANSWER_SECONDS)
             for command in GREETING:
                 if not self._call(command).startswith(b"OK "):
-                    raise Gone(f"vmtoolsd refuses {command.decode()}")
+                    raise NoAnswer(f"vmtoolsd refuses {command.decode()}")
         with self._known:
             self._is_ready = not self._is_closed
             self._known.notify_all()
 
-    def _note_end(self, request: bytes):
+    def _note_end(self, request: bytes) -> None:
         # Run_Program_Done REQUEST ERROR ERRNO EXIT-CODE PID
         name, error, _, code, pid = request.rstrip(b"\0").split()[1:6]
         with self._known:
             self._ended[name.decode()] = Ended(int(error), int(code), int(pid), time.monotonic())
             self._known.notify_all()
 
-    def _lose(self, connection: socket.socket):
+    def _lose(self, connection: socket.socket) -> None:
         with self._known:
             self._connections.discard(connection)
             if connection is self._commands:
@@ -158,7 +175,7 @@ class GuestRpc:
         connection.close()
 
 
-def _put(connection: socket.socket, message: bytes):
+def _put(connection: socket.socket, message: bytes) -> None:
     connection.sendall(struct.pack("<I", len(message)) + message)
 
 

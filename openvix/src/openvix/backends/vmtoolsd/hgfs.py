@@ -13,7 +13,7 @@ import struct
 from typing import NamedTuple
 
 from openvix.backends.vmtoolsd.commands import Commands, Login
-from openvix.backends.vmtoolsd.guestrpc import Gone
+from openvix.backends.vmtoolsd.guestrpc import NoAnswer
 from openvix.guest.errors import error
 
 # Requests.
@@ -59,7 +59,7 @@ class Attributes(NamedTuple):
 
 
 class Hgfs:
-    """The files of a guest, with the rights of one login. Raises OSError for what the server refuses, VixError for the login, Gone."""
+    """The files of a guest, with the rights of one login. Raises OSError for what the server refuses, VixError for the login, NoAnswer."""
 
     def __init__(self, commands: Commands, login: Login):
         self._commands, self._login, self._numbers = commands, login, itertools.count(1)
@@ -68,7 +68,7 @@ class Hgfs:
         number = next(self._numbers)
         answer = self._commands.hgfs(self._login, struct.pack("<II", number, operation) + arguments)
         if len(answer) < REPLY.size or REPLY.unpack_from(answer)[0] != number:
-            raise Gone("the HGFS server answers another request")
+            raise NoAnswer("the HGFS server answers another request")
         _, status = REPLY.unpack_from(answer)
         if status:
             raise error(STATUSES.get(status, errno.EIO), path)
@@ -76,9 +76,9 @@ class Hgfs:
 
     def open(self, path: str, *, mode: int | None = None) -> int:
         """Return the handle of a file: to read it, or with a mode to write it anew."""
-        how, way = (WRITING, EMPTY) if mode is not None else (READING, AS_IT_IS)
+        access, action = (WRITING, EMPTY) if mode is not None else (READING, AS_IT_IS)
         rights = _rights(mode or 0)
-        body = struct.pack("<QIIBBBBQQIIIQQ", OPEN_FIELDS, how, way, *rights, 0, 0, 0, 0, 0, 0, 0)
+        body = struct.pack("<QIIBBBBQQIIIQQ", OPEN_FIELDS, access, action, *rights, 0, 0, 0, 0, 0, 0, 0)
         (handle,) = struct.unpack_from("<I", self._request(OPEN, body + _name(path), path))
         return handle
 

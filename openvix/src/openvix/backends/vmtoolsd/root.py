@@ -4,7 +4,7 @@
 
 """The root directory of guests that run VMware's vmtoolsd: a small Debian with its package open-vm-tools, installed once and kept in the cache.
 
-Packages are found and downloaded by apt with the machine's own sources. Their scripts run as root in namespaces of their own, with this directory as root;
+Packages are found and downloaded by apt with the machine's own sources. Their scripts run as root in separate namespaces, with this directory as root;
 nothing is installed on the host.
 """
 
@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from openvix.system import c_build, debian_packages
 from openvix.system.c_build import CannotBuild
@@ -117,7 +117,7 @@ def _make(release: str, place: Path, say: Callable[[str], None]) -> Path:
     return kept
 
 
-def _unpack(files: list[Path], root: Path):
+def _unpack(files: list[Path], root: Path) -> None:
     """Lay the files of packages into a new directory, so that their own scripts have what they run on."""
     for name in MERGED:
         (root / "usr" / name).mkdir(parents=True)
@@ -131,14 +131,14 @@ def _unpack(files: list[Path], root: Path):
     (root / "var/lib/dpkg/status").touch()
 
 
-def _install(root: Path):
+def _install(root: Path) -> None:
     """Have the packages in a root directory installed by its own dpkg."""
     spaces = ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child"]
     _run([*spaces, "sh", "-c", INSTALL, "install", str(root)], "installing packages")
 
 
-def _run(command: list[str], doing: str, **options):
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, **{"stdin": subprocess.DEVNULL, **options})
+def _run(command: list[str], doing: str, stdin: IO[bytes] | int | None = subprocess.DEVNULL) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, stdin=stdin)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or [f"it ended with {done.returncode}"]
         raise CannotBuild(f"{doing} failed: {said[-1]}")

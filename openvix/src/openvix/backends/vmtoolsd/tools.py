@@ -19,12 +19,12 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from openvix.backends.vmtoolsd import answers, hgfs
 from openvix.backends.vmtoolsd.commands import Command, Commands, Login
-from openvix.backends.vmtoolsd.guestrpc import Ended, Gone, GuestRpc
+from openvix.backends.vmtoolsd.guestrpc import Ended, GuestRpc, NoAnswer
 from openvix.backends.vmtoolsd.hgfs import Hgfs
 from openvix.guest import host_paths, programs, trees
 from openvix.guest.errors import as_vix_errors, error
@@ -69,8 +69,8 @@ class VmtoolsdTools:
             self._commands = Commands(self._rpc)
         threading.Thread(target=self._await, args=(self._rpc,), name="tools", daemon=True).start()
 
-    def _await(self, rpc: GuestRpc):
-        with contextlib.suppress(Gone):
+    def _await(self, rpc: GuestRpc) -> None:
+        with contextlib.suppress(NoAnswer):
             rpc.await_ready(CONNECT_SECONDS)
         self._changed()
 
@@ -84,8 +84,10 @@ class VmtoolsdTools:
     def resume(self) -> None:
         """Tools set the clock of their guest by themselves."""
 
-    def quiet(self) -> AbstractContextManager[None]:
-        return self._quiet
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        with self._quiet:
+            yield
 
     # What they say of the guest
 
@@ -95,7 +97,7 @@ class VmtoolsdTools:
         return on_since if rpc is not None and rpc.is_ready() else None
 
     def address(self) -> str:
-        """The guest has no network of its own."""
+        """The guest has no network."""
         return ""
 
     def stop(self, reset: bool) -> bool:
@@ -116,7 +118,7 @@ class VmtoolsdTools:
         try:
             with self._quiet, as_vix_errors():
                 yield self._ready()[1]
-        except Gone as gone:
+        except NoAnswer as gone:
             # When the machine has ended, that is what is reported.
             code = constants.VIX_E_TOOLS_NOT_RUNNING if self._runs() else constants.VIX_E_VM_NOT_RUNNING
             raise VixError(code, str(gone)) from gone
@@ -142,7 +144,7 @@ class VmtoolsdTools:
         with self._asking() as commands:
             return answers.environment(commands.read_all_environment(self._login(account)))
 
-    def _give_environment(self):
+    def _give_environment(self) -> None:
         """Have the guest know what VIX has set of the environment. Only an administrator can set it, who has logged in for that."""
         wanted = {name: value for name, value in self.environment.items() if self._given.get(name) != value}
         administrator = self._logins.get(ADMINISTRATOR)
@@ -170,7 +172,7 @@ class VmtoolsdTools:
             rpc = self._ready()[0]
             answer = start(commands, request)
             if not re.fullmatch(rb"\d+", answer):
-                raise Gone(f"vmtoolsd says {answer[:80]!r} for the process id of a program")
+                raise NoAnswer(f"vmtoolsd says {answer[:80]!r} for the process id of a program")
             pid = int(answer)
         if not wait:
             return Ran(pid)
@@ -182,7 +184,7 @@ class VmtoolsdTools:
     def _await_end(self, rpc: GuestRpc, request: str) -> Ended:
         try:
             return rpc.await_end(request)
-        except Gone as gone:
+        except NoAnswer as gone:
             raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING if self._runs() else constants.VIX_E_VM_NOT_RUNNING, str(gone)) from gone
 
     def processes(self) -> list[Process]:
@@ -251,7 +253,7 @@ class VmtoolsdTools:
             return commands.create_temp_file(self._login(account)).decode("utf-8", "surrogateescape")
 
 
-def _send(server: Hgfs, source: Path, target: str, depth: int = 0):
+def _send(server: Hgfs, source: Path, target: str, depth: int = 0) -> None:
     """Copy what is at a path of the host to a path of the guest. Directories are merged."""
     info = source.lstat() if depth else source.stat()
     mode = stat.S_IMODE(info.st_mode) & 0o777
@@ -281,7 +283,7 @@ def _send(server: Hgfs, source: Path, target: str, depth: int = 0):
         raise error(errno.EISDIR, str(source))
 
 
-def _receive(server: Hgfs, source: str, target: Path, *, follow: bool):
+def _receive(server: Hgfs, source: str, target: Path, *, follow: bool) -> None:
     """Copy what is at a path of the guest to a path of the host. Directories are merged, files replaced."""
     mode, _, leads = server.attributes(source)
     if stat.S_ISLNK(mode) and not follow:

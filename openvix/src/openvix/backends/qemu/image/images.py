@@ -18,6 +18,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,7 +129,7 @@ def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 def _recipe(variant: str) -> str:
     """Return a digest of everything except Debian's packages that the image depends on."""
-    own = [Path(__file__), *(Path(module.__file__) for module in (cpio, kernel, seed, debian_packages))]
+    own = [Path(str(module.__file__)) for module in (sys.modules[__name__], cpio, kernel, seed, debian_packages)]
     digest = hashlib.sha256(repr((FORMAT, variant)).encode())
     for path in (*own, *sorted(c_build.source_directory("guest_rootfs").iterdir()), *(path for name in PROGRAMS for path in _sources(name))):
         if path.is_file():

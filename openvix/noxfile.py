@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import random
 import re
 import shlex
 import shutil
@@ -179,3 +180,15 @@ def on_machines(session, packages, *arguments):
 def qemu(session):
     """Run OpenVIX's own tests of real machines."""
     on_machines(session, TESTERS, "-m", "qemu", TESTS)
+
+
+@nox.session
+def differential(session):
+    """Compare OpenVIX's guests with VMware's own vmtoolsd: the part that a seed chooses, or "-- all". "-- SEED" repeats one. Needs root, and apt once."""
+    if os.geteuid() != 0:
+        session.skip("a guest of VMware's vmtoolsd needs root")
+    asked, *options = session.posargs or (str(random.randrange(1 << 32)),)
+    session.install(*TESTERS)
+    install_openvix(session)
+    session.log(f"to repeat this: nox -s differential -- {asked}")
+    session.run("pytest", "-q", "--timeout=300", f"{TESTS}/differential", *options, env={"OPENVIX_DIFFERENTIAL": asked})

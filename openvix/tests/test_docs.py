@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
+import differences
 import pytest
 from checkout import OPENVIX
 
@@ -61,6 +63,28 @@ def test_architecture_has_every_directory():
 
     assert {path.parent.name for path in (OPENVIX / "src" / "openvix").glob("*/__init__.py")} - {*re.findall(r"`(\w+)/`", table)} == set()
     assert {path.name for path in (OPENVIX / "native").iterdir() if path.is_dir()} - {*re.findall(r"`native/(\w+)/`", page)} == set()
+
+
+def test_differences_are_those_of_the_test():
+    table = "\n".join(differences.page(differences.read()))
+
+    assert f"\n{table}\n\n" in (DOCS / "differences.md").read_text(encoding="utf-8"), f"openvix/docs/differences.md needs this table:\n{table}"
+
+
+def test_difference_from_tools_is_found():
+    agree = {"vmtoolsd": "None\n/srv/f: file 600 of ann 'a'", "agent": "None\n/srv/f: file 600 of ann 'a'", "simulated": "None\n/srv/f: file 600 'a'"}
+
+    assert differences.differing(agree) == {}
+    # A guest with owners has to have the right ones, a simulated guest all but them.
+    for kind, other in [("agent", "None\n/srv/f: file 600 of root 'a'"), ("simulated", "None\n/srv/f: file 644 'a'"), ("simulated", "VIX_E_FAIL")]:
+        assert differences.differing({**agree, kind: other}) == {"vmtoolsd": agree["vmtoolsd"], kind: other}
+
+
+def test_case_of_the_table_is_what_is_printed():
+    outcomes = {"vmtoolsd": 'a "b"\n\\\t\x7f', "agent": "None"}
+    text = differences.as_toml('Rename: "a"', outcomes)
+
+    assert tomllib.loads(text) == {"difference": {"outcomes": {'Rename: "a"': outcomes}}}
 
 
 def test_cited_headings_exist():

@@ -199,5 +199,5 @@ TESTS = sorted((OPENVIX / "tests").rglob("*.py"))
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(OPENVIX / "tests"))) for path in TESTS])
 def test_tests_import_nothing_of_the_collection(path):
-    support = {other.stem for other in (OPENVIX / "tests" / "support").glob("*.py")}
+    support = {other.stem for name in ("support", "differential") for other in (OPENVIX / "tests" / name).glob("*.py")}
     assert foreign(path, {"pytest", "hypothesis", "vix", *support}) == set()

@@ -18,7 +18,7 @@ import pytest
 
 from openvix.backends.qemu.channel import Channel
 from openvix.backends.qemu.tools import AgentTools
-from openvix.guest import disks, paths, programs
+from openvix.guest import disks, paths, programs, rights
 from openvix.guest.link import Link
 from openvix.system import c_build
 
@@ -67,9 +67,11 @@ def build(flags: list[str] = ()) -> Path:
 def make_disk(place: Path, accounts: list[dict], files: dict[str, str]):
     """Create the root directory of a guest. Administrators are root, each other account has its own user."""
     disks.create(place, hostname="web", accounts=accounts, files=files)
-    passwd, shadow = ["root:x:0:0:root:/root:/bin/sh\n"], ["root:*:::::::\n"]
+    passwd, shadow = [], []
+    if all(account["name"] != "root" for account in accounts):
+        passwd, shadow = ["root:x:0:0:root:/root:/bin/sh\n"], ["root:*:::::::\n"]
     for number, account in enumerate(accounts, start=1000):
-        name, home = account["name"], account.get("home", f"/home/{account['name']}")
+        name, home = account["name"], rights.home_of(account)
         user = 0 if account.get("administrator") else number
         passwd.append(f"{name}:x:{user}:{user}:{name}:{home}:/bin/sh\n")
         shadow.append(f"{name}:{HASHES[account['password']]}:::::::\n")

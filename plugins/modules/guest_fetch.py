@@ -34,7 +34,8 @@ options:
   src:
     description:
       - Absolute path of the file or directory in the guest, in the syntax of the guest operating system.
-      - Each V(..) and the component before it are removed, even if that component is a symbolic link.
+      - V(..) is resolved in the text of the path, by removing it and the component before it. Symbolic links are not
+        taken into account.
     type: str
     required: true
   dest:
@@ -43,14 +44,14 @@ options:
         the VM host, C(VM) is the base name of O(vm) without C(.vmx), and C(SRC) is O(src).
       - For example, C(/etc/motd) of C(/vms/web/web.vmx) on C(lab1) is saved as C(DEST/lab1/web/etc/motd), and
         C(C:\Users\lab\note.txt) is saved as C(DEST/lab1/web/C:/Users/lab/note.txt).
-      - With O(flat=true) or O(remote_dest=true), the path of the fetched file or directory. If it ends with a slash,
-        the file or directory is saved with its original name in this directory.
+      - With O(flat=true) or O(remote_dest=true), O(dest) is the path to which the file or directory is saved. If O(dest)
+        ends with a slash, it is a directory, in which the file or directory is saved with its original name.
       - Missing directories are created.
     type: path
     required: true
   flat:
     description:
-      - Whether to save to O(dest) directly, without C(HOST/VM/SRC).
+      - Whether to save to O(dest) itself, instead of C(DEST/HOST/VM/SRC).
     type: bool
     default: false
   remote_dest:

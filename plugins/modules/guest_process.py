@@ -29,11 +29,11 @@ options:
       - V(present) waits until at least one process matches, or until the number of matching processes complies with
         O(count), O(min_count) and O(max_count). In check mode, the task does not wait, and RV(fulfilled) contains the
         current result.
-      - V(absent) terminates all matching processes, including those that start in the meantime. The task fails if new
-        ones keep starting.
-      - At least one of O(name), O(pattern), O(owner), O(pid) and O(command) is required.
-      - V(absent) is refused if process 1, the guest tools or a critical process of Windows matches. In this case no
-        process is terminated.
+      - V(absent) terminates all matching processes, including those that start while the task runs. The task fails if
+        new ones keep starting.
+      - With V(absent), the task fails and does not terminate any process if process 1, the guest tools or a critical
+        process of Windows matches.
+      - Both states require at least one of O(name), O(pattern), O(owner), O(pid) and O(command).
     type: str
     choices: [present, absent]
     default: present
@@ -156,8 +156,8 @@ processes:
   elements: dict
   contains: *process
 fulfilled:
-  description: Whether the number of matching processes is as requested. Only V(false) in check mode, since a run
-    fails in this case.
+  description: Whether the number of matching processes is as requested. V(false) is returned in check mode only.
+    Otherwise the task fails instead.
   returned: success
   type: bool
   sample: true
@@ -167,8 +167,8 @@ stopped:
   type: str
   sample: soft
 truncated:
-  description: Whether processes can be missing, since the list of the guest tools was full and no program in the
-    guest could be run. A warning contains the reason.
+  description: Whether the list may be incomplete. The guest tools limit the length of their list, and the module
+    could not run a program in the guest that lists all processes. A warning contains the reason.
   returned: success
   type: bool
   sample: false

@@ -80,8 +80,8 @@ processes:
       type: int
       sample: 1789000000
 truncated:
-  description: Whether processes can be missing, since the list of the guest tools was full and no program in the
-    guest could be run. A warning contains the reason.
+  description: Whether the list may be incomplete. The guest tools limit the length of their list, and the module
+    could not run a program in the guest that lists all processes. A warning contains the reason.
   returned: success
   type: bool
   sample: false

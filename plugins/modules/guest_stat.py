@@ -24,7 +24,8 @@ options:
   path:
     description:
       - Absolute path of the file or directory in the guest, in the syntax of the guest operating system.
-      - Each V(..) and the component before it are removed, even if that component is a symbolic link.
+      - V(..) is resolved in the text of the path, by removing it and the component before it. Symbolic links are not
+        taken into account.
     type: str
     required: true
   details:

@@ -35,7 +35,7 @@ options:
       - Display name of the clone.
       - If not set, a new clone is named like the file in O(dest) without its extension, and an existing clone keeps
         its name.
-      - To rename an existing clone, it must be powered off and not be open in VMware.
+      - An existing clone can be renamed only while it is powered off and not open in VMware.
     type: str
   linked:
     description:
@@ -44,7 +44,8 @@ options:
         seconds. The VM must not be suspended.
       - A full clone is a copy of all disks, which can take minutes. Increase O(timeout) if needed. The VM must be
         powered off or suspended.
-      - An existing clone cannot be changed from one kind to the other. The task fails if its kind differs.
+      - A full clone cannot be converted to a linked clone, or a linked clone to a full clone. The task fails if the
+        existing clone is not of the requested kind.
     type: bool
     default: false
   snapshot:
@@ -53,7 +54,7 @@ options:
       - The snapshot must have been taken while the VM was powered off.
       - If not set, a full clone is created from the current state of the VM, and a linked clone from its current
         snapshot.
-      - The task fails if a linked clone is requested and the VM does not have a snapshot.
+      - The task fails if O(linked=true), O(snapshot) is not set, and the VM does not have a current snapshot.
       - Ignored if the clone already exists. RV(snapshot) contains the snapshot that was used.
     type: str
 attributes:

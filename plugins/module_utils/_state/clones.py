@@ -176,4 +176,5 @@ def _write(copy, values, doing):
     try:
         rewrite.set_values(copy.path, values)
     except (OSError, vmx.BrokenFile) as error:
-        raise VixError(f"the clone was created, but its .vmx cannot be changed ({error}): it has neither its name nor its clone mark", doing=doing) from error
+        text = f"the clone was created, but its .vmx cannot be changed ({error}), so its name and the vmlab.vix.clone keys are not set"
+        raise VixError(f"{text}; delete it and run the task again", doing=doing) from error

@@ -127,7 +127,7 @@ def fetch(session, source, store, needed=True):
     if info["is_directory"]:
         content, skipped = _content_of_folder(session, source, store, copies)
     elif not info["size"] and session.is_linux and not guest.file_exists(source):
-        raise Refused("it is a device, a socket or a pipe", doing=doing)
+        raise Refused("devices, sockets and pipes cannot be fetched", doing=doing)
     else:
         content = {"": _content_of_file(session, source, info["size"], store.known.get(""), copies)}
     _must_fit(content, store, doing)

@@ -124,7 +124,7 @@ def absent(watch, choice, ending):
     found = watch.whole(choice)
     _must_be_endable(watch, choice, found)
     if ending.stop == "soft" and not watch.session.is_linux:
-        raise Refused("Windows cannot ask a process to end: set stop to hard or soft_then_hard", doing=f"ending {choice} in {watch.guest.label}")
+        raise Refused("stop=soft is not supported for Windows guests: use stop=hard or stop=soft_then_hard", doing=f"ending {choice} in {watch.guest.label}")
     return Plan(
         before={"processes": found},
         after={"processes": []},
@@ -191,7 +191,7 @@ def _must_be_endable(watch, choice, found):
     vital = [words(process) for process in found if _is_vital(process, watch)]
     if vital:
         raise Refused(
-            f"{', '.join(vital)} would be ended too, but the guest or its VMware Tools depend on it: select fewer processes, for example by owner or command",
+            f"{', '.join(vital)} would be terminated as well, but the guest or its VMware Tools need it: select fewer processes, such as by owner or command",
             doing=f"ending {choice} in {watch.guest.label}",
         )
 
@@ -211,7 +211,7 @@ def _end(watch, choice, found, ending, rounds=ROUNDS):
     if found and rounds == 1:
         again = ", ".join(map(words, found))
         raise VixError(
-            f"they are started again each time, now as {again}: stop what starts them, such as a service", doing=f"ending {choice} in {watch.guest.label}"
+            f"new matching processes keep starting ({again}): stop the service or program that starts them", doing=f"ending {choice} in {watch.guest.label}"
         )
     if found:
         _must_be_endable(watch, choice, found)

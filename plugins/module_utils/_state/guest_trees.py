@@ -105,10 +105,10 @@ def _refuse(wanted, folders, found, doing):
     """Raise Refused for anything but a file at the path of a file, and for anything but a directory at the path of a directory."""
     for number, word in sorted(found.items()):
         if number >= len(wanted) and word != MISSING:
-            raise Refused(f"{folders[number - len(wanted)]} exists and is not a directory", doing=doing)
+            raise Refused(f"{folders[number - len(wanted)]} exists and is not a directory: delete it first", doing=doing)
         if number < len(wanted) and word in (FOLDER, SPECIAL):
             kind = "a directory" if word == FOLDER else "neither a file nor a directory"
-            raise Refused(f"{wanted[number].target} is {kind}, and cannot be replaced by a file", doing=doing)
+            raise Refused(f"{wanted[number].target} is {kind}, and is not replaced by a file: delete it first", doing=doing)
 
 
 def _look_one_by_one(copying, wanted, folders):

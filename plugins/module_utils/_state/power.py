@@ -106,7 +106,7 @@ def plan(vm, wanted, options, tools_timeout=0):
     """
     now = vm.power
     if now != wanted and (now, wanted) not in ROUTES:
-        raise NoRoute(f"a VM that is {now} cannot become {wanted}", doing=f"bringing {vm.label} to {wanted}")
+        raise NoRoute(f"no transition leads from {now} to {wanted}: check the VM in VMware", doing=f"bringing {vm.label} to {wanted}")
     if (now, wanted) in RESUMING and not options.wake_suspended:
         raise Refused("the VM is suspended and must be resumed first: set wake_suspended=true to allow this", doing=f"bringing {vm.label} to {wanted}")
     return _plan(vm, [now, wanted], _route(now, wanted, options), options, tools_timeout)

@@ -56,7 +56,7 @@ class Item:
             while left:
                 block = file.read(min(left, BLOCK))
                 if not block:
-                    raise Refused("the file was truncated meanwhile", doing=f"reading {self.path}")
+                    raise Refused("the file became shorter while it was read: run the task again", doing=f"reading {self.path}")
                 left -= len(block)
                 yield block
 

@@ -23,7 +23,7 @@ def checked(kind, wanted):
     for name, value in wanted.items():
         doing = f"reading the name of the variable {name}"
         if not name:
-            raise Refused("a variable needs a name", doing="reading the names of the variables")
+            raise Refused("the name of a variable cannot be empty", doing="reading the names of the variables")
         if "/" in name and kind == "guest_variable":
             raise Refused("the name of a guest variable cannot contain a slash", doing=doing)
         if "=" in name and value is not None:

@@ -130,7 +130,7 @@ def are_set(session, path, attributes):
     if answer == NO_GROUP:
         raise VixError(f"the guest has no group {attributes.group}", doing=doing)
     if answer not in (linux.SAME, linux.OTHER):
-        raise VixError(f"they cannot be read (exit code {answer}): the guest needs sh, stat, id and chmod, or the script was killed", doing=doing)
+        raise VixError(f"mode and owner cannot be read (exit code {answer}): the guest needs sh, stat, id and chmod, or the script was killed", doing=doing)
     return answer == linux.SAME
 
 
@@ -151,7 +151,7 @@ def found(session, path, attributes):
     script = f'path={linux.quote(path)}\n{LOOK}printf \'%s %s %s %s\' "$mode" "$2" "$3" "$names" && exit {DONE}\n'
     code, answer = captured.run(session, script, doing)
     if code != DONE:
-        raise VixError(f"they cannot be read (exit code {code}): the guest needs sh and stat, or the script was killed", doing=doing)
+        raise VixError(f"mode and owner cannot be read (exit code {code}): the guest needs sh and stat, or the script was killed", doing=doing)
     mode, uid, gid, names = answer.decode("utf-8", "replace").split(" ", 3)
     owner, group = names.rsplit("/", 1)
     now = {"mode": mode[-4:], "owner": _as_asked(attributes.owner, owner, uid), "group": _as_asked(attributes.group, group, gid)}

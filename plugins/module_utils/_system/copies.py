@@ -157,8 +157,10 @@ def _ask_linux(copying, copies, directories):
             with suppress(VixError):  # the first failure is reported, not that its leftovers could not be removed
                 session.guest.delete_file(place)
             raise
-    if code in (attributes.NO_OWNER, attributes.NO_GROUP):
-        raise VixError(f"the guest does not have the {'owner' if code == attributes.NO_OWNER else 'group'} to set", doing=doing)
+    if code == attributes.NO_OWNER:
+        raise VixError("the user that owner names does not exist in the guest: create it first", doing=doing)
+    if code == attributes.NO_GROUP:
+        raise VixError("the group that group names does not exist in the guest: create it first", doing=doing)
     if code not in (DONE, linux_copies.UNKNOWN):
         raise VixError(f"the guest's programs could not compare the files (exit code {code})", doing=doing)
     return answer if code == DONE else None

@@ -22,7 +22,7 @@ from functools import partial
 from .._vix.errors import Refused, VixError
 
 BLOCK = 1 << 20  # bytes
-DAMAGED = "what was received differs from the file in the guest: it was changed meanwhile, or damaged in transit"
+DAMAGED = "the received content differs from the file in the guest: the file was changed meanwhile, or the transfer damaged it; run the task again"
 PERMISSIONS = 0o666  # of a new file, reduced by the user's umask
 NO_LETTERS = ("Cc", "Cs")  # Unicode categories: control characters, and surrogates for bytes that are not text
 NO_TEXT = "\ufffd"  # replaces such bytes in a name from VIX or from a program
@@ -52,7 +52,7 @@ def content_of(path):
                     content[os.path.relpath(full, path)] = sum_of(full) if os.path.isfile(full) else None
         return content
     if os.path.exists(path) and not os.path.isfile(path):
-        raise Refused("it is a device, a socket or a pipe", doing=f"fetching to {path}")
+        raise Refused("it is a device, a socket or a pipe: use the path of a file", doing=f"fetching to {path}")
     return {"": sum_of(path)} if os.path.exists(path) else {}
 
 

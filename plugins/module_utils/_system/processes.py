@@ -124,7 +124,7 @@ def _run_windows(session, doing):
     try:
         code = session.run(windows_script(target))
         if code != DONE:
-            raise VixError(f"PowerShell could not list them (exit code {code})", doing=doing)
+            raise VixError(f"PowerShell could not list the processes (exit code {code})", doing=doing)
         with session.fetched(target) as copy, open(copy, "rb") as file:
             return file.read()
     finally:

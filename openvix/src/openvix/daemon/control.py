@@ -51,7 +51,7 @@ class Client(Protocol):
 def answer(client: Client, number: int, function: str, arguments: list) -> None:
     """Answer a control call of a client of the daemon."""
     if function not in TABLE or len(arguments) != 1 or not isinstance(arguments[0], str):
-        raise frames.ProtocolError(f"unknown control call {function}, or not one string as its argument")
+        raise frames.ProtocolError(f"{function} is not a control call, or its argument is not one string")
     error, result = constants.VIX_OK, None
     try:
         result = TABLE[function](client.world, json.loads(arguments[0]))

@@ -105,7 +105,7 @@ class Client:
                 self.pid = pid
                 self.send(0, frames.DONE, constants.VIX_OK, [], "")
                 return ledger
-        raise frames.ProtocolError("the first frame is not a valid hello")
+        raise frames.ProtocolError("the first frame of a client is not a valid hello request")
 
     def _take(self, frame: list) -> None:
         match frame:

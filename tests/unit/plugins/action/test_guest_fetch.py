@@ -170,7 +170,9 @@ def test_damaged_transfer_not_saved(elsewhere, temporary, task, disk):
     for at in ("-1", "1", "0"):
         elsewhere.write("damage", at)
         for result in elsewhere(*fetches, TMPDIR=str(temporary)):
-            assert result["msg"].endswith(": what was received differs from the file in the guest: it was changed meanwhile, or damaged in transit")
+            assert result["msg"].endswith(
+                ": the received content differs from the file in the guest: the file was changed meanwhile, or the transfer damaged it; run the task again"
+            )
 
     assert tree(elsewhere.folder / "logs") == {"motd": b"old"}
     assert not (elsewhere.folder / 'css/it\'s "a" sheet').exists()

@@ -241,9 +241,9 @@ def test_guest_link_to_directory_used(copy, srv, shell):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda srv: (srv / "www/index.html").mkdir(parents=True), "/srv/www/index.html is a directory, and cannot be replaced by a file"),
-        (lambda srv: (srv / "www").mkdir() or (srv / "www/css").write_text(""), "/srv/www/css exists and is not a directory"),
-        (lambda srv: (srv / "www").write_text(""), "/srv/www exists and is not a directory"),
+        (lambda srv: (srv / "www/index.html").mkdir(parents=True), "/srv/www/index.html is a directory, and is not replaced by a file: delete it first"),
+        (lambda srv: (srv / "www").mkdir() or (srv / "www/css").write_text(""), "/srv/www/css exists and is not a directory: delete it first"),
+        (lambda srv: (srv / "www").write_text(""), "/srv/www exists and is not a directory: delete it first"),
     ],
 )
 @pytest.mark.parametrize("check_mode", [True, False])

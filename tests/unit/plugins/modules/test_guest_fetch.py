@@ -219,7 +219,7 @@ def test_dest_link_replaced_target_kept(run_module, web, srv, fetched, tmp_path)
         ("/srv/site", "taken", "{}/taken is a file here, but a directory in the guest: remove it first"),
         ("/srv/site", "other", "{}/other/sub is a file here, but a directory in the guest: remove it first"),
         ("/etc/motd", "other", "{}/other is a directory here, but a file in the guest: remove it first, or end dest with a slash"),
-        ("/srv/pipe", "null", "it is a device, a socket or a pipe"),
+        ("/srv/pipe", "null", "devices, sockets and pipes cannot be fetched"),
         ("/none", "none", "no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)"),
         ("/etc/motd/none", "none", "no such file in the guest (VIX_E_NOT_A_DIRECTORY, 20002)"),
         ("etc/motd", "motd", "etc/motd is not an absolute path of a Linux guest, such as /home/lab"),
@@ -292,7 +292,7 @@ def test_file_changed_during_fetch_detected(openvix, run_module, web, srv, fetch
 
     assert results[0]["msg"] == (
         f"fetching /srv/log out of the guest of {web} as lab: "
-        "what was received differs from the file in the guest: it was changed meanwhile, or damaged in transit"
+        "the received content differs from the file in the guest: the file was changed meanwhile, or the transfer damaged it; run the task again"
     )
     assert below(fetched) == {"srv": None, "srv/log": b"old", "log": b"old"}
 
@@ -347,7 +347,7 @@ def test_unwritable_dest_reported(run_module, web):
 def test_device_at_dest_not_written(run_module, web):
     result = run_module("guest_fetch", vm=web, src="/etc/motd", dest="/dev/null", remote_dest=True, **LOGIN)
 
-    assert result["msg"] == "fetching to /dev/null: it is a device, a socket or a pipe"
+    assert result["msg"] == "fetching to /dev/null: it is a device, a socket or a pipe: use the path of a file"
 
 
 def test_controller_gets_missing_files_as_bundle(run_module, web, srv, tmp_path):

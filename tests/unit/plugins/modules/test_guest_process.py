@@ -94,7 +94,7 @@ def test_critical_process_refused(openvix, run_module, names, vital, choice, che
     result = run_module("guest_process", vm=web, state="absent", check_mode=check_mode, stop="hard", **choice, **LOGIN)
 
     assert result["error"] == "Refused"
-    assert f"({vital or 'init'} of {'lab' if vital else 'root'}) would be ended too, but the guest or its VMware Tools depend on it" in result["msg"]
+    assert f"({vital or 'init'} of {'lab' if vital else 'root'}) would be terminated as well, but the guest or its VMware Tools need it" in result["msg"]
     assert names(web) == sorted([*NAMES, *([vital] if vital else [])])
     assert openvix.calls("VixVM_KillProcessInGuest") == openvix.calls("VixVM_RunProgramInGuest") == []
 
@@ -105,7 +105,7 @@ def test_critical_windows_process_refused(openvix, run_module, vital):
 
     result = run_module("guest_process", vm=windows, state="absent", name=vital, **LOGIN)
 
-    assert f"({vital} of SYSTEM) would be ended too" in result["msg"]
+    assert f"({vital} of SYSTEM) would be terminated as well" in result["msg"]
 
 
 def test_linux_process_with_windows_name_allowed(openvix, ladder):
@@ -135,7 +135,7 @@ def test_soft_stop_on_windows_refused(openvix, run_module, names):
     result = run_module("guest_process", vm=windows, state="absent", name="cron", stop="soft", **LOGIN)
 
     assert result["msg"] == (
-        f"ending processes with name cron in the guest of {windows}: Windows cannot ask a process to end: set stop to hard or soft_then_hard"
+        f"ending processes with name cron in the guest of {windows}: stop=soft is not supported for Windows guests: use stop=hard or stop=soft_then_hard"
     )
     assert names(windows) == NAMES
 

@@ -38,8 +38,8 @@ def motd(openvix, web):
     ("module", "options", "sentence"),
     [
         ("guest_copy", {"content": "Goodbye\n", "dest": "/srv/motd"}, "the script that moves the files to their destination ended with exit code 0"),
-        ("guest_copy", {"content": "Welcome\n", "dest": "/srv/motd", "mode": "0600"}, "they cannot be read (exit code 0)"),
-        ("guest_file", {"path": "/srv/motd", "mode": "0600"}, "they cannot be read (exit code 0)"),
+        ("guest_copy", {"content": "Welcome\n", "dest": "/srv/motd", "mode": "0600"}, "mode and owner cannot be read (exit code 0)"),
+        ("guest_file", {"path": "/srv/motd", "mode": "0600"}, "mode and owner cannot be read (exit code 0)"),
         (
             "guest_file",
             {"path": "/srv/new", "state": "directory", "mode": "0700"},

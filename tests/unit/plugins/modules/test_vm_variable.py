@@ -102,7 +102,7 @@ def test_environment_needs_administrator(run_module, web):
         ({"name": "a/b", "state": "read"}, "reading the name of the variable a/b: the name of a guest variable cannot contain a slash"),
         ({"variables": {"a=b": "x"}}, "reading the name of the variable a=b: the name of a variable that is set cannot contain an equals sign"),
         ({"name": "a=b", "state": "absent"}, "reading the name of the variable a=b: the name of a variable that is set cannot contain an equals sign"),
-        ({"name": "", "value": "x"}, "reading the names of the variables: a variable needs a name"),
+        ({"name": "", "value": "x"}, "reading the names of the variables: the name of a variable cannot be empty"),
         ({"variables": {"on": True}}, "reading the value of the variable on: True is not a string: put it in quotes"),
         ({"name": "role"}, "state is present but any of the following are missing: value, variables"),
         ({"variables": {"a": "b"}, "state": "read"}, "state is read but any of the following are missing: name, names"),

@@ -403,7 +403,7 @@ def end_phoenix(in_guest, limit):
 
 
 def test_respawning_processes_reported(openvix, in_guest):
-    with pytest.raises(_worker.Failure, match=r"they are started again each time, now as process \d+ \(.* of lab\): stop what starts them, such as a service"):
+    with pytest.raises(_worker.Failure, match=r"new matching processes keep starting \(process \d+ \(.* of lab\)\): stop the service or program"):
         end_phoenix(in_guest, "true")
 
     chmod_and_start = 2

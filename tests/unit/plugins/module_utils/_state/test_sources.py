@@ -101,7 +101,7 @@ def test_text_file_is_private(tmp_path):
 def test_truncated_file_reported(site):
     [item] = sources.of_path(str(site / "index.html")).items
     (site / "index.html").write_text("")
-    with pytest.raises(Refused, match="the file was truncated meanwhile"):
+    with pytest.raises(Refused, match="the file became shorter while it was read: run the task again"):
         item.read()
 
 

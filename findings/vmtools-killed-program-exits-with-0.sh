@@ -7,7 +7,7 @@
 #
 # VixVM_RunProgramInGuest and RunScriptInGuest report what ProcMgr_GetExitCode of libvmtools returns. It is 0 for a process that a
 # signal ended, whichever it was, and its own result says that the code is valid. Only a signal that a shell of the caller has seen comes
-# as 128 and the number. So exit code 0 proves nothing: let a script end with a number of its own, and take only that for success.
+# as 128 and the number. So exit code 0 proves nothing: let a script end with an agreed number, and take only that for success.
 # Seen with Debian's open-vm-tools, upstream version 12.2.0; the functions are called as vmtoolsd calls them.
 
 set -euo pipefail

@@ -46,7 +46,7 @@ def line(argv):
 
 
 def run(guest, script):
-    """Run a short script in PowerShell, wait for its end, and return its exit code, of which 0 is no answer (exit_codes.py).
+    """Run a short script in PowerShell, wait for its end, and return its exit code; 0 does not count as an answer (exit_codes.py).
 
     Every user of the guest can read the script: no secrets.
     """

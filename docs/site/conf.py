@@ -76,7 +76,8 @@ class PluginIndex(Directive):
         for name, text in short_descriptions(kind).items():
             if self.content and not any(pathlib.PurePath(name).match(pattern) for pattern in self.content):
                 continue
-            page = f"/vix/{name}_{ {'modules': 'module', 'roles': 'role'}.get(kind, kind) }"
+            suffix = {"modules": "module", "roles": "role"}.get(kind, kind)
+            page = f"/vix/{name}_{suffix}"
             link = addnodes.pending_xref("", refdomain="std", reftype="doc", reftarget=page, refexplicit=True, refwarn=True)
             link += nodes.literal("", f"vmlab.vix.{name}")
             listed += nodes.definition_list_item("", nodes.term("", "", link), nodes.definition("", nodes.paragraph(text=text)))

@@ -190,7 +190,7 @@ def _with_properties(look, vm, known, is_local):
     facts = {
         **known,
         **{name: value for name, value in described.items() if value is not None},
-        "power": states.word(states.POWER, bits, otherwise="unknown"),
+        "power": states.word(states.POWER, bits) or "unknown",
         "power_details": details,
         "power_unknown_bits": states.unknown(bits, states.POWER, states.DETAILS),
         "question_pending": "question_pending" in details,

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from . import constants as vix
 
@@ -44,13 +44,9 @@ DETAILS = (
 )
 
 
-@overload
-def word(table: Table, bits: int, otherwise: str) -> str: ...
-@overload
-def word(table: Table, bits: int, otherwise: None = None) -> str | None: ...
-def word(table: Table, bits: int, otherwise: str | None = None) -> str | None:
-    """The word of the first row whose bit is set."""
-    return next((name for bit, name in table if bits & bit), otherwise)
+def word(table: Table, bits: int) -> str | None:
+    """The word of the first row whose bit is set, or None."""
+    return next((name for bit, name in table if bits & bit), None)
 
 
 def words(table: Table, bits: int) -> list[str]:

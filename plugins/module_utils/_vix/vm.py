@@ -100,7 +100,7 @@ class VM(Handle):
     @property
     def tools(self) -> str:
         """running, not_installed or unknown. VIX does not know more about a VM before wait_for_tools() (docs/vix-semantics.md, section 16)."""
-        return states.word(states.TOOLS, self._read(vix.VIX_PROPERTY_VM_TOOLS_STATE), otherwise="unknown")
+        return states.word(states.TOOLS, self._read(vix.VIX_PROPERTY_VM_TOOLS_STATE)) or "unknown"
 
     def describe(self) -> dict[str, Any]:
         """Return the facts of DESCRIPTION, by one call if the host knows all of them. Unknown ones are None."""
@@ -109,7 +109,7 @@ class VM(Handle):
             found = dict(zip(DESCRIPTION, self.read_all(list(DESCRIPTION.values()), doing)))
         except UnknownProperty:
             found = {name: self._read_if_known(number) for name, number in DESCRIPTION.items()}
-        found["tools"] = states.word(states.TOOLS, found["tools"] or 0, otherwise="unknown")
+        found["tools"] = states.word(states.TOOLS, found["tools"] or 0) or "unknown"
         return found
 
     # -- power

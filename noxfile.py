@@ -317,7 +317,8 @@ def lint(session):
     place = str(tree(session).parents[2])
     found = {"ANSIBLE_COLLECTIONS_PATH": place, "MYPYPATH": place}
     places = (".ci/*", "findings/*", "openvix/native/guest_rootfs/*")
-    scripts = [path for place in places for path in sorted(glob.glob(place)) if pathlib.Path(path).read_bytes().startswith(b"#!")]
+    candidates = [path for place in places for path in sorted(glob.glob(place)) if pathlib.Path(path).is_file()]
+    scripts = [path for path in candidates if pathlib.Path(path).read_bytes().startswith(b"#!")]
     flags = session.run("python", "-c", "from openvix.system import c_build; print(*c_build.FLAGS)", env={"PYTHONPATH": "openvix/src"}, silent=True).split()
     c = [*compiler(), *flags, "-Wall", "-Wextra", "-Werror", "-c", "-o", os.devnull]
     commands = [

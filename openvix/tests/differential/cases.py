@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from guests import PLAY, Guest
+from guests import PLAY, TIME, Guest
 from waiting import eventually
 
 from openvix.guest.files import FileInfo
+from openvix.guest.processes import Process
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
@@ -143,6 +144,22 @@ case("CreateDirectory", "with parents", on_path("CreateDirectory", "root", f"/{P
 case("FileExists", "a system file, by ann", on_path("FileExists", "ann", "/etc/passwd"))
 case("DirectoryExists", "the root", on_path("DirectoryExists", "root", "/"))
 case("CreateDirectory", "the root", on_path("CreateDirectory", "root", "/"))
+
+
+def lists_link(target: str) -> Callable[[Guest], object]:
+    """List a directory that holds one link, to this target."""
+
+    def act(guest: Guest) -> str:
+        link = guest.disk / PLAY / "e/link"
+        link.symlink_to(target)
+        os.utime(link, (TIME, TIME), follow_symlinks=False)
+        return on_path("ListDirectory", "root", f"/{PLAY}/e")(guest)
+
+    return act
+
+
+case("ListDirectory", "directory with a dangling link", lists_link("nowhere"))
+case("ListDirectory", "directory with a loop of links", lists_link("link"))
 
 # Where something is renamed to, besides onto what is there.
 TARGETS = {
@@ -344,16 +361,14 @@ case("RunScriptInGuest", "what is left", leaves_script)
 # Processes.
 
 
-def found(guest: Guest, pid: int, holds: Callable = lambda process: True):
-    """Return a listed process of this number for which something holds, which may take a moment; None when it is not listed."""
+def listed(guest: Guest, pid: int) -> Process | None:
+    """Return the process of this number as the guest lists it, None if it does not."""
+    return next((process for process in guest.tools.processes() if process.pid == pid), None)
 
-    def look():
-        return next((process for process in guest.tools.processes() if process.pid == pid and holds(process)), None)
 
-    end = time.monotonic() + 3
-    while (process := look()) is None and time.monotonic() < end:
-        time.sleep(0.05)
-    return process
+def found(guest: Guest, pid: int, holds: Callable[[Process], bool]) -> Process:
+    """Return the process of this number once something holds for it."""
+    return eventually(lambda: (process := listed(guest, pid)) and holds(process) and process)
 
 
 def lists(program: str, arguments: str, mark: str) -> Callable[[Guest], object]:
@@ -364,7 +379,7 @@ def lists(program: str, arguments: str, mark: str) -> Callable[[Guest], object]:
         pid = guest.tools.run_program(account, program, arguments, wait=False).pid
         process = found(guest, pid, lambda process: mark in process.command and "-c" not in process.command)
         guest.tools.kill(account, pid)
-        return f"{process.name!r} of {process.owner}: {process.command!r}" if process else "not listed"
+        return f"{process.name!r} of {process.owner}: {process.command!r}"
 
     return act
 
@@ -386,19 +401,21 @@ def lists_owner(guest: Guest) -> str:
     pid = guest.tools.run_program(guest.account("ann"), "/bin/sleep", "60", wait=False).pid
     process = found(guest, pid, lambda process: process.name == "sleep")
     guest.tools.kill(guest.account("ann"), pid)
-    return process and f"{process.owner}, started {'now' if abs(process.start_time - time.time()) < 10 else 'at another time'}"
+    return f"{process.owner}, started {'now' if abs(process.start_time - time.time()) < 10 else 'at another time'}"
 
 
 def lists_ended(guest: Guest) -> str:
-    """A process whose parent does not look after it."""
-    arguments = "-c 'sh -c \"exit 1\" & echo $! >/tmp/out; exec sleep 60'"
+    """A process whose parent does not look after it: it ends once its parent, which would, has become another program."""
+    line = r'sh -c "while read name </proc/\$PPID/comm && [ \$name = bash ]; do :; done; exit 1" & echo $! >/tmp/out; exec sleep 60'
+    arguments = f"-c {shlex.quote(line)}"
     pid = guest.tools.run_program(guest.account("root"), "/bin/bash", arguments, wait=False).pid
     out = guest.disk / "tmp/out"
     eventually(lambda: out.exists() and out.read_text(encoding="utf-8").strip())
     child = int(out.read_text(encoding="utf-8"))
     out.unlink()
-    time.sleep(0.5)
-    process = next((process for process in guest.tools.processes() if process.pid == child), None)
+    # As long as it runs, its command line is that of the loop.
+    eventually(lambda: (process := listed(guest, child)) is None or "while" not in process.command)
+    process = listed(guest, child)
     guest.tools.kill(guest.account("root"), pid)
     return f"{process.name!r}: {process.command!r}" if process else "not listed"
 
@@ -416,7 +433,7 @@ def kills(line: str, name: str = "root", by: str = "root") -> Callable[[Guest], 
         eventually(lambda: (guest.disk / "tmp/ready").exists())
         (guest.disk / "tmp/ready").unlink()
         answer = answer_of(guest, lambda guest: guest.tools.kill(guest.account(by), pid))
-        process = next((process for process in guest.tools.processes() if process.pid == pid), None)
+        process = listed(guest, pid)
         if process is not None:
             guest.tools.kill(guest.account("root"), pid)
         return f"{answer}, {'listed' if process else 'gone'}"

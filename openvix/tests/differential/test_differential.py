@@ -82,12 +82,14 @@ def explained(disk: Path, function: str, path: str, other: str) -> bool:
     here, there = situation(disk, path), situation(disk, other)
     names = {here}
     if function == "Rename":
-        if here == there == "loop of links" or "loop of links" in (here, there) or os.path.realpath(disk / path[1:]) == os.path.realpath(disk / other[1:]):
+        if "loop of links" in (here, there) or os.path.realpath(disk / path[1:]) == os.path.realpath(disk / other[1:]):
             return True  # the same file by two names, and loops: of these there is no case
         if f"{other}/".startswith(f"{path}/"):
             here, there = "directory", "itself"
         names = {f"{source} to {target}" for source in (here, here.removeprefix("empty ")) for target in (there, there.removeprefix("empty "))}
         names |= {"directory into itself"} if there == "itself" else set()
+    if function == "ListDirectory" and os.path.isdir(disk / path[1:]):
+        names |= {f"directory with a {situation(disk, f'{path}/{name}')}" for name in os.listdir(disk / path[1:])}
     return bool({f"{function}: {name}" for name in names} & TABLE.keys())
 
 

@@ -25,10 +25,18 @@ import tempfile
 import nox
 
 ROOT = pathlib.Path(__file__).resolve().parent
+
+
+def loaded(path):
+    """Return the module that a file of the checkout is, under a name that nothing else has."""
+    specification = importlib.util.spec_from_file_location(path.removesuffix(".py").replace("/", "_"), ROOT / path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
 # OpenVIX's own sessions become ours by that, and how environments are made is said there once.
-specification = importlib.util.spec_from_file_location("openvix_noxfile", ROOT / "openvix" / "noxfile.py")
-own = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(own)
+own = loaded("openvix/noxfile.py")
 compiler = own.compiler
 compiler_package = own.compiler_package
 install_openvix = own.install_openvix
@@ -282,12 +290,8 @@ def fork_server(session, place):
     if os.environ.get("NO_FORKSERVER"):
         yield python
         return
-    command = [python, str(place / "tests" / "support" / "forkserver.py")]
-    with (
-        tempfile.TemporaryDirectory(prefix="python-") as folder,
-        subprocess.Popen([*command, folder, "modules"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server,
-    ):
-        yield server.stdout.readline().decode().rstrip("\n")
+    with tempfile.TemporaryDirectory(prefix="python-") as folder, loaded("tests/support/forkserver.py").running(folder, python=python) as path:
+        yield path
 
 
 @contextlib.contextmanager

@@ -126,7 +126,7 @@ def restart(vm, options, tools_timeout):
 def turn_off(vm, options):
     """Power a VM off that is on or paused, and return how it was stopped, as a step of another plan does."""
     result = plan(vm, "powered_off", options).carry_out(check_mode=False)
-    return {name: result[name] for name in ("stopped",) if name in result}
+    return {"stopped": result["stopped"]} if "stopped" in result else {}
 
 
 def _plan(vm, ends, route, options, tools_timeout):

@@ -16,9 +16,10 @@ from openvix.guest.rights import Account
 
 
 class GuestTools(Protocol):
-    """The guest tools of one VM. Implementations: simulated (backends/simulated), and the agent in guests of QEMU (backends/qemu).
+    """The guest tools of one VM. Implementations: simulated (backends/simulated), the agent in guests of QEMU (backends/qemu), and VMware's own vmtoolsd
+    (backends/vmtoolsd).
 
-    A third kind, VMware's vmtoolsd, must fit behind either machine backend, so nothing here depends on the machine. Paths of the guest are absolute. Bytes
+    Each fits behind either machine backend, so nothing here depends on the machine. Paths of the guest are absolute. Bytes
     that are not UTF-8 are surrogates. Every method that acts in the guest raises VixError: VIX_E_VM_NOT_RUNNING (3006) if the machine does not run,
     VIX_E_TOOLS_NOT_RUNNING (3016) if the tools do not answer, and for errors of the guest's system the code of the errno (docs/vix-semantics.md,
     section 18). See section 17 for logins, 19 for programs, 20 for copies of files.

@@ -12,7 +12,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 END_SECONDS = 10
@@ -29,6 +29,16 @@ def take(lock: int, seconds: float = 0) -> bool:
             if time.monotonic() >= until:
                 return False
         time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def alone(lock: Path, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a lock file within the block, however long another process has it. waits: called once if one has it now. Raises OSError."""
+    with open(lock, "w", encoding="ascii") as file:
+        if not take(file.fileno()):
+            waits()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def is_held(lock: Path) -> bool:

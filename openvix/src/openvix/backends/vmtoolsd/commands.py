@@ -100,12 +100,12 @@ class Commands:
 
     def path(self, command: Command, login: Login, path: str) -> bytes:
         """Return the answer to a command that takes one path."""
-        return self.send(command, login, struct.pack("<iI", 0, len(_raw(path))) + _text(path))
+        return self.send(command, login, struct.pack("<iI", 0, len(raw(path))) + _text(path))
 
     def run_program(self, login: Login, program: str, arguments: str, request: str, *, wait: bool) -> bytes:
         """Start a program; return its process id as text. Its end is reported only where somebody waits for it."""
         body = (
-            struct.pack("<iII", 0 if wait else RETURN_AT_ONCE, len(_raw(program)), len(_raw(arguments)))
+            struct.pack("<iII", 0 if wait else RETURN_AT_ONCE, len(raw(program)), len(raw(arguments)))
             + _text(program)
             + (_text(arguments) if arguments else b"")
         )
@@ -113,9 +113,7 @@ class Commands:
 
     def run_script(self, login: Login, interpreter: str, script: str, request: str, *, wait: bool) -> bytes:
         """Start a script, as run_program() does a program."""
-        body = (
-            struct.pack("<iIII", 0 if wait else RETURN_AT_ONCE, len(_raw(interpreter)), len(_raw(script)), 0) + _text(interpreter) + _text("") + _text(script)
-        )
+        body = struct.pack("<iIII", 0 if wait else RETURN_AT_ONCE, len(raw(interpreter)), len(raw(script)), 0) + _text(interpreter) + _text("") + _text(script)
         return self.send(Command.RUN_SCRIPT, login, body, request=request)
 
     def list_processes(self, login: Login) -> bytes:
@@ -126,25 +124,25 @@ class Commands:
 
     def list_directory(self, login: Login, path: str, offset: int) -> bytes:
         """Return the page of a listing that begins with the entry of this number."""
-        return self.send(Command.LIST_DIRECTORY, login, struct.pack("<iIq", 1, len(_raw(path)), offset) + _text(path), flags=ESCAPED)
+        return self.send(Command.LIST_DIRECTORY, login, struct.pack("<iIq", 1, len(raw(path)), offset) + _text(path), flags=ESCAPED)
 
     def create_directory(self, login: Login, path: str) -> None:
-        self.send(Command.CREATE_DIRECTORY, login, struct.pack("<iII", 0, len(_raw(path)), 0) + _text(path))
+        self.send(Command.CREATE_DIRECTORY, login, struct.pack("<iII", 0, len(raw(path)), 0) + _text(path))
 
     def rename(self, login: Login, old: str, new: str) -> None:
-        self.send(Command.MOVE_FILE, login, struct.pack("<iIII", 0, len(_raw(old)), len(_raw(new)), 0) + _text(old) + _text(new))
+        self.send(Command.MOVE_FILE, login, struct.pack("<iIII", 0, len(raw(old)), len(raw(new)), 0) + _text(old) + _text(new))
 
     def create_temp_file(self, login: Login) -> bytes:
         return self.send(Command.CREATE_TEMP_FILE, login, struct.pack("<iIII", 0, 0, 0, 0) + 3 * _text(""))
 
     def read_environment(self, login: Login, name: str) -> bytes:
-        return self.send(Command.READ_VARIABLE, login, struct.pack("<iiI", ENVIRONMENT, 0, len(_raw(name))) + _text(name))
+        return self.send(Command.READ_VARIABLE, login, struct.pack("<iiI", ENVIRONMENT, 0, len(raw(name))) + _text(name))
 
     def read_all_environment(self, login: Login) -> bytes:
         return self.send(Command.READ_ENVIRONMENT, login, struct.pack("<II", 0, 0))
 
     def write_environment(self, login: Login, name: str, value: str) -> None:
-        body = struct.pack("<iiII", ENVIRONMENT, 0, len(_raw(name)), len(_raw(value))) + _text(name) + _text(value)
+        body = struct.pack("<iiII", ENVIRONMENT, 0, len(raw(name)), len(raw(value))) + _text(name) + _text(value)
         self.send(Command.WRITE_VARIABLE, login, body)
 
     def hgfs(self, login: Login, packet: bytes) -> bytes:
@@ -152,14 +150,15 @@ class Commands:
         return self.send(Command.HGFS, login, struct.pack("<Ii", len(packet), 0) + packet, binary=True)
 
 
-def _raw(text: str) -> bytes:
+def raw(text: str) -> bytes:
+    """Return a text as the guest takes it: bytes that are not UTF-8 are surrogates."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def _text(text: str) -> bytes:
-    return _raw(text) + b"\0"
+    return raw(text) + b"\0"
 
 
 def _credential(login: Login) -> bytes:
     packed = base64.b64encode(_text(login.name) + _text(login.password))
-    return struct.pack("<II", len(_raw(login.name)), len(_raw(login.password))) + packed + b"\0"
+    return struct.pack("<II", len(raw(login.name)), len(raw(login.password))) + packed + b"\0"

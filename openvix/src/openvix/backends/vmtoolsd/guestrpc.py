@@ -14,7 +14,6 @@ import select
 import socket
 import struct
 import threading
-import time
 from typing import NamedTuple
 
 # No message of either side is as long.
@@ -33,12 +32,10 @@ class NoAnswer(Exception):
 
 
 class Ended(NamedTuple):
-    """What vmtoolsd reports of a program that has ended: an error of VIX, the exit code, the process id, and the time of the report (time.monotonic)."""
+    """What vmtoolsd reports of a program that has ended: an error of VIX, and the exit code."""
 
     error: int
     code: int
-    pid: int
-    at: float
 
 
 class GuestRpc:
@@ -161,9 +158,9 @@ class GuestRpc:
 
     def _note_end(self, request: bytes) -> None:
         # Run_Program_Done REQUEST ERROR ERRNO EXIT-CODE PID
-        name, error, _, code, pid = request.rstrip(b"\0").split()[1:6]
+        name, error, _, code, _ = request.rstrip(b"\0").split()[1:6]
         with self._known:
-            self._ended[name.decode()] = Ended(int(error), int(code), int(pid), time.monotonic())
+            self._ended[name.decode()] = Ended(int(error), int(code))
             self._known.notify_all()
 
     def _lose(self, connection: socket.socket) -> None:

@@ -12,7 +12,7 @@ import stat
 import struct
 from typing import NamedTuple
 
-from openvix.backends.vmtoolsd.commands import Commands, Login
+from openvix.backends.vmtoolsd.commands import Commands, Login, raw
 from openvix.backends.vmtoolsd.guestrpc import NoAnswer
 from openvix.guest.errors import error
 
@@ -99,26 +99,27 @@ class Hgfs:
         """Return what is at a path, and not what it leads to."""
         answer = self._request(ATTRIBUTES, struct.pack("<QQ", 0, 0) + _name(path), path)
         mode, size = _attributes(answer)
-        target, _ = _read_name(answer, ATTRIBUTES_SIZE + 8)
+        target = _name_at(answer, ATTRIBUTES_SIZE + 8)
         # Parts of a name are divided by zeros there.
         return Attributes(mode, size, target.replace(b"\0", b"/").decode("utf-8", "surrogateescape") if stat.S_ISLNK(mode) else "")
 
     def names(self, path: str) -> list[str]:
         """Return the names in a directory, without . and .., sorted."""
         (search,) = struct.unpack_from("<I", self._request(SEARCH_OPEN, struct.pack("<Q", 0) + _name(path), path))
-        found: set[str] = set()
+        found: list[str] = []
         try:
-            for offset in itertools.count():
-                answer = self._request(SEARCH_READ, struct.pack("<IIIQ", search, offset, 0, 0), path)
-                (count,) = struct.unpack_from("<Q", answer)
-                # An entry begins with where the next one does; the last one has no name.
-                name, _ = _read_name(answer, 16 + 4 + ATTRIBUTES_SIZE) if count else (b"", 0)
-                if not name:
-                    return sorted(found - {".", ".."})
-                found.add(name.decode("utf-8", "surrogateescape"))
+            while name := self._entry(search, len(found), path):
+                found.append(name.decode("utf-8", "surrogateescape"))
         finally:
             self._request(SEARCH_CLOSE, struct.pack("<IQ", search, 0))
-        raise AssertionError("the search has no end")
+        return sorted(set(found) - {".", ".."})
+
+    def _entry(self, search: int, number: int, path: str) -> bytes:
+        """Return the name of an entry of a search, b"" behind the last one."""
+        answer = self._request(SEARCH_READ, struct.pack("<IIIQ", search, number, 0, 0), path)
+        (count,) = struct.unpack_from("<Q", answer)
+        # An entry begins with where the next one does.
+        return _name_at(answer, 16 + 4 + ATTRIBUTES_SIZE) if count else b""
 
     def create_directory(self, path: str, mode: int) -> None:
         self._request(CREATE_DIRECTORY, struct.pack("<QBBBBQ", DIRECTORY_FIELDS, *_rights(mode), 0) + _name(path), path)
@@ -129,11 +130,7 @@ class Hgfs:
 
     def create_link(self, path: str, target: str) -> None:
         """Create a symbolic link that leads to this text."""
-        self._request(CREATE_LINK, struct.pack("<Q", 0) + _name(path) + _named(_raw(target).replace(b"/", b"\0")), path)
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+        self._request(CREATE_LINK, struct.pack("<Q", 0) + _name(path) + _named(raw(target).replace(b"/", b"\0")), path)
 
 
 def _rights(mode: int) -> tuple[int, int, int, int]:
@@ -142,18 +139,17 @@ def _rights(mode: int) -> tuple[int, int, int, int]:
 
 def _name(path: str) -> bytes:
     """Return a path of the guest as the server takes it: in the share of its whole root, its parts divided by zeros."""
-    return _named(b"root\0" + b"\0".join(part for part in _raw(path).split(b"/") if part))
+    return _named(b"root\0" + b"\0".join(part for part in raw(path).split(b"/") if part))
 
 
 def _named(name: bytes) -> bytes:
     return NAME.pack(len(name), 0, 0, 0) + name + b"\0"
 
 
-def _read_name(answer: bytes, at: int) -> tuple[bytes, int]:
-    """Return the name at a place of an answer, and where it ends."""
+def _name_at(answer: bytes, at: int) -> bytes:
+    """Return the name at a place of an answer."""
     length = NAME.unpack_from(answer, at)[0]
-    end = at + NAME.size + length
-    return answer[at + NAME.size : end], end
+    return answer[at + NAME.size :][:length]
 
 
 def _attributes(answer: bytes) -> tuple[int, int]:

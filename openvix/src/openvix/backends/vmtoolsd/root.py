@@ -10,17 +10,15 @@ nothing is installed on the host.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from openvix.system import c_build, debian_packages
+from openvix.system import c_build, debian_packages, process_locks
 from openvix.system.c_build import CannotBuild
 
 TOOLS = "open-vm-tools"
@@ -85,7 +83,7 @@ def find(release: str, say: Callable[[str], None]) -> Root:
         raise CannotBuild("a guest of VMware's vmtoolsd needs root")
     place = c_build.cache() / "vmtoolsd"
     place.mkdir(mode=0o700, exist_ok=True)
-    with _locked(place / "lock"):
+    with process_locks.alone(place / "lock"):
         kept = [path for path in place.glob("*.root") if _is_release(path.name.removesuffix(".root"), release)]
         if not kept:
             kept = [_make(release, place, say)]
@@ -142,10 +140,3 @@ def _run(command: list[str], doing: str, stdin: IO[bytes] | int | None = subproc
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or [f"it ended with {done.returncode}"]
         raise CannotBuild(f"{doing} failed: {said[-1]}")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with open(path, "w", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

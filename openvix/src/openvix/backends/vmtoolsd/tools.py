@@ -24,7 +24,7 @@ from pathlib import Path
 
 from openvix.backends.vmtoolsd import answers, hgfs
 from openvix.backends.vmtoolsd.commands import Command, Commands, Login
-from openvix.backends.vmtoolsd.guestrpc import Ended, GuestRpc, NoAnswer
+from openvix.backends.vmtoolsd.guestrpc import GuestRpc, NoAnswer
 from openvix.backends.vmtoolsd.hgfs import Hgfs
 from openvix.guest import host_paths, programs, trees
 from openvix.guest.errors import as_vix_errors, error
@@ -109,8 +109,12 @@ class VmtoolsdTools:
         with self._lock:
             rpc, commands = self._rpc, self._commands
         if rpc is None or commands is None or not rpc.is_ready():
-            raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING if self._runs() else constants.VIX_E_VM_NOT_RUNNING)
+            raise self._not_running()
         return rpc, commands
+
+    def _not_running(self, reason: object = "") -> VixError:
+        """Return the error for a vmtoolsd that does not answer. When the machine has ended, that is what is reported."""
+        return VixError(constants.VIX_E_TOOLS_NOT_RUNNING if self._runs() else constants.VIX_E_VM_NOT_RUNNING, str(reason))
 
     @contextmanager
     def _asking(self) -> Iterator[Commands]:
@@ -119,9 +123,7 @@ class VmtoolsdTools:
             with self._quiet, as_vix_errors():
                 yield self._ready()[1]
         except NoAnswer as gone:
-            # When the machine has ended, that is what is reported.
-            code = constants.VIX_E_TOOLS_NOT_RUNNING if self._runs() else constants.VIX_E_VM_NOT_RUNNING
-            raise VixError(code, str(gone)) from gone
+            raise self._not_running(gone) from gone
 
     def _login(self, account: Account) -> Login:
         try:
@@ -176,16 +178,13 @@ class VmtoolsdTools:
             pid = int(answer)
         if not wait:
             return Ran(pid)
-        ended = self._await_end(rpc, request)
+        try:
+            ended = rpc.await_end(request)
+        except NoAnswer as gone:
+            raise self._not_running(gone) from gone
         if ended.error:
             raise VixError(ended.error, "running a program in the guest")
         return Ran(pid, int(time.monotonic() - begun), ended.code)
-
-    def _await_end(self, rpc: GuestRpc, request: str) -> Ended:
-        try:
-            return rpc.await_end(request)
-        except NoAnswer as gone:
-            raise VixError(constants.VIX_E_TOOLS_NOT_RUNNING if self._runs() else constants.VIX_E_VM_NOT_RUNNING, str(gone)) from gone
 
     def processes(self) -> list[Process]:
         """Every account may list all processes: the last one that has logged in does."""

@@ -11,7 +11,6 @@ of its files. An existing image is never changed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -26,7 +25,7 @@ from typing import NamedTuple
 
 from openvix.backends.qemu.image import cpio, kernel, seed
 from openvix.guest import disks
-from openvix.system import c_build, debian_packages
+from openvix.system import c_build, debian_packages, process_locks
 from openvix.system.c_build import CannotBuild
 
 FORMAT = 1
@@ -116,12 +115,7 @@ def _folder() -> Path:
 @contextlib.contextmanager
 def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock for builds, and remove the remains of an interrupted one."""
-    with open(folder / "lock", "w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another build to finish")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with process_locks.alone(folder / "lock", lambda: say("waiting for another build to finish")):
         for left in folder.glob("new-*"):
             shutil.rmtree(left)
         yield

@@ -12,6 +12,11 @@ options:
   name:
     description:
       - Name of the processes, exactly as the guest reports it, for example V(apache2) or V(notepad.exe).
+      - In a Linux guest, the name is the first word of the argument list, without directories if it begins with a
+        slash. A script has the name of its interpreter, for example V(perl), and a program that shows its status in
+        the argument list has all of this status as its name. Use O(command) or O(pattern) for them.
+      - If no process has this name and one runs a script of this name or shows it in its status, the task returns a
+        warning that names it.
       - A process must match all of O(name), O(pattern), O(owner), O(pid) and O(command) that are set.
     type: str
   pattern:

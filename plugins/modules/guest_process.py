@@ -13,8 +13,10 @@ author: vmlab (@vmlab)
 description:
   - Terminate guest processes, or wait until a given number of matching processes exists.
   - The module does not start processes. Use M(vmlab.vix.guest_command) to start a program.
-  - Before a process is terminated, its name and start time are compared. A different process that reuses its process
-    ID is not terminated.
+  - Before a process is terminated, its start time is compared, and it must still match the options. A different process
+    that reuses its process ID is not terminated.
+  - A process of a Linux guest that has exited counts as absent, even if its parent has not reaped it and the guest
+    tools still list it. This requires C(/bin/sh) and C(grep) in the guest.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -62,7 +64,10 @@ options:
     description:
       - How O(state=absent) terminates processes.
       - V(soft) sends the signal TERM. Not supported for Windows guests.
-      - V(hard) kills the processes. Data that they have not written is lost.
+      - V(hard) lets the guest tools kill the processes. Data that they have not written is lost.
+      - In Linux guests, the guest tools first send the signal TERM and wait for up to 5 seconds, so a process can run its
+        handler for that signal. Then they send the signal KILL and wait for up to 15 seconds. During this time, all
+        other tasks in the same guest wait.
       - V(soft_then_hard) sends the signal TERM, and kills the processes that are still running after O(soft_timeout).
         In Windows guests, processes are killed at once.
     type: str
@@ -104,6 +109,15 @@ EXAMPLES = r"""
     min_count: 2
     wait_timeout: 30
 
+- name: Terminate a Perl script, whose name is perl
+  vmlab.vix.guest_process:
+    vm: /vms/web/web.vmx
+    guest_username: root
+    guest_password: "{{ guest_password }}"
+    name: perl
+    command: /daemon\.pl
+    state: absent
+
 - name: Wait until the installer has finished
   vmlab.vix.guest_process:
     vm: /vms/win/win.vmx
@@ -133,7 +147,8 @@ found:
       type: int
       sample: 812
     name:
-      description: Name of the process.
+      description: Name of the process. In a Linux guest, the first argument, without directories if it begins with a
+        slash. A script has the name of its interpreter. Empty if the first argument is empty.
       type: str
       sample: apache2
     owner:
@@ -191,7 +206,7 @@ def work(session, wanted):
         least, most = (wanted.count, wanted.count) if wanted.count is not None else (wanted.min_count, wanted.max_count)
         waiting = guest_processes.Waiting(1 if least is None and most is None else least, most, wanted.wait_timeout)
         result = guest_processes.present(watch, choice, waiting).carry_out(wanted.check_mode)
-    return {**result, **watch.report()}
+    return {**result, **watch.report(result["found"])}
 
 
 def main():

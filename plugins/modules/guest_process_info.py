@@ -14,6 +14,8 @@ description:
   - Return all processes of the guest of a VM, or the matching ones.
   - The guest tools return at most 64 KiB of the list. If the list can be incomplete, the processes are read with
     C(/bin/sh) or PowerShell in the guest. If neither is available, RV(truncated) is V(true).
+  - Linux guests also list processes that have exited and that their parents have not reaped. Their name and command
+    line are the name that the kernel gives them, which has at most 15 characters. Kernel threads have no brackets.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -63,8 +65,9 @@ processes:
       type: int
       sample: 812
     name:
-      description: Name of the process. If the guest tools do not report it, the name of the program in the command
-        line.
+      description: Name of the process. In a Linux guest, the first argument, without directories if it begins with a
+        slash. A script has the name of its interpreter. Empty if the first argument is empty. If the
+        guest tools do not report it, the name of the program in the command line.
       type: str
       sample: apache2
     owner:
@@ -97,7 +100,7 @@ def work(session, wanted):
     choice = guest_processes.Choice(wanted.name, wanted.pattern, wanted.owner, wanted.pid, wanted.command)
     watch = guest_processes.Watch(session)
     found = watch.look(choice)
-    return {"changed": False, "processes": found, **watch.report()}
+    return {"changed": False, "processes": found, **watch.report(found)}
 
 
 def main():

@@ -15,8 +15,10 @@ from .._vix.errors import Refused, TimedOut, VixError
 from .plan import Plan
 
 POLL = 0.5  # seconds between two looks at the guest's processes
+SHOWN = 3  # processes that a warning names
 ROUNDS = 3  # how often processes that were started meanwhile are ended as well
 AT_ONCE = DONE - 1  # processes that one script ends: its exit code is DONE, or the number of one of them
+NOT_IN_TIME = 1  # the code of a kill that VMware Tools gave up waiting for; the process may be dead nevertheless (docs/vix-semantics.md, section 19)
 
 # VMware Tools send the list in one message, and silently leave out what has no room in it (docs/vix-semantics.md, section 19). The first process
 # without room may be a long one, so a list counts as complete only if half of the message would have been free.
@@ -46,31 +48,63 @@ class Choice:
 class Watch:
     """The processes of a guest, as they are each time that they are listed.
 
-    session: the GuestSession. cut: why the last list may be incomplete, or None.
+    session: the GuestSession. cut: why the last list may be incomplete, or None. meant: why no process has the chosen name, or None.
     """
 
     def __init__(self, session):
-        self.session, self.guest, self.cut = session, session.guest, None
+        self.session, self.guest, self.cut, self.meant = session, session.guest, None, None
 
     def look(self, choice):
-        """Return the matching processes, sorted by pid."""
+        """Return the matching processes, sorted by pid. One that has ended is among them until its parent reaps it."""
         found = {process["pid"]: process for process in map(_tidy, self.guest.processes())}
         size = sum(FRAME + sum(len(process[key].encode("utf-8", "replace")) for key in ("name", "owner", "command")) for process in found.values())
         self.cut = None
         if size >= MESSAGE // 2:
             found = {**self._rest(size), **found}
-        return [found[pid] for pid in sorted(found) if choice.fits(found[pid])]
+        found = [found[pid] for pid in sorted(found)]
+        if "name" in choice.given:
+            self.meant = _meant(choice.given["name"], found)
+        return [process for process in found if choice.fits(process)]
+
+    def running(self, choice):
+        """As look(), without the processes that have ended."""
+        return self._without_ended(self.look(choice))
 
     def whole(self, choice):
-        """As look(); raise Refused if the list may be incomplete."""
+        """As running(); raise Refused if the list may be incomplete."""
+        return self._without_ended(self._all(choice))
+
+    def left(self, wanted, choice):
+        """Those of the processes that still run and match, and not new ones with the same ids."""
+        now = {process["pid"]: process for process in self._all(choice)}
+        same = [process for process in wanted if process["pid"] in now and _is(process, now[process["pid"]])]
+        running = {process["pid"] for process in self._without_ended([now[process["pid"]] for process in same])}
+        return [process for process in same if process["pid"] in running]
+
+    def report(self, found=()):
+        """What a task reports about the last list. found: the processes that the task found."""
+        warnings = [f"{self.guest.label} may have more processes: {self.cut}"] if self.cut else []
+        if self.meant and not found:
+            warnings.append(f"{self.guest.label}: {self.meant}")
+        return {"truncated": bool(self.cut), "warnings": warnings}
+
+    def _all(self, choice):
         found = self.look(choice)
         if self.cut:
             raise Refused(self.cut, doing=f"looking for {choice} in {self.guest.label}")
         return found
 
-    def report(self):
-        """What a task reports about the last list."""
-        return {"truncated": bool(self.cut), "warnings": [f"{self.guest.label} may have more processes: {self.cut}"] if self.cut else []}
+    def _without_ended(self, found):
+        """Those of the listed processes that have not ended. VMware Tools list one that has by its kernel name alone, so only such ones cost a look."""
+        if not any(process["name"] == process["command"] for process in found) or not self.session.is_linux:
+            return found
+        try:
+            ended = processes.ended(self.session)
+        except TimedOut:
+            raise
+        except VixError:  # the guest has no shell, or no /proc: then nobody knows
+            return found
+        return [process for process in found if process["pid"] not in ended]
 
     def _rest(self, size):
         """Processes that VIX's list may lack, by pid, listed by a program in the guest."""
@@ -136,7 +170,7 @@ def absent(watch, choice, ending):
 
 def present(watch, choice, waiting):
     """Return the plan that waits until there are as many processes of the choice as wanted. Its facts: found, processes, fulfilled."""
-    look = watch.look if waiting.most is None else watch.whole
+    look = watch.running if waiting.most is None else watch.whole
     found = look(choice)
     seen = {"processes": found}
     waits = [partial(_wait, watch, choice, waiting, look, found)]
@@ -145,7 +179,7 @@ def present(watch, choice, waiting):
 
 def words(process):
     """A process in a message."""
-    return f"process {process['pid']} ({process['name']} of {process['owner'] or 'an unknown owner'})"
+    return f"process {process['pid']} ({process['name'] or process['command'].strip() or 'without a name'} of {process['owner'] or 'an unknown owner'})"
 
 
 def _expression(text):
@@ -158,31 +192,51 @@ def _expression(text):
 def _tidy(process):
     """A process with a name and a command line, whichever of the two texts of VMware Tools is which.
 
-    Older Tools return one text only, the command line; newer ones return no name if there are no arguments; and which of two texts VIX returns as
-    the name is not documented (docs/vix-semantics.md, section 19).
+    The name is in the command line, so the longer of the two is the command line. Tools of a Linux guest take it from the first argument: what follows its
+    last slash if it begins with a slash, else all of it. Older Tools return one text only, the command line; others return no name if there are no
+    arguments. Which of two texts VIX returns as the name is not documented (docs/vix-semantics.md, section 19).
     """
     name, command = process["name"], process["command"]
-    if name != command and _program(name) == command:
+    if name in ("", "(null)") or not command:
+        command = command or name
+        name = _program(command)
+    elif _names(command, name):
         name, command = command, name
-    return {**process, "name": _program(command or name) if name in ("", "(null)") or not command else name, "command": command or name}
+    return {**process, "name": name, "command": command}
+
+
+def _names(name, command):
+    """Whether a text is the name of the program in a longer one: behind a slash or a quote or at the start, and before a blank, a quote or the end."""
+    return len(name) < len(command) and bool(re.match(rf'(?:.*[\\/"])?{re.escape(name)}(?:[\s"]|$)', command, re.DOTALL | re.IGNORECASE))
 
 
 def _program(command):
     """Name of the program in a command line: its first word without directories, and without the colon of programs that show their status there."""
     quoted = re.match(r'"([^"]*)"|(.*?\.exe)\b', command, re.IGNORECASE)
     first = (quoted.group(1) or quoted.group(2)) if quoted else command.split(" ")[0]
-    return re.split(r"[\\/]", first)[-1].rstrip(":") or command
+    return re.split(r"[\\/]", first)[-1].rstrip(":") or (command.strip() and first)
+
+
+def _meant(name, found):
+    """Why no process has a name, if some that run a script of that name or show it in their status do not either; else None."""
+    if any(process["name"] == name for process in found):
+        return None
+    meant = [process for process in found if name in _shown(process["command"])]
+    listed = ", ".join(map(words, meant[:SHOWN])) + (f" and {len(meant) - SHOWN} more" if len(meant) > SHOWN else "")
+    why = "VMware Tools name a process by the start of its command line"
+    return f"no process has the name {name}, but its command line shows that {listed} may be meant; {why}: select it by command" if meant else None
+
+
+def _shown(command):
+    """What a user may take for the name of a process: the program and, for an interpreter, the script, which follows the options."""
+    program, *rest = command.split() or [""]
+    script = [word for word in rest if not word.startswith("-")][:1]
+    return {re.split(r"[\\/]", word)[-1].rstrip(":") for word in (program, *script)}
 
 
 def _is(process, other):
     """Whether both are the same process, not a new one with the same id. The times may differ by a second, as programs round differently."""
-    return all(process[key] == other[key] for key in ("pid", "name")) and abs(process["start_time"] - other["start_time"]) <= 1
-
-
-def _left(watch, wanted):
-    """Those of the processes that still exist."""
-    now = {process["pid"]: process for process in watch.whole(Choice())}
-    return [process for process in wanted if process["pid"] in now and _is(process, now[process["pid"]])]
+    return process["pid"] == other["pid"] and abs(process["start_time"] - other["start_time"]) <= 1
 
 
 def _must_be_endable(watch, choice, found):
@@ -204,7 +258,7 @@ def _is_vital(process, watch):
 
 def _end(watch, choice, found, ending, rounds=ROUNDS):
     """End the processes that were found, and those of the choice that were started meanwhile; return how they were stopped."""
-    facts = _stop(watch, found, ending)
+    facts = _stop(watch, choice, found, ending)
     if "pid" in choice.given:  # a process with that id would be a new one now, which was not selected
         return facts
     found = watch.whole(choice)
@@ -220,29 +274,28 @@ def _end(watch, choice, found, ending, rounds=ROUNDS):
     return facts
 
 
-def _stop(watch, found, ending):
+def _stop(watch, choice, found, ending):
     left, facts = found, {}
-    if ending.stop != "hard" and _ask(watch, left, ending):
+    if ending.stop != "hard" and _ask(watch, choice, left, ending):
         facts = {"stopped": "soft"}
-        left = _wait_until_gone(watch, left, ending.soft_timeout)
+        left = _wait_until_gone(watch, choice, left, ending.soft_timeout)
         if left and ending.stop == "soft":
             raise TimedOut(f"it still exists {ending.soft_timeout:g} s after it was asked to end; use stop=hard to kill it", doing=_ending(watch, left[0]))
     for process in left:
-        if _left(watch, [process]):  # it may have ended, and another one may have its id
-            _kill(watch, process)
+        if watch.left([process], choice):  # it may have ended, and another one may have its id
+            _kill(watch, choice, process, ending)
             facts = {"stopped": "hard"}
-    left = _wait_until_gone(watch, left, ending.timeout)
+    left = _wait_until_gone(watch, choice, left, ending.timeout)
     if left:
-        why = "it may be waiting for a device, or for its parent to reap it"
-        raise TimedOut(f"it still exists {ending.timeout:g} s after it was killed: {why}", doing=_ending(watch, left[0]))
+        raise TimedOut(f"it still exists {ending.timeout:g} s after it was killed: it may be waiting for a device", doing=_ending(watch, left[0]))
     return facts
 
 
-def _ask(watch, found, ending):
+def _ask(watch, choice, found, ending):
     """Ask processes to end; return whether the guest can do that. Raises VixError, before any is asked, if the user may not end one of them."""
     if not watch.session.is_linux:
         return False
-    left = _left(watch, found)
+    left = watch.left(found, choice)
     for first in range(0, len(left), AT_ONCE):
         some = left[first : first + AT_ONCE]
         try:
@@ -269,11 +322,19 @@ def ask_script(pids):
     return f"exec 2> /dev/null; {check}; kill -TERM {listed}; exit {DONE}"
 
 
-def _kill(watch, process):
+def _kill(watch, choice, process, ending):
     try:
         watch.guest.kill(process["pid"])
+    except TimedOut as error:
+        error.doing = f"{_ending(watch, process)} as {watch.guest.user}"
+        raise
     except VixError as error:
-        if isinstance(error, TimedOut) or _left(watch, [process]):  # otherwise it ended in that moment
+        if error.code == NOT_IN_TIME:
+            left = _wait_until_gone(watch, choice, [process], ending.timeout)
+            error.advice = f"it still exists {ending.timeout:g} s after it was killed: it may be waiting for a device"
+        else:
+            left = watch.left([process], choice)
+        if left:  # otherwise it ended in that moment
             error.doing = f"{_ending(watch, process)} as {watch.guest.user}"
             raise
 
@@ -282,11 +343,11 @@ def _ending(watch, process):
     return f"ending {words(process)} in {watch.guest.label}"
 
 
-def _wait_until_gone(watch, found, seconds):
+def _wait_until_gone(watch, choice, found, seconds):
     """Wait until the processes have ended; return those that still exist after that many seconds."""
     patience = watch.guest.within(seconds)
     while found:
-        found = _left(watch, found)
+        found = watch.left(found, choice)
         if found and not _pause(patience):
             break
     return found
@@ -296,9 +357,9 @@ def _wait(watch, choice, waiting, look, found):
     patience = watch.guest.within(waiting.timeout)
     while not waiting.is_met(found):
         if not _pause(patience):
-            cut = f"; {watch.cut}" if watch.cut else ""
+            reasons = "".join(f"; {why}" for why in (watch.cut, watch.meant) if why)
             raise TimedOut(
-                f"found {len(found)} after {patience.seconds:g} s, expected {waiting}{cut}",
+                f"found {len(found)} after {patience.seconds:g} s, expected {waiting}{reasons}",
                 doing=f"waiting for {choice} in {watch.guest.label}",
             )
         found = look(choice)

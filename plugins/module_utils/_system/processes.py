@@ -17,6 +17,7 @@ from .exit_codes import DONE
 
 TICKS = 100  # per second, the unit of start times in Linux
 ENDED = (b"Z", b"X")
+ENDED_SCRIPT = f"cd /proc 2> /dev/null && [ -r self/status ] || exit 3; grep -l '^State:[[:space:]]*[ZX]' [0-9]*/status; exit {DONE}"
 # What /proc/PID/stat holds. The name in brackets may contain anything, but it is too short for that many numbers.
 STAT = re.compile(rb"(\d+) \((.{0,64}?)\) ([A-Za-z])((?: -?\d+){40,})\n", re.DOTALL)
 PARENT, STARTED = 0, 18  # which of those numbers
@@ -35,6 +36,23 @@ def listed(session):
     if code != DONE:
         raise VixError(f"the guest's shell could not read /proc (exit code {code})", doing=doing)
     return parse_linux(answer, mark)
+
+
+def ended(session):
+    """Return the ids of the processes of a Linux guest that have ended and that their parents have not reaped, as far as the user can see them.
+
+    This takes three VIX calls. Raises VixError if the guest has no program that can list them.
+    """
+    doing = session.doing("looking for ended processes by a program in")
+    code, answer = captured.run(session, ENDED_SCRIPT, doing)
+    if code != DONE:
+        raise VixError(f"the guest's shell could not read /proc (exit code {code})", doing=doing)
+    return parse_ended(answer)
+
+
+def parse_ended(answer):
+    """Return the process ids in the output of ENDED_SCRIPT."""
+    return {int(number) for number in re.findall(rb"^([0-9]{1,10})/status$", answer, re.MULTILINE)}
 
 
 def linux_script(mark):
@@ -59,16 +77,11 @@ def parse_linux(answer, mark):
             rows[int(found.group(1))] = (int(numbers[PARENT]), int(numbers[STARTED]), found.group(2), record[found.end() :])
     for pid in _looking(rows, own):
         del rows[pid]
-    return [
-        {
-            "pid": pid,
-            "name": _text(line.split(b"\0")[0].rpartition(b"/")[2] or name),
-            "owner": owners.get(pid, ""),
-            "command": _text(line.rstrip(b"\0").replace(b"\0", b" ") or name),
-            "start_time": boot + ticks // TICKS,
-        }
-        for pid, (dummy, ticks, name, line) in rows.items()
-    ]
+    found = []
+    for pid, (_parent, ticks, kernel_name, line) in rows.items():
+        name, command = _texts(line, kernel_name)
+        found.append({"pid": pid, "name": _text(name), "owner": owners.get(pid, ""), "command": _text(command), "start_time": boot + ticks // TICKS})
+    return found
 
 
 def windows_script(path):
@@ -106,6 +119,13 @@ def _parse_head(head):
     boot = next((int(row[1]) for row in rows if row[0] == "btime" and len(row) == 2 and row[1].isdecimal()), 0)
     owners = {int(row[0]): row[1] if row[2] == "UNKNOWN" else row[2] for row in rows if row[0].isdecimal() and len(row) == 3}
     return own, boot, owners
+
+
+def _texts(line, kernel_name):
+    """Name and command line of a process, both as VMware Tools return them, from its arguments; a kernel thread has none."""
+    first = line.split(b"\0")[0]
+    name = first.rpartition(b"/")[2] if first.startswith(b"/") else first
+    return (name, line.rstrip(b"\0").replace(b"\0", b" ")) if line else (kernel_name, kernel_name)
 
 
 def _looking(rows, own):

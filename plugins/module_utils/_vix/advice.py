@@ -23,7 +23,10 @@ ADVICE = {
     3007: "the VM must not be powered on for this",
     3009: "VMware Tools have just started: try again in a few seconds",
     3014: "the host user has no right to do this",
-    3015: "check guest_username and guest_password, and that this user may do it in the guest",
+    3015: (
+        "check guest_username and guest_password, and that this user may do it in the guest; "
+        "a Linux guest also refuses accounts that are locked or expired, or whose shell is not in /etc/shells (pam_shells)"
+    ),
     3016: "install VMware Tools in the guest (or open-vm-tools), or wait until it has booted",
     3017: "set guest.commands.enabled to TRUE in the VM's .vmx when it is off; the configuration of the host may forbid them as well",
     3018: "give guest_username and guest_password",

@@ -206,6 +206,34 @@ def test_other_count_fails_check_mode_reports(openvix, run_module, names, web, o
     assert names(web) == NAMES
 
 
+SCRIPT = {"name": "perl", "command": "/usr/bin/perl /srv/daemon.pl"}
+
+
+@pytest.mark.parametrize("options", [{"state": "absent"}, {"state": "absent", "check_mode": True}, {"count": 0}])
+def test_script_name_warned(openvix, run_module, options):
+    """VMware Tools call a script by its interpreter. A task that finds nothing under its own name must not look as if it had ended."""
+    web = vm(openvix, SCRIPT)
+
+    result = run_module("guest_process", vm=web, name="daemon.pl", **options, **LOGIN)
+
+    assert (result["changed"], result["found"]) == (False, [])
+    warning = str(result["warnings"])
+    assert f"the guest of {web}: no process has the name daemon.pl, but its command line shows that process " in warning
+    assert " (perl of root) may be meant; VMware Tools name a process by the start of its command line: select it by command" in warning
+
+
+def test_script_name_in_timeout(openvix, run_module):
+    result = run_module("guest_process", vm=vm(openvix, SCRIPT), name="daemon.pl", wait_timeout=1, **LOGIN)
+
+    assert "found 0 after 1 s, expected at least 1; no process has the name daemon.pl, but its command line" in result["msg"]
+
+
+def test_script_ended_by_command(openvix, ladder):
+    web = vm(openvix, SCRIPT)
+
+    ladder("guest_process", lambda: None, ["stopped"], vm=web, state="absent", command=r"/daemon\.pl", **LOGIN)
+
+
 @pytest.mark.parametrize("options", [{"count": 1, "min_count": 1}, {"count": 1, "max_count": 1}])
 def test_count_and_range_exclusive(run_module, web, options):
     assert "mutually exclusive" in run_module("guest_process", vm=web, name="cron", **options, **LOGIN)["msg"]

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils import _worker
 from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_processes
 from ansible_collections.vmlab.vix.plugins.module_utils._state.guest_processes import Choice, Ending, Waiting, Watch
+from ansible_collections.vmlab.vix.plugins.module_utils._system import processes
 from ansible_collections.vmlab.vix.plugins.module_utils._system.guest_session import GuestSession
 from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import Refused
 from waiting import eventually
@@ -70,7 +71,21 @@ def sleep(guest, watch, seconds):
         ("notepad.exe", '"C:\\Program Files\\x y\\notepad.exe" a', ("notepad.exe", '"C:\\Program Files\\x y\\notepad.exe" a')),
         ('"C:\\Program Files\\x y\\notepad.exe" a', "notepad.exe", ("notepad.exe", '"C:\\Program Files\\x y\\notepad.exe" a')),
         ("C:\\Program Files\\x y\\Notepad.EXE a.txt", "", ("Notepad.EXE", "C:\\Program Files\\x y\\Notepad.EXE a.txt")),
+        ("notepad.exe", "notepad a.txt", ("notepad.exe", "notepad a.txt")),
+        ("notepad.exe", "notepad", ("notepad.exe", "notepad")),
+        ("c:\\windows\\NOTEPAD.EXE a", "notepad.exe", ("notepad.exe", "c:\\windows\\NOTEPAD.EXE a")),
         ("System", "", ("System", "System")),
+        ("perl /srv/daemon.pl 5", "perl", ("perl", "perl /srv/daemon.pl 5")),
+        ("run", "/opt/my app/run 701", ("run", "/opt/my app/run 701")),
+        ("/opt/my app/run 701", "run", ("run", "/opt/my app/run 701")),
+        ("/srv/my prog 701", "my prog", ("my prog", "/srv/my prog 701")),
+        ("sshd: root@pts/1 [x] 604", "sshd: root@pts/1 [x]", ("sshd: root@pts/1 [x]", "sshd: root@pts/1 [x] 604")),
+        ("rel/ative/name a", "rel/ative/name", ("rel/ative/name", "rel/ative/name a")),
+        ("nginx: worker process", "nginx: worker process", ("nginx: worker process", "nginx: worker process")),
+        ("kthreadd", "kthreadd", ("kthreadd", "kthreadd")),
+        (" 601", "", ("", " 601")),
+        ("", " 601", ("", " 601")),
+        ("/", "", ("/", "/")),
         ("", "", ("", "")),
     ],
 )
@@ -78,6 +93,55 @@ def test_name_and_command_of_any_tools(name, command, tidy):
     process = guest_processes._tidy({"name": name, "command": command, "pid": 5})
 
     assert (process["name"], process["command"]) == tidy
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("a", "/opt/my app/a\0b"),
+        ("sshd: root@pts/1", "sshd: root@pts/1\0x"),
+        ("-bash", "-bash"),
+        ("bin/x", "bin/x\0/y"),
+        ("", "\x00601"),
+        ("", "\0\0\0"),
+        ("perl", "/usr/bin/perl\0/srv/a b.pl\0"),
+    ],
+)
+def test_shell_and_tools_agree(name, arguments, swapped):
+    """A process has one name and one command line, whether VMware Tools list it or the shell of the guest does."""
+    listed = processes._texts(arguments.encode(), b"kernel name")
+    first = arguments.split("\0")[0]
+    tools = [first.rpartition("/")[2] if first.startswith("/") else first, arguments.rstrip("\0").replace("\0", " ")]
+    if swapped:
+        tools.reverse()
+
+    process = guest_processes._tidy({"name": tools[0], "command": tools[1]})
+
+    assert (process["name"], process["command"]) == tuple(map(bytes.decode, listed))
+    assert process["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "shows"),
+    [
+        ("daemon.pl", "/usr/bin/perl /srv/daemon.pl 5", True),
+        ("daemon.pl", "perl -w daemon.pl", True),
+        ("app.jar", "java -Xmx5m -jar /opt/app.jar", True),
+        ("sshd", "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups", True),
+        ("nginx", "nginx: worker process", True),
+        ("daemon.pl", "grep -r x daemon.pl", False),
+        ("daemon", "perl /srv/daemon.pl", False),
+        ("daemon.pl", "", False),
+    ],
+)
+def test_script_and_status_shown(name, command, shows):
+    process = {"pid": 7, "name": "other", "owner": "root", "command": command}
+    found = guest_processes._meant(name, [process])
+
+    listed = "its command line shows that process 7 (other of root) may be meant; VMware Tools name a process by the start of its command line"
+    assert found == (f"no process has the name {name}, but {listed}: select it by command" if shows else None)
+    assert guest_processes._meant(name, [process, {**process, "name": name}]) is None
 
 
 MANY = [{"name": f"worker{number}", "command": f"/usr/bin/worker{number} {'x' * 300}", "owner": "www"} for number in range(200)]
@@ -287,6 +351,72 @@ def test_process_ended_during_kill(openvix, in_guest):
 
     assert (len(diff["before"]["processes"]), diff["after"]) == (1, {"processes": []})
     assert [call["error"] for call in openvix.calls("VixVM_KillProcessInGuest")] == [20003]
+
+
+# VMware Tools wait 20 s for a process that they kill, and report error 1 if it has not gone by then. It may be dead, or die a moment later.
+LINGERS = 'trap "" TERM; until [ -e /tmp/go ]; do sleep 0.1; done; sleep 1'
+
+
+def test_stalled_kill_of_ending_process(openvix, in_guest):
+    openvix.fault(call="VixVM_KillProcessInGuest", error=1)
+
+    def work(guest, watch):
+        pid = shell(guest, LINGERS)
+        plan = guest_processes.absent(watch, Choice(pid=pid), Ending("hard"))
+        meanwhile = threading.Thread(target=lambda: eventually(lambda: openvix.calls("VixVM_KillProcessInGuest")) and guest.create_directory("/tmp/go"))
+        meanwhile.start()
+        try:
+            result = plan.carry_out(False)
+            return result["stopped"], result["diff"]["after"]
+        finally:
+            meanwhile.join()
+
+    assert in_guest(work) == ["hard", {"processes": []}]
+
+
+def test_stalled_kill_of_running_process(openvix, in_guest):
+    openvix.fault(call="VixVM_KillProcessInGuest", error=1)
+
+    with pytest.raises(_worker.Failure) as caught:
+        in_guest(lambda guest, watch: guest_processes.absent(watch, Choice(name="cron"), Ending("hard", timeout=1)).carry_out(False))
+
+    sentence = str(caught.value)
+    assert f" (cron of root) in the guest of {in_guest.vm} as lab: " in sentence
+    assert sentence.endswith("(VIX_E_FAIL, 1); it still exists 1 s after it was killed: it may be waiting for a device")
+
+
+def orphan(guest, watch):
+    """Start a process whose parent does not reap it; return its process id and that of the parent."""
+    parent = shell(guest, "sleep 611 & exec sleep 612")
+    eventually(lambda: watch.look(Choice(pid=parent, command="612")) and watch.look(Choice(command="^sleep 611$")))
+    return watch.look(Choice(command="^sleep 611$"))[0]["pid"], parent
+
+
+@pytest.mark.parametrize("stop", ["soft", "hard"])
+def test_unreaped_process_is_absent(openvix, in_guest, stop):
+    def work(guest, watch):
+        pid, parent = orphan(guest, watch)
+        first, second = (guest_processes.absent(watch, Choice(pid=pid), Ending(stop, 60, 60)).carry_out(False) for dummy in range(2))
+        waited = guest_processes.present(watch, Choice(pid=pid), Waiting(0, 0, 60)).carry_out(False)
+        guest.kill(parent)
+        return first["changed"], first["diff"]["after"]["processes"], second["changed"], second["found"], waited["fulfilled"]
+
+    assert in_guest(work, timeout=50) == [True, [], False, [], True]
+
+
+def test_title_changed_process_is_ended(in_guest):
+    """A program that shows its status in its command line has a new name each time, as a PostgreSQL server."""
+    busy = 'exec -a "db: idle" bash -c "trap : USR1; until [ -e /tmp/go ]; do sleep 0.1; done; exec -a db:busy sleep 600"'
+
+    def work(guest, watch):
+        pid = guest.start("/bin/bash", f"-c '{busy}'")
+        eventually(lambda: watch.look(Choice(pid=pid, command="^db: idle")))
+        plan = guest_processes.absent(watch, Choice(pid=pid, command="^db:"), Ending("hard"))
+        guest.create_directory("/tmp/go")
+        eventually(lambda: watch.look(Choice(pid=pid, command="^db:busy")))
+        return plan.carry_out(False)["stopped"], watch.look(Choice(pid=pid, command="^db:busy"))
+
+    assert in_guest(work) == ["hard", []]
 
 
 def test_kill_failure_names_owner(openvix, in_guest):

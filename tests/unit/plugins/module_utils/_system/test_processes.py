@@ -110,6 +110,45 @@ def test_unnamed_owner_is_number(pid, owner):
     assert process["owner"] == owner
 
 
+@pytest.mark.parametrize(
+    ("line", "name", "command"),
+    [
+        (b"/usr/bin/perl\0/srv/daemon.pl\0", "perl", "/usr/bin/perl /srv/daemon.pl"),
+        (b"/opt/my app/run\0x\0", "run", "/opt/my app/run x"),
+        (b"sshd: root@pts/1 [x]\x00604\0", "sshd: root@pts/1 [x]", "sshd: root@pts/1 [x] 604"),
+        (b"rel/ative/name\0", "rel/ative/name", "rel/ative/name"),
+        (b"nginx: worker process\0\0\0", "nginx: worker process", "nginx: worker process"),
+        (b"\x00601\0", "", " 601"),
+        (b"\0\0\0", "", ""),
+        (b"", "cron", "cron"),
+    ],
+)
+def test_name_from_first_argument(line, name, command):
+    [process] = processes.parse_linux(answer(stat(5) + line), MARK)
+
+    assert (process["name"], process["command"]) == (name, command)
+
+
+def test_ended_processes_found(start):
+    runs = start(["/nowhere/idle", "-c", "read line"], executable="/bin/sh")
+    with subprocess.Popen(["/bin/sh", "-c", "exit 3"]) as child:
+        end = time.monotonic() + 60
+        while b"\nState:\tZ" not in pathlib.Path("/proc", str(child.pid), "status").read_bytes():
+            assert time.monotonic() < end
+
+        run = subprocess.run(["/bin/sh", "-c", processes.ENDED_SCRIPT], stdout=subprocess.PIPE, check=False)
+
+    assert run.returncode == DONE
+    found = processes.parse_ended(run.stdout)
+    assert child.pid in found
+    assert runs not in found
+
+
+@pytest.mark.parametrize("answer", [b"", b"x/status\n", b"5/stat\n", b"5 5/status", b" 5/status\n", b"12345678901/status\n", b"\xff5/status\n"])
+def test_malformed_ended_answer_skipped(answer):
+    assert processes.parse_ended(answer + b"\n6/status\n") == {6}
+
+
 def test_ended_process_not_listed():
     assert processes.parse_linux(answer(stat(5, state=b"Z"), stat(6, state=b"X")), MARK) == []
 

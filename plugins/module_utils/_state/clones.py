@@ -131,7 +131,7 @@ def _left(copy, doing):
 
 
 def _require_product(host, doing):
-    product = CANNOT.get(host.describe()["provider"])
+    product = CANNOT.get(host.describe(doing)["provider"])
     if product:
         raise NotSupported(f"{product} does not support clones; VMware Workstation does", code=6, doing=doing, advice="")
 

@@ -48,7 +48,7 @@ def upgrade(host, vm, stop, check_mode):
         stop: Called as stop(vm) to power off a VM that is on, a step of the plan. None: refuse to upgrade such a VM.
         check_mode: Whether to change nothing.
     """
-    described = host.describe()
+    described = host.describe(f"upgrading the virtual hardware of {vm.label}")
     product = described["software_version"] or f"{described['provider']} {described['api_version']}"
     plan, before = _plan(vm, product, stop), _version(vm)
     result = plan.carry_out(check_mode)

@@ -20,27 +20,28 @@ PRESENT, ABSENT = {"state": "present"}, {"state": "absent"}
 
 def registered(host, path, password, wanted):
     """Return the plan that adds a VM to the host's inventory (wanted: True) or removes it."""
-    places = _inventory(host)
+    places = _inventory(host, path)
     if places is None:
         if wanted:
             host.open_vm(path, password).release()  # a VM that does not exist could not be registered anywhere
         return Plan({"has_inventory": False}, {"has_inventory": False}, [], None)
     now = _place(path) in places
     step = partial(host.register if wanted else host.unregister, path)
-    return Plan(_entry(now), _entry(wanted), [] if now == wanted else [step], lambda: _entry(_place(path) in _inventory(host)))
+    return Plan(_entry(now), _entry(wanted), [] if now == wanted else [step], lambda: _entry(_place(path) in _inventory(host, path)))
 
 
 def _entry(is_registered):
     return {"has_inventory": True, "registered": is_registered}
 
 
-def _inventory(host):
-    """Paths of the VMs in the host's inventory. None if it has no inventory, which VIX reports as an error or as an empty list."""
+def _inventory(host, path):
+    """Paths of the VMs in the host's inventory. None if it has no inventory, which VIX reports as an error or as an empty list. path: the VM that is looked for."""
+    doing = f"looking for {path} among the registered VMs"
     try:
-        found = host.registered()
+        found = host.registered(doing)
     except NotSupported:
         return None
-    if not found and host.describe()["provider"] in NO_INVENTORY:
+    if not found and host.describe(doing)["provider"] in NO_INVENTORY:
         return None
     return {_place(path) for path in found}
 
@@ -95,7 +96,7 @@ def absent(host, vm, path, password, deleting):
     if vm is None:
         return Plan(ABSENT, ABSENT, [], None, facts={"linked_clones": []})
     doing, power = f"deleting {vm.label}", vm.power
-    if not deleting.disks and host.describe()["provider"] == "vi_server":
+    if not deleting.disks and host.describe(doing)["provider"] == "vi_server":
         raise Refused("a VI server cannot keep the disks of a deleted VM: set delete_disks=true, or use state=unregistered", doing=doing)
     clones = _linked_clones(vm, deleting, doing)
     runs = power not in ("powered_off", "suspended")

@@ -24,7 +24,7 @@ def find(host, wanted, home=None):
     if "/" in wanted or wanted.lower().endswith(".vmx"):
         return wanted
     doing = f"finding VM {wanted}"
-    known = list(_running(host)) if home is None else _known(host, home, doing)
+    known = list(_running(host, doing)) if home is None else _known(host, home, doing)
     found = [path for path, name in known if name == wanted]
     if len(found) > 1:
         raise Refused(f"{len(found)} VMs have that name: {', '.join(found)}; use the path of the .vmx", doing=doing)
@@ -34,9 +34,9 @@ def find(host, wanted, home=None):
     return found[0]
 
 
-def _running(host):
+def _running(host, doing):
     """Path and name of each running VM. The name is None if the VM cannot be opened, for example as it is encrypted."""
-    for path in host.running():
+    for path in host.running(doing):
         try:
             with host.open_vm(path) as vm:
                 name = vm.name
@@ -57,7 +57,7 @@ def _known(host, home, doing):
         text = f"a VM list of VMware cannot be read and may contain a VM of that name ({error}); use the path of the .vmx"
         raise Refused(text, doing=doing) from error
     known = {}
-    for path, name in _running(host):
+    for path, name in _running(host, doing):
         known.setdefault(os.path.realpath(path), (path, name or _name_in(path)))
     for path, name in listed:
         if os.path.isfile(path):

@@ -76,9 +76,11 @@ class Host(Handle):
         if number != NONE:
             self._library.VixHost_Disconnect(number)
 
-    def describe(self) -> dict[str, Any]:
-        """Return provider, API version and the product's version, which is empty if the library does not know it."""
-        doing = "reading the properties of the host"
+    def describe(self, doing: str = "reading the properties of the host") -> dict[str, Any]:
+        """Return provider, API version and the product's version, which is empty if the library does not know it.
+
+        doing: for which VM, in an error message. The same holds for running() and registered().
+        """
         names = {number: name for name, number in PROVIDERS.items()}
         number = self.read(vix.VIX_PROPERTY_HOST_HOSTTYPE, doing)
         try:
@@ -87,13 +89,13 @@ class Host(Handle):
             version = ""
         return {"provider": names.get(number, str(number)), "api_version": self.read(vix.VIX_PROPERTY_HOST_API_VERSION, doing), "software_version": version}
 
-    def running(self) -> list[str]:
+    def running(self, doing: str = "listing the running VMs") -> list[str]:
         """Return the .vmx paths of the running VMs that this user may see."""
-        return self._find_items(vix.VIX_FIND_RUNNING_VMS, "listing the running VMs")
+        return self._find_items(vix.VIX_FIND_RUNNING_VMS, doing)
 
-    def registered(self) -> list[str]:
+    def registered(self, doing: str = "listing the registered VMs") -> list[str]:
         """Return the .vmx paths in the host's inventory; raise NotSupported if the product has none (docs/vix-semantics.md, section 10)."""
-        return self._find_items(vix.VIX_FIND_REGISTERED_VMS, "listing the registered VMs")
+        return self._find_items(vix.VIX_FIND_REGISTERED_VMS, doing)
 
     def register(self, path: str) -> None:
         """Add a VM to the host's inventory. If the product has none, this succeeds and does nothing."""

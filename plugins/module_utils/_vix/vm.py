@@ -290,11 +290,11 @@ class VM(Handle):
             return None
 
     def _find(self, node: Node) -> Snapshot:
-        with self._library.during(f"finding snapshot {node.path} of {self.label}"):
-            snapshot = snapshots.descend(self._roots(), node.place)
+        with self._library.during(f"finding snapshot {node.path} of {self.label}"), ExitStack() as stack:
+            snapshot = stack.enter_context(snapshots.descend(self._roots(), node.place))
             if snapshot.name != node.name:
-                snapshot.release()
                 raise SnapshotNotFound(snapshots.CHANGED)
+            stack.pop_all()  # the caller releases it
             return snapshot
 
     def _snapshot(self, number: int) -> Snapshot:

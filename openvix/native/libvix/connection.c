@@ -10,11 +10,13 @@
 #include "connection.h"
 
 #include "daemon.h"
+#include "errors.h"
 #include "handles.h"
 #include "ledger.h"
 #include "releases.h"
 #include "threads.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,26 +227,43 @@ static int greet(int socket, const char *ledger, VixError *error)
     return outcome;
 }
 
+static VixError no_ledger(const char *path, int failure)
+{
+    VixError error = failure == ENOSPC || failure == EDQUOT ? VIX_E_DISK_FULL : VIX_E_FILE_ERROR;
+    if (error == VIX_E_DISK_FULL) {
+        error_explain(error, "no space left in %s", path);
+    } else {
+        error_explain(error, "creating a file in %s/run/clients failed: %s", path, strerror(failure));
+    }
+    return error;
+}
+
 /* Open a connection with a new ledger, and start the receiving thread. */
 static VixError connect_to(const char *path)
 {
     struct daemon daemon;
-    VixError error = VIX_E_HOST_NOT_CONNECTED;
-    if (!daemon_find(&daemon, path)) {
+    VixError error = daemon_find(&daemon, path);
+    if (error != VIX_OK) {
         return error;
     }
     int outcome = UNHEARD;
     int socket = -1;
     for (int tries = 0; tries < 20 && outcome == UNHEARD; tries++) {
-        socket = daemon_reach(&daemon);
+        socket = daemon_reach(&daemon, &error);
         if (socket < 0) {
             break;
         }
         char name[LEDGER_NAME_SIZE];
         library_lock();
-        bool opened = ledger_open(daemon.run, name);
+        int failure = ledger_open(daemon.run, name);
         library_unlock();
-        outcome = opened ? greet(socket, name, &error) : REFUSED;
+        if (failure != 0) {
+            close(socket);
+            outcome = REFUSED;
+            error = no_ledger(path, failure);
+            break;
+        }
+        outcome = greet(socket, name, &error);
         if (outcome == GREETED) {
             break;
         }
@@ -253,6 +272,7 @@ static VixError connect_to(const char *path)
         ledger_cancel(daemon.run, name);
         library_unlock();
         if (outcome == UNHEARD) {
+            error = VIX_E_HOST_NOT_CONNECTED;
             daemon_pause();
         }
     }
@@ -345,6 +365,7 @@ VixError connection_open(void)
         library_wait(&receiver_ended);
     }
     library_unlock();
+    error_forget();
     if (elsewhere) {
         error = VIX_E_WRAPPER_MULTIPLE_SERVICEPROVIDERS;
     } else if (!same) {

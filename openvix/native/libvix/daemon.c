@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "daemon.h"
 
+#include "errors.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -71,12 +72,50 @@ char *daemon_world(void)
     return setting("HOME") != NULL ? joined(setting("HOME"), "/.local/state/openvix/default") : NULL;
 }
 
-bool daemon_find(struct daemon *daemon, const char *world)
+/* Refuse what belongs to another user, or what another user may replace. */
+static VixError refuse(const char *what, uid_t owner)
 {
-    char *path = joined(world, "/run");
-    *daemon = (struct daemon){.run = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), .give_up = now() + 1000 * PATIENCE_SECONDS};
-    free(path);
-    return daemon->run >= 0;
+    uid_t user = geteuid();
+    if (owner != user) {
+        error_explain(VIX_E_HOST_USER_PERMISSIONS, "%s belongs to user %u, not to user %u who runs this client", what, (unsigned)owner, (unsigned)user);
+    } else {
+        error_explain(VIX_E_HOST_USER_PERMISSIONS, "other users may write to %s; permit it to its owner only (chmod go-w)", what);
+    }
+    return VIX_E_HOST_USER_PERMISSIONS;
+}
+
+/* Open a directory or a file, which the path rest below the world names; -1 if that is impossible, and with the error if it is not ours. */
+static int open_own(int parent, const char *name, int flags, const struct daemon *daemon, const char *rest, VixError *error)
+{
+    struct stat found;
+    int file = openat(parent, name, flags | O_CLOEXEC);
+    if (file < 0) {
+        return -1;
+    }
+    bool is_known = fstat(file, &found) == 0 && (S_ISDIR(found.st_mode) || S_ISREG(found.st_mode));
+    bool is_ours = is_known && found.st_uid == geteuid() && (S_ISREG(found.st_mode) || (found.st_mode & (S_IWGRP | S_IWOTH)) == 0);
+    if (is_ours) {
+        return file;
+    }
+    if (is_known) {
+        char *path = joined(daemon->world, rest);
+        *error = refuse(path, found.st_uid);
+        free(path);
+    }
+    close(file);
+    return -1;
+}
+
+VixError daemon_find(struct daemon *daemon, const char *world)
+{
+    VixError error = VIX_E_HOST_NOT_CONNECTED;
+    *daemon = (struct daemon){.world = world, .run = -1, .give_up = now() + 1000 * PATIENCE_SECONDS};
+    int directory = open_own(AT_FDCWD, world, O_PATH | O_DIRECTORY, daemon, "", &error);
+    if (directory >= 0) {
+        daemon->run = open_own(directory, "run", O_PATH | O_DIRECTORY | O_NOFOLLOW, daemon, "/run", &error);
+        close(directory);
+    }
+    return daemon->run >= 0 ? VIX_OK : error;
 }
 
 void daemon_leave(struct daemon *daemon)
@@ -90,25 +129,33 @@ void daemon_patience(int socket, bool limited)
     setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 }
 
-static int try_connect(int run)
+static int try_connect(const struct daemon *daemon, VixError *error)
 {
     int end = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (end < 0) {
         return -1;
     }
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/socket", run);
-    if (connect(end, (struct sockaddr *)&address, sizeof address) == 0) {
-        return end;
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/socket", daemon->run);
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (connect(end, (struct sockaddr *)&address, sizeof address) == 0 && getsockopt(end, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) {
+        if (peer.uid == geteuid()) {
+            return end;
+        }
+        char *path = joined("the process that serves ", daemon->world);
+        *error = refuse(path, peer.uid);
+        free(path);
     }
     close(end);
     return -1;
 }
 
 /* Return the arguments in WORLD/run/serve, each ended by NUL. One allocation, or NULL. */
-static char **read_arguments(int run)
+static char **read_arguments(const struct daemon *daemon, VixError *error)
 {
-    int file = openat(run, "serve", O_RDONLY | O_CLOEXEC);
+    /* Not blocking, so that a pipe in its place is refused. */
+    int file = open_own(daemon->run, "serve", O_RDONLY | O_NONBLOCK | O_NOFOLLOW, daemon, "/run/serve", error);
     if (file < 0) {
         return NULL;
     }
@@ -160,9 +207,9 @@ static void become(char **arguments)
     _exit(127);
 }
 
-static bool serve(int run)
+static bool serve(const struct daemon *daemon, VixError *error)
 {
-    char **arguments = read_arguments(run);
+    char **arguments = read_arguments(daemon, error);
     if (arguments == NULL) {
         return false;
     }
@@ -180,19 +227,20 @@ static bool serve(int run)
     return child > 0;
 }
 
-int daemon_reach(struct daemon *daemon)
+int daemon_reach(struct daemon *daemon, VixError *error)
 {
+    *error = VIX_E_HOST_NOT_CONNECTED;
     for (;;) {
-        int end = try_connect(daemon->run);
+        int end = try_connect(daemon, error);
         if (end >= 0) {
             return end;
         }
-        if (faccessat(daemon->run, "stopped", F_OK, 0) == 0 || now() > daemon->give_up) {
+        if (*error != VIX_E_HOST_NOT_CONNECTED || faccessat(daemon->run, "stopped", F_OK, 0) == 0 || now() > daemon->give_up) {
             return -1;
         }
         /* A daemon that is killed during its start is started again. A second daemon finds the lock of the first and exits. */
         if (now() >= daemon->serve_at) {
-            if (!serve(daemon->run)) {
+            if (!serve(daemon, error)) {
                 return -1;
             }
             daemon->serve_at = now() + SERVE_AGAIN_MILLISECONDS;

@@ -9,10 +9,13 @@
 #ifndef OPENVIX_DAEMON_H
 #define OPENVIX_DAEMON_H
 
+#include "vix.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 struct daemon {
+    const char *world;
     int run;          /* the open directory WORLD/run */
     int64_t serve_at; /* when this process starts it, or starts it again; in milliseconds of the monotonic clock */
     int64_t give_up;  /* when to stop waiting for it; the same clock */
@@ -20,9 +23,13 @@ struct daemon {
 
 /* Return the path of the world that the environment names, to be freed; NULL if it names none. */
 char *daemon_world(void);
-bool daemon_find(struct daemon *daemon, const char *world);
-/* Return a connected socket, or -1. */
-int daemon_reach(struct daemon *daemon);
+/*
+ * Open a world, whose path must outlive the struct. Whoever controls a world runs programs as the client and reads its passwords, so a world of
+ * another user is VIX_E_HOST_USER_PERMISSIONS; one that does not exist is VIX_E_HOST_NOT_CONNECTED.
+ */
+VixError daemon_find(struct daemon *daemon, const char *world);
+/* Return a connected socket, or -1 and why. The daemon is a process of the same user. */
+int daemon_reach(struct daemon *daemon, VixError *error);
 void daemon_leave(struct daemon *daemon);
 /* Set whether reads from the socket have a time limit. */
 void daemon_patience(int socket, bool limited);

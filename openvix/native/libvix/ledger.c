@@ -11,6 +11,7 @@
 
 #include "wire.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,11 +81,11 @@ static void ledger_path(char path[LEDGER_PATH_SIZE], const char *name)
     snprintf(path, LEDGER_PATH_SIZE, CLIENTS "/%s", name);
 }
 
-bool ledger_open(int run, char name[LEDGER_NAME_SIZE])
+int ledger_open(int run, char name[LEDGER_NAME_SIZE])
 {
     uint64_t random;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
-        return false;
+        return EIO;
     }
     snprintf(name, LEDGER_NAME_SIZE, "%d-%016llx.ledger", (int)getpid(), (unsigned long long)random);
     char path[LEDGER_PATH_SIZE];
@@ -92,23 +93,26 @@ bool ledger_open(int run, char name[LEDGER_NAME_SIZE])
     mkdirat(run, CLIENTS, 0700);
     int file = openat(run, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0) {
-        return false;
+        return errno;
     }
     struct books *books = MAP_FAILED;
-    if (ftruncate(file, sizeof *books) == 0) {
+    /* A store into a hole of a full disk would be a SIGBUS: all space is reserved now. */
+    int error = posix_fallocate(file, 0, sizeof *books);
+    if (error == 0) {
         books = mmap(NULL, sizeof *books, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        error = books == MAP_FAILED ? errno : 0;
     }
     close(file);
-    if (books == MAP_FAILED) {
+    if (error != 0) {
         unlinkat(run, path, 0);
-        return false;
+        return error;
     }
     memcpy(books->magic, "OVLEDGR2", sizeof books->magic);
     struct ledger *ledger = allocate(sizeof *ledger);
     ledger->books = books;
     ledger->next = ledgers;
     ledgers = ledger;
-    return true;
+    return 0;
 }
 
 static void drop_if_settled(struct ledger *ledger)

@@ -26,7 +26,8 @@ struct entry {
 };
 
 /* The library must be locked for all of these (handles.h). */
-bool ledger_open(int run, char name[LEDGER_NAME_SIZE]);
+/* Return 0, or the errno of what failed: ENOSPC or EDQUOT where there is no space for it. */
+int ledger_open(int run, char name[LEDGER_NAME_SIZE]);
 void ledger_cancel(int run, const char *name);
 void ledger_retire(void);
 void ledger_forget_all(void);

@@ -301,6 +301,7 @@ def world_directory(options: argparse.Namespace) -> Path:
     directory = path if layout.is_world(path) or not path.exists() else default_directory(path)
     if not layout.is_world(directory):
         raise ConfigError(f"{directory} is not a world; start one with 'openvix start WORLD', then pass WORLD or set OPENVIX_WORLD")
+    layout.require_own(directory)
     return directory.absolute()
 
 

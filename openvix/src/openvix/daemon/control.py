@@ -249,7 +249,10 @@ class Connection:
 
 
 def connect(world: Path, ledger: str = "", seconds: float | None = None) -> Connection | None:
-    """Return a connection to the daemon of this world, None if there is none; seconds: the time limit for each answer."""
+    """Return a connection to the daemon of this world, None if there is none; seconds: the time limit for each answer.
+
+    Raises ConfigError if the world belongs to another user.
+    """
     try:
         socket = layout.dial(world)
         socket.settimeout(seconds)
@@ -259,8 +262,8 @@ def connect(world: Path, ledger: str = "", seconds: float | None = None) -> Conn
 
 
 def serve(world: Path) -> int:
-    """Start the daemon of a prepared world and return its process id."""
-    arguments = [os.fsdecode(each) for each in (world / "run" / "serve").read_bytes().split(b"\0")[:-1]]
+    """Start the daemon of a prepared world and return its process id. Raises ConfigError if the world belongs to another user."""
+    arguments = layout.command(world)
     nothing = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
     return os.posix_spawn(arguments[0], arguments, os.environ, file_actions=nothing, setsid=True)
 
@@ -298,7 +301,8 @@ def exit_code(pid: int) -> int | None:
 
 
 def end(directory: Path) -> None:
-    """Stop a world: end all its processes, and mark it so that clients do not start it again. Raises Unserved."""
+    """Stop a world: end all its processes, and mark it so that clients do not start it again. Raises Unserved, ConfigError."""
+    layout.require_own(directory)
     layout.stopped(directory).touch()
     connection = connect(directory, seconds=STOP_SECONDS)
     if connection:

@@ -11,16 +11,17 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from openvix.config.errors import ConfigError
 from openvix.config.hosts import Host
 from openvix.daemon import control
 from openvix.daemon.call import Call
 from openvix.protocol import frames
+from openvix.system import sockets
 from openvix.vix import constants
 from openvix.vm.machine import Machine
 from openvix.world import layout
@@ -28,7 +29,6 @@ from openvix.world.ledger import NAME
 from openvix.world.world import World, log
 
 PROTOCOL = 1
-CREDENTIALS = struct.Struct("3i")
 # How often the daemon looks whether its world is still there.
 LOOK_SECONDS = 2.0
 
@@ -88,10 +88,10 @@ class Client:
             self._leave(ledger)
 
     def _is_ours(self) -> bool:
-        _, user, _ = CREDENTIALS.unpack(self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
-        if user != os.getuid():
-            log(f"refusing the connection of user {user}: the world belongs to user {os.getuid()}")
-        return user == os.getuid()
+        user = sockets.peer(self._connection)
+        if user != os.geteuid():
+            log(f"refusing the connection of user {user}: the world belongs to user {os.geteuid()}")
+        return user == os.geteuid()
 
     def _greet(self, hello: list | None) -> str | None:
         """Answer the first frame; return the name of the client's ledger ("" for none), or None if the connection must be closed."""
@@ -143,6 +143,11 @@ def main() -> int:
     directory = Path(sys.argv[1]).absolute()
     if not layout.is_world(directory):
         print(f"openvix: {directory} is not a world; create one with 'openvix start'", file=sys.stderr)
+        return 1
+    try:
+        layout.require_own(directory)
+    except ConfigError as error:
+        print(f"openvix: {error}", file=sys.stderr)
         return 1
     _leave_parent(directory)
     lock = layout.lock(directory)

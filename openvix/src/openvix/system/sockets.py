@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Callable
 from pathlib import Path
+
+# struct ucred: process, user, group.
+CREDENTIALS = struct.Struct("iII")
 
 
 def listen(path: Path, backlog: int) -> socket.socket:
@@ -30,6 +34,12 @@ def dial(path: Path) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+def peer(connection: socket.socket) -> int:
+    """Return the user at the other end, as of the moment when it connected or began to listen."""
+    _, user, _ = CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+    return user
 
 
 def _near(path: Path, act: Callable[[str], object]) -> None:

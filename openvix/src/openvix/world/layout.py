@@ -9,15 +9,21 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from openvix.system import process_locks, sockets
+from openvix.config.errors import ConfigError
+from openvix.system import atomic_files, process_locks, sockets
 from openvix.world import inventory
 
 # The daemon must find its package in any environment, since clients start it.
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+
+# The most bytes of the file "serve" that are read, as libvix does.
+COMMAND_LIMIT = 64 << 10
 
 # Time limit for the exit of a killed process.
 END_SECONDS = 15.0
@@ -33,12 +39,58 @@ def named() -> Path:
 
 
 def prepare(world: Path) -> None:
-    """Create the directories of a world with mode 0700, and the file with the command line of its daemon."""
+    """Create the directories of a world with mode 0700, and the file with the command line of its daemon. Raises ConfigError if it is another user's."""
     for directory in (world, world / "vms", world / "run", world / "run" / "clients", scratch(world)):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _require_owner(directory, directory.stat().st_uid)
         directory.chmod(0o700)
     serve = b"".join(os.fsencode(argument) + b"\0" for argument in server(world))
-    (world / "run" / "serve").write_bytes(serve)
+    atomic_files.replace(world / "run" / "serve", serve)
+
+
+@contextlib.contextmanager
+def opened(world: Path) -> Iterator[int]:
+    """Open the directory "run" of a world within the block.
+
+    Whoever controls a world runs programs as its clients and reads what they send. So the world must belong to the user of this process, root included, and
+    nobody else may write to it. Raises ConfigError otherwise, OSError if there is no such world.
+    """
+    with _owned(world, os.O_PATH | os.O_DIRECTORY) as outer, _owned(world / "run", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, outer) as run:
+        yield run
+
+
+def command(world: Path) -> list[str]:
+    """Return the argument vector in the file "serve" of a world. Raises ConfigError if that is not from this user, OSError."""
+    # Not blocking, so that a pipe in its place is refused.
+    with opened(world) as run, _owned(world / "run" / "serve", os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, run) as file:
+        return [os.fsdecode(each) for each in os.read(file, COMMAND_LIMIT).split(b"\0")[:-1]]
+
+
+def require_own(world: Path) -> None:
+    """Raise ConfigError if a world exists and belongs to another user."""
+    with contextlib.suppress(OSError), opened(world):
+        pass
+
+
+@contextlib.contextmanager
+def _owned(path: Path, flags: int, parent: int | None = None) -> Iterator[int]:
+    """Open a directory or a file within the block, below an open directory if one is given. Raises ConfigError if it is not ours alone."""
+    file = os.open(path if parent is None else path.name, flags | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        found = os.fstat(file)
+        _require_owner(path, found.st_uid)
+        if stat.S_ISDIR(found.st_mode) and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise ConfigError(f"other users may write to {path}; permit it to its owner only (chmod go-w)")
+        if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
+            raise ConfigError(f"{path} is not a regular file")
+        yield file
+    finally:
+        os.close(file)
+
+
+def _require_owner(what: Path | str, owner: int) -> None:
+    if owner != os.geteuid():
+        raise ConfigError(f"{what} belongs to user {owner}, not to user {os.geteuid()} who runs this command")
 
 
 def server(world: Path) -> list[str]:
@@ -173,5 +225,12 @@ def listen(world: Path) -> socket.socket:
 
 
 def dial(world: Path) -> socket.socket:
-    """Return a connection to the daemon of this world. Raises OSError without one."""
-    return sockets.dial(world / "run" / "socket")
+    """Return a connection to the daemon of this world. Raises OSError without one, ConfigError if the world or its daemon belongs to another user."""
+    with opened(world) as run:
+        connection = sockets.dial(Path(f"/proc/self/fd/{run}/socket"))
+    try:
+        _require_owner(f"the process that serves {world}", sockets.peer(connection))
+    except ConfigError:
+        connection.close()
+        raise
+    return connection

@@ -14,8 +14,11 @@
 static VixHandle host;
 static VixHandle vm;
 
+static VixError last;
+
 static void say(const char *verb, VixError error)
 {
+    last = error;
     printf("%s %d\n", verb, (int)VIX_ERROR_CODE(error));
     fflush(stdout);
 }
@@ -102,6 +105,8 @@ static void act(const char *verb, const char *object)
     char *text;
     if (strcmp(verb, "connect") == 0) {
         say(verb, take_result(start_connecting(), &host));
+    } else if (strcmp(verb, "text") == 0) {
+        printf("%s\n", Vix_GetErrorText(last, NULL));
     } else if (strcmp(verb, "find") == 0) {
         say(verb, outcome(VixHost_FindItems(host, VIX_FIND_RUNNING_VMS, VIX_INVALID_HANDLE, -1, found, NULL)));
     } else if (strcmp(verb, "open") == 0) {

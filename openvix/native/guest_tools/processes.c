@@ -266,10 +266,10 @@ static bool look(const char *pid, struct seen *seen)
     return field && sscanf(field, "%lld %llu %*s %*s %llu", &seen->start, &seen->memory, &seen->code) == 3;
 }
 
-/* Zombies are not listed. */
+/* As long as its parent has not reaped it, a process that has ended is there. */
 static bool is_there(int64_t number, const char *pid, struct seen *seen)
 {
-    return is_pid(number) && look(pid, seen) && seen->state != 'Z' && seen->state != 'X';
+    return is_pid(number) && look(pid, seen) && seen->state != 'X';
 }
 
 static bool read_user(const char *pid, struct seen *seen)

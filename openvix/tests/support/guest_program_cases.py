@@ -194,6 +194,55 @@ def test_owner_is_the_login_without_environment(guest, ann):
     guest.kill(ann, pid)
 
 
+NAMES = {
+    "exec -a relative/name sleep 61": ("relative/name", "relative/name 61"),
+    'exec -a "sshd: root@pts/1 [x]" sleep 61': ("sshd: root@pts/1 [x]", "sshd: root@pts/1 [x] 61"),
+    'exec -a "" sleep 61': ("", " 61"),
+    'exec -a "/opt/my app/run" sleep 61': ("run", "/opt/my app/run 61"),
+}
+
+
+@needs_sandbox
+@pytest.mark.parametrize("line", NAMES)
+def test_process_name_is_its_first_argument(guest, lab, line):
+    pid, _, _ = guest.run_program(lab, "/bin/bash", f"-c '{line}'", wait=False)
+
+    def texts():
+        return next((process.name, process.command) for process in guest.processes() if process.pid == pid)
+
+    eventually(lambda: "exec" not in texts()[1])
+    assert texts() == NAMES[line]
+    guest.kill(lab, pid)
+
+
+@needs_sandbox
+def test_process_of_a_script_has_its_interpreter(guest, lab, disk):
+    (disk / "opt/daemon").write_text("#!/bin/bash\nsleep 60\n:\n")
+    (disk / "opt/daemon").chmod(0o755)
+    pid, _, _ = guest.run_program(lab, "/opt/daemon", None, wait=False)
+    assert [(process.name, process.command) for process in guest.processes() if process.pid == pid] == [("bash", "/bin/bash /opt/daemon")]
+    guest.kill(lab, pid)
+
+
+# The child ends once its parent, which would reap it, has become another program.
+UNREAPED = r"""sh -c "while read name </proc/\$PPID/comm && [ \$name = bash ]; do :; done" & echo $! >/tmp/child; exec /bin/sleep 60"""
+
+
+@needs_sandbox
+def test_process_that_is_not_reaped_is_listed(guest, ann, disk):
+    pid, _, _ = guest.run_program(ann, "/bin/bash", f"-c '{UNREAPED}'", wait=False)
+    eventually(lambda: (disk / "tmp/child").exists() and (disk / "tmp/child").read_text().strip())
+    child = int((disk / "tmp/child").read_text())
+
+    def listed():
+        return [(process.name, process.command, process.owner) for process in guest.processes() if process.pid == child]
+
+    eventually(lambda: "while" not in str(listed()))
+    assert listed() == [("sh", "sh", "ann")]
+    guest.kill(ann, pid)
+    eventually(lambda: listed() == [])
+
+
 @needs_sandbox
 def test_long_process_name_is_complete(guest, lab, disk):
     (disk / "opt/quite-a-long-name-for-a-program").symlink_to("/bin/sleep")

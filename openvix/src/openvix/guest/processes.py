@@ -2,14 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The properties of a process in a guest."""
+"""The processes of a guest, and how VMware Tools name them (docs/vix-semantics.md, section 19)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-# The length at which Linux truncates the name of a process, in bytes.
-SHORT = 15
 # Time limit for a process to execute another program, and for the exit of a killed one; generous for a busy VM host.
 START_SECONDS, VANISH_SECONDS = 5, 10
 
@@ -22,3 +20,16 @@ class Process(NamedTuple):
     owner: str
     command: str
     start_time: int
+
+
+def named(kernel_name: str, arguments: bytes) -> tuple[str, str]:
+    """Return the name and the command line of a process.
+
+    arguments: each ended by NUL, as in /proc/PID/cmdline. A thread of the kernel, and a process that has ended and was not reaped, have none: both texts
+    are then the name that the kernel has for it. A process that has overwritten its arguments with nothing has neither.
+    """
+    if not arguments:
+        return kernel_name, kernel_name
+    first, *others = (each.decode("utf-8", "replace") for each in arguments.rstrip(b"\0").split(b"\0"))
+    # The directory is removed only from an absolute path.
+    return first.rpartition("/")[2] if first.startswith("/") else first, " ".join([first, *others])

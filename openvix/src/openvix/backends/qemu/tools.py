@@ -23,7 +23,7 @@ from openvix.guest import host_paths, programs, trees
 from openvix.guest.errors import as_vix_errors, error
 from openvix.guest.files import FileInfo
 from openvix.guest.link import Link
-from openvix.guest.processes import SHORT, START_SECONDS, VANISH_SECONDS, Process
+from openvix.guest.processes import START_SECONDS, VANISH_SECONDS, Process, named
 from openvix.guest.programs import Ran
 from openvix.guest.rights import Account
 from openvix.system import fault_context
@@ -497,13 +497,8 @@ def _info(name: str, mode: int, size: int, modified: int, linked: int) -> FileIn
 
 def _process(pid: int, owner: bytes, name: bytes, line: bytes, start_time: int) -> Process:
     _require(pid in PIDS, "a number that no process can have")
-    arguments = line.rstrip(b"\0").split(b"\0")
-    whole = os.path.basename(arguments[0])
-    if len(name) == SHORT and whole.startswith(name):
-        name = whole
-    short = name.decode("utf-8", "replace")
-    command = b" ".join(arguments).decode("utf-8", "replace")
-    return Process(short, pid, owner.decode("utf-8", "replace"), command or f"[{short}]", start_time)
+    short, command = named(name.decode("utf-8", "replace"), line)
+    return Process(short, pid, owner.decode("utf-8", "replace"), command, start_time)
 
 
 def _pauses(seconds: float | None = None) -> Iterator[None]:

@@ -14,11 +14,18 @@ from typing import NamedTuple
 
 from openvix.backends.simulated import sandbox
 from openvix.guest.errors import error
-from openvix.guest.processes import SHORT, START_SECONDS, Process
+from openvix.guest.processes import START_SECONDS, Process, named
+
+# The length of the kernel's name of a process, in bytes.
+KERNEL_NAME = 15
 
 
 class _State(NamedTuple):
-    """The fields of /proc/PID/stat. code: the address of the program's code, 0 before it is loaded, 1 without permission to read it."""
+    """The fields of /proc/PID/stat.
+
+    has_ended: whether it is exiting, or has ended and was not reaped. code: the address of the program's code, 0 before it is loaded, 1 without permission
+    to read it.
+    """
 
     name: str
     parent: int
@@ -28,8 +35,10 @@ class _State(NamedTuple):
 
 
 class _Program(NamedTuple):
+    """What a process runs. arguments: each ended by NUL; empty for a process that has ended."""
+
     state: _State
-    arguments: list[bytes]
+    arguments: bytes
     environment: list[bytes]
 
 
@@ -70,7 +79,7 @@ def arguments_of(init: sandbox.Init, pid: int) -> list[str] | None:
             os.close(proc)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return program and [_text(each) for each in program.arguments]
+    return None if program.state.has_ended else [_text(each) for each in program.arguments.rstrip(b"\0").split(b"\0")]
 
 
 def _open(init: sandbox.Init) -> int:
@@ -79,27 +88,31 @@ def _open(init: sandbox.Init) -> int:
 
 def _look(proc: int, pid: int, init: sandbox.Init, end: float) -> _Seen | None:
     program = _program(proc, pid, end)
-    # Skip processes that have ended, and those that have not yet executed their program.
-    if not program or (program.environment == [b""] and program.arguments[:1] == [b"sandbox"] and program.arguments[2:3] == [str(init).encode()]):
+    if _is_helper(program, init):
         return None
-    name, command = program.state.name, _text(b" ".join(program.arguments))
-    whole = os.path.basename(_text(program.arguments[0]))
-    if len(name) == SHORT and whole.startswith(name):
-        name = whole
     owner = next((_text(each[5:]) for each in program.environment if each.startswith(b"USER=")), None)
     start_time = _boot_time() + program.state.start // os.sysconf("SC_CLK_TCK")
-    return _Seen(Process(name, pid, "root", command or f"[{name}]", start_time), program.state.parent, "root" if pid == 1 else owner)
+    name, command = named(program.state.name, program.arguments)
+    return _Seen(Process(name, pid, "root", command, start_time), program.state.parent, "root" if pid == 1 else owner)
 
 
-def _program(proc: int, pid: int, end: float) -> _Program | None:
-    """Return the program of a process, None if it has ended.
+def _is_helper(program: _Program, init: sandbox.Init) -> bool:
+    """Return whether a process is not one of the guest: one that has yet to execute its program, or one that has started it."""
+    if program.state.has_ended:
+        return program.state.name == sandbox.helper().name[:KERNEL_NAME]
+    arguments = program.arguments.split(b"\0")
+    return program.environment == [b""] and arguments[:1] == [b"sandbox"] and arguments[2:3] == [str(init).encode()]
+
+
+def _program(proc: int, pid: int, end: float) -> _Program:
+    """Return the program of a process.
 
     While a process executes another program, the kernel may return data of both, or none. This is retried until end.
     """
     while True:
         state, line = _state(proc, pid), _read(proc, pid, "cmdline")
         if state.has_ended:
-            return None
+            return _Program(state, b"", [])
         try:
             environment = _read(proc, pid, "environ")
         except PermissionError:
@@ -107,15 +120,17 @@ def _program(proc: int, pid: int, end: float) -> _Program | None:
             environment = b""
         same = _read(proc, pid, "cmdline") == line and _state(proc, pid) == state
         if (line and state.code and same) or time.monotonic() > end:
-            return _Program(state, line.rstrip(b"\0").split(b"\0"), environment.split(b"\0"))
+            return _Program(state, line, environment.split(b"\0"))
         time.sleep(0.001)
 
 
 def _state(proc: int, pid: int) -> _State:
     head, _, tail = _read(proc, pid, "stat").rpartition(b")")
     fields = tail.split()
+    if fields[0] == b"X":
+        raise error(errno.ESRCH, str(pid))
     # A process that has released its memory is exiting, though its state may not show it yet.
-    return _State(_text(head.partition(b"(")[2]), int(fields[1]), int(fields[19]), fields[0] in (b"Z", b"X") or fields[20] == b"0", int(fields[23]))
+    return _State(_text(head.partition(b"(")[2]), int(fields[1]), int(fields[19]), fields[0] == b"Z" or fields[20] == b"0", int(fields[23]))
 
 
 def _with_owner(seen: dict[int, _Seen], pid: int) -> Process:

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import secrets
 import tempfile
 import time
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -18,13 +21,15 @@ from ansible.module_utils.basic import AnsibleModule
 from . import _options, _session, _worker
 
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Mapping, Sequence
+    from typing import Any, Callable, Dict, Iterator, Mapping, Sequence
 
     Result = Dict[str, Any]
     Options = Mapping[str, Dict[str, Any]]
     Work = Callable[[Any, SimpleNamespace], Result]
 
 MASKED = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # as Ansible itself masks them
+OLD = 24 * 60 * 60  # seconds after which a file beside a destination, which a killed task has left there, is removed
+LONGEST_NAME = 200  # characters of a destination's name in that of a file beside it
 
 
 def run_module(
@@ -35,6 +40,7 @@ def run_module(
     connected: bool = True,
     prepare: Callable[[SimpleNamespace], Any] | None = None,
     sayable: Sequence[str] = (),
+    replaced: Sequence[str] = (),
     **rules: Any,
 ) -> None:
     """Parse the options, do the work on a connected host in a worker process, and end the module with what it returns.
@@ -48,6 +54,7 @@ def run_module(
         together: Called as together(results) with the results of the option vms; what it returns is added to the result.
         connected: False for work that connects to the host itself, called as work(connect, wanted).
         prepare: Called as prepare(wanted) before VIX is called; its result is wanted.prepared.
+        replaced: Options that name files of this machine. wanted.parts has the path of a new file beside each, which the work may create and rename.
         sayable: Options with no_log whose values are masked among the task's arguments only, as the guest may write them to its output.
         rules: required_if and the like.
     """
@@ -55,18 +62,26 @@ def run_module(
     for fragment in (*fragments, options or {}):
         spec.update(fragment)
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **rules)
-    with tempfile.TemporaryDirectory(dir=module.tmpdir) as workdir:
+    interrupts = _worker.Interrupts()
+    with tempfile.TemporaryDirectory(dir=module.tmpdir) as workdir, _parts({name: module.params[name] for name in replaced}) as parts:
         wanted = {
             **module.params,
             "check_mode": module.check_mode,
             "diff_mode": module._diff and not module.no_log,
             "home": None if module.params["hostname"] else os.path.expanduser("~"),
             "workdir": workdir,
+            "parts": parts,
         }
         _mask_arguments_only(module, spec, sayable)
+        if module.params["hostname"]:
+            module.params["hostname"] = _session.without_password(module.params["hostname"])
         run = _session.run if connected else _session.run_unconnected
         run = partial(_run_prepared, prepare) if prepare else run
-        result = _run_each(work, wanted, together) if module.params.get("vms") else _run(work, wanted, run)
+        try:
+            with interrupts.raised():
+                result = _run_each(work, wanted, together) if module.params.get("vms") else _run(work, wanted, run)
+        except _worker.Interrupted as interrupted:
+            result = _interrupted(interrupted, module.params.get("vm"))
     for message in result.pop("warnings", ()):
         module.warn(message)
     if result.pop("failed", False):
@@ -90,6 +105,40 @@ def _mask_arguments_only(module: AnsibleModule, spec: Options, names: Sequence[s
         masked = [name for name, option in spec.items() if option.get("no_log") and name not in names]
         module.no_log_values = {str(module.params[name]) for name in masked if module.params[name]}
         module.params.update({name: MASKED for name in names if module.params[name] is not None})
+
+
+@contextmanager
+def _parts(targets: Mapping[str, str | None]) -> Iterator[dict[str, str]]:
+    """The path of a file beside each target, by the same keys. It is removed at the end, whoever created it, and so are those that killed tasks have left."""
+    found = {}
+    for key, target in targets.items():
+        if target:
+            folder, name = os.path.split(os.path.abspath(target))
+            start = os.path.join(folder, f".{name[:LONGEST_NAME]}.")
+            found[key] = f"{start}{secrets.token_hex(8)}.part"
+            _sweep(f"{glob.escape(start)}{'[0-9a-f]' * 16}.part")
+    try:
+        yield found
+    finally:
+        for part in found.values():
+            with suppress(OSError):
+                os.unlink(part)
+
+
+def _sweep(pattern: str) -> None:
+    """Remove the files of this user that match and that nobody has written to for a long time."""
+    for path in glob.glob(pattern):
+        with suppress(OSError):
+            there = os.lstat(path)
+            if there.st_uid == os.geteuid() and time.time() - there.st_mtime > OLD:
+                os.unlink(path)
+
+
+def _interrupted(interrupted: _worker.Interrupted, vm: str | None) -> Result:
+    """The result of a task that a signal ended."""
+    text = f"the task was ended by {interrupted.signal}; VMware may still finish what it has begun"
+    doing = interrupted.doing or (f"working on {vm}" if vm else "")
+    return {"failed": True, "msg": f"{doing}: {text}" if doing else text, "error": "Interrupted", "vix_code": None}
 
 
 def _run(work: Work, wanted: dict[str, Any], run: Callable[..., Result]) -> Result:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from . import _worker
-from ._vix.errors import NotSupported, VixError
+from ._vix.errors import NotSupported, Refused, VixError
 
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     Connect = Callable[[], Host]
     Item = TypeVar("Item")
 
+PASSWORD_IN_URL = re.compile(r"^(\w+://)?([^/?#]*?):[^/?#]*@")
 CONNECTION = ("provider", "hostname", "port", "username", "password", "validate_certs")
 
 
@@ -115,11 +117,20 @@ def _with_host_for_each(
             pool.submit(part, number, partial(explained(host)(work), host, item))
 
 
+def without_password(hostname: str) -> str:
+    """The name or URL of a host, masked if it contains a password."""
+    return PASSWORD_IN_URL.sub(r"\1\2:********@", hostname)
+
+
 def _connect(options: Mapping[str, Any], crumb: Crumb) -> Host:
     # Imported here: the parent does not need the binding, and a task with wrong options should not take that time.
     from ._vix import capi, locate
     from ._vix.deadline import Deadline
     from ._vix.host import connect
 
+    shown = without_password(options["hostname"] or "")
+    if shown != (options["hostname"] or ""):
+        text = "hostname contains a password, which would be visible in logs: set username and password, and remove both from hostname"
+        raise Refused(text, doing=f"connecting to {shown}")
     library = capi.Library(locate.find(options["library"]), crumb)
     return connect(library, Deadline(options["timeout"]), **{name: options[name] for name in CONNECTION})

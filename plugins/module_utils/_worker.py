@@ -40,6 +40,7 @@ GRACE = 3  # seconds after the deadline for the child to report the timeout itse
 POLL = 0.05  # seconds between two checks of a silent child
 LENGTH = struct.Struct("<Q")
 CRUMB_BYTES = 4096
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the signals that ask a process to end and that it can handle
 WHOLE, END = -1, -2  # in place of a part's number: the failure of the whole work; the end of the answers
 
 
@@ -53,6 +54,47 @@ class Failure(Exception):
     def __init__(self, text: str, kind: str, code: int | None) -> None:
         super().__init__(text)
         self.kind, self.code = kind, code
+
+
+class Interrupted(BaseException):
+    """A signal asked this process to end. signal: its name; doing: what was being done, empty if nothing was."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal, self.doing = signal.Signals(number).name, ""
+
+
+class Interrupts:
+    """Raises Interrupted for a signal that asks this process to end, but only inside raised(). Elsewhere such a signal waits until then.
+
+    A process that is created by a fork does not inherit this: there, such a signal ends the process at once.
+    """
+
+    def __init__(self) -> None:
+        self._process, self._raises, self._number = os.getpid(), False, 0
+        for number in ENDING:
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup and the like
+                signal.signal(number, self._take)
+
+    @contextmanager
+    def raised(self) -> Iterator[None]:
+        self._raises = True
+        try:
+            self._raise_if_due()
+            yield
+        finally:
+            self._raises = False
+
+    def _take(self, number: int, frame: Any) -> None:
+        if os.getpid() != self._process:
+            os._exit(1)
+        self._number = number
+        self._raise_if_due()
+
+    def _raise_if_due(self) -> None:
+        if self._raises and self._number:
+            self._raises = False  # a second signal does not disturb what the first one lets this process clean up
+            raise Interrupted(self._number)
 
 
 class Crumbs:
@@ -124,6 +166,9 @@ def run_all(works: Sequence[tuple[Work, int, float]]) -> list[list[Outcome]]:
             readable = select.select([child.answers for child in talking], [], [], POLL)[0]
             talking = [child for child in talking if child.hear(child.answers in readable)]
         return [child.part_outcomes() for child in children]
+    except Interrupted as interrupted:
+        interrupted.doing = next((doing for doing in (child.doing() for child in children) if doing), "")
+        raise
     finally:
         for child in children:
             child.end()
@@ -179,6 +224,10 @@ class _Child:
             for part in range(self._parts)
         ]
 
+    def doing(self) -> str:
+        """What it is doing, or was doing last."""
+        return next((doing for doing in (self._crumbs.read(part)[1] for part in range(self._parts)) if doing), "")
+
     def end(self) -> None:
         """Kill it unless it has exited, and free everything."""
         if self._status is None:
@@ -193,6 +242,9 @@ def _serve(work: Work, crumbs: Crumbs, answering: int, living: int) -> NoReturn:
     """Run the child."""
     code = 1
     try:
+        for number in ENDING:
+            if callable(signal.getsignal(number)):
+                signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and kills the child
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold passwords
         null = os.open(os.devnull, os.O_RDWR)

@@ -194,7 +194,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_gu
 def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_programs
 
-    terms = guest_programs.Terms(**{name: getattr(wanted, name) for name in _options.PROGRAM})
+    terms = guest_programs.Terms(**{name: getattr(wanted, name) for name in _options.PROGRAM}, parts=wanted.parts)
     program, cmd = guest_programs.command(session, wanted.argv, wanted.cmd, terms)
     why = guest_programs.needless(session, terms)
     if why:
@@ -211,6 +211,7 @@ def main():
         _options.PROGRAM,
         options={"argv": {"type": "list", "elements": "str"}, "cmd": {}},
         sayable=("environment", "stdin"),
+        replaced=("stdout_dest", "stderr_dest"),
         mutually_exclusive=[("argv", "cmd")],
         required_one_of=[("argv", "cmd")],
     )

@@ -204,7 +204,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_in_gu
 def work(session, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import guest_programs
 
-    terms = guest_programs.Terms(**{name: getattr(wanted, name) for name in _options.PROGRAM})
+    terms = guest_programs.Terms(**{name: getattr(wanted, name) for name in _options.PROGRAM}, parts=wanted.parts)
     program, cmd = guest_programs.script(session, wanted.content, wanted.src, wanted._name, wanted.interpreter, wanted.arguments, terms)
     why = guest_programs.needless(session, terms)
     if why:
@@ -228,6 +228,7 @@ def main():
             "_name": {},  # from the action plugin: the name of src on the controller
         },
         sayable=("environment", "stdin"),
+        replaced=("stdout_dest", "stderr_dest"),
         mutually_exclusive=[("content", "src")],
         required_one_of=[("content", "src")],
     )

@@ -92,10 +92,11 @@ def run_module(start_module, tmp_path_factory):
 
     module: its name in plugins/modules; options: the task's; check_mode, diff: as a task has them; secrets: texts that must not occur in
     anything the module prints; seconds: how long it may take; passed: returns how many seconds have passed by the module's clock, and is asked
-    again and again, for a deadline that passes when something has come about and no sooner, however slow this machine is (without it: the real ones).
+    again and again, for a deadline that passes when something has come about and no sooner, however slow this machine is (without it: the real ones);
+    meanwhile: called with the process id of the module while it runs. The module must leave no directory for its files behind.
     """
 
-    def run(module, /, *, check_mode=False, diff=True, secrets=(), seconds=60, passed=None, **options):
+    def run(module, /, *, check_mode=False, diff=True, secrets=(), seconds=60, passed=None, meanwhile=None, **options):
         workdir = tmp_path_factory.mktemp("task")
         arguments = {
             **options,
@@ -117,6 +118,8 @@ def run_module(start_module, tmp_path_factory):
                 opened = [stack.enter_context(stream.open(mode)).fileno() for stream, mode in zip(streams, ("rb", "wb", "wb"), strict=True)]
                 process = stack.enter_context(start_module(name, opened, str(workdir), clock and str(clock), seconds))
                 with contextlib.suppress(TimeoutError):
+                    if meanwhile:
+                        meanwhile(process.pid)
                     if clock:
                         move(clock, passed, process.connection, seconds)
                     status = process.wait()
@@ -125,6 +128,7 @@ def run_module(start_module, tmp_path_factory):
         if status is None:
             pytest.fail(f"{module} was not done after {seconds} s\n{stdout}\n{stderr}")
         assert not left, f"{module} left a process behind"
+        assert not list(workdir.glob("tmp*")), f"{module} left its directory behind"
         for secret in secrets:
             assert secret not in stdout, f"{module} printed a secret"
             assert secret not in stderr, f"{module} printed a secret to standard error"

@@ -44,7 +44,7 @@ def test_example_is_real_message():
 def test_each_error_class_listed():
     kinds = [name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.VixError)]
     listed = re.findall(r"(?m)^\| `([A-Z]\w+)` \| [^|]+ \|$", PAGE)
-    assert listed == sorted([*kinds, _worker.Bug.__name__])
+    assert listed == sorted([*kinds, _worker.Bug.__name__, _worker.Interrupted.__name__])
 
 
 def test_other_names_and_numbers_correct():

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from .._system import interpreters, programs
 from .._vix.errors import FileNotFound, Refused
@@ -21,7 +20,7 @@ STREAMS = ("stdout", "stderr")
 
 
 class Terms:
-    """The options beside the program itself, under their names."""
+    """The options beside the program itself, under their names. parts: the path of a new file beside each of stdout_dest and stderr_dest, by these names."""
 
     def __init__(
         self,
@@ -37,6 +36,7 @@ class Terms:
         max_output=1 << 20,
         stdout_dest=None,
         stderr_dest=None,
+        parts=None,
     ):
         self.chdir, self.creates, self.removes, self.strip, self.wait = chdir, creates, removes, strip_empty_ends, not no_wait
         self.environment = {str(name): str(value) for name, value in (environment or {}).items()}
@@ -44,6 +44,7 @@ class Terms:
         self.stdin = f"{stdin or ''}{end}".encode("utf-8", "surrogateescape")
         self.seconds, self.max_output = program_timeout, max_output
         self.targets = {name: path for name, path in zip(STREAMS, (stdout_dest, stderr_dest)) if path}
+        self.parts = {name: parts[f"{name}_dest"] for name in self.targets}
         _check(self)
 
 
@@ -165,10 +166,12 @@ def predicted(cmd, terms):
 
 def run(session, program, cmd, terms):
     """Run the program and return the result of the task, which is failed if the return code is not 0 or the program timed out."""
-    with _parts(terms.targets) as program.fetch:
-        outcome = programs.run(session, program)
-        for name, part in program.fetch.items():
-            os.replace(part, terms.targets[name])
+    for part in terms.parts.values():
+        _create(part)
+    program.fetch = terms.parts
+    outcome = programs.run(session, program)
+    for name, part in terms.parts.items():
+        os.replace(part, terms.targets[name])
     result = {"changed": True, "cmd": cmd, "start": outcome.start}
     if not program.wait:
         return {**result, "pid": outcome.pid}
@@ -185,17 +188,9 @@ def run(session, program, cmd, terms):
     return {**result, **({"failed": True, "msg": f"{doing}: non-zero return code {outcome.rc}"} if outcome.rc else {})}
 
 
-@contextmanager
-def _parts(targets):
-    """An empty file beside each target, by stream, that only this user can read. It is removed at the end unless it was renamed to the target."""
-    made = {}
+def _create(path):
+    """Create an empty file that only this user can read."""
     try:
-        for stream, target in targets.items():
-            folder, name = os.path.split(os.path.abspath(target))
-            handle, made[stream] = tempfile.mkstemp(prefix=f".{name[:200]}.", suffix=".part", dir=folder)
-            os.close(handle)
-        yield made
-    finally:
-        for part in made.values():
-            with suppress(OSError):
-                os.unlink(part)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise Refused(f"a file beside {path} cannot be created: {error.strerror}", doing="preparing to run a program") from error

@@ -35,7 +35,7 @@ def _entry(is_registered):
 
 
 def _inventory(host, path):
-    """Paths of the VMs in the host's inventory. None if it has no inventory, which VIX reports as an error or as an empty list. path: the VM that is looked for."""
+    """Paths of the VMs in the host's inventory. None if it has none, which VIX reports as an error or as an empty list. path: the VM to look for."""
     doing = f"looking for {path} among the registered VMs"
     try:
         found = host.registered(doing)

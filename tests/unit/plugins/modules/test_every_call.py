@@ -48,5 +48,5 @@ def test_failure_of_each_call(openvix, run_module, case):
             break
         if result.get("failed"):
             assert result["msg"].startswith(CONNECTING) or vm in result["msg"] or here.get("dest", vm) in result["msg"]
-    assert not result.get("failed"), "the last run, which no fault struck"
+    assert not result.get("failed"), "the last run, which had no fault"
     assert FEWEST < number < MOST - 1

@@ -263,6 +263,30 @@ def test_no_wait_returns_pid(command, run_module, web, left):
     assert left() == []
 
 
+@pytest.mark.parametrize("fault", [{"crash": True}, {"crash": True, "where": "job"}, {"error": 1}, {"hang": True}])
+@pytest.mark.parametrize("call", ["VixVM_RunScriptInGuest", "VixVM_CopyFileFromGuestToHost", "VixVM_DeleteDirectoryInGuest"])
+def test_no_file_left_beside_destination(openvix, command, tmp_path, call, fault):
+    """Whatever happens to the process that works with the library, there is no part of an output beside its destination."""
+    openvix.fault(call=call, times=1, **fault)
+    openvix.forgive_leaks("a process that crashed or was killed releases nothing")
+    out = tmp_path / "out"
+
+    result = command("echo", "secret", stdout_dest=str(out), timeout=2)
+
+    assert [path.name for path in tmp_path.iterdir()] == ([] if result.get("failed") else ["out"])
+
+
+def test_old_file_beside_destination_removed(command, tmp_path):
+    """A task that was killed leaves its part behind. The next one removes it, unless it is young and may belong to a task that runs."""
+    for name, hours in ((f".out.{'0' * 16}.part", 25), (f".out.{'1' * 16}.part", 1), (f".other.{'0' * 16}.part", 25), (".out.mine.part", 25)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - hours * 3600,) * 2)
+
+    command("true", stdout_dest=str(tmp_path / "out"))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".other.{'0' * 16}.part", f".out.{'1' * 16}.part", ".out.mine.part", "out"]
+
+
 @pytest.mark.parametrize("options", [{"stdin": "x"}, {"program_timeout": 5}, {"stdout_dest": "/tmp/x"}, {"stderr_dest": "/tmp/x"}])
 def test_no_wait_without_stdin_and_stdout(openvix, command, options):
     assert "cannot be used with no_wait=true" in command("true", no_wait=True, **options)["msg"]

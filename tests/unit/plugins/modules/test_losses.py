@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import signal
 import threading
 import time
 
 import pytest
+from waiting import eventually
 
 SECRET = "s3cret-of-lab"
 LOGIN = {"guest_username": "lab", "guest_password": SECRET}
@@ -98,6 +100,54 @@ def test_invalid_library(web, run_module, tmp_path, name):
 
     assert the_message(result).startswith(f"{tmp_path}/libvix.so is not a usable VIX library: ")
     assert result["error"] == "LibraryUnusable"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@every_module
+def test_signal_ends_task(openvix, web, run_module, name, number):
+    """There is one message, no content stays on the VM host, which run_module checks, and the process of the library ends as well."""
+    function = "VixVM_WaitForToolsInGuest" if name in GUEST_MODULES else "VixHost_Connect"
+    openvix.fault(call=function, delay=60)
+    openvix.forgive_leaks("a process that is ended by a signal releases nothing")
+
+    def interrupt(process):
+        eventually(lambda: openvix.calls(function))
+        os.kill(process, number)
+
+    result = run_module(name, vm=web, meanwhile=interrupt, secrets=[SECRET], seconds=30, **OPTIONS[name])
+
+    doing = f"waiting for VMware Tools in {web}" if name in GUEST_MODULES else "connecting to this machine"
+    assert the_message(result) == f"{doing}: the task was ended by {number.name}; VMware may still finish what it has begun"
+    assert (result["error"], result["vix_code"], result["_stderr"]) == ("Interrupted", None, "")
+
+
+def test_content_gone_after_signal(openvix, web, run_module):
+    openvix.fault(call="VixVM_CopyFileFromHostToGuest", delay=60)
+    openvix.forgive_leaks("a process that is ended by a signal releases nothing")
+
+    def interrupt(process):
+        eventually(lambda: openvix.calls("VixVM_CopyFileFromHostToGuest"))
+        os.kill(process, signal.SIGTERM)
+
+    result = run_module("guest_copy", vm=web, content="Good day\n", dest="/etc/motd", meanwhile=interrupt, seconds=30, **LOGIN)
+
+    assert result["error"] == "Interrupted"
+    assert web in the_message(result)
+
+
+URLS = ["https://ann:s3cret-pw@esx1/sdk", "ann:s3cret-pw@esx1", "https://:s3cret-pw@esx1:443/sdk"]
+
+
+@pytest.mark.parametrize("hostname", URLS)
+@every_module
+def test_password_in_hostname(openvix, web, run_module, name, hostname):
+    result = run_module(name, vm=web, hostname=hostname, secrets=[SECRET, "s3cret-pw"], **OPTIONS[name])
+
+    shown = hostname.replace("s3cret-pw", "********")
+    sentence = f"connecting to {shown}: hostname contains a password, which would be visible in logs: set username and password"
+    assert the_message(result).startswith(sentence)
+    assert (result["error"], result["invocation"]["module_args"]["hostname"]) == ("Refused", shown)
+    assert openvix.calls("VixHost_Connect") == []
 
 
 @every_guest_module

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The selection of a VM's backend: simulated, or QEMU."""
+"""The selection of a VM's backend: simulated (Linux or Windows), or QEMU."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from openvix.guest import windows_paths
 from openvix.guest.machine_backend import MachineBackend
 from openvix.guest.owner import Owner
 
@@ -31,7 +32,9 @@ class Hypervisor(NamedTuple):
 
 def of(settings: dict[str, Any]) -> Hypervisor:
     """Return the hypervisor of a VM with these settings. The guest tools of each backend are also chosen here."""
-    return _qemu() if settings["hypervisor"] == "qemu" else _simulated()
+    if settings["hypervisor"] == "qemu":
+        return _qemu()
+    return _windows() if windows_paths.is_windows(settings["guest_os"]) else _simulated()
 
 
 # Imported where they are needed: a daemon starts a quarter faster in a world where no VM runs.
@@ -56,3 +59,24 @@ def _simulated() -> Hypervisor:
         return backend.SimulatedMachine(own, hostname, settings["processes"], owner, make_tools)
 
     return Hypervisor(new, backend.make)
+
+
+def _windows() -> Hypervisor:
+    from openvix.backends.simulated import backend
+    from openvix.backends.wine import disks, tools
+    from openvix.backends.wine.system import WindowsSystem
+
+    def new(own: Path, hostname: str, settings: dict[str, Any], owner: Owner) -> MachineBackend:
+        def make_tools(system: WindowsSystem) -> tools.WindowsTools:
+            return tools.WindowsTools(system, settings["accounts"], lambda: str(owner.settings["ip"]))
+
+        # A world of an older version can have a Windows guest with the disk of a Linux one.
+        if not disks.are_windows(own / "disks"):
+            return _simulated().new(own, hostname, settings, owner)
+        return backend.SimulatedMachine(own, hostname, settings["processes"], owner, make_tools, WindowsSystem)
+
+    def make(own: Path, hostname: str, settings: dict[str, Any], is_kept: bool) -> tuple[int, int]:
+        disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"])
+        return backend.numbers(own, is_kept)
+
+    return Hypervisor(new, make)

@@ -76,8 +76,8 @@ def require_bits(value: int, allowed: int) -> None:
 
 
 def require_path(*paths):
-    """Raise VIX_E_INVALID_ARG unless each is an absolute path."""
-    require(all(path and path.startswith("/") for path in paths))
+    """Raise VIX_E_INVALID_ARG unless each is an absolute path of some system; the guest refuses those of another."""
+    require(all(path and (path.startswith(("/", "\\\\")) or path[1:3] in (":\\", ":/")) for path in paths))
 
 
 def require_display(call, machine, options):

@@ -364,7 +364,8 @@ def calls(options):
 
 def format_call(call: dict) -> str:
     ended = "runs" if call["error"] is None else ERRORS.get(call["error"] & 0xFFFF, str(call["error"]))
-    return f"{call['client']:>7}  {call['call']:<32}  {ended:<32}  {call['vm'] or ''}".rstrip()
+    line = f"{call['client']:>7}  {call['call']:<32}  {ended:<32}  {call['vm'] or ''}".rstrip()
+    return f"{line}: {call['reason']}" if call.get("reason") else line
 
 
 # The names of errors in vix.h; if a number has several, the last one is shown.

@@ -20,6 +20,8 @@ from openvix.vix import constants
 from openvix.vix.signatures import DAEMON_FUNCTIONS
 
 T = TypeVar("T")
+# The beginning of an absolute path in a Windows guest.
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 # A check of a key: takes its value and its name in messages; returns the value, or raises ConfigError.
 Check: TypeAlias = Callable[[object, str], T]
 
@@ -289,7 +291,7 @@ def _each(check):
 
 def _path(value: object, what: str) -> str:
     text = _text(value, what)
-    if not text.startswith("/"):
+    if not text.startswith("/") and not _DRIVE.match(text):
         raise ConfigError(f"{what} must be an absolute path, not {value!r}")
     return text
 
@@ -322,7 +324,8 @@ def _files(value: object, what: str) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ConfigError(f"{what} must be a table of paths and contents, not {value!r}")
     for path, content in value.items():
-        if not path.startswith("/") or path.endswith("/") or ".." in path.split("/") or "\0" in path:
+        names = re.split(r"[/\\]" if _DRIVE.match(path) else "/", path)
+        if not (path.startswith("/") or _DRIVE.match(path)) or not names[-1] or ".." in names or "\0" in path:
             raise ConfigError(f"a key in {what} must be the absolute path of a file, not {path!r}")
         _text(content, f"{path!r} of {what}")
     return value

@@ -57,7 +57,8 @@ class Client(calls.Client, Protocol):
 class Call:
     """One call of a client.
 
-    record: the entry in the world's log of calls, [process id, function, path of the .vmx or None, error or None while it runs].
+    record: the entry in the world's log of calls, [process id, function, path of the .vmx or None, error or None while it runs], and
+    the reason of the error if it has one.
     """
 
     __slots__ = ("_fault", "answer", "arguments", "client", "number", "presence", "record", "since", "world")
@@ -129,6 +130,7 @@ class Call:
                 error = constants.VIX_OK
         except VixError as failure:
             error = failure.code
+            self.record += [failure.reason] if failure.reason else []
         except OSError as failure:
             error = HOST_ERRORS.get(failure.errno or 0, constants.VIX_E_FILE_ERROR)
         finally:

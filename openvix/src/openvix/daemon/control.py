@@ -89,12 +89,15 @@ def _tools(vm: Machine | UnloadedVM) -> str:
 
 
 def calls(world: World, selection: Any) -> list[dict]:
-    """Return the calls in the order in which they began: {"client":, "call":, "vm":, "error":}.
+    """Return the calls in the order in which they began: {"client":, "call":, "vm":, "error":}, with "reason" if the error has one.
 
     With {"since": n} only those from number n on, each with its "number".
     """
     first, records = world.calls.recorded()
-    rows = [{"client": pid, "call": function, "vm": path, "error": error} for pid, function, path, error in records]
+    rows = [
+        {"client": pid, "call": function, "vm": path, "error": error, **({"reason": reason[0]} if reason else {})}
+        for pid, function, path, error, *reason in records
+    ]
     if selection is None:
         return rows
     since = worldfile.table(selection, {"since": (0, worldfile.NUMBER)}, "the argument of OpenVIX_Calls")["since"]

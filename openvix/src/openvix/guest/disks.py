@@ -31,13 +31,13 @@ def create(place: Path, *, hostname: str, accounts: list[dict], files: dict[str,
     Raises VixError, also for a file that cannot exist in the guest; then nothing is left.
     """
     with as_vix_errors():
-        _create_atomically(place, lambda disk: _fill(disk, hostname, accounts, files))
+        create_atomically(place, lambda disk: _fill(disk, hostname, accounts, files))
 
 
 def copy(source: Path, target: Path) -> None:
     """Copy a disk atomically to a path that does not exist; the guest may be running. Raises VixError."""
     with as_vix_errors():
-        _create_atomically(target, lambda disk: trees.copy(None, str(source), None, str(disk), "", EXACT))
+        create_atomically(target, lambda disk: trees.copy(None, str(source), None, str(disk), "", EXACT))
 
 
 def remove(place: Path) -> None:
@@ -55,7 +55,7 @@ def _partial(place: Path) -> Path:
     return place.with_name(f".{place.name}.partial")
 
 
-def _create_atomically(place: Path, fill: Callable[[Path], None]) -> None:
+def create_atomically(place: Path, fill: Callable[[Path], None]) -> None:
     """Create a directory atomically: fill(path) writes it under another name, then it is renamed. Remains of an interrupted call are removed."""
     partial = _partial(place)
     if partial.exists():
@@ -101,16 +101,16 @@ def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]
     shadow.write_text("".join(f"{name}:*:::::::\n" for name in users), encoding="utf-8")
     for _, home in users.values():
         if home != "/root":
-            _make_directories(disk, home, 0o700)
+            make_directories(disk, home, 0o700)
     for path, text in files.items():
-        _make_directories(disk, os.path.dirname(path), 0o755)
+        make_directories(disk, os.path.dirname(path), 0o755)
         with paths.find(disk, path) as place:
             place.must_change()
             with trees.opened(place.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, place.directory, 0o644) as file:
                 trees.write(file, text.encode())
 
 
-def _make_directories(disk: Path, path: str, mode: int) -> None:
+def make_directories(disk: Path, path: str, mode: int) -> None:
     """Create a directory of the guest and its parents if they are missing."""
     above = ""
     for name in path.strip("/").split("/"):

@@ -22,12 +22,16 @@ ROOT_ONLY = frozenset({"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gsha
 
 
 class Account(NamedTuple):
-    """The account of a login. hidden: the homes of other accounts, which it cannot read."""
+    """The account of a login.
+
+    hidden: the homes of other accounts, which it cannot read; writable: the directories, besides its home, below which it can write.
+    """
 
     name: str
     administrator: bool
     home: str
     hidden: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ("/tmp", "/var/tmp")
 
 
 def home_of(account: dict) -> str:
@@ -64,5 +68,5 @@ def must_read(account: Account, path: str) -> None:
 
 def must_write(account: Account, path: str) -> None:
     """Raise PermissionError unless the account may create, change or remove this path; links in it are resolved."""
-    if not account.administrator and not any(is_below(path, own) for own in (account.home, "/tmp", "/var/tmp")):
+    if not account.administrator and not any(is_below(path, own) for own in (account.home, *account.writable)):
         raise error(errno.EACCES, path)

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 
 class VixError(Exception):
-    """The error of a VIX call. code: a constant VIX_E_... of constants.py; doing: the operation that failed."""
+    """The error of a VIX call.
 
-    def __init__(self, code: int, doing: str = ""):
+    code: a constant VIX_E_... of constants.py; doing: the operation that failed; reason: a text for the log of calls, where the code alone does not
+    say what the user can do.
+    """
+
+    def __init__(self, code: int, doing: str = "", *, reason: str = ""):
         super().__init__(f"VIX error {code}{': ' + doing if doing else ''}")
-        self.code = code
+        self.code, self.reason = code, reason

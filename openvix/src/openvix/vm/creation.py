@@ -61,6 +61,8 @@ def complete(directory: Path, name: str, settings: dict) -> None:
     config = vmx.read((directory / f"{name}.vmx").read_bytes())
     suspended, hypervisor = bool(config.get("checkpoint.vmState")), config.get(hypervisors.KEY)
     settings = {**settings, "hypervisor": hypervisor} if hypervisor == "qemu" else settings
+    # The guest OS of an imported VM is that of its .vmx.
+    settings = {**settings, "guest_os": config.get("guestOS") or settings["guest_os"]}
     disk, first = hypervisors.of(settings).make(own, machine.hostname(name), settings, bool(tree.snapshots))
     # All snapshots share one disk, which did not change between them.
     saved = {str(each.uid): {"disk": first, "power": machine.ON if each.memory else machine.OFF, "ran": 0.0} for each in tree.snapshots}

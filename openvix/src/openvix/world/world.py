@@ -296,7 +296,7 @@ class World:
     def die(self):
         """Kill the daemon with SIGKILL for a fault; the log of calls and the counts of faults are left for the next one."""
         first, records = self.calls.recorded()
-        calls = [first, [[*record[:3], constants.VIX_E_HOST_CONNECTION_LOST if record[3] is None else record[3]] for record in records]]
+        calls = [first, [[*record[:3], constants.VIX_E_HOST_CONNECTION_LOST if record[3] is None else record[3], *record[4:]] for record in records]]
         try:
             atomic_files.replace(layout.handover(self.directory), json.dumps({"calls": calls, "faults": self.faults.saved()}).encode())
         finally:

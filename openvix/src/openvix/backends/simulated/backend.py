@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from openvix.backends.simulated import screen
 from openvix.backends.simulated.system import System
@@ -21,6 +22,11 @@ from openvix.vmware import shared_folders, vmx
 def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, int]:
     """Create the disks of a new VM in an empty directory; return the numbers of its current disk and of the disk of its snapshots (is_kept)."""
     disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"])
+    return numbers(own, is_kept)
+
+
+def numbers(own: Path, is_kept: bool) -> tuple[int, int]:
+    """Return the numbers of the disks of a new VM with one disk, as make() does."""
     if not is_kept:
         return 1, 1
     disks.copy(own / "disks" / "1", own / "disks" / "2")
@@ -36,13 +42,16 @@ class SimulatedMachine:
         declared: The processes of the world file, which run after each boot.
         owner: The VM.
         tools: Creates the guest tools for the system.
+        system: The kind of the system.
     """
 
-    def __init__(self, own: Path, hostname: str, declared: list[dict], owner: Owner, tools: Callable[[System], GuestTools]):
+    def __init__(
+        self, own: Path, hostname: str, declared: list[dict], owner: Owner, tools: Callable[[Any], GuestTools], system: Callable[..., System] = System
+    ):
         runtime = own / "guest"
         runtime.mkdir(mode=0o700, exist_ok=True)
         self._disks, self._owner = own / "disks", owner
-        self._system = System(runtime, hostname=hostname, declared=declared)
+        self._system = system(runtime, hostname=hostname, declared=declared)
         self._tools = tools(self._system)
 
     @property

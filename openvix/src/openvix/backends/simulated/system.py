@@ -31,7 +31,7 @@ class System:
         self.disk: Path | None = None
         # The shared folders: {name: (directory of the host, writable)}.
         self._shares: dict[str, tuple[str, bool]] = {}
-        self._hostname, self._declared = hostname, declared
+        self._hostname, self.declared = hostname, declared
         self._record, self._lock = runtime / "guest.json", threading.Lock()
 
     # Run
@@ -43,9 +43,9 @@ class System:
             self._record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write({"disk": str(disk), "init": None})
             self.disk = disk
-            if not sandbox.is_allowed():
-                self._write({"disk": str(disk), "init": None, "processes": self._made_up()})
-            elif self._declared:
+            if not self.has_sandbox():
+                self._write({"disk": str(disk), "init": None, "processes": self.made_up()})
+            elif self.declared:
                 try:
                     self._start(disk)
                 except OSError as refused:
@@ -87,19 +87,23 @@ class System:
                     return
 
     def _start(self, disk: Path) -> sandbox.Init:
-        names = [_link(process) for process in self._declared]
+        names = [_link(process) for process in self.declared]
         record = {"disk": str(disk), "complete": False}
         init = sandbox.start(disk, self._hostname, names, lambda init: self._write({**record, "init": [init.pid, init.start]}))
         try:
-            for process in self._declared:
+            for process in self.declared:
                 environment = {"PATH": programs.PATH, "USER": process.get("owner") or "root"}
                 # Splitting and joining with one space preserves the declared command line.
-                sandbox.launch(init, environment, f"{sandbox.HIDDEN}/{_link(process)}", _command(process).split(" "))
+                sandbox.launch(init, environment, f"{sandbox.HIDDEN}/{_link(process)}", command_of(process).split(" "))
             self._write({**record, "init": [init.pid, init.start], "complete": True})
         except OSError:
             sandbox.stop(init)
             raise
         return init
+
+    def has_sandbox(self) -> bool:
+        """Return whether processes of the guest run in a sandbox. Otherwise they are only listed."""
+        return sandbox.is_allowed()
 
     def init(self) -> sandbox.Init:
         """Return the sandbox of the running guest; it is started at first use. Raises VixError."""
@@ -142,7 +146,7 @@ class System:
 
     def processes(self) -> list[Process]:
         """Return all processes in the order of process ids. Raises VixError."""
-        if not sandbox.is_allowed():
+        if not self.has_sandbox():
             self.running()
             return [Process(**process) for process in self._read().get("processes", [])]
         init = self.init()
@@ -154,7 +158,7 @@ class System:
     def kill(self, pid: int) -> None:
         """Kill a process; it may take a moment to exit. Raises VixError."""
         with as_vix_errors():
-            if sandbox.is_allowed():
+            if self.has_sandbox():
                 sandbox.kill(self.init(), pid, signal.SIGKILL)
                 return
             with self._lock:
@@ -167,12 +171,12 @@ class System:
         with self._lock:
             return _init_of(self._read()) == init and sandbox.is_alive(init)
 
-    def _made_up(self) -> list[dict]:
+    def made_up(self) -> list[dict]:
         """Return the declared processes as the list for a guest without a sandbox."""
-        declared = [{"name": "init", "command": "/sbin/init", "owner": "root"}, *self._declared]
+        declared = [{"name": "init", "command": "/sbin/init", "owner": "root"}, *self.declared]
         start = int(time.time())
         return [
-            {"name": process["name"], "pid": pid, "owner": process.get("owner") or "root", "command": _command(process), "start_time": start}
+            {"name": process["name"], "pid": pid, "owner": process.get("owner") or "root", "command": command_of(process), "start_time": start}
             for pid, process in enumerate(declared, start=1)
         ]
 
@@ -198,5 +202,6 @@ def _link(process: dict) -> str:
     return process["name"].rpartition("/")[2]
 
 
-def _command(process: dict) -> str:
+def command_of(process: dict) -> str:
+    """Return the command line of a declared process."""
     return process.get("command") or process["name"]

@@ -153,8 +153,7 @@ def main() -> int:
     lock = layout.lock(directory)
     if lock is None or layout.stopped(directory).exists():
         return 0
-    os.ftruncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())
+    _write_pid(lock)
     # Temporary files are kept in the world, where the next daemon finds them after a kill.
     os.environ["TMPDIR"] = str(layout.scratch(directory))
     # Listen before a large world is loaded: clients then wait for an answer and do not start another daemon.
@@ -170,6 +169,15 @@ def main() -> int:
     log("stopped")
     # Threads that wait for a guest or a client would keep the process alive.
     os._exit(0)
+
+
+def _write_pid(lock: int) -> None:
+    """Write the id of this process to the lock file. Over the earlier one, since that takes no space: a daemon starts on a full disk too."""
+    text = str(os.getpid()).encode()
+    try:
+        os.ftruncate(lock, os.pwrite(lock, text, 0))
+    except OSError as error:
+        log(f"writing the process id to the lock file failed: {error}")
 
 
 def _leave_parent(directory: Path) -> None:

@@ -62,9 +62,14 @@ def _temporary(path: Path) -> Path:
 
 def _written(path: Path, content: bytes) -> Path:
     temporary = _temporary(path)
-    with open(temporary, "wb") as file:
-        fault_context.use_space(len(content))
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with open(temporary, "wb") as file:
+            fault_context.use_space(len(content))
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        # On a full disk, its space is given back.
+        temporary.unlink(missing_ok=True)
+        raise
     return temporary

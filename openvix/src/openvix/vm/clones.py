@@ -42,42 +42,49 @@ def clone(world: Keeper, vm: Machine, call: Caller, uid: int | None, linked: boo
         vm.require_unlocked()
         path = Path(os.path.realpath(os.path.dirname(target)), os.path.basename(target))
         takes = linked and uid is None
-        with staged(world, path, vm if takes else None):
+        with staged(world, path, vm if linked else None, takes):
             vm.simulate_duration(call)
             if takes:
                 uid = snapshots.take(vm, "Clone").uid
             disk = vm.state["disk"] if uid is None else vm.state["snapshots"][str(uid)]["disk"]
             write_files(vm, path, disk, uid if linked else None)
+            if linked and uid is not None:
+                record_clone(vm, uid, str(path))
         created = world.add_existing(path, vm.host)
-        if linked and uid is not None:
-            record_clone(vm, uid, str(path))
     created.settle()
     return created
 
 
 @contextlib.contextmanager
-def staged(world: Keeper, path: Path, base: Machine | None) -> Iterator[None]:
+def staged(world: Keeper, path: Path, base: Machine | None, takes: bool) -> Iterator[None]:
     """Create a VM in a staging directory within the block, and move it to its target at the end. A failure or a kill leaves nothing.
 
-    base: the VM of which the block takes a snapshot.
+    base: the VM in which the block records a linked clone; takes: the block also takes a snapshot of it.
     """
     if any(os.path.lexists(each) for each in reserved_paths(path)):
         raise VixError(constants.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
     missing = [str(directory) for directory in (path.parent, *path.parent.parents) if not directory.exists()]
     uid = base.tree.last + 1 if base else 0
-    if not world.inventory.begin_creating(str(path), missing, (base.path, uid) if base else None):
+    if not world.inventory.begin_creating(str(path), missing, (base.path, uid) if base and takes else None):
         raise VixError(constants.VIX_E_FILE_ALREADY_EXISTS, f"cloning to {path}")
     done = False
     try:
         (staging_directory(path) / "openvix" / "disks").mkdir(mode=0o700, parents=True)
         yield
+        world.inventory.end_creating(str(path))
         done = True
     finally:
         if not done:
             roll_back(path, missing)
+            is_taken = False
             if base:
-                snapshots.drop(base, {uid})
-        world.inventory.end_creating(str(path), done)
+                # On a full disk, the next daemon does it.
+                try:
+                    forget_clones(base, {str(path)})
+                    snapshots.drop(base, {uid} if takes else set())
+                except OSError:
+                    is_taken = takes
+            world.inventory.cancel_creating(str(path), is_taken)
     complete(path)
 
 

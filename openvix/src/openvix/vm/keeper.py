@@ -29,8 +29,11 @@ class Inventory(Protocol):
         made: the new directories; taking: the snapshot that is taken for it. Returns False if another call works in the same directory.
         """
 
-    def end_creating(self, path: str, done: bool) -> None:
-        """Record that a VM has been created, or that its creation has been rolled back."""
+    def end_creating(self, path: str) -> None:
+        """Record that a VM has been created. Raises OSError if it cannot be written: then it has not."""
+
+    def cancel_creating(self, path: str, is_taking: bool = False) -> None:
+        """Record that the creation of a VM has been rolled back; is_taking: the snapshot that was taken for it is still to be removed."""
 
     def begin_deleting(self, path: str, files: list[str]) -> None:
         """Record that these files of a VM are being deleted."""

@@ -310,6 +310,17 @@ class Machine:
         """Remove all disks that neither the VM nor a snapshot uses."""
         self.backend.drop({self.state["disk"], *(kept["disk"] for kept in self.state["snapshots"].values())})
 
+    @contextlib.contextmanager
+    def dropping_disks_on_failure(self) -> Iterator[None]:
+        """If the block fails, as on a full disk, remove the disk that was made for it."""
+        try:
+            yield
+        except OSError:
+            # With a journal, the change is permanent, and the disk belongs to it.
+            if not (self.own / atomic_files.NAME).exists():
+                self.drop_disks()
+            raise
+
     # Files
 
     def save(self, state: dict, tree: vmsd.Tree | None = None, files: dict[str, bytes | None] | None = None, lost: tuple[str, ...] = ()) -> None:
@@ -317,9 +328,14 @@ class Machine:
 
         files: {name: content, None to remove it}; lost: the kinds of variables that are deleted.
         """
-        with self._files_lock:
-            self._save({**state, **{kind: {} if kind in lost else self.variables(kind) for kind in VARIABLES}}, tree, files)
-        self.mark_lock()
+        try:
+            if state["power"] in (ON, PAUSED):
+                # First: a VM that is on without its lock would be open to other programs.
+                self._create_lock()
+            with self._files_lock:
+                self._save({**state, **{kind: {} if kind in lost else self.variables(kind) for kind in VARIABLES}}, tree, files)
+        finally:
+            self.mark_lock()
 
     def _save(self, state: dict, tree: vmsd.Tree | None, files: dict[str, bytes | None] | None) -> None:
         changes: dict[Path, bytes | None] = {self.own / "state.json": json.dumps(state).encode()}
@@ -349,20 +365,28 @@ class Machine:
 
     def mark_lock(self):
         """Create the lock file of the VM if it is on, else remove it."""
+        if self.is_on:
+            self._create_lock()
+            return
         lock = self.folder / f"{self.name}.vmx.lck"
-        ours = lock / LOCK
-        if self.is_on and not ours.exists():
-            lock.mkdir(mode=0o700, exist_ok=True)
-            # Written in another directory first: an incomplete file would look like the lock of another program.
-            temporary = self.own / ".lock.new"
+        if _is_ours(lock / LOCK):
+            (lock / LOCK).unlink()
+        # The directory may contain the lock of another program.
+        with contextlib.suppress(OSError):
+            lock.rmdir()
+
+    def _create_lock(self):
+        lock = self.folder / f"{self.name}.vmx.lck"
+        if (lock / LOCK).exists():
+            return
+        lock.mkdir(mode=0o700, exist_ok=True)
+        # Written in another directory first: an incomplete file would look like the lock of another program.
+        temporary = self.own / ".lock.new"
+        try:
             temporary.write_text(f"{OURS}{self.name}\n", encoding="utf-8")
-            os.replace(temporary, ours)
-        elif not self.is_on:
-            if _is_ours(ours):
-                ours.unlink()
-            # The directory may contain the lock of another program.
-            with contextlib.suppress(OSError):
-                lock.rmdir()
+            os.replace(temporary, lock / LOCK)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def settle(self):
         """Bring the guest into the recorded state after a start of the daemon, and remove remains of interrupted operations."""

@@ -27,7 +27,11 @@ def on(vm: Machine, call: Caller, paused: bool, window: bool = False) -> None:
         vm.simulate_duration(call, constants.VIX_POWERSTATE_RESUMING if resumes else constants.VIX_POWERSTATE_POWERING_ON)
         ran = vm.state["ran"] if resumes else 0.0
         disk = vm.boot(resumes, paused)
-        vm.save({**vm.state, "power": PAUSED if paused else ON, "booted": vm.clock.now() - ran, "ran": ran, "captured": False, "disk": disk})
+        try:
+            vm.save({**vm.state, "power": PAUSED if paused else ON, "booted": vm.clock.now() - ran, "ran": ran, "captured": False, "disk": disk})
+        except OSError:
+            vm.halt()
+            raise
         if resumes:
             vm.drop_disks()
 
@@ -66,7 +70,11 @@ def pause(vm: Machine, call: Caller) -> None:
             raise VixError(constants.VIX_E_VM_NOT_RUNNING)
         vm.simulate_duration(call)
         vm.backend.freeze()
-        vm.save({**vm.state, "power": PAUSED, "ran": vm.ran()})
+        try:
+            vm.save({**vm.state, "power": PAUSED, "ran": vm.ran()})
+        except OSError:
+            vm.apply_run_state()
+            raise
 
 
 def unpause(vm: Machine, call: Caller) -> None:
@@ -76,7 +84,11 @@ def unpause(vm: Machine, call: Caller) -> None:
             raise VixError(constants.VIX_E_VM_IS_RUNNING)
         vm.simulate_duration(call)
         vm.backend.thaw()
-        vm.save({**vm.state, "power": ON, "booted": vm.clock.now() - vm.state["ran"]})
+        try:
+            vm.save({**vm.state, "power": ON, "booted": vm.clock.now() - vm.state["ran"]})
+        except OSError:
+            vm.apply_run_state()
+            raise
 
 
 def stop_softly(vm: Machine, call: Caller, reset: bool) -> None:
@@ -135,8 +147,8 @@ def wait_for_tools(vm: Machine, call: Caller, seconds: int) -> None:
 
 
 def _reset(vm: Machine) -> None:
-    vm.halt()
     vm.save({**vm.state, "power": ON, "booted": vm.clock.now(), "ran": 0.0}, lost=("environment",))
+    vm.halt()
     vm.boot_or_off()
 
 

@@ -81,7 +81,8 @@ def take(vm: Machine, name: str, description: str = "", memory: bool = False, on
     others = {} if only else vm.state["snapshots"]
     state = {**vm.state, "captured": vm.power == SUSPENDED, "snapshots": {**others, str(snapshot.uid): saved}}
     replaced = {vmsd.state_file(vm.name, each.uid): None for each in vm.tree.snapshots} if only else {}
-    vm.save(state, tree, {**replaced, vmsd.state_file(vm.name, snapshot.uid): creation.snapshot_state(snapshot)})
+    with vm.dropping_disks_on_failure():
+        vm.save(state, tree, {**replaced, vmsd.state_file(vm.name, snapshot.uid): creation.snapshot_state(snapshot)})
     if only:
         vm.drop_disks()
     return snapshot
@@ -118,7 +119,8 @@ def revert(vm: Machine, call: Caller, uid: int, stay_off: bool) -> None:
         vm.forget_logins()
         booted = vm.clock.now() - ran if power in (ON, PAUSED) else None
         state = {**vm.state, "power": power, "booted": booted, "ran": ran, "disk": disk, "captured": power == SUSPENDED}
-        vm.save(state, vm.tree._replace(current=uid), lost=machine.VARIABLES)
+        with vm.dropping_disks_on_failure():
+            vm.save(state, vm.tree._replace(current=uid), lost=machine.VARIABLES)
         # If the daemon is killed before this line, the next one finds a guest that runs from another disk, and ends it.
         vm.halt()
         if vm.is_on:

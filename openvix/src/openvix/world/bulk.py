@@ -28,9 +28,10 @@ class NumberedVMs:
     def grow(self, count: int, running: int) -> None:
         """Raise the number of VMs to count; running: how many are initially powered on, used the first time only."""
         if count > self._count:
-            self._running = running if not self._count else self._running
-            self._count = count
-            atomic_files.replace(self._path, json.dumps({"count": self._count, "running": self._running}).encode())
+            running = running if not self._count else self._running
+            # Written first: if the disk is full, nothing has changed.
+            atomic_files.replace(self._path, json.dumps({"count": count, "running": running}).encode())
+            self._count, self._running = count, running
 
     def names(self, count: int) -> Iterator[str]:
         return (f"vm{number:05}" for number in range(1, count + 1))

@@ -84,7 +84,9 @@ class Ledgers:
         row = _row(name, read(self._directory / name), ended=True)
         if row:
             self._leaks.append(row)
-            atomic_files.replace(self._file, json.dumps(self._leaks).encode())
+            # On a full disk this daemon still knows them.
+            with contextlib.suppress(OSError):
+                atomic_files.replace(self._file, json.dumps(self._leaks).encode())
         (self._directory / name).unlink(missing_ok=True)
 
     def _sweep(self):

@@ -197,7 +197,7 @@ class World:
             clones.roll_back(Path(path), made)
             # The snapshot that was taken for it is deleted once its VM has been loaded.
             if path not in self.inventory.taking:
-                self.inventory.end_creating(path, False)
+                self.inventory.cancel_creating(path)
         for path in self.inventory.elsewhere:
             if Path(path).parent.is_dir():
                 clones.complete(Path(path))
@@ -211,7 +211,7 @@ class World:
         for path, (base, uid) in list(self.inventory.taking.items()):
             if base in self.machines:
                 snapshots.drop(self.machines[base], {uid})
-            self.inventory.end_creating(path, False)
+            self.inventory.cancel_creating(path)
         for machine in self.machines.loaded():
             clones.forget_clones(machine, _missing_clones(machine))
             base = machine.state.get("base", {})
@@ -241,8 +241,9 @@ class World:
             if directory.exists():
                 raise ConfigError(f"a VM named {name!r} already exists: {directory}")
             temporary = directory.with_name(f".new.{name}")
-            temporary.mkdir(mode=0o700)
             try:
+                self.inventory.catch_up()
+                temporary.mkdir(mode=0o700)
                 creation.create(temporary, name, self._with_hardware(settings, host))
             except (OSError, VixError) as error:
                 _remove_partial(temporary)
@@ -255,6 +256,7 @@ class World:
     def add_numbered(self, count: int, running: int) -> None:
         """Create numbered VMs until there are count, the first ones powered on. Existing VMs are not changed."""
         with self._adding:
+            self.inventory.catch_up()
             self.numbered.grow(count, running)
             placeholder = "\1"
             settings = worldfile.vm("x", {}, self.defaults)
@@ -276,8 +278,11 @@ class World:
         with self._adding:
             if (content["name"].lower(), content["port"]) in self.remote:
                 raise ConfigError(f"a host {content['name']!r} with port {content['port']} already exists")
-            self._content = {**self._content, "host": [*self._content["host"], content]}
-            worldfile.save(self.directory, self._content)
+            changed = {**self._content, "host": [*self._content["host"], content]}
+            # The directory first: without an entry in the file it means nothing.
+            (hosts.remote(self.directory, content).directory / "vms").mkdir(mode=0o700, parents=True, exist_ok=True)
+            worldfile.save(self.directory, changed)
+            self._content = changed
             self._add_host(content)
 
     def host(self, name: str | None) -> Host:
@@ -346,9 +351,16 @@ def _missing_clones(machine: Machine) -> set[str]:
 
 def _write(path: str, content: bytes) -> None:
     file = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    os.write(file, content)
-    os.close(file)
-    os.rename(f"{path}.new", path)
+    try:
+        # A disk that is nearly full takes a part of it, and reports that it is full the next time.
+        while content:
+            content = content[os.write(file, content) :]
+        os.rename(f"{path}.new", path)
+    except OSError:
+        os.unlink(f"{path}.new")
+        raise
+    finally:
+        os.close(file)
 
 
 def remove_scratch(directory: Path) -> None:
@@ -368,4 +380,6 @@ def _remove_partial(directory: Path) -> None:
 
 def log(text: str) -> None:
     """Write a line to the log of the daemon. Arguments of calls must not be logged: they may be secrets."""
-    print(time.strftime("%Y-%m-%dT%H:%M:%S"), text, file=sys.stderr, flush=True)
+    # A disk that is full loses the line, not the work.
+    with contextlib.suppress(OSError):
+        print(time.strftime("%Y-%m-%dT%H:%M:%S"), text, file=sys.stderr, flush=True)

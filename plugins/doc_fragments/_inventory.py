@@ -98,7 +98,9 @@ options:
     description:
       - Jinja2 expressions or templates for the inventory name of a VM. The first one that results in a non-empty
         string is used.
-      - Characters that are not valid in an inventory name, such as a slash, are replaced with a hyphen.
+      - Names are made addressable by host patterns. White space and the characters C(/:,*?[]{}) are replaced with a
+        hyphen, and the characters C(!&~@-) are removed from the start. For example, C(Ubuntu 64-bit) becomes
+        C(Ubuntu-64-bit). The name in VMware stays in RV(ignore:vix_name).
     type: list
     elements: str
     default: [vix_name]
@@ -146,6 +148,8 @@ notes:
   - With C(-vvv), the reason why a VM was included or excluded is shown for each VM.
   - The following variables are set for each VM. C(vix_path) is the path of the C(.vmx) file, C(vix_name) the display
     name, C(vix_host) the name of the VM host, and C(vix_sources) the list of sources that contain the VM.
+  - C(ansible_vix_vm) is the same as C(vix_path). With C(connection=local), or C(delegate_to) for a VM host, it is the
+    O(ignore:vm) of modules that work in the VM.
   - C(vix_power) is V(powered_on), V(powered_off), V(suspended), V(paused) or V(unknown). C(vix_power_details)
     contains other flags of the power state, such as V(powering_on). C(vix_power_unknown_bits) contains the bits of
     the power state that are not documented.

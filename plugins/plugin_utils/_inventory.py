@@ -25,8 +25,10 @@ VARIABLES = (
     *(name for log in _vm_sources.listed.GATHERED.values() for name in log),
 )
 PREFIXED = {name: f"vix_{name}" for name in VARIABLES}
-# Characters that would end a line, or lead out of a directory such as host_vars, are replaced in a name.
-UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/]|^\.{1,2}$")
+# Host patterns of Ansible end at white space, colons and commas, and have wildcards, subscripts and templates; a slash would lead out of host_vars.
+UNFIT = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\s/:,*?\[\]{}]+|^\.{1,2}$")
+# At its start, a pattern has an operator, or it is an option of a command.
+UNFIT_FIRST = "-!&~@"
 RULES = ("include", "exclude")
 
 
@@ -72,6 +74,7 @@ def _wanted(plugin, vms, log):
     sets_host = plugin.get_option("set_ansible_host")
     for vm in vms:
         variables = {PREFIXED[name]: vm[name] for name in PREFIXED if name in vm}
+        variables["ansible_vix_vm"] = vm["path"]
         address = variables["vix_address"] = rule.choose(vm.get("addresses", ()))
         if sets_host and address:
             variables["ansible_host"] = address
@@ -139,7 +142,7 @@ def _named(plugin, wanted):
 
 
 def _name(plugin, templates, vm, variables):
-    """The result of the first template that is not empty, without characters that a name cannot have; otherwise the display name."""
+    """The result of the first template that is not empty, as _fit() returns it; otherwise the display name."""
     for number, template in enumerate(templates):
         value = variables.get(template)
         if template not in variables:
@@ -157,7 +160,8 @@ def _name(plugin, templates, vm, variables):
 
 
 def _fit(name):
-    return UNFIT.sub("-", name).strip()
+    """The name without the characters that Ansible's host patterns treat as special. Empty if no other ones are left."""
+    return UNFIT.sub("-", name.strip()).lstrip(UNFIT_FIRST).rstrip("-")
 
 
 def _mark(vm):

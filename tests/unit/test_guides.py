@@ -61,7 +61,7 @@ def blocks(name):
 @pytest.mark.parametrize(
     ("name", "product", "shown"),
     [
-        ("inventory", None, 8),
+        ("inventory", None, 9),
         ("many-hosts", None, 1),
         ("first-steps-openvix", None, 3),
         ("first-steps-workstation", "workstation", 0),

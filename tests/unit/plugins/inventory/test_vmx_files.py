@@ -61,6 +61,7 @@ def test_each_vm_has_each_variable(inventory, place_vm, in_library):
         "vix_address": None,
         "vix_stale": False,
         "vix_error": None,
+        "ansible_vix_vm": web,
     }
     assert set(hosts["gone"]) == set(hosts["web"])
 

@@ -39,7 +39,7 @@ def broken(result, *words):
 def test_vm_named_by_display_name(files, place_vm):
     place_vm("vms/a/a.vmx", displayName="Windows 11 (new)")
 
-    assert list(files().hosts) == ["Windows 11 (new)"]
+    assert [(name, variables["vix_name"]) for name, variables in files().hosts.items()] == [("Windows-11-(new)", "Windows 11 (new)")]
 
 
 def test_first_template_with_name_counts(files, place_vm):
@@ -79,20 +79,68 @@ def test_broken_template_strict_error(files, place_vm):
 @pytest.mark.parametrize(
     ("name", "host"),
     [
-        ("a/b", "a-b"),
-        ("one|0Atwo", "one-two"),
-        ("..", "-"),
-        (".", "-"),
+        ("Ubuntu 64-bit", "Ubuntu-64-bit"),  # wild/11-name-with-spaces
+        ("Gerät 1", "Gerät-1"),
+        ("a\u00a0b\u3000c", "a-b-c"),
         ("  web  ", "web"),
-        ("|1B[31mred", "-[31mred"),
+        ("db, new: copy", "db-new-copy"),
+        ("!x", "x"),
+        ("&x", "x"),
+        ("~x", "x"),
+        ("@x", "x"),
+        ("-x", "x"),
+        ("web*", "web"),
+        ("we?b", "we-b"),
+        ("web[1]", "web-1"),
+        ("[gold] web", "gold-web"),
+        ("{{ 6 * 7 }}", "6-7"),
+        ("fe80::1", "fe80-1"),
+        ("a/b", "a-b"),
         ("../../etc/passwd", "..-..-etc-passwd"),
-        ("Gerät 1", "Gerät 1"),
+        ("one|0Atwo", "one-two"),
+        ("|1B|5B31mred", "31mred"),
     ],
 )
-def test_invalid_characters_become_hyphens(files, place_vm, name, host):
+def test_names_addressable_by_patterns(files, place_vm, name, host):
+    """74 of 151 .vmx files found have a name with blanks."""
+    place_vm("vms/a/a.vmx", displayName=name)
+    place_vm("vms/other/other.vmx")
+
+    found = files()
+
+    assert set(found.hosts) == {host, "other"}
+    assert [each.name for each in found.manager.get_hosts(host)] == [host]
+    assert [each.name for each in found.manager.get_hosts(f"all:!{host}")] == ["other"]
+
+
+def test_name_with_blanks_named_in_commands(place_vm, run_ansible, write_inventory, tmp_path):
+    path = place_vm("vms/Ubuntu 64-bit/Ubuntu 64-bit.vmx")
+    inventory = write_inventory(f"sources: [scan]\nscan_folders: ['{tmp_path}/vms']\n", "vmx_files")
+
+    shown = json.loads(run_ansible("ansible-inventory", "-i", inventory, "--host", "Ubuntu-64-bit").stdout)
+    limited = run_ansible("ansible", "-i", inventory, "all", "--limit", "Ubuntu-64-bit", "-m", "ansible.builtin.ping", "--list-hosts").stdout
+
+    assert (shown["vix_name"], shown["vix_path"], shown["ansible_vix_vm"]) == ("Ubuntu 64-bit", path, path)
+    assert limited.split() == ["hosts", "(1):", "Ubuntu-64-bit"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "***", "!"])
+def test_name_of_operators_alone_replaced(files, place_vm, name):
     place_vm("vms/a/a.vmx", displayName=name)
 
-    assert list(files().hosts) == [host]
+    [host] = files().hosts
+
+    assert re.fullmatch("[0-9a-f]{8}", host)
+
+
+def test_names_that_become_equal_suffixed(files, place_vm):
+    place_vm("vms/a/a.vmx", displayName="web 1")
+    place_vm("vms/b/b.vmx", displayName="web-1")
+
+    found = files()
+
+    assert all(re.fullmatch("web-1-[0-9a-f]{8}", name) for name in found.hosts)
+    assert "2 VMs are named web-1" in found.output
 
 
 def test_blank_name_yields_to_file_name(files, place_vm):

@@ -18,6 +18,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FACTS = json.loads((ROOT / "facts" / "vix-api.json").read_text(encoding="utf-8"))
+ENCODINGS = json.loads((ROOT / "facts" / "encodings.json").read_text(encoding="utf-8"))["codecs"]
 WIRE = json.loads((ROOT / "facts" / "wire.json").read_text(encoding="utf-8"))
 ENUMS = FACTS["enums"]
 MATRIX = FACTS["support_matrix"]
@@ -118,6 +119,17 @@ def lacks(comment, products):
 def binding_support():
     yield from python_head("What each kind of host lacks by VIX's manual (docs/vix-semantics.md, section 25): imported when somebody asks for it.")
     yield from lacks("Provider: the functions that its newest product in the manual of VIX 1.13 does not have.", NEWEST_PRODUCTS)
+
+
+def encoding_names():
+    """The table of encodings for both inhabitants. Names are reduced to letters and digits, in lower case, as VMware compares them."""
+    docstring = "VMware's names of the encodings of its files: the Python codec by name, reduced to letters and digits."
+    yield from (f"# {line}" for line in NOTICE)
+    yield from ("", f'"""{docstring}', "", MARK.replace("vix-api.json", "encodings.json"), '"""', "", "from __future__ import annotations", "")
+    yield "CODECS = {"
+    codecs = {re.sub("[^0-9a-z]", "", name.lower()): codec for codec, names in ENCODINGS.items() for name in names}
+    yield from (f'    "{name}": "{codec}",' for name, codec in codecs.items())
+    yield "}"
 
 
 def c_parameter(parameter):
@@ -346,6 +358,8 @@ FILES = {
     "plugins/module_utils/_vix/error_names.py": binding_error_names,
     "plugins/module_utils/_vix/support.py": binding_support,
     "plugins/module_utils/_vix/capi.pyi": binding_stub,
+    "plugins/module_utils/_files/encoding_names.py": encoding_names,
+    "openvix/src/openvix/vmware/encoding_names.py": encoding_names,
     "openvix/src/openvix/vix/constants.py": world_facts,
     "openvix/src/openvix/vix/signatures.py": world_signatures,
     "openvix/native/libvix/vix.h": header,

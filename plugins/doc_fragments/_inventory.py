@@ -51,7 +51,9 @@ options:
     default: 4
   scan_patterns:
     description:
-      - Shell-style patterns of file names. A file must match at least one of them.
+      - Shell-style patterns of file names. A file must match at least one of them. As in a shell, only a pattern that
+        begins with a dot matches a hidden file.
+      - Files of other programs, which have no line C(KEY = VALUE), are left out. C(-vvv) shows them.
     type: list
     elements: str
     default: ['*.vmx']
@@ -154,7 +156,7 @@ notes:
     contains other flags of the power state, such as V(powering_on). C(vix_power_unknown_bits) contains the bits of
     the power state that are not documented.
   - C(vix_tools) is V(running), V(not_installed) or V(unknown). C(vix_guest_os), C(vix_cpus) and C(vix_memory) (in MB)
-    are the values of the C(.vmx) file.
+    are the values of the C(.vmx) file. C(vix_guest_os) is in lower case.
   - C(vix_encrypted) is whether the VM needs a password, C(vix_locked) whether a process has locked its files, and
     C(vix_question_pending) whether the VM waits for the answer to a question.
   - C(vix_annotation) is the description of the VM. C(vix_guestinfo) contains the C(guestinfo) entries of the C(.vmx)

@@ -47,6 +47,7 @@ def listed_vms(home):
             broken.append(error)
             continue
         for path, display_name in entries:
+            path = _expanded(path, home)
             place = places.real(path)  # directories are entries as well, and removed ones are empty entries
             if place:
                 found.setdefault(place, (path, place, display_name or None))
@@ -58,11 +59,16 @@ def folders(home):
     found = []
     for name in PREFERENCES:
         try:
-            found.append(vmx.read(os.path.join(home, name)).get(DEFAULT_FOLDER, ""))
+            found.append(_expanded(vmx.read(os.path.join(home, name)).get(DEFAULT_FOLDER, ""), home))
         except (FileNotFoundError, vmx.BrokenFile):  # the default directories remain
             continue
     found += [os.path.join(home, name) for name in FOLDERS]
     return [folder for folder in dict.fromkeys(found) if os.path.isabs(folder) and os.path.isdir(folder)]
+
+
+def _expanded(path, home):
+    """The path with the home directory in place of a tilde at its start, which VMware's own function for such settings replaces as well."""
+    return os.path.join(home, path[2:]) if path.startswith("~/") else home if path == "~" else path
 
 
 def _entries(path, entry, path_key, name_key):

@@ -19,6 +19,8 @@ SOURCE_UUID = "vmlab.vix.clonedFromUuid"
 PLACE = "vmlab.vix.clonedTo"
 KIND = "vmlab.vix.cloneKind"
 SNAPSHOT = "vmlab.vix.clonedSnapshot"
+# A path of a Windows host, which no directory of another host is a part of.
+WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 LISTED = re.compile(r"snapshot[0-9]{1,9}\.clone[0-9]{1,9}")
 
 # source: path of the .vmx that was cloned; uuid: of that VM, or empty; snapshot: its path in the tree, empty for the state as it was or where nobody knows.
@@ -48,7 +50,7 @@ def origin(path):
         parent = vmx.read(vmsd.beside(path)).get("cloneof0")
     except FileNotFoundError:
         parent = None
-    return Origin(os.path.join(os.path.dirname(path), parent), "", True, "") if parent else None
+    return Origin(_beside(path, parent), "", True, "") if parent else None
 
 
 def is_of(origin, path, uuid):
@@ -77,7 +79,7 @@ def _listed(path):
         values = vmx.read(vmsd.beside(path))
     except FileNotFoundError:
         return []
-    return [os.path.join(os.path.dirname(path), value) for key, value in values.items() if value and LISTED.fullmatch(key)]
+    return [_beside(path, value) for key, value in values.items() if value and LISTED.fullmatch(key)]
 
 
 def _neighbours(path, home):
@@ -106,6 +108,11 @@ def _hangs_on(clone, path, own):
     except (FileNotFoundError, vmx.BrokenFile):
         return False
     return found is not None and found.linked and is_of(found, path, own)
+
+
+def _beside(path, written):
+    """The path that is written in a file of the VM with this .vmx, relative to its directory unless it is an absolute one of any host."""
+    return written if WINDOWS_PATH.match(written) else os.path.join(os.path.dirname(path), written)
 
 
 def _lay_at(place, path):

@@ -18,11 +18,13 @@ Search = namedtuple("Search", "found left_out problems")
 def search(folders, depth, patterns, excludes, visit=lambda folder: None):
     """Search directories and return a Search, sorted by name. depth: number of levels, 1 for the directories alone.
 
-    patterns: for names of files, one of which must match; excludes: for names of files and directories, or with a slash for their paths from
-    the searched directory on, none of which may match. Symbolic links are followed, loops are not. visit: called with each directory before
-    it is read, and may raise what ends the search.
+    patterns: for names of files, one of which must match. As in a shell, only a pattern that begins with a dot matches a hidden file, such as
+    those that macOS writes beside each file on a foreign file system (._NAME). excludes: for names of files and directories, or with a slash
+    for their paths from the searched directory on, none of which may match. Symbolic links are followed, loops are not. visit: called with
+    each directory before it is read, and may raise what ends the search.
     """
-    wanted, unwanted, result = _matcher(patterns), [(pattern, _matcher([pattern])) for pattern in excludes], Search([], [], [])
+    wanted = _matcher(patterns), _matcher([pattern for pattern in patterns if pattern.startswith(".")])
+    unwanted, result = [(pattern, _matcher([pattern])) for pattern in excludes], Search([], [], [])
     entered = {}  # the remaining depth, by real path of a directory
     for folder in folders:
         todo = [(folder, os.path.realpath(folder), "", depth)]
@@ -47,7 +49,10 @@ def _look(place, wanted, unwanted, result):
     below = []
     for entry in entries:
         is_folder = _is_folder(entry)
-        if not is_folder and not wanted(entry.name):
+        if not is_folder and not wanted[0](entry.name):
+            continue
+        if not is_folder and entry.name.startswith(".") and not wanted[1](entry.name):
+            result.left_out.append((entry.path, "it is a hidden file"))
             continue
         where = f"{inside}{entry.name}"
         why = next((pattern for pattern, matches in unwanted if matches(where if "/" in pattern else entry.name)), None)

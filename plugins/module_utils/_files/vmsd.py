@@ -63,7 +63,7 @@ def _entries(values, problems):
         problems.append("it does not contain the number of snapshots")
     elif count is not None and count != len(indices):
         problems.append(f"it says that there are {count} snapshots, and has {len(indices)}")
-        indices = [index for index in indices if index < count]  # VMware leaves behind what it removes
+        indices = [index for index in indices if index < count]  # the rest may be left of removed ones; no file that was found shows it
     found = {}
     for index in indices:
         start = f"snapshot{index}."

@@ -15,19 +15,20 @@ import re
 import stat
 from collections.abc import Mapping
 
+from . import encodings
+
 MAX_BYTES = 4 << 20  # the largest real ones, of encrypted VMs, have some 100 KiB
 USUAL_LINES = 1 << 17  # of more than these the quick way would take too much memory
 BLANK = b" \t"
 BOM = b"\xef\xbb\xbf"
 ENCODING = ".encoding"
-ICU_NAME = re.compile(r"windows-([0-9]+)", re.IGNORECASE)
-# ASCII must be unchanged in an encoding, or lines could not be recognized; the end is an escape sequence of encodings that have some.
-PROBE = "\t" + "".join(map(chr, range(32, 127))) + "\\u0041~~+AEE-"
 ESCAPE = re.compile(rb"\|([0-9A-Fa-f]{2})|\|[0-9A-Fa-f]?.", re.DOTALL)
 ESCAPED = re.compile(rb'[\x00-\x08\x0a-\x1f"|\x7f]')
 KEY = re.compile(r"[!$-<>-~]+")
 # A line as VMware writes it, a comment, or nothing: what is all of such lines is read in a fifth of the time.
 USUAL = re.compile(r'^[ \t]*(?:([A-Za-z0-9_.:-]+)[ \t]*=[ \t]*"([^"\n]*)"[ \t]*|#.*|)\r?$', re.MULTILINE)
+LINE_START = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*[A-Za-z0-9_.:-]+[ \t]*=", re.MULTILINE)
+SHIFTS = re.compile("[\x0e\x1b]")  # after them, encodings such as ISO-2022-JP have other characters in bytes of ASCII
 NUMBER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
@@ -103,6 +104,11 @@ def read_bytes(path):
         raise BrokenFile(path, f"it cannot be read: {error}") from error
 
 
+def is_foreign(raw):
+    """Whether a file of this content is another program's: it has content, but no line that begins as KEY = VALUE does."""
+    return bool(raw.strip(b"\0")) and not LINE_START.search(raw)
+
+
 def parse(raw, path):
     """The same of the bytes of a file; path: how it is called in a BrokenFile."""
     usual = _parse_usual(raw)
@@ -110,7 +116,7 @@ def parse(raw, path):
 
 
 def _parse_usual(raw):
-    """The same of a file in UTF-8 that has nothing in it but usual lines, and no key twice; None of any other."""
+    """The same of a file that has only usual lines, no key twice, and is in UTF-8 or has only ASCII in it; None of any other."""
     ends = raw.count(b"\n")
     if len(raw) > MAX_BYTES or ends > USUAL_LINES or b"\0" in raw:
         return None
@@ -124,24 +130,27 @@ def _parse_usual(raw):
     entries = [line for line in lines if line[0]]
     values = {name.lower(): value for name, value in entries}
     encoding = values.get(ENCODING, "UTF-8")
-    if len(values) != len(entries) or encoding.upper() != "UTF-8":
+    if len(values) != len(entries):
+        return None
+    codec = "utf-8" if encoding.upper() == "UTF-8" else encodings.codec(encoding)
+    if codec is None or (codec != "utf-8" and (not text.isascii() or SHIFTS.search(text))):
         return None
     if "|" in text:
         for key, value in values.items():
             if "|" in value:
-                values[key] = _unescape(value.encode("utf-8")).decode("utf-8", "replace")
+                values[key] = encodings.decode(_unescape(value.encode("utf-8")), codec)
     return Vmx(values, encoding)
 
 
 def _parse_any(raw, path):
     entries = list(_entries(_lines(raw, path), path))
-    encoding = _encoding(entries, path)
-    codec, values, again = _codec(encoding), {}, {}
+    encoding, codec = _encoding(entries, path)
+    values, again = {}, {}
     for number, name, value in entries:
-        key = name.decode(codec, "replace").lower()
+        key = encodings.decode(name, codec).lower()
         if key in values:
             again[key] = number
-        values[key] = _unescape(value).decode(codec, "replace")  # a character that is broken must not hide the other values
+        values[key] = encodings.decode(_unescape(value), codec)  # a character that is broken must not hide the other values
     return Vmx(values, encoding, [f"line {number} repeats {key}, and the last one counts" for key, number in again.items()])
 
 
@@ -154,8 +163,8 @@ def set_values(text, values, path="the file"):
     """
     raw = _to_bytes(text, path) if isinstance(text, str) else text
     entries = list(_entries(_lines(raw, path), path))
-    codec = _codec(_encoding(entries, path))
-    at = {name.decode(codec, "replace").lower(): (number - 1, name, value) for number, name, value in entries}
+    encoding, codec = _encoding(entries, path)
+    at = {encodings.decode(name, codec).lower(): (number - 1, name, value) for number, name, value in entries}
     start = BOM if raw.startswith(BOM) else b""
     lines = raw[len(start) :].split(b"\n")
     end = b"\r" if lines[0].endswith(b"\r") else b""
@@ -164,7 +173,7 @@ def set_values(text, values, path="the file"):
     for key, value in values.items():
         if not KEY.fullmatch(key) or key.lower() == ENCODING:
             raise ValueError(f"{key} cannot be set")
-        encoded = _encode(value, codec, key, path)
+        encoded = _encode(value, (encoding, codec), key, path)
         number, name, old = at.get(key.lower(), (None, key.encode("ascii"), None))
         line = name + b' = "' + _escape(encoded) + b'"'
         if number is None:
@@ -209,33 +218,26 @@ def _entries(lines, path):
 
 
 def _encoding(entries, path):
-    """The name of the encoding that the file says it has, UTF-8 when it says none."""
+    """The name of the encoding that the file says it has, UTF-8 when it says none, and Python's codec for it."""
     said = [value for number, name, value in entries if name.lower() == ENCODING.encode("ascii")]
     name = _unescape(said[-1]).decode("ascii", "replace") if said else "UTF-8"
-    try:
-        known = PROBE.encode(_codec(name)).decode("ascii") == PROBE == PROBE.encode("ascii").decode(_codec(name))
-    except (LookupError, ValueError):
-        known = False
-    if not known:
+    codec = encodings.codec(name)
+    if codec is None:
         raise BrokenFile(path, f"its encoding is unknown: {name[:40]}")
-    return name
-
-
-def _codec(encoding):
-    """Python's name of an encoding."""
-    return ICU_NAME.sub(r"cp\1", encoding)
+    return name, codec
 
 
 def _to_bytes(text, path):
     entries = _entries(_lines(text.encode("utf-8", "replace"), path), path)
-    return _encode(text, _codec(_encoding(list(entries), path)), "what it has", path)
+    return _encode(text, _encoding(list(entries), path), "what it has", path)
 
 
-def _encode(text, codec, what, path):
+def _encode(text, encoding, what, path):
+    name, codec = encoding
     try:
-        return text.encode(codec)
+        return encodings.encode(text, codec)
     except UnicodeEncodeError as error:
-        raise BrokenFile(path, f"its encoding, {codec}, cannot hold {what}") from error
+        raise BrokenFile(path, f"its encoding, {name}, cannot hold {what}") from error
 
 
 def _escape(value):

@@ -11,7 +11,7 @@ import threading
 import time
 from functools import partial
 
-from .._files import leases, library, scan
+from .._files import leases, library, scan, vmx
 from .._files.places import Places
 from .._files.vm import VMFiles, snapshot_facts, stem
 from .._files.vmx import BrokenFile
@@ -104,6 +104,10 @@ def in_files(look, visit):
     for real, (path, name, sources) in listed.items():
         visit(path)
         facts, problems = _described_by_files(files, path)
+        if sources == ["scan"] and facts.get("stale") and _is_foreign(path):
+            findings.left_out.append((path, "no line in it is KEY = VALUE, so it is not VMware's"))
+            continue
+        facts["guest_os"] = _guest_os(facts)
         findings.vms.append({**_blank(look), **facts, "name": facts.get("name") or name or stem(path), "path": path, "real": real, "sources": sources})
         findings.problems += problems
     return findings.as_dict()
@@ -139,6 +143,18 @@ def _described_by_files(files, path):
         return {"stale": True, "error": f"{path}: the file does not exist"}, []
     except BrokenFile as error:
         return {"stale": True, "error": str(error)}, [str(error)]
+
+
+def _guest_os(facts):
+    """The guest OS in lower case: VMware takes its names in any case, and one system must not be in two groups."""
+    return (facts.get("guest_os") or "").lower() or None
+
+
+def _is_foreign(path):
+    try:
+        return vmx.is_foreign(vmx.read_bytes(path))
+    except (FileNotFoundError, BrokenFile):
+        return False
 
 
 def _described_by_vix(look, host, files, places, listed):
@@ -178,6 +194,7 @@ def _stale(look, places, listed, known, problems, error):
 def _row(look, places, listed, known):
     path, sources = listed
     facts = {**_blank(look), **known, "sources": sources}
+    facts["guest_os"] = _guest_os(facts)
     facts.update(path=facts.get("path") or path, name=facts["name"] or stem(path), real=places.real(path) if places else None)
     return facts
 

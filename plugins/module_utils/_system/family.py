@@ -11,8 +11,8 @@ import re
 from . import linux, windows
 
 FAMILIES = {"linux": linux, "windows": windows}
-# As guestOS has it in a .vmx: windows11-64, winServer2019, win2000, winxp, longhorn (Server 2008); but not darwin.
-WINDOWS = re.compile(r"win|longhorn|whistler", re.IGNORECASE)
+# As guestOS has it in a .vmx: windows11-64, arm-windows11-64 (Fusion on Apple silicon), winServer2019, longhorn (Server 2008); but not darwin.
+WINDOWS = re.compile(r"(?:arm-)?(?:win|longhorn|whistler)", re.IGNORECASE)
 
 
 def of(guest, wanted="auto"):

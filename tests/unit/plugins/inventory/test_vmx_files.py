@@ -86,7 +86,7 @@ def test_ansible_commands_use_inventory(place_vm, in_library, run_ansible, write
 
 def test_broken_file_one_warning_hides_none(inventory, place_vm, home):
     (home / "vmware").mkdir()
-    broken = {"truncated": b'displayName = "we', "binary": b"\x7fELF\0", "huge": b"#" * ((4 << 20) + 1), "empty": b""}
+    broken = {"truncated": b'displayName = "we', "binary": b"a = 1\n\0", "huge": b'a = "1"\n' + b"#" * (4 << 20), "empty": b"", "zeros": bytes(99)}
     for name, raw in broken.items():
         (home / "vmware" / f"{name}.vmx").write_bytes(raw)
     place_vm("home/vmware/round.vmx")
@@ -97,11 +97,73 @@ def test_broken_file_one_warning_hides_none(inventory, place_vm, home):
 
     assert {name for name, variables in found.hosts.items() if variables["vix_stale"]} == set(broken)
     assert found.hosts["round"]["vix_snapshots"] == ["a"]
-    assert found.output.count("[WARNING]") == 5
+    assert found.output.count("[WARNING]") == 6
     for name in broken:
         assert found.output.count(f"[WARNING]: {home}/vmware/{name}.vmx: ") == 1
     assert f"[WARNING]: {home}/vmware/round.vmsd: snapshot 1 is below itself" in found.output
     assert "Traceback" not in found.output
+
+
+def test_foreign_files_left_out(inventory, place_vm, in_library, home):
+    """26 of 308 files named .vmx are of other programs (wild/06-appledouble, wild/07-not-vmware)."""
+    foreign = {
+        "hammer": b'versioninfo\r\n{\r\n\t"editorversion" "400"\r\n\t"mapversion" "1"\r\n}\r\n',
+        "machine-code": b"\0\x02C\0\0\0\0\0\0\0\0h\0\0\0\0",
+        "._alpha": b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        \x00\x02",
+    }
+    alpha = place_vm("home/vmware/alpha.vmx")
+    for name, raw in foreign.items():
+        (home / "vmware" / f"{name}.vmx").write_bytes(raw)
+
+    quiet, verbose = inventory(plugin="vmx_files"), inventory(plugin="vmx_files", verbosity=3)
+    in_library((str(home / "vmware/hammer.vmx"), "listed"))
+    listed = inventory(plugin="vmx_files")
+
+    assert {name: variables["vix_path"] for name, variables in quiet.hosts.items()} == {"alpha": alpha}
+    assert "WARNING" not in quiet.output
+    assert f"{home}/vmware/hammer.vmx: not included: no line in it is KEY = VALUE" in verbose.output
+    assert f"{home}/vmware/machine-code.vmx: not included: no line in it is KEY = VALUE" in verbose.output
+    assert f"{home}/vmware/._alpha.vmx: not included: it is a hidden file" in verbose.output
+    assert listed.hosts["listed"]["vix_stale"]  # VMware itself has it in its list
+
+
+def test_code_pages_of_windows_read(inventory, home):
+    """wild/02-korean-host and wild/04-japanese-host, with snapshots."""
+    texts = {
+        "windows-949-2000": ("cp949", "웹 서버 똠"),
+        "Shift_JIS": ("cp932", "①1号機 髙橋 Web㈱"),
+        "Big5": ("cp950", "裏側 恒"),
+        "ibm-874": ("cp874", "เว็บ"),
+    }
+    for encoding, (codec, name) in texts.items():
+        folder = home / "vmware" / encoding
+        folder.mkdir(parents=True)
+        (folder / "web.vmx").write_bytes(f'.encoding = "{encoding}"\r\ndisplayName = "{name}"\r\nguestOS = "RHEL5"\r\n'.encode(codec))
+        snapshot = f'.encoding = "{encoding}"\nsnapshot.current = "1"\nsnapshot0.uid = "1"\nsnapshot0.displayName = "{name}"\nsnapshot.numSnapshots = "1"\n'
+        (folder / "web.vmsd").write_bytes(snapshot.encode(codec))
+
+    found = inventory("gather: [snapshots]\nkeyed_groups: [{key: vix_guest_os, prefix: os}]\n", plugin="vmx_files")
+
+    assert {variables["vix_name"] for variables in found.hosts.values()} == {name for dummy, name in texts.values()}
+    assert all(variables["vix_snapshots"] == [variables["vix_name"]] for variables in found.hosts.values())
+    assert set(found.groups) == {"os_rhel5"}
+    assert "WARNING" not in found.output
+
+
+def test_one_broken_line_makes_one_vm_stale(inventory, place_vm, home):
+    """wild/09-folder-with-one-bad and wild/10-one-broken-line: VMware refuses such a file, too."""
+    place_vm("home/vmware/alpha/alpha.vmx", text='sharedFolder0.guestName = "shared?\r\n')
+    place_vm("home/vmware/bad/bad.vmx")
+    (home / "vmware/bad/bad.vmsd").write_bytes(b'snapshot.numSnapshots = "1"\nsnapshot0.uid = "1"\nsnapshot0.displayName = "\xb0\xa1"\n')
+    place_vm("home/vmware/good/good.vmx")
+
+    found = inventory("gather: [snapshots]\n", plugin="vmx_files")
+
+    assert {name: variables["vix_error"] for name, variables in found.hosts.items()} == {
+        "alpha": f'{home}/vmware/alpha/alpha.vmx: line 3 is not KEY = "VALUE"',
+        "bad": None,
+        "good": None,
+    }
 
 
 def test_undecodable_file_name_accepted(inventory, home, run_ansible, write_inventory):

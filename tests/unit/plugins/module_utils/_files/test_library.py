@@ -112,6 +112,23 @@ def test_missing_directory_not_searched(tmp_path, text):
     assert library.folders(str(tmp_path)) == []
 
 
+def test_tilde_in_preferences_is_home(tmp_path):
+    """1 of 12 preferences files found sets the directory, and has a tilde in it."""
+    put(
+        tmp_path,
+        ".vmware/preferences",
+        'prefvmx.defaultVMPath = "~/machines"\npref.mruVM0.filename = "~/machines/web/web.vmx"\npref.mruVM0.displayName = "web"\n',
+    )
+    (tmp_path / "machines").mkdir()
+
+    assert library.folders(str(tmp_path)) == [str(tmp_path / "machines")]
+    assert library.known_vms(str(tmp_path)) == [(str(tmp_path / "machines/web/web.vmx"), "web")]
+    put(tmp_path, ".vmware/preferences", 'prefvmx.defaultVMPath = "~"\n')
+    assert library.folders(str(tmp_path)) == [str(tmp_path)]
+    put(tmp_path, ".vmware/preferences", 'prefvmx.defaultVMPath = "~root"\n')
+    assert library.folders(str(tmp_path)) == []
+
+
 def test_any_bytes_vms_or_broken_file(tmp_path):
     hypothesis = pytest.importorskip("hypothesis")
     st = hypothesis.strategies

@@ -48,6 +48,13 @@ def test_linked_clone_notes_of_vmware_read(make, written):
     assert (found.linked, found.snapshot) == (True, "")
 
 
+@pytest.mark.parametrize("source", ["D:\\VMs\\web\\web.vmx", "D:/VMs/web/web.vmx", "\\\\nas\\vms\\web.vmx"])
+def test_windows_path_of_origin_kept(make, source):
+    copy = make("copy", vmsd=f'cloneOf0 = "{source}"\nnumCloneOf = "1"\n')
+
+    assert lineage.origin(copy) == lineage.Origin(source, "", True, "")
+
+
 def test_mark_of_copied_clone(make):
     web, copy = make("web"), make("copy")
     mark(copy, web)

@@ -103,3 +103,13 @@ def test_directory_visited_before_read(vms):
     vms(visit=visited.append)
 
     assert [os.path.relpath(path, vms.root) for path in visited] == [".", "a", "a/db", "a/web", "b", "b/deep", "b/deep/er", "c"]
+
+
+def test_hidden_files_only_by_dotted_pattern(vms, tmp_path):
+    """macOS writes ._NAME.vmx beside each file on exFAT, NTFS and SMB (wild/06-appledouble)."""
+    (tmp_path / "vms" / "a" / "web" / "._web.vmx").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ")
+
+    found, left_out, problems = vms(folders=["a"])
+
+    assert (found, left_out, problems) == (["a/db/db.vmx", "a/web/web.vmx"], [("a/web/._web.vmx", "it is a hidden file")], [])
+    assert vms(folders=["a"], patterns=["._*.vmx"])[:2] == (["a/web/._web.vmx"], [])

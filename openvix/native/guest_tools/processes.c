@@ -81,7 +81,7 @@ void reap(void)
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         ends[next_end % REMEMBERED].pid = pid;
-        ends[next_end % REMEMBERED].code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        ends[next_end % REMEMBERED].code = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
         next_end++;
     }
 }
@@ -201,7 +201,7 @@ static bool is_pid(int64_t number)
     return number > 0 && number <= INT_MAX;
 }
 
-/* process id: whether it runs, and if not, its exit code */
+/* process id: whether it runs, and if not, its exit code, or minus the signal that ended it */
 int do_ended(struct value *values)
 {
     int found;
@@ -424,13 +424,15 @@ int do_command(struct value *values)
     return 0;
 }
 
-/* process id */
+/* process id, signal */
 int do_kill(struct value *values)
 {
     struct seen seen;
     char pid[32];
     int process;
 
+    if (values[1].number != SIGTERM && values[1].number != SIGKILL)
+        return EINVAL;
     snprintf(pid, sizeof pid, "%lld", (long long)values[0].number);
     if (!is_there(values[0].number, pid, &seen))
         return ESRCH;
@@ -441,5 +443,5 @@ int do_kill(struct value *values)
     close(process);
     if (values[0].number == 1 || values[0].number == (forks ? getppid() : getpid()))
         return EPERM;
-    return kill((pid_t)values[0].number, SIGKILL) ? errno : 0;
+    return kill((pid_t)values[0].number, (int)values[1].number) ? errno : 0;
 }

@@ -125,7 +125,7 @@ static const struct operation {
     {"ended", "i", HERE, do_ended},
     {"command", "i", ROOT, do_command},
     {"processes", "", ROOT, do_processes},
-    {"kill", "ti", USER, do_kill},
+    {"kill", "tii", USER, do_kill},
     {"stat", "ttt", USER, do_stat},
     {"list", "ttti", USER, do_list},
     {"readlink", "ttt", USER, do_readlink},

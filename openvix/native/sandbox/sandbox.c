@@ -15,7 +15,7 @@
  *
  * PID:START is the host's process id of the sandbox's init and its start time (field 22 of /proc/PID/stat), so that a process id
  * that was given to another process is never taken for it. Answers are lines on standard output: "init PID" (boot), "pid GUESTPID"
- * once the program runs and "exit CODE" when it ended (enter), or "error ERRNO STEP".
+ * once the program runs and "exit CODE" when it ended, minus its number for a signal (enter), or "error ERRNO STEP".
  *
  * Within the sandbox the same binary lies in /dev/openvix under the name init and under every NAME: started there, it is init
  * or idles as one of the processes that the world declares.
@@ -434,7 +434,7 @@ static int enter(const char *identity, int wait, char **environment, char *progr
     if (wait) {
         while (waitpid(child, &status, 0) < 0 && errno == EINTR)
             ;
-        dprintf(STDOUT_FILENO, "exit %d\n", WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+        dprintf(STDOUT_FILENO, "exit %d\n", WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status));
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from pathlib import Path
 
 import pytest
@@ -410,9 +411,62 @@ def test_old_tools_list_no_command_lines(openvix, client):
     assert not any(constants.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND in item or "/usr/sbin/cron -f" in item for item in items)
 
 
+WORDY = [{"name": f"p{number}", "command": f"/bin/p{number} {'x' * 2000}"} for number in range(40)]
+
+
 def test_long_process_list_is_truncated_silently(openvix, client):
-    wordy = [{"name": f"p{number}", "command": f"/bin/p{number} {'x' * 2000}"} for number in range(40)]
-    vm = openvix.add_vm("web", power=ON, processes=wordy)
+    vm = openvix.add_vm("web", power=ON, processes=WORDY)
     client.log_in(vm)
-    items = client.items("VixVM_ListProcessesInGuest", vm, 0)
-    assert 20 < len(items) < 40
+    # 65,387 bytes, of which init needs 93 and each of the others some 2,100.
+    assert len(client.items("VixVM_ListProcessesInGuest", vm, 0)) == 32
+    openvix.change_vm(vm, tools_options={"process_bytes": 0})
+    assert len(client.items("VixVM_ListProcessesInGuest", vm, 0)) == 41
+
+
+def test_size_of_process_list_counts_every_byte(openvix, client):
+    vm = openvix.add_vm("web", power=ON, processes=[{"name": "x", "command": "/bin/x <&>%"}])
+    client.log_in(vm)
+    start = 10  # digits, until the year 2286
+    init = len("<proc><cmd>init</cmd><name>/sbin/init</name><pid>1</pid><user>root</user><start></start></proc>") + start
+    other = len("<proc><cmd>x</cmd><name>/bin/x %3C%26%3E%25</name><pid>2</pid><user>root</user><start></start></proc>") + start
+    for missing, count in ((0, 2), (1, 1)):
+        openvix.change_vm(vm, tools_options={"process_bytes": len("<escaped/>") + init + other - missing})
+        assert len(client.items("VixVM_ListProcessesInGuest", vm, 0)) == count
+
+
+def test_name_of_process_can_be_the_command_line(openvix, client):
+    vm = openvix.add_vm("web", power=ON, processes=[{"name": "cron", "command": "/usr/sbin/cron -f"}])
+    client.log_in(vm)
+    name, command = constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, constants.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND
+
+    def texts():
+        item = client.items("VixVM_ListProcessesInGuest", vm, 0)[1]
+        return item[item.index(name) + 1], item[item.index(command) + 1]
+
+    assert texts() == ("cron", "/usr/sbin/cron -f")
+    openvix.change_vm(vm, tools_options={"process_name": "command_line"})
+    assert texts() == ("/usr/sbin/cron -f", "cron")
+
+
+def test_killed_program_has_the_configured_code(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    client.log_in(vm)
+
+    def code():
+        [item] = client.items("VixVM_RunProgramInGuest", vm, "/bin/sh", "-c 'kill -9 $$'", 0, [])
+        return item[5]
+
+    assert code() == 0
+    openvix.change_vm(vm, tools_options={"killed_exit_code": "signal"})
+    assert code() == 137
+
+
+def test_stalled_kill_fails_though_the_process_is_dead(openvix, client):
+    vm = openvix.add_vm("web", power=ON, processes=[{"name": "cron"}])
+    client.log_in(vm)
+    openvix.fault(call="VixVM_KillProcessInGuest", error=1, where="after", delay=0.5)
+    [pid] = [item[3] for item in client.items("VixVM_ListProcessesInGuest", vm, 0) if "cron" in item]
+    begun = time.monotonic()
+    assert client.code("VixVM_KillProcessInGuest", vm, pid, 0) == constants.VIX_E_FAIL
+    assert time.monotonic() - begun >= 0.5
+    assert len(client.items("VixVM_ListProcessesInGuest", vm, 0)) == 1

@@ -8,6 +8,7 @@ import pytest
 
 from openvix.config import worldfile
 from openvix.config.errors import ConfigError
+from openvix.guest.tools_options import ToolsOptions
 from openvix.world.faults import Fault, Faults
 
 
@@ -52,6 +53,12 @@ def test_empty_file_is_a_world_without_vms(tmp_path):
         ("[[fault]]\ncall = '*'\nerror = 'VIX_OK'\n", "name or the number of an error of vix.h, not 'VIX_OK'"),
         ("[[fault]]\ncall = '*'\nhang = true\ncrash = true\n", "only one of"),
         ("[[fault]]\ncall = '*'\nerror = 3\nwhere = 'job'\n", "requires one of these keys: hang"),
+        ("[[fault]]\ncall = '*'\ndelay = 3\nwhere = 'after'\n", "requires one of these keys: error, lost, kill"),
+        ("[vm.web.tools_options]\npages = 3\n", r"unknown key 'pages' in tools_options in \[vm.web\]; valid keys: preset, process_name"),
+        ("[defaults.tools_options]\npreset = 'slow'\n", r"preset in tools_options in \[defaults\] must be one of quick, vmware, not 'slow'"),
+        ("[vm.web]\ntools_options = 3\n", r"tools_options in \[vm.web\] must be a table"),
+        ("[vm.web.tools_options]\nlogin_seconds = -1\n", r"login_seconds in tools_options in \[vm.web\] must be a number of seconds"),
+        ("[vm.web.tools_options]\npage_files = true\n", r"page_files in tools_options in \[vm.web\] must be an integer"),
         ("vm = 3\n", "tables such as"),
     ],
 )
@@ -60,6 +67,49 @@ def test_invalid_key_or_value_is_one_line(tmp_path, text, sentence):
         read(tmp_path, text)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path / "lab.toml"))
+
+
+def options_of(said, name):
+    options = said["vm"][name]["tools_options"]
+    return options["preset"], options["program_seconds"], options["login_seconds"], options["term_seconds"]
+
+
+def test_tools_options_come_from_defaults_and_presets(tmp_path):
+    text = """
+[defaults.tools_options]
+login_seconds = 0.5
+term_seconds = 1
+[vm.plain]
+[vm.own.tools_options]
+term_seconds = 2
+[vm.slow.tools_options]
+preset = "vmware"
+program_seconds = 3
+"""
+    said = read(tmp_path, text)
+    assert options_of(said, "plain") == ("quick", 0.0, 0.5, 1.0)
+    assert options_of(said, "own") == ("quick", 0.0, 0.5, 2.0)
+    assert options_of(said, "slow") == ("vmware", 3.0, 0.2, 1.0)
+    slow = said["vm"]["slow"]["tools_options"]
+    assert worldfile.vm("again", {"tools_options": slow}, said["defaults"])["tools_options"] == slow
+
+
+def test_quick_preset_is_the_default():
+    assert {**worldfile.DEFAULT_TOOLS_OPTIONS, **worldfile.PRESETS["quick"]} == worldfile.DEFAULT_TOOLS_OPTIONS
+    assert ToolsOptions(*(worldfile.DEFAULT_TOOLS_OPTIONS[name] for name in ToolsOptions._fields)) == ToolsOptions()
+
+
+def test_older_settings_get_new_tools_options():
+    settings = worldfile.check({"vm": {"web": {}}})["vm"]["web"]
+    older = {**settings, "tools_options": {"preset": "quick", "process_bytes": 5}}
+    assert worldfile.complete(older)["tools_options"] == {**worldfile.DEFAULT_TOOLS_OPTIONS, "process_bytes": 5}
+    del older["tools_options"]
+    assert worldfile.complete(older) == settings
+
+
+def test_change_of_tools_options_keeps_the_others():
+    now = worldfile.check({"vm": {"web": {"tools_options": {"process_bytes": 5}}}})["vm"]["web"]
+    assert worldfile.changes({"tools_options": {"term_seconds": 1}}, now) == {"tools_options": {**now["tools_options"], "term_seconds": 1.0}}
 
 
 def test_missing_file_is_named(tmp_path):

@@ -36,9 +36,18 @@ def test_page_has_the_defaults(name):
     assert said["vm"]["web"]["power"] == worldfile.check({"vm": {"web": {}}})["vm"]["web"]["power"]
 
 
+def test_page_has_every_tools_option_and_default():
+    section = TOML.findall(page("world-file"))[1]
+    said = tomllib.loads(section)["defaults"]["tools_options"]
+    slow = re.findall(r"^(\w+) = .*# vmware: ([\w.]+);", section, re.MULTILINE)
+
+    assert [*said.items()] == [*worldfile.DEFAULT_TOOLS_OPTIONS.items()]
+    assert slow == [(key, str(value).lower()) for key, value in worldfile.PRESETS["vmware"].items()]
+
+
 def test_page_lists_live_settings():
     section = page("world-file").partition("\n## Changing a VM\n")[2].partition("\n## ")[0]
-    named = set(re.findall(r"`(\w+)`", section)) - {"_seconds", "change_vm"}
+    named = set(re.findall(r"`(\w+)`", section)) - {"_seconds", "change_vm", "preset"}
 
     assert named | {key for key in worldfile.VM if key.endswith("_seconds")} == {*worldfile.LIVE}
 
@@ -46,7 +55,7 @@ def test_page_lists_live_settings():
 def test_every_example_is_accepted():
     examples = [example for name in ("world-file", "faults") for example in TOML.findall(page(name))]
 
-    assert [worldfile.check(tomllib.loads(example))["world"]["product"] for example in examples] == ["workstation"] * 3
+    assert [worldfile.check(tomllib.loads(example))["world"]["product"] for example in examples] == ["workstation"] * 4
 
 
 def test_faults_page_has_every_key():

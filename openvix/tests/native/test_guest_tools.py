@@ -27,6 +27,7 @@ from openvix.system import c_build
 
 pytestmark = tools_guest.needs_root
 
+KILL = int(signal.SIGKILL)
 ACCOUNTS = [
     {"name": "lab", "password": "lab", "administrator": True},
     {"name": "ann", "password": "a"},
@@ -233,7 +234,7 @@ def test_user_kills_no_other_children_of_the_tools(channel):
         except OSError as refused:
             seen.add(refused.errno)
     assert seen <= {0, errno.EIO}
-    channel.call("kill", "ann", pid)
+    channel.call("kill", "ann", pid, KILL)
     assert channel.call("stat", "ann", "/etc/motd", "", answer="iiiii")[1] == 7
 
 
@@ -242,16 +243,16 @@ def test_user_kills_no_other_children_of_the_tools(channel):
 
 def test_exit_code_is_kept_until_pid_is_reused(channel):
     assert ran(channel, "lab", "exit 7") == 7
-    assert ran(channel, "lab", "kill -9 $$") == 128 + signal.SIGKILL
+    assert ran(channel, "lab", "kill -9 $$") == -KILL
     (pid,) = channel.call("run", "ann", ["/bin/sleep", "sleeper", "60"], [], answer="i")
     assert channel.call("ended", pid, answer="ii") == [1, 0]
     assert channel.call("command", pid, answer="b") == [b"sleeper\x0060\0"]
-    assert channel.call("kill", "lab", pid) == []
-    eventually(lambda: channel.call("ended", pid, answer="ii") == [0, 128 + signal.SIGKILL])
+    assert channel.call("kill", "lab", pid, KILL) == []
+    eventually(lambda: channel.call("ended", pid, answer="ii") == [0, -KILL])
     assert number(channel, "command", pid) == errno.ESRCH
     for none in (0, -1, 2**22 + 1, 2**31, -(2**31), 2**32 + pid, 2**63 - 1):
         assert {number(channel, operation, none) for operation in ("ended", "command")} == {errno.ESRCH}
-        assert number(channel, "kill", "lab", none) == errno.ESRCH
+        assert number(channel, "kill", "lab", none, KILL) == errno.ESRCH
 
 
 def test_command_during_exec_is_old_or_new(channel):
@@ -291,10 +292,18 @@ def test_failed_start_of_program_reports_why(channel, disk):
     assert number(channel, "run", "nobody-here", ["/bin/true", "true"], []) == errno.EKEYREJECTED
 
 
+def test_only_two_signals_are_sent(channel):
+    (pid,) = channel.call("run", "ann", ["/bin/sleep", "sleeper", "60"], [], answer="i")
+    for other in (0, int(signal.SIGSTOP), -1, 2**32 + KILL):
+        assert number(channel, "kill", "lab", pid, other) == errno.EINVAL
+    channel.call("kill", "lab", pid, int(signal.SIGTERM))
+    eventually(lambda: channel.call("ended", pid, answer="ii") == [0, -signal.SIGTERM])
+
+
 def test_init_and_tools_cannot_be_killed(channel):
     found = {said[2]: said[0] for said in listed(channel)}
     for pid in (1, found[b"openvix-tools"]):
-        assert number(channel, "kill", "lab", pid) == errno.EPERM
+        assert number(channel, "kill", "lab", pid, KILL) == errno.EPERM
 
 
 def test_thread_id_cannot_be_killed(channel, disk, tmp_path):
@@ -308,9 +317,9 @@ def test_thread_id_cannot_be_killed(channel, disk, tmp_path):
     eventually(lambda: ran(channel, "lab", f"test $(ls /proc/{pid}/task | wc -l) = 2") == 0)
     assert ran(channel, "lab", f"ls /proc/{pid}/task > /tmp/tasks") == 0
     (thread,) = {int(task) for task in (disk / "tmp/tasks").read_text().split()} - {pid}
-    assert number(channel, "kill", "lab", thread) == errno.ESRCH
+    assert number(channel, "kill", "lab", thread, KILL) == errno.ESRCH
     assert channel.call("ended", pid, answer="ii") == [1, 0]
-    channel.call("kill", "lab", pid)
+    channel.call("kill", "lab", pid, KILL)
 
 
 def listed(channel):
@@ -408,7 +417,7 @@ def test_open_file_belongs_to_its_user_only(channel, disk):
     assert sorted(line.partition(":")[0] for line in others) == ["/dev/null", "/dev/null", "socket"] or len(others) == 4
     assert {word for line in (disk / "tmp/is").read_text().splitlines() for word in line.split()[1:]} == {"1001"}
     # Whoever ends it has lost the file and nothing more.
-    channel.call("kill", "ann", file)
+    channel.call("kill", "ann", file, KILL)
     assert number(channel, "write", 1, 0, b"x") in (errno.EIO, errno.EBADF)
     assert number(channel, "write", 1, 0, b"x") == errno.EBADF
     channel.call("open", "ann", "/home/ann/new", "", 1, 0o644, 1, answer="ii")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 
@@ -15,6 +16,7 @@ from waiting import eventually
 
 from openvix.backends.simulated import sandbox
 from openvix.guest.programs import LONGEST_SCRIPT
+from openvix.guest.tools_options import ToolsOptions
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
@@ -84,7 +86,51 @@ def test_shell_parses_arguments_not_program(guest, lab, disk):
 
 @needs_sandbox
 def test_signaled_program_has_an_exit_code(guest, lab):
+    assert guest.run_program(lab, "/bin/sh", "-c 'kill -9 $$'", wait=True)[2] == 0
+    assert guest.run_script(lab, "", "kill -15 $$", wait=True)[2] == 0
+    # Of this signal only a shell of the program knew.
+    assert guest.run_program(lab, "/bin/sh", "-c 'sh -c \"kill -9 \\$\\$\"; exit'", wait=True)[2] == 128 + signal.SIGKILL
+    guest._options = lambda: ToolsOptions(killed_exit_code="signal")
     assert guest.run_program(lab, "/bin/sh", "-c 'kill -9 $$'", wait=True)[2] == 128 + signal.SIGKILL
+
+
+TRAPS = "trap 'echo handled >/tmp/out; exit 9' TERM; echo >/tmp/ready; while :; do sleep 0.1; done"
+IGNORES = "trap '' TERM; echo >/tmp/ready; while :; do sleep 0.1; done"
+
+
+def started(guest, account, disk, line):
+    """Start a shell with a line that makes /tmp/ready, and return its process id after that."""
+    pid = guest.run_program(account, "/bin/bash", f"-c {shlex.quote(line)}", wait=False)[0]
+    eventually((disk / "tmp/ready").exists)
+    return pid
+
+
+@needs_sandbox
+def test_kill_lets_a_process_handle_sigterm(guest, lab, disk):
+    guest.kill(lab, started(guest, lab, disk, TRAPS))
+    assert (disk / "tmp/out").read_text() == "handled\n"
+
+
+@needs_sandbox
+def test_kill_ends_a_process_that_ignores_sigterm(guest, lab, disk):
+    guest._options = lambda: ToolsOptions(term_seconds=0.5)
+    pid, begun = started(guest, lab, disk, IGNORES), time.monotonic()
+    guest.kill(lab, pid)
+    assert time.monotonic() - begun >= 0.5
+    assert pid not in [process.pid for process in guest.processes()]
+
+
+@needs_sandbox
+def test_kill_of_an_unreaped_process_fails(guest, ann, disk):
+    pid, _, _ = guest.run_program(ann, "/bin/bash", f"-c '{UNREAPED}'", wait=False)
+    eventually(lambda: (disk / "tmp/child").exists() and (disk / "tmp/child").read_text().strip())
+    child = int((disk / "tmp/child").read_text())
+    eventually(lambda: [process.command for process in guest.processes() if process.pid == child] == ["sh"])
+    guest._options = lambda: ToolsOptions(term_seconds=0.1, kill_seconds=0.2)
+    begun = time.monotonic()
+    assert code(guest.kill, ann, child) == constants.VIX_E_FAIL
+    assert time.monotonic() - begun >= 0.3
+    guest.kill(ann, pid)
 
 
 @needs_sandbox

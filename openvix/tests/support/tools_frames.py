@@ -19,7 +19,7 @@ REQUESTS = [
     ("ended", 7),
     ("command", 1),
     ("processes",),
-    ("kill", "lab", 5),
+    ("kill", "lab", 5, 9),
     ("stat", "lab", "/etc/motd", ""),
     ("stat", "lab", "/etc", "motd"),
     ("list", "lab", "/", "etc", 0),

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from openvix.guest import windows_paths
+from openvix.guest import tools_options, windows_paths
+from openvix.guest.link import Link
 from openvix.guest.machine_backend import MachineBackend
 from openvix.guest.owner import Owner
 
@@ -44,7 +45,10 @@ def _qemu() -> Hypervisor:
     from openvix.backends.qemu import backend, tools
 
     def new(own: Path, hostname: str, settings: dict[str, Any], owner: Owner) -> MachineBackend:
-        return backend.QemuMachine(own, owner, tools.AgentTools)
+        def make_tools(link: Link) -> tools.AgentTools:
+            return tools.AgentTools(link, tools_options.reader(lambda: owner.settings))
+
+        return backend.QemuMachine(own, owner, make_tools)
 
     return Hypervisor(new, backend.make)
 
@@ -54,7 +58,7 @@ def _simulated() -> Hypervisor:
 
     def new(own: Path, hostname: str, settings: dict[str, Any], owner: Owner) -> MachineBackend:
         def make_tools(system: backend.System) -> tools.SimulatedTools:
-            return tools.SimulatedTools(system, settings["accounts"], lambda: str(owner.settings["ip"]))
+            return tools.SimulatedTools(system, settings["accounts"], lambda: str(owner.settings["ip"]), tools_options.reader(lambda: owner.settings))
 
         return backend.SimulatedMachine(own, hostname, settings["processes"], owner, make_tools)
 

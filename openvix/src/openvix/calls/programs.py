@@ -10,8 +10,9 @@ from openvix.calls.table import account_of, answers, require, require_bits
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
-# The largest message of a guest to the host (docs/vix-semantics.md, section 18), and the bytes of a process in it besides its strings.
-MESSAGE, PROCESS = 65536, 64
+# A list of processes as VMware Tools send it (docs/vix-semantics.md, section 19), of which the size counts.
+LIST, PROCESS = "<escaped/>", "<proc><cmd>{}</cmd><name>{}</name><pid>{}</pid><user>{}</user><start>{}</start></proc>"
+ESCAPED = {ord(each): f"%{ord(each):02X}" for each in '<>&"%'}
 LARGEST_SCRIPT = 60536
 
 
@@ -55,21 +56,18 @@ def run_in_guest(machine, wait, run, *arguments):
 def list_processes_in_guest(call, machine, options):
     require(not options)
     account_of(call, machine)
-    items, room, has_commands = [], MESSAGE, machine.settings["process_commands"]
-    for process in machine.tools.processes():
-        room -= PROCESS + sum(len(text.encode("utf-8", "replace")) for text in (process.name, process.owner, process.command))
-        if room < 0:
-            # The list is truncated without an error when the message is full.
-            break
+    items, options, has_commands = [], machine.settings["tools_options"], machine.settings["process_commands"]
+    for process in _sent(machine.tools.processes(), options["process_bytes"]):
+        name, command = (process.name, process.command) if options["process_name"] == "first_argument" else (process.command, process.name)
         items.append(
             [
                 constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME,
-                process.name,
+                name,
                 constants.VIX_PROPERTY_JOB_RESULT_PROCESS_ID,
                 process.pid,
                 constants.VIX_PROPERTY_JOB_RESULT_PROCESS_OWNER,
                 process.owner,
-                *((constants.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND, process.command) if has_commands else ()),
+                *((constants.VIX_PROPERTY_JOB_RESULT_PROCESS_COMMAND, command) if has_commands else ()),
                 constants.VIX_PROPERTY_JOB_RESULT_PROCESS_BEING_DEBUGGED,
                 0,
                 constants.VIX_PROPERTY_JOB_RESULT_PROCESS_START_TIME,
@@ -77,6 +75,17 @@ def list_processes_in_guest(call, machine, options):
             ]
         )
     return items
+
+
+def _sent(processes, most):
+    """Yield the processes of a list that fit into its size in bytes, if that is not 0. The rest is left out without an error."""
+    size = len(LIST)
+    for process in processes:
+        texts = (text.translate(ESCAPED) for text in (process.name, process.command, str(process.pid), process.owner, str(int(process.start_time))))
+        size += len(PROCESS.format(*texts).encode("utf-8", "replace"))
+        if most and size > most:
+            return
+        yield process
 
 
 @answers("VixVM_KillProcessInGuest")

@@ -75,7 +75,7 @@ Select: call (a function of vix.h, or *), vm (name or path), client (process id)
 Effect: error (name or number), junk (bits above bit 15), delay (seconds), hang, crash, abort, exit, lost (connection closed), kill (daemon killed; with
         step=N, before its Nth change of a file), disk_full (bytes that still fit), cut (bytes of a copied file that are written), and settings of the VM
         for this call: tools, question, locked, extra_power_bits
-Where:  where=call (default), job (after the call has returned) or after (lost, kill: when the work is done)
+Where:  where=call (default), job (after the call has returned) or after (error, lost, kill: when the work is done)
 
 Only calls that reach the daemon count. Functions for handles, jobs and buffers do not reach it.
 """
@@ -399,7 +399,8 @@ def change(options):
             )
         result = connection.ask("OpenVIX_ChangeVM", {"vmx": paths[0], **settings(options.settings)})
     if not options.settings:
-        print(" ".join(f"{key}={_word(key, value)}" for key, value in result.items() if value is not None))
+        flat = {name: each for key, value in result.items() for name, each in _flat(key, value)}
+        print(" ".join(f"{key}={_word(key, value)}" for key, value in flat.items() if value is not None))
 
 
 def advance(options):
@@ -442,14 +443,26 @@ def _word(key: str, value: Any) -> str:
     return value if value == "*" else shlex.quote(value) if isinstance(value, str) else json.dumps(value)
 
 
+def _flat(key: str, value: object) -> list[tuple[str, object]]:
+    """Return a setting, or each of those in a table, with the key that settings() reads."""
+    return [(f"{key}.{inner}", each) for inner, each in value.items()] if isinstance(value, dict) else [(key, value)]
+
+
 def settings(arguments: list[str]) -> dict:
-    """Return the settings in arguments of the form KEY=VALUE; numbers (also 0x...), true and false are converted, other values are strings."""
-    found = {}
+    """Return the settings in arguments of the form KEY=VALUE; numbers (also 0x...), true and false are converted, other values are strings.
+
+    A key of a table is written TABLE.KEY.
+    """
+    found: dict[str, Any] = {}
     for each in arguments:
         key, equals, value = each.partition("=")
-        if not equals or not key:
+        outer, dot, inner = key.partition(".")
+        if not equals or not outer or (dot and not inner):
             raise ConfigError(f"{each!r} is not KEY=VALUE")
-        found[key] = _value(value)
+        if dot:
+            found.setdefault(outer, {})[inner] = _value(value)
+        else:
+            found[outer] = _value(value)
     return found
 
 

@@ -46,6 +46,7 @@ LIVE = (
     "operation_seconds",
     "snapshot_seconds",
     "copy_speed",
+    "tools_options",
 )
 DIRECTIVES = ("hang", "crash", "abort", "exit")
 # The largest number of VMs that "openvix start --vms" creates.
@@ -150,18 +151,21 @@ def vm(name: object, content: dict, defaults: dict) -> dict:
         raise ConfigError(f"invalid VM name {name!r}: it must be printable, without /, not start with a dot and have at most 200 bytes")
     where = f"[vm.{name}]"
     keys = {key: (defaults[key], check) for key, (_, check) in VM.items()}
+    keys["tools_options"] = (defaults["tools_options"], _tools_options(defaults["tools_options"]))
     return table(content, {**keys, "power": ("powered_off", _one_of(*POWER_STATES))}, where)
 
 
 def complete(settings: dict) -> dict:
     """Return the settings of a VM with the defaults of keys that the older version lacked which saved them."""
-    return {**{key: default for key, (default, _) in VM.items()}, **settings}
+    found = {**{key: default for key, (default, _) in VM.items()}, **settings}
+    return {**found, "tools_options": {**DEFAULT_TOOLS_OPTIONS, **found["tools_options"]}}
 
 
-def changes(settings: dict) -> dict:
-    """Return checked changes of the settings of a VM. Raises ConfigError."""
+def changes(settings: dict, now: dict) -> dict:
+    """Return checked changes of the settings of a VM, which are now these. Raises ConfigError."""
     _require_known_keys(settings, LIVE, "a change of a VM")
-    return {key: VM[key][1](value, key) for key, value in settings.items()}
+    checks = {key: VM[key][1] for key in LIVE} | {"tools_options": _tools_options(now["tools_options"])}
+    return {key: checks[key](value, key) for key, value in settings.items()}
 
 
 def fault(content: dict) -> dict:
@@ -174,8 +178,8 @@ def fault(content: dict) -> dict:
         raise ConfigError(f"[[fault]] accepts only one of these keys: {', '.join((*DIRECTIVES, *ENDS))}")
     if rule["where"] == "job" and not ends:
         raise ConfigError(f'[[fault]] with where = "job" requires one of these keys: {", ".join((*DIRECTIVES, *ENDS))}')
-    if rule["where"] == "after" and not any(rule[each] for each in ENDS):
-        raise ConfigError(f'[[fault]] with where = "after" requires one of these keys: {", ".join(ENDS)}')
+    if rule["where"] == "after" and not any(rule[each] for each in ("error", *ENDS)):
+        raise ConfigError(f'[[fault]] with where = "after" requires one of these keys: {", ".join(("error", *ENDS))}')
     if rule["step"] and not rule["kill"]:
         raise ConfigError("[[fault]] with the key step requires kill = true")
     if not (rule["error"] or rule["junk"] or rule["delay"] or ends or any(rule[each] is not None for each in ("disk_full", "cut", *OVERRIDES))):
@@ -335,6 +339,17 @@ def _snapshot(value: object, what: str) -> dict:
     return table(value, SNAPSHOT, what)
 
 
+def _tools_options(now: dict) -> Check[dict]:
+    """Return the check of tools_options, whose keys have the values that they have now, or those of a preset that is named."""
+
+    def check(value: object, what: str) -> dict:
+        given = table(value, {key: (None, check) for key, (_, check) in TOOLS_OPTIONS.items()}, what)
+        given = {key: each for key, each in given.items() if each is not None}
+        return {**now, **PRESETS.get(given.get("preset", ""), {}), **given}
+
+    return check
+
+
 COUNT, NUMBER, CODE = _whole(0, MOST), _whole(0, 1 << 62), _whole(1, 0xFFFF)
 WORLD = {
     "product": ("workstation", _one_of(*products.TITLES)),
@@ -374,6 +389,26 @@ ACCOUNT = {"name": ("", _name), "password": ("", _secret), "administrator": (Fal
 PROCESS = {"name": ("", _name), "command": ("", _text), "owner": ("root", _name)}
 SNAPSHOT: dict[str, tuple[Any, Check[Any]]] = {"name": ("", _text), "description": ("", _text)}
 SNAPSHOT["children"] = ([], _each(_snapshot))
+# How VMware Tools answer (docs/vix-semantics.md, sections 16 to 19). Their delays are left out by default, so that tests are quick.
+DELAYS = {
+    "one_at_a_time": (False, True),
+    "program_seconds": (0.0, 1.0),
+    "login_seconds": (0.0, 0.2),
+    "refusal_seconds": (0.0, 2.0),
+}
+PRESETS = {preset: {key: values[at] for key, values in DELAYS.items()} for at, preset in enumerate(("quick", "vmware"))}
+TOOLS_OPTIONS = {
+    "preset": ("quick", _one_of(*PRESETS)),
+    "process_name": ("first_argument", _one_of("first_argument", "command_line")),
+    "killed_exit_code": ("zero", _one_of("zero", "signal")),
+    "process_bytes": (65387, _whole(0, 1 << 30)),
+    "page_files": (361, _whole(0, 1 << 30)),
+    "term_seconds": (5.0, _seconds),
+    "kill_seconds": (15.0, _seconds),
+    "one_at_a_time": (False, _truth),
+    **{key: (values[0], _seconds) for key, values in DELAYS.items() if key != "one_at_a_time"},
+}
+DEFAULT_TOOLS_OPTIONS = {key: default for key, (default, _) in TOOLS_OPTIONS.items()}
 VM = {
     "guest_os": ("debian12-64", _name),
     "memory": (1024, _whole(1, 1 << 24)),
@@ -397,6 +432,7 @@ VM = {
     "operation_seconds": (0.0, _seconds),
     "snapshot_seconds": (None, _seconds_or_none),
     "copy_speed": (0, _whole(0, 1 << 40)),
+    "tools_options": (DEFAULT_TOOLS_OPTIONS, _tools_options(DEFAULT_TOOLS_OPTIONS)),
     "guest_operations": (True, _truth),
     "process_commands": (True, _truth),
     "accounts": ([{"name": "lab", "password": "lab", "administrator": True}], _accounts),

@@ -110,7 +110,8 @@ class Call:
             threads.start(self._finish_late, fault)
 
     def _finish_late(self, fault: Fault) -> None:
-        self.world.clock.sleep_until(self.since + fault.delay)
+        if not (fault.after and fault.error):
+            self.world.clock.sleep_until(self.since + fault.delay)
         self._finish(fault)
 
     def _finish(self, fault: Fault) -> None:
@@ -122,12 +123,15 @@ class Call:
         try:
             if fault.directive:
                 error = constants.VIX_OK
-            elif fault.error:
+            elif fault.error and not fault.after:
                 error = fault.error
             else:
                 with fault_context.injected(fault.sees, fault.room, fault.cut, fault.step, self.world.die):
                     items = self.answer(self, *self.arguments)
                 error = constants.VIX_OK
+                if fault.error:
+                    self.world.clock.sleep_until(self.since + fault.delay)
+                    error, items = fault.error, []
         except VixError as failure:
             error = failure.code
             self.record += [failure.reason] if failure.reason else []
@@ -135,7 +139,7 @@ class Call:
             error = HOST_ERRORS.get(failure.errno or 0, constants.VIX_E_FILE_ERROR)
         finally:
             self.record[3] = error
-            if fault.after:
+            if fault.end and fault.after:
                 self._end(fault)
             if error and fault.junk:
                 error |= fault.junk << 16

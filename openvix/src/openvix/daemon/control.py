@@ -141,7 +141,7 @@ def change_vm(world: World, content: Any) -> dict:
     if path not in world.machines:
         raise ConfigError("changing a VM requires the key vmx: the path of the .vmx of a VM of this world")
     vm = world.machines[path]
-    vm.change_settings(worldfile.changes({key: value for key, value in content.items() if key != "vmx"}))
+    vm.change_settings(worldfile.changes({key: value for key, value in content.items() if key != "vmx"}, vm.settings))
     return {key: vm.settings[key] for key in worldfile.LIVE}
 
 

@@ -79,8 +79,8 @@ class GuestTools(Protocol):
             wait: Whether to wait until the program has ended.
 
         Returns:
-            Process id, elapsed seconds and exit code; the last two are 0 without wait. After a signal, the exit code is 128 plus its number;
-            if the end was not observed, it is -1.
+            Process id, elapsed seconds and exit code; the last two are 0 without wait. After a signal, the exit code is 0, or 128 plus the number of
+            the signal (killed_exit_code of ToolsOptions); if the end was not observed, it is -1.
 
         Raises:
             VixError: 3 for an empty path, 4 for a missing file or a relative path, 3015 without permission to execute the file, 3004 if it does
@@ -94,12 +94,13 @@ class GuestTools(Protocol):
         """
 
     def processes(self) -> list[Process]:
-        """Return all processes of the guest in the order of process ids."""
+        """Return all processes of the guest in the order of process ids, also those that have ended and were not reaped."""
 
     def kill(self, account: Account, pid: int) -> None:
-        """Kill a process of the guest, and wait until it is no longer listed.
+        """Send SIGTERM to a process of the guest, and SIGKILL if it is still listed some seconds later; wait until it is no longer listed.
 
-        Raises VixError: 20003 for a missing process, 3015 for init, for the tools, and without administrator rights for processes of other accounts.
+        Raises VixError: 20003 for a missing process, 3015 for init, for the tools, and without administrator rights for processes of other accounts, 1
+        if the process is still listed some seconds after SIGKILL, as one that its parent does not reap is.
         """
 
     # Files

@@ -6,10 +6,19 @@
 
 from __future__ import annotations
 
+import signal
+import time
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-# Time limit for a process to execute another program, and for the exit of a killed one; generous for a busy VM host.
-START_SECONDS, VANISH_SECONDS = 5, 10
+from openvix.guest.tools_options import ToolsOptions
+from openvix.vix import constants
+from openvix.vix.errors import VixError
+
+# Time limit for a process to execute another program; generous for a busy VM host.
+START_SECONDS = 5
+# The first pause of a wait for a process, and the longest one.
+FIRST_PAUSE, LAST_PAUSE = 0.005, 0.25
 
 
 class Process(NamedTuple):
@@ -33,3 +42,29 @@ def named(kernel_name: str, arguments: bytes) -> tuple[str, str]:
     first, *others = (each.decode("utf-8", "replace") for each in arguments.rstrip(b"\0").split(b"\0"))
     # The directory is removed only from an absolute path.
     return first.rpartition("/")[2] if first.startswith("/") else first, " ".join([first, *others])
+
+
+def end_process(pid: int, send: Callable[[int], None], is_there: Callable[[], bool], options: ToolsOptions) -> None:
+    """Kill a process as VMware Tools do: with SIGTERM, and if it is still there after some seconds, with SIGKILL.
+
+    send: sends it a signal; raises ProcessLookupError if it is missing. is_there: whether it is listed. Raises VixError 1 if it still is in the end.
+    """
+    for number, seconds in ((signal.SIGTERM, options.term_seconds), (signal.SIGKILL, options.kill_seconds)):
+        try:
+            send(int(number))
+        except ProcessLookupError:
+            return
+        for _ in pauses(seconds):
+            if not is_there():
+                return
+    raise VixError(constants.VIX_E_FAIL, f"process {pid} is still there after SIGKILL")
+
+
+def pauses(seconds: float | None = None) -> Iterator[None]:
+    """Yield at once, then after growing pauses, until the seconds are over."""
+    until, pause = None if seconds is None else time.monotonic() + seconds, FIRST_PAUSE
+    yield
+    while until is None or time.monotonic() < until:
+        time.sleep(pause)
+        pause = min(1.5 * pause, LAST_PAUSE)
+        yield

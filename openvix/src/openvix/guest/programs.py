@@ -21,6 +21,16 @@ SHELL = ["sh", "-c"]
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 
 
+def exit_code(ended: int | None, killed: str) -> int:
+    """Return the exit code that Tools report of a program that ended with this one, or by this signal if it is negative; -1 if the end is unknown.
+
+    killed: "zero" for 0 after a signal, which is what VMware Tools report; "signal" for 128 plus its number.
+    """
+    if ended is None:
+        return -1
+    return ended if ended >= 0 else 0 if killed == "zero" else 128 - ended
+
+
 class Ran(NamedTuple):
     """What VIX reports of a program that Tools ran: process id, elapsed seconds, exit code. The last two are 0 until it has ended."""
 

@@ -20,7 +20,8 @@ class Fault(NamedTuple):
 
     error, junk: the error code instead of the result, and bits above bit 15 of it. delay: seconds.
     directive, in_job: what the client's library does, in the function or in its job.
-    end, after, step: "lost" closes the connection, "kill" kills the daemon; after the work is done, or before its step of this number.
+    end, step: "lost" closes the connection, "kill" kills the daemon, perhaps before the step of the work that has this number.
+    after: whether end, or error and delay, come after the work is done.
     room, cut, sees: limits of disk space and copied bytes, and overridden settings of the VM (fault_context.py).
     """
 

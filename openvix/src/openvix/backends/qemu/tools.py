@@ -14,7 +14,7 @@ import shlex
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from openvix.backends.qemu.channel import Broken, Channel
@@ -23,9 +23,10 @@ from openvix.guest import host_paths, programs, trees
 from openvix.guest.errors import as_vix_errors, error
 from openvix.guest.files import FileInfo
 from openvix.guest.link import Link
-from openvix.guest.processes import START_SECONDS, VANISH_SECONDS, Process, named
+from openvix.guest.processes import START_SECONDS, Process, end_process, named, pauses
 from openvix.guest.programs import Ran
 from openvix.guest.rights import Account
+from openvix.guest.tools_options import ToolsOptions
 from openvix.system import fault_context
 from openvix.vix import constants
 from openvix.vix.errors import VixError
@@ -40,9 +41,8 @@ NAMES, BESIDE = 24 << 20, 100
 CLEAR_SECONDS = 600
 # Time limit for the shutdown request.
 ASK_SECONDS = 5
-FIRST_PAUSE, LAST_PAUSE = 0.005, 0.25
-# The ranges of file modes, process ids and exit codes in Linux.
-MODES, PIDS, CODES = range(1 << 16), range(1, 1 << 31), range(1 << 8)
+# The ranges of file modes, process ids and exit codes in Linux; an exit code may also be minus a signal.
+MODES, PIDS, CODES = range(1 << 16), range(1, 1 << 31), range(-64, 1 << 8)
 # Flags to open a file and to create a directory, as in files.c.
 READ, WRITE, NEW = range(3)
 ALONE, WITH_PARENTS, MERGED = range(3)
@@ -51,8 +51,9 @@ ALONE, WITH_PARENTS, MERGED = range(3)
 class AgentTools:
     """The guest tools of a QEMU VM (openvix/docs/protocol.md, "The agent in a guest"). The guest's kernel checks access rights."""
 
-    def __init__(self, link: Link):
+    def __init__(self, link: Link, options: Callable[[], ToolsOptions] = ToolsOptions):
         self.environment: dict[str, str] = {}
+        self._options = options
         self._link, self._lock = link, threading.RLock()
         # The channel to tools that may not answer yet, and the same channel once they answer.
         self._awaited: Channel | None = None
@@ -237,12 +238,22 @@ class AgentTools:
             raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing process {pid}")
         with as_vix_errors():
             try:
-                self._ask("kill", account.name, pid)
+                if not self._has_process(pid):
+                    raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing process {pid}")
+                end_process(pid, lambda number: self._send_signal(account, pid, number), lambda: self._has_process(pid), self._options())
             except PermissionError as refused:
                 raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing process {pid}") from refused
-        with contextlib.suppress(ProcessLookupError):
-            for _ in _pauses(VANISH_SECONDS):
-                self._ask("command", pid, answer="b")
+
+    def _send_signal(self, account: Account, pid: int, number: int) -> None:
+        self._ask("kill", account.name, pid, number)
+
+    def _has_process(self, pid: int) -> bool:
+        """Return whether there is a process with this id, even if it has ended and was not reaped."""
+        try:
+            self._ask("command", pid, answer="b")
+        except ProcessLookupError:
+            return False
+        return True
 
     def _must_be_executable(self, account: Account, program: str) -> None:
         if not program:
@@ -268,19 +279,20 @@ class AgentTools:
         """Wait until the shell has executed the program, so that it is listed under its own name. Commands before it in the line are not awaited."""
         before = b"".join(_raw(each) + b"\0" for each in (*programs.SHELL, line))
         with as_vix_errors(), contextlib.suppress(ProcessLookupError):
-            for _ in _pauses(START_SECONDS):
+            for _ in pauses(START_SECONDS):
                 if self._ask("command", pid, answer="b") != [before]:
                     return
 
     def _finish(self, pid: int, begun: float) -> Ran:
-        code = -1
+        code: int | None = None
         with as_vix_errors(), contextlib.suppress(ProcessLookupError):
-            for _ in _pauses():
-                runs, code = self._ended(pid)
-                _require(code in CODES, "a code that no program can end with")
+            for _ in pauses():
+                runs, ended = self._ended(pid)
+                _require(ended in CODES, "a code that no program can end with")
                 if not runs:
+                    code = ended
                     break
-        return Ran(pid, int(time.monotonic() - begun), code)
+        return Ran(pid, int(time.monotonic() - begun), programs.exit_code(code, self._options().killed_exit_code))
 
     def _ended(self, pid: int) -> list[int]:
         try:
@@ -499,13 +511,3 @@ def _process(pid: int, owner: bytes, name: bytes, line: bytes, start_time: int) 
     _require(pid in PIDS, "a number that no process can have")
     short, command = named(name.decode("utf-8", "replace"), line)
     return Process(short, pid, owner.decode("utf-8", "replace"), command, start_time)
-
-
-def _pauses(seconds: float | None = None) -> Iterator[None]:
-    """Yield at once, then after growing pauses, until the seconds are over."""
-    end, pause = None if seconds is None else time.monotonic() + seconds, FIRST_PAUSE
-    yield
-    while end is None or time.monotonic() < end:
-        time.sleep(pause)
-        pause = min(1.5 * pause, LAST_PAUSE)
-        yield

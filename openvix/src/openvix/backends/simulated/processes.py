@@ -69,6 +69,19 @@ def listed(init: sandbox.Init) -> list[Process]:
     return [_with_owner(seen, pid) for pid in sorted(seen)]
 
 
+def is_there(init: sandbox.Init, pid: int) -> bool:
+    """Return whether a sandbox has a process with this id, even if it has ended and was not reaped."""
+    try:
+        proc = _open(init)
+        try:
+            _state(proc, pid)
+        finally:
+            os.close(proc)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return True
+
+
 def arguments_of(init: sandbox.Init, pid: int) -> list[str] | None:
     """Return the command line of a process of a sandbox, None without one."""
     try:

@@ -93,7 +93,7 @@ class Run:
         self.init, self.pid, self._process = init, pid, process
 
     def exit_code(self) -> int | None:
-        """Wait for the end of the program; return its exit code (128 plus the signal that ended it), None if unknown."""
+        """Wait for the end of the program; return its exit code, or minus the signal that ended it, None if unknown."""
         with self._process:
             answer = _answer(self._process)
         return int(answer[1]) if answer[0] == "exit" else None

@@ -155,16 +155,22 @@ class System:
         except OSError:
             raise VixError(constants.VIX_E_VM_NOT_RUNNING) from None
 
-    def kill(self, pid: int) -> None:
-        """Kill a process; it may take a moment to exit. Raises VixError."""
-        with as_vix_errors():
-            if self.has_sandbox():
-                sandbox.kill(self.init(), pid, signal.SIGKILL)
-                return
-            with self._lock:
-                record = self._read()
-                left = [process for process in record.get("processes", []) if process["pid"] != pid]
-                self._write({**record, "processes": left})
+    def send_signal(self, pid: int, number: int) -> None:
+        """Send a signal that ends a process. Raises OSError, VixError."""
+        if self.has_sandbox():
+            sandbox.kill(self.init(), pid, number)
+            return
+        with self._lock:
+            record = self._read()
+            left = [process for process in record.get("processes", []) if process["pid"] != pid]
+            self._write({**record, "processes": left})
+
+    def has_process(self, pid: int) -> bool:
+        """Return whether there is a process with this id, even if it has ended and was not reaped. Raises VixError if the guest does not run."""
+        if self.has_sandbox():
+            return processes.is_there(self.init(), pid)
+        self.running()
+        return any(process["pid"] == pid for process in self._read().get("processes", []))
 
     def runs_in(self, init: sandbox.Init) -> bool:
         """Return whether the guest still runs in this sandbox, after any halt in progress is over."""

@@ -21,22 +21,25 @@ from openvix.backends.simulated.system import System
 from openvix.guest import paths, programs, rights
 from openvix.guest.errors import as_vix_errors
 from openvix.guest.files import FileInfo
-from openvix.guest.processes import START_SECONDS, VANISH_SECONDS, Process
+from openvix.guest.processes import START_SECONDS, Process, end_process
 from openvix.guest.programs import Ran
 from openvix.guest.rights import Account
+from openvix.guest.tools_options import ToolsOptions
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
 
 class SimulatedTools:
-    """The guest tools of a simulated system. accounts: as in the world file; address: returns the address in the world file.
+    """The guest tools of a simulated system.
+
+    accounts: as in the world file; address: returns the address in the world file; options: returns how to answer.
 
     They run as long as the system runs; their start time is only simulated. On a host without sandboxes, programs are not supported (VixError 3003).
     """
 
-    def __init__(self, system: System, accounts: list[dict], address: Callable[[], str]):
+    def __init__(self, system: System, accounts: list[dict], address: Callable[[], str], options: Callable[[], ToolsOptions] = ToolsOptions):
         self.environment: dict[str, str] = {}
-        self._system, self._accounts, self._address = system, accounts, address
+        self._system, self._accounts, self._address, self._options = system, accounts, address, options
 
     def begin(self) -> None:
         pass
@@ -127,10 +130,11 @@ class SimulatedTools:
             raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
         if pid == 1 or not (account.administrator or found.owner == account.name):
             raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}")
-        self._system.kill(pid)
-        end = time.monotonic() + VANISH_SECONDS
-        while found in self.processes() and time.monotonic() < end:
-            time.sleep(0.005)
+        self._end_process(pid)
+
+    @as_vix_errors()
+    def _end_process(self, pid: int) -> None:
+        end_process(pid, lambda number: self._system.send_signal(pid, number), lambda: self._system.has_process(pid), self._options())
 
     def _must_run_programs(self):
         self._system.running()
@@ -170,7 +174,7 @@ class SimulatedTools:
         # A halt in progress kills the program before it ends the guest.
         if not self._system.runs_in(run.init):
             raise VixError(constants.VIX_E_VM_NOT_RUNNING)
-        return Ran(run.pid, int(time.monotonic() - begun), -1 if code is None else code)
+        return Ran(run.pid, int(time.monotonic() - begun), programs.exit_code(code, self._options().killed_exit_code))
 
     # Files (docs/vix-semantics.md, section 20)
 

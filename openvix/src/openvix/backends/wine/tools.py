@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import stat
-import time
 from collections.abc import Callable
 
 from openvix.backends.simulated.tools import SimulatedTools
@@ -16,7 +15,6 @@ from openvix.backends.wine import files
 from openvix.backends.wine.system import KERNEL, WindowsSystem
 from openvix.guest.errors import as_vix_errors
 from openvix.guest.files import FileInfo
-from openvix.guest.processes import VANISH_SECONDS
 from openvix.guest.programs import Ran
 from openvix.guest.rights import Account
 from openvix.vix import constants
@@ -61,10 +59,7 @@ class WindowsTools(SimulatedTools):
             raise VixError(constants.VIX_E_NO_SUCH_PROCESS, f"killing {pid}")
         if pid == KERNEL or not (account.administrator or found.owner.casefold() == account.name.casefold()):
             raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"killing {pid}")
-        self._system.kill(pid)
-        end = time.monotonic() + VANISH_SECONDS
-        while found in self.processes() and time.monotonic() < end:
-            time.sleep(0.005)
+        self._end_process(pid)
 
     # Files
 

@@ -11,7 +11,10 @@ import secrets
 from contextlib import contextmanager, suppress
 from functools import cached_property
 
+from .._vix.errors import VixError
 from . import family, linux
+
+LARGEST = 1 << 27  # bytes of a file that is read into memory; the outputs of the collection's scripts are far smaller
 
 
 class GuestSession:
@@ -57,6 +60,15 @@ class GuestSession:
         with self.scratch_file() as path:
             self.guest.copy_out(source, path)
             yield path
+
+    def content(self, source, doing):
+        """The content of a guest's file, as bytes; raise VixError if it has more than LARGEST of them. doing: for an error message."""
+        with self.fetched(source) as copy:
+            size = os.path.getsize(copy)
+            if size > LARGEST:
+                raise VixError(f"the guest wrote {size} bytes as an answer, which is more than {LARGEST}", doing=doing)
+            with open(copy, "rb") as file:
+                return file.read()
 
     @contextmanager
     def scratch_file(self):

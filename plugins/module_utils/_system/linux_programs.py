@@ -13,7 +13,7 @@ from __future__ import annotations
 import secrets
 import shlex
 
-from . import linux
+from . import leftovers, linux
 
 NAME = "run"
 FIRST = """\
@@ -21,16 +21,6 @@ vix_umask=$(umask)
 umask 077
 case $0 in */vixScript* | */vmlab.vix-*/run) rm -f -- "$0" ;; esac
 exec < /dev/null > /dev/null 2>&1
-"""
-# Directories that a crashed client left behind: their names contain the minutes after which they are not needed any more.
-SWEEP = """\
-for vix_old in {parent}/vmlab.vix-*-*; do
-  [ -d "$vix_old" ] && [ ! -L "$vix_old" ] && [ -O "$vix_old" ] || continue
-  vix_minutes=${{vix_old##*/vmlab.vix-}}
-  vix_minutes=${{vix_minutes%%-*}}
-  case $vix_minutes in '' | *[!0-9]*) continue ;; esac
-  [ -n "$(find "$vix_old" -prune -mmin "+$vix_minutes")" ] && rm -rf -- "$vix_old"
-done
 """
 # A second time means that VIX asked again after an error: what has begun is not begun once more.
 MAKE = """\
@@ -40,6 +30,7 @@ mkdir -- "$vix_folder" || exit 81
 TAKE = """\
 mkdir -- "$vix_folder/begun" || exit 82
 """
+OWN = leftovers.claim('"$vix_folder"')
 TOOLS = """\
 vix_tell() {
   vix_out=0 vix_err=0
@@ -193,7 +184,7 @@ vix_pid=$(
     wait $!
 {tidy}  ) &
 )
-vix_tell "pid $vix_pid
+{own}vix_tell "pid $vix_pid
 start $vix_start"
 exit 64
 """
@@ -224,8 +215,9 @@ def text(program, directory, shelf, inline, made, seconds, grace):
     parts = [
         FIRST,
         f"vix_folder={shlex.quote(directory)}\n",
-        SWEEP.format(parent=shlex.quote(linux.parent(directory))),
+        leftovers.sweep(linux.parent(directory)),
         TAKE if made else MAKE,
+        OWN,
         f"mkdir -- {shlex.quote(shelf)} || exit 81\n" if shelf != directory and script in inline else "",
     ]
     parts = [part.encode() for part in parts]
@@ -239,7 +231,8 @@ def text(program, directory, shelf, inline, made, seconds, grace):
         rest.append(RUN.format(stdin=stdin, exports=exports, most=program.max_output, spent=" ".join(map(shlex.quote, spent))))
     else:
         tidy = f"    rm -rf -- {shlex.quote(shelf)}\n" if shelf != directory else ""
-        rest.append(START.format(exports=exports, tidy=tidy))
+        own = leftovers.claim(shlex.quote(shelf), "$vix_pid") if shelf != directory else ""
+        rest.append(START.format(exports=exports, tidy=tidy, own=own))
     return b"".join(parts) + "".join(rest).encode("utf-8", "surrogateescape")
 
 

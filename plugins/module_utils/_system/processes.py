@@ -12,7 +12,7 @@ import secrets
 from contextlib import suppress
 
 from .._vix.errors import VixError
-from . import captured, windows
+from . import captured, leftovers, windows
 from .exit_codes import DONE
 
 TICKS = 100  # per second, the unit of start times in Linux
@@ -140,13 +140,12 @@ def _looking(rows, own):
 def _run_windows(session, doing):
     """Let PowerShell write the list into a file of the guest, and return the content of that file."""
     guest = session.guest
-    target = windows.join(windows.temporary_folder(guest), f"vmlab.vix-{secrets.token_hex(16)}")
+    target = windows.join(windows.temporary_folder(guest), leftovers.name(leftovers.minutes(guest)))
     try:
         code = session.run(windows_script(target))
         if code != DONE:
             raise VixError(f"PowerShell could not list the processes (exit code {code})", doing=doing)
-        with session.fetched(target) as copy, open(copy, "rb") as file:
-            return file.read()
+        return session.content(target, doing)
     finally:
         with suppress(VixError):  # the first failure is reported, not that its leftovers could not be removed
             guest.delete_file(target)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 import os
 import re
-import secrets
 from contextlib import contextmanager, suppress
 
 from .._vix.errors import FileNotFound, NoToolsInGuest, NotRunning, NotSupported, Refused, VixError
 from .._vix.guest import LONGEST_SCRIPT
-from . import linux, linux_programs, outcomes, windows, windows_programs
+from . import leftovers, linux, linux_programs, outcomes, windows, windows_programs
 from .exit_codes import DONE
 
 WRITERS = {linux.NAME: linux_programs, windows.NAME: windows_programs}
@@ -89,9 +88,8 @@ def run(session, program):
     guest, family, about = session.guest, session.family, doing(session, program)
     _check(program, family, about)
     parent = family.temporary_folder(guest)
-    task = math.ceil(_left(guest) / 60) + 2
-    folder = family.join(parent, _name(task))
-    shelf = folder if program.wait or program.script is None else family.join(parent, _name(KEPT_MINUTES))
+    folder = family.join(parent, leftovers.name(leftovers.minutes(guest)))
+    shelf = folder if program.wait or program.script is None else family.join(parent, leftovers.name(KEPT_MINUTES))
     begun = False
     try:
         code, seconds = _begin(session, program, folder, shelf, about)
@@ -105,10 +103,6 @@ def run(session, program):
         for place in {folder} if begun else {folder, shelf}:
             with suppress(VixError):  # the first failure is reported, not that its leftovers could not be removed: the next run removes them
                 guest.delete_directory(place)
-
-
-def _name(minutes):
-    return f"vmlab.vix-{minutes}-{secrets.token_hex(16)}"
 
 
 def _check(program, family, about):

@@ -94,15 +94,24 @@ function Hidden($file, $arguments) {
 try {
     [IO.File]::Delete("$private\run.ps1")
     $now = [DateTime]::UtcNow
-    foreach ($old in [IO.Directory]::GetDirectories([IO.Path]::GetDirectoryName($private), 'vmlab.vix-*-*')) {
+    $parent = [IO.Path]::GetDirectoryName($private)
+    foreach ($old in @([IO.Directory]::GetDirectories($parent, 'vmlab.vix-*-*')) + @([IO.Directory]::GetFiles($parent, 'vmlab.vix-*-*'))) {
         try {
             $minutes = [int][IO.Path]::GetFileName($old).Split('-')[1]
-            if ([IO.Directory]::GetLastWriteTimeUtc($old).AddMinutes($minutes) -lt $now) { [IO.Directory]::Delete($old, $true) }
+            if ([IO.Directory]::GetLastWriteTimeUtc($old).AddMinutes($minutes) -ge $now) { continue }
+            # A clock that jumps makes everything old: what a process uses is kept.
+            $used = $false
+            if ([IO.File]::Exists("$old\owner")) {
+                try { [void][Diagnostics.Process]::GetProcessById([int][IO.File]::ReadAllText("$old\owner")); $used = $true } catch { }
+            }
+            if ($used) { continue }
+            if ([IO.Directory]::Exists($old)) { [IO.Directory]::Delete($old, $true) } else { [IO.File]::Delete($old) }
         } catch { }
     }
     try { [void][IO.Directory]::CreateDirectory("$private\begun") } catch { exit 81 }
     if ([IO.File]::Exists("$private\begun\once")) { exit 82 }
     [IO.File]::Create("$private\begun\once").Close()
+    [IO.File]::WriteAllText("$private\owner", "$PID")
 
     foreach ($pair in $environment) { [Environment]::SetEnvironmentVariable($pair.name, $pair.value, 'Process') }
     if (-not $directory) { $directory = "$env:USERPROFILE" }
@@ -130,6 +139,7 @@ try {
     $id = $process.Id
     if (-not $wait) {
         if ($tidy) {
+            try { [IO.File]::WriteAllText([IO.Path]::Combine($shelf, 'owner'), "$id") } catch { }
             $text = "Wait-Process -Id $id -ErrorAction SilentlyContinue; [IO.Directory]::Delete($tidy, `$true)"
             $text = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($text))
             [void][Diagnostics.Process]::Start((Hidden $shell "-NoLogo -NoProfile -NonInteractive -EncodedCommand $text"))
@@ -250,6 +260,7 @@ def text(program, folder, shelf, inline, made, seconds, grace):
         "seconds": str(seconds),
         "most": f"[long]{program.max_output}",
         "wait": "$true" if program.wait else "$false",
+        "shelf": windows.quote(shelf),
         "tidy": windows.quote("" if shelf == folder else windows.quote(shelf)),
         "spent": _list(map(windows.quote, spent)),
     }

@@ -19,7 +19,7 @@ LOGIN = {"guest_username": "lab", "guest_password": "s3cret-lab"}
 ACCOUNTS = [{"name": "lab", "password": "s3cret-lab", "administrator": True}, {"name": "visitor", "password": "s3cret-visitor"}]
 CONTENTS = {"text": b"Welcome\n", "empty": b"", "binary": bytes(range(256)) * 5000}
 AWKWARD = ["with space", 'it\'s "quoted" $HOME;', "zwölf 日", "-n", "*", "back\\slash"]
-INFO, SCRIPT, RUN, DELETE = (f"VixVM_{name}InGuest" for name in ("GetFileInfo", "RunScript", "RunProgram", "DeleteFile"))
+INFO, SCRIPT, RUN, DELETE = (f"VixVM_{name}InGuest" for name in ("GetFileInfo", "RunScript", "RunProgram", "DeleteDirectory"))
 OUT = "VixVM_CopyFileFromGuestToHost"
 NO_PROGRAMS = [{"call": "VixVM_RunProgramInGuest", "error": 3003}, {"call": "VixVM_RunScriptInGuest", "error": 3003}]
 

@@ -11,7 +11,7 @@ import pytest
 
 LOGIN = {"guest_username": "lab", "guest_password": "s3cret-lab"}
 ACCOUNTS = [{"name": "lab", "password": "s3cret-lab", "administrator": True}, {"name": "visitor", "password": "s3cret-visitor"}]
-LIST, SCRIPT, OUT, DELETE = "VixVM_ListDirectoryInGuest", "VixVM_RunScriptInGuest", "VixVM_CopyFileFromGuestToHost", "VixVM_DeleteFileInGuest"
+LIST, SCRIPT, OUT, DELETE = "VixVM_ListDirectoryInGuest", "VixVM_RunScriptInGuest", "VixVM_CopyFileFromGuestToHost", "VixVM_DeleteDirectoryInGuest"
 NO_PROGRAMS = {"call": SCRIPT, "error": 3003}
 FILES = {
     "a.log": b"x" * 10,

@@ -17,7 +17,7 @@ INFO, EXISTS, SCRIPT, OUT, DELETE = (
     "VixVM_FileExistsInGuest",
     "VixVM_RunScriptInGuest",
     "VixVM_CopyFileFromGuestToHost",
-    "VixVM_DeleteFileInGuest",
+    "VixVM_DeleteDirectoryInGuest",
 )
 NO_PROGRAMS = {"call": SCRIPT, "error": 3003}
 AWKWARD = ["with space", 'it\'s "quoted" $HOME;', "zwölf 日", "-n", "*", "two\nlines", "\nend\n"]

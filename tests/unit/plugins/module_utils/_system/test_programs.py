@@ -137,7 +137,7 @@ def test_all_shells_run_script(shell, tmp_path):
 
     assert (code, outcome.rc, outcome.late, outcome.text("stderr")) == (DONE, 7, 0, "err\n")
     assert outcome.text("stdout") == "\0".join([*words, "o'clock", stdin])
-    assert sorted(os.listdir(folder)) == ["pid", "result"]
+    assert sorted(os.listdir(folder)) == ["owner", "pid", "result"]
     assert outcome.pid > 1
 
 

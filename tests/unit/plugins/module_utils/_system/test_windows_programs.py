@@ -42,6 +42,7 @@ def test_values_at_script_start():
         "$seconds = 17\n"
         "$most = [long]5\n"
         "$wait = $true\n"
+        f"$shelf = '{FOLDER}'\n"
         "$tidy = ''\n"
         f"$spent = @('{FOLDER}\\script.py', '{FOLDER}\\stdout', '{FOLDER}\\stderr')\n"
     )

@@ -311,6 +311,36 @@ def test_vmware_vms_are_imported_and_only_read(folder, tmp_path):
     assert {name: after.get(name) for name in before} == before
 
 
+def test_one_bad_file_never_stops_a_folder(folder, tmp_path):
+    """The files of wild/02, wild/07, wild/09 and wild/10."""
+    korean = '.encoding = "windows-949-2000"\r\ndisplayName = "웹 서버"\r\nguestOS = "centos7-64"\r\n'
+    (folder / "korean").mkdir()
+    (folder / "korean" / "korean.vmx").write_bytes(korean.encode("cp949"))
+    vmware(folder, "alpha", config='sharedFolder0.guestName = "shared?\n')
+    bad = vmware(folder, "bad").with_suffix(".vmsd")
+    bad.write_bytes(b'.encoding = "UTF-8"\nsnapshot.numSnapshots = "1"\nsnapshot0.uid = "1"\nsnapshot0.displayName = "\xb0\xa1"\n')
+    (folder / "maps").mkdir()
+    (folder / "maps" / "hammer.vmx").write_text('versioninfo\n{\n\t"editorversion" "400"\n}\n')
+    started = run("start", folder)
+    assert started.returncode == 0
+    assert started.stderr.splitlines() == [
+        f'openvix: a VM is skipped: {folder}/alpha/alpha.vmx: line 10 is not KEY = "VALUE"',
+        f"openvix: a VM is skipped: {bad}: line 4: the value of snapshot0.displayname is not UTF-8",
+        f"openvix: a VM is skipped: {folder}/maps/hammer.vmx: it is not a file of VMware's",
+    ]
+    world = tmp_path / "vmware.world"
+    assert list(states(world)) == ["db", "korean", "plain", "web"]
+    with Client(world) as client:
+        assert client.get(str(world / "vms/korean/korean.vmx"), constants.VIX_PROPERTY_VM_NAME) == "웹 서버"
+
+
+def test_folder_of_bad_files_is_an_error(tmp_path):
+    vmware(tmp_path / "only", "alpha", config='sharedFolder0.guestName = "shared?\n')
+    result = run("start", tmp_path / "only")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 2)
+    assert f"none of the VMs in {tmp_path}/only can be read" in result.stderr
+
+
 def test_import_conflict_is_reported(folder, tmp_path):
     vmware(folder / "more", "web")
     result = run("start", folder, "--directory", tmp_path / "w")

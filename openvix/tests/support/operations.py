@@ -60,7 +60,7 @@ def seen(openvix, client, vm, clone):
     state = json.loads((path.parent / "openvix/state.json").read_bytes())
     found["disks"] = len({str(state["disk"]), *(str(kept["disk"]) for kept in state["snapshots"].values())})
     found["stray disks"] = sum(1 for _ in (path.parent / "openvix/disks").iterdir()) - found["disks"]
-    found["variables"], found["config"] = state.get("runtime") or {}, [line for line in config.lines if not line.startswith("checkpoint")]
+    found["variables"], found["config"] = state.get("runtime") or {}, [line for line in config.lines if not line.startswith(b"checkpoint")]
     found["tools"] = json.loads((path.parent / "openvix/machine.json").read_bytes())["tools"]
     if openvix.vms[vm] == ON:
         client.log_in(vm)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from openvix.vmware import vmsd, vmx
@@ -48,10 +50,62 @@ def test_unencodable_text_converts_to_utf_8():
     assert again.keys()[0] == ".encoding"
 
 
-@pytest.mark.parametrize("raw", [b'.encoding = "klingon"\n', b'.encoding = "UTF-8"\nx = "\xff"\n'])
-def test_invalid_file_is_a_value_error(raw):
-    with pytest.raises(ValueError, match=r"klingon|codec"):
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b'.encoding = "klingon"\n', "unknown .encoding 'klingon'"),
+        (b'.encoding = "UTF-16"\n', "unknown .encoding 'UTF-16'"),
+        (b'.encoding = "UTF-8"\nx = "\xff"\n', "line 2: the value of x is not UTF-8"),
+        (b'.encoding = "UTF-8"\r\na = "1"\r\nsharedFolder0.guestName = "shared?\r\n', 'line 3 is not KEY = "VALUE"'),  # wild/10-one-broken-line
+        (b'versioninfo\r\n{\r\n\t"editorversion" "400"\r\n}\r\n', 'line 1 is not KEY = "VALUE"'),  # wild/07-not-vmware
+        (b"\0\x02C\0\0", "it is not a text file"),
+        (b"# one\n\nmemsize = 4 MB\n", 'line 3 is not KEY = "VALUE"'),
+        (b'a = "1" b\n', 'line 1 is not KEY = "VALUE"'),
+        (b'"a b" = "1"\n', 'line 1 is not KEY = "VALUE"'),
+    ],
+)
+def test_what_vmware_refuses_is_refused(raw, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         vmx.read(raw)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec", "name"),
+    [
+        ("windows-949-2000", "cp949", "웹 서버 똠"),  # wild/02-korean-host
+        ("Shift_JIS", "cp932", "①1号機 髙橋 Web㈱"),  # wild/04-japanese-host
+        ("Big5", "cp950", "裏側 恒"),
+        ("ibm-874", "cp874", "เว็บ"),
+        ("GBK", "gbk", "虚拟机 亅"),  # whose last byte is | in ASCII
+    ],
+)
+def test_code_pages_of_windows_read_and_written(encoding, codec, name):
+    raw = f'.encoding = "{encoding}"\r\nmemsize = "4"\r\n'.encode(codec)
+    settings = vmx.read(raw)
+    settings.set("displayName", name)
+    written = settings.write()
+    assert written == raw + b'displayName = "' + name.encode(codec).replace(b"|", b"|7C") + b'"\r\n'
+    assert vmx.read(written).get("displayName") == name
+
+
+def test_euro_of_code_page_936():
+    settings = vmx.read(b'.encoding = "GBK"\na = "\x80 \x81\x80"\n')
+    assert settings.get("a") == "€ " + b"\x81\x80".decode("gbk")
+    settings.set("b", "5 €")
+    assert settings.write().endswith(b'b = "5 \x80"\n')
+
+
+def test_unencodable_text_converts_comments_not():
+    settings = vmx.read(b'#!/usr/bin/vmware\n.encoding = "Shift_JIS"\na = "' + "髙".encode("cp932") + b'"\n')
+    settings.set("b", "😀")
+    assert settings.write().decode("utf-8") == '#!/usr/bin/vmware\n.encoding = "UTF-8"\na = "髙"\nb = "😀"\n'
+
+
+def test_reader_of_vmsd_names_the_line():
+    with pytest.raises(ValueError, match=r"^line 2: snapshot0\.uid is not a number$"):
+        vmsd.read(b'snapshot.numSnapshots = "1"\nsnapshot0.uid = "x"\n')
+    with pytest.raises(ValueError, match=r"^snapshot0\.uid is not a number$"):
+        vmsd.read(b'snapshot.numSnapshots = "1"\n')
 
 
 # As VMware Workstation writes it.

@@ -225,13 +225,18 @@ def install_library(options):
 
 
 def start(options):
-    path, content, vms = options.world or layout.named(), None, []
+    path, content = options.world or layout.named(), None
+    vms: list[Path] = []
     if not 0 <= options.running <= options.vms <= worldfile.MOST:
         raise ConfigError(f"--vms must be from 0 to {worldfile.MOST} and --running from 0 to --vms")
     if path.is_dir():
         directory = path
         if not layout.is_world(path) and any(path.iterdir()):
-            vms = vm_import.find_vms(path)
+            vms, problems = vm_import.readable(vm_import.find_vms(path))
+            for problem in problems:
+                print(f"openvix: a VM is skipped: {problem}", file=sys.stderr)
+            if problems and not vms:
+                raise ConfigError(f"none of the VMs in {path} can be read")
             if not vms:
                 advice = "pass a world file, a directory with VMs or an empty directory" + (" also with --directory" if options.directory else "")
                 raise ConfigError(f"{path} is not a world and contains no .vmx file; {advice}")

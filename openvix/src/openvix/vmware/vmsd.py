@@ -69,22 +69,22 @@ def read(raw: bytes) -> Tree:
     """Parse a .vmsd. Raises ValueError."""
     settings = vmx.read(raw)
     snapshots = []
-    for number in range(int(settings.get("snapshot.numSnapshots", "0"))):
+    for number in range(settings.number("snapshot.numSnapshots", 0)):
         key = f"snapshot{number}"
-        high, low = (int(settings.get(f"{key}.createTime{half}", "0")) for half in ("High", "Low"))
+        high, low = (settings.number(f"{key}.createTime{half}", 0) for half in ("High", "Low"))
         snapshots.append(
             Snapshot(
-                uid=int(settings.get(f"{key}.uid", "")),
-                parent=int(settings.get(f"{key}.parent", "0")),
+                uid=settings.number(f"{key}.uid"),
+                parent=settings.number(f"{key}.parent", 0),
                 name=settings.get(f"{key}.displayName", ""),
                 description=settings.get(f"{key}.description", ""),
                 created=(high << 32) | (low & 0xFFFFFFFF),
                 memory=settings.get(f"{key}.type", "0") == "1",
-                clones=tuple(settings.get(f"{key}.clone{clone}", "") for clone in range(int(settings.get(f"{key}.numClones", "0")))),
+                clones=tuple(settings.get(f"{key}.clone{clone}", "") for clone in range(settings.number(f"{key}.numClones", 0))),
             )
         )
-    last = max([int(settings.get("snapshot.lastUID", "0")), *(snapshot.uid for snapshot in snapshots)])
-    return Tree(tuple(snapshots), int(settings.get("snapshot.current", "0")), last, settings.get("cloneOf0", ""))
+    last = max([settings.number("snapshot.lastUID", 0), *(snapshot.uid for snapshot in snapshots)])
+    return Tree(tuple(snapshots), settings.number("snapshot.current", 0), last, settings.get("cloneOf0", ""))
 
 
 def write(tree: Tree, vm: str) -> bytes:

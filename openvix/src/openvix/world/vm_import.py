@@ -15,7 +15,7 @@ from openvix.vmware import vmsd, vmx
 
 # A directory with one directory for each VM, or directories of such directories.
 DEEPEST = 3
-# The files that are copied temporarys the .vmx. The data of disks are not copied, as the guest is a different one; descriptors of disks are small.
+# The files that are copied with the .vmx. The data of disks are not copied, as the guest is a different one; descriptors of disks are small.
 KINDS = (".vmsd", ".vmxf", ".nvram", ".vmdk")
 LARGEST = 256 * 1024
 
@@ -29,8 +29,29 @@ def find_vms(directory: Path) -> list[Path]:
     return sorted(paths)
 
 
+def readable(paths: list[Path]) -> tuple[list[Path], list[str]]:
+    """Return the .vmx files of VMs that can be imported, and the reason for each other one that VMware would not open either."""
+    good, problems = [], []
+    for path in paths:
+        file = path
+        try:
+            raw = path.read_bytes()
+            if vmx.is_foreign(raw):
+                raise ValueError("it is not a file of VMware's")
+            vmx.read(raw)
+            file = path.with_suffix(".vmsd")
+            vmsd.read(file.read_bytes() if file.exists() else b"")
+        except ValueError as error:
+            problems.append(f"{file}: {error}")
+        except OSError as error:
+            problems.append(f"{file}: {error.strerror}")
+        else:
+            good.append(path)
+    return good, problems
+
+
 def import_vms(paths: list[Path], world: Path) -> None:
-    """Copy VMs into a world without a daemon; VMs whose names exist there are skipped. Raises ConfigError."""
+    """Copy readable VMs into a world without a daemon; VMs whose names exist there are skipped. Raises ConfigError and OSError."""
     names = [path.stem for path in paths]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -43,12 +64,6 @@ def import_vms(paths: list[Path], world: Path) -> None:
 
 
 def _copy(path: Path, target: Path) -> None:
-    try:
-        vmx.read(path.read_bytes())
-        metadata = path.with_suffix(".vmsd")
-        vmsd.read(metadata.read_bytes() if metadata.exists() else b"")
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"cannot import the VM {path}: {error}") from None
     # Copied under another name first: the daemon removes the remains of an interrupted copy.
     temporary = target.with_name(f".new.{target.name}")
     shutil.rmtree(temporary, ignore_errors=True)

@@ -136,11 +136,11 @@ def test_code_pages_of_windows_read(inventory, home):
         "ibm-874": ("cp874", "เว็บ"),
     }
     for encoding, (codec, name) in texts.items():
-        folder = home / "vmware" / encoding
-        folder.mkdir(parents=True)
-        (folder / "web.vmx").write_bytes(f'.encoding = "{encoding}"\r\ndisplayName = "{name}"\r\nguestOS = "RHEL5"\r\n'.encode(codec))
+        directory = home / "vmware" / encoding
+        directory.mkdir(parents=True)
+        (directory / "web.vmx").write_bytes(f'.encoding = "{encoding}"\r\ndisplayName = "{name}"\r\nguestOS = "RHEL5"\r\n'.encode(codec))
         snapshot = f'.encoding = "{encoding}"\nsnapshot.current = "1"\nsnapshot0.uid = "1"\nsnapshot0.displayName = "{name}"\nsnapshot.numSnapshots = "1"\n'
-        (folder / "web.vmsd").write_bytes(snapshot.encode(codec))
+        (directory / "web.vmsd").write_bytes(snapshot.encode(codec))
 
     found = inventory("gather: [snapshots]\nkeyed_groups: [{key: vix_guest_os, prefix: os}]\n", plugin="vmx_files")
 
@@ -151,7 +151,7 @@ def test_code_pages_of_windows_read(inventory, home):
 
 
 def test_one_broken_line_makes_one_vm_stale(inventory, place_vm, home):
-    """wild/09-folder-with-one-bad and wild/10-one-broken-line: VMware refuses such a file, too."""
+    """The files of wild/09 and wild/10, which VMware refuses as well."""
     place_vm("home/vmware/alpha/alpha.vmx", text='sharedFolder0.guestName = "shared?\r\n')
     place_vm("home/vmware/bad/bad.vmx")
     (home / "vmware/bad/bad.vmsd").write_bytes(b'snapshot.numSnapshots = "1"\nsnapshot0.uid = "1"\nsnapshot0.displayName = "\xb0\xa1"\n')

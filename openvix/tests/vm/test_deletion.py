@@ -77,5 +77,5 @@ def test_deletion_is_atomic_wherever_daemon_is_killed(tmp_path, monkeypatch, ste
     assert finished or steps < STEPS
     if vm.path in after.machines:
         assert not finished
-        deletion.delete(after, after.machines[vm.path], Call(after), with_disks=True)
+        deletion.delete(after, after.machines.get(vm.path), Call(after), with_disks=True)
     assert os.listdir(vm.folder) == ["notes.txt"]

@@ -369,7 +369,7 @@ def test_broken_vm_does_not_affect_others(openvix):
     broken, whole = openvix.add_vm("broken"), openvix.add_vm("whole")
     (Path(broken).parent / "openvix" / "state.json").write_bytes(b"{")
     openvix.kill_daemon()
-    assert list(openvix.vms) == [whole]
+    assert list(openvix.vms) == [broken, whole]
     with Client(openvix.directory) as client:
         assert client.code("VixVM_Open", client.host, broken) == constants.VIX_E_CANNOT_READ_VM_CONFIG
 

@@ -73,12 +73,14 @@ def test_vm_loaded_during_start_settles_once(openvix, tmp_path, monkeypatch):
     assert sorted(settled) == ["copy", "web"]
 
 
-def test_unreadable_vm_becomes_unknown():
-    """Its files may have become unreadable since its world began."""
-    unloaded = UnloadedVM("/vms/web/web.vmx", "web", None, OFF, 0)
-    machines = Machines(lambda unloaded: None)
+def test_unreadable_vm_stays_and_is_tried_again():
+    """Its files may have become unreadable since its world began, and may be repaired."""
+    unloaded, loaded = UnloadedVM("/vms/web/web.vmx", "web", None, OFF, 0), object()
+    answers = [None, loaded]
+    machines = Machines(lambda unloaded: answers.pop(0))
     machines.add_unloaded(unloaded)
-    assert unloaded.path in machines
     assert machines.get(unloaded.path) is None
-    assert unloaded.path not in machines
-    assert (machines.values(), machines.loaded()) == ([], [])
+    assert unloaded.path in machines
+    assert (machines.values(), machines.loaded()) == ([unloaded], [])
+    assert machines.get(unloaded.path) is loaded
+    assert (machines.values(), machines.loaded()) == ([loaded], [loaded])

@@ -22,8 +22,8 @@ def get_properties(call, kind, text, wanted):
     world = call.world
     item: list[object] = []
     subject: Any  # what the properties are those of
-    if kind == constants.VIX_HANDLETYPE_VM and text in world.machines:
-        subject, known = world.machines[text], VM_PROPERTIES
+    if kind == constants.VIX_HANDLETYPE_VM and (subject := world.machines.get(text)):
+        known = VM_PROPERTIES
     elif kind == constants.VIX_HANDLETYPE_SNAPSHOT and (found := snapshot_of(world, text)):
         machine, uid = found
         subject, known = (machine, snapshots.find(machine, uid)), SNAPSHOT_PROPERTIES

@@ -41,7 +41,9 @@ def opened(call, host, text, password):
     if not os.path.isfile(path) or unlisted:
         raise VixError(constants.VIX_E_VM_NOT_FOUND)
     if machine is None:
-        broken = not path.endswith(".vmx") or os.path.realpath(path).startswith(f"{place.directory}/vms/")
+        real = os.path.realpath(path)
+        unread = world.machines.peek(real)
+        broken = not path.endswith(".vmx") or real.startswith(f"{place.directory}/vms/") or (unread and unread.host is place)
         raise VixError(constants.VIX_E_CANNOT_READ_VM_CONFIG if broken else constants.VIX_E_VM_NOT_FOUND)
     encryption.require_password(machine.config(), password)
     call.client.opened(machine, host)

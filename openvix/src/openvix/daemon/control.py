@@ -140,7 +140,9 @@ def change_vm(world: World, content: Any) -> dict:
     path: Any = content.get("vmx") if isinstance(content, dict) else None
     if path not in world.machines:
         raise ConfigError("changing a VM requires the key vmx: the path of the .vmx of a VM of this world")
-    vm = world.machines[path]
+    vm = world.machines.get(path)
+    if vm is None:
+        raise ConfigError(f"the files of the VM {path} cannot be read; see the log of the daemon: {world.directory / 'run' / 'log'}")
     vm.change_settings(worldfile.changes({key: value for key, value in content.items() if key != "vmx"}, vm.settings))
     return {key: vm.settings[key] for key in worldfile.LIVE}
 

@@ -52,7 +52,7 @@ class Machine:
         folder, self.path = self.folder, str(path)
         atomic_files.recover(self.own)
         self._settings = worldfile.complete(json.loads((self.own / "machine.json").read_bytes()))
-        self.state = json.loads((self.own / "state.json").read_bytes())
+        self.state = read_state(self.own / "state.json")
         self.tree = vmsd.read((folder / f"{self.name}.vmsd").read_bytes())
         self.changed = threading.Condition()
         self.host, self.closing, self.clock = host, closing, clock
@@ -422,6 +422,18 @@ class Machine:
                 self.backend.halt()
         if held:
             self.busy.release()
+
+
+def read_state(path: Path) -> dict:
+    """Return the state of a VM, as save() writes it. Raises OSError, ValueError."""
+    state = json.loads(path.read_bytes())
+    number = (int, float)
+    kinds: dict[str, tuple[type, ...]] = {"power": (str,), "disk": (int,), "snapshots": (dict,), "captured": (bool,), "ran": number}
+    kinds["booted"] = (*number, type(None))
+    wrong = [key for key, kind in kinds.items() if not isinstance(state, dict) or not isinstance(state.get(key), kind)]
+    if wrong or state["power"] not in POWER_BITS:
+        raise ValueError(f"{path} does not contain the state of a VM: {', '.join(wrong) or 'power'}")
+    return state
 
 
 def remove_own(own: Path, disks_too: bool = True) -> None:

@@ -46,10 +46,15 @@ class Machines:
         self._load, self._loading = load, threading.Lock()
 
     def get(self, path: str | None) -> Machine | None:
+        """Return the VM with this path, None if there is none or if its files cannot be read."""
         if path is None:
             return None
         found = self._loaded.get(path)
         return self._load_once(path) if found is None and path in self._all else found
+
+    def peek(self, path: str) -> Machine | UnloadedVM | None:
+        """Return what is known about the VM with this path without loading it."""
+        return self._all.get(path)
 
     def _load_once(self, path: str) -> Machine | None:
         with self._loading:
@@ -57,20 +62,13 @@ class Machines:
             if not isinstance(found, UnloadedVM):
                 return found
             machine = self._load(found)
-            if machine is None:
-                del self._all[path]
-            else:
+            # A VM that cannot be loaded stays in the world, and the next use tries again: somebody may have repaired its files.
+            if machine is not None:
                 self[path] = machine
             return machine
 
     def add_unloaded(self, vm: UnloadedVM) -> None:
         self._all[vm.path] = vm
-
-    def __getitem__(self, path: str) -> Machine:
-        found = self.get(path)
-        if found is None:
-            raise KeyError(path)
-        return found
 
     def __setitem__(self, path: str, machine: Machine) -> None:
         self._all[path] = self._loaded[path] = machine

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from openvix.system.clock import RealClock, SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import clones, creation, deletion, snapshots
-from openvix.vm.machine import OFF, SUSPENDED, Machine, remove_own
+from openvix.vm.machine import OFF, POWER_BITS, SUSPENDED, Machine, remove_own
 from openvix.vmware import vmsd, vmx
 from openvix.world import layout
 from openvix.world.bulk import NumberedVMs
@@ -46,6 +46,10 @@ CALLS = 100_000
 RUNS = ("guest.json", "qemu.lock")
 # The numbers of threads that resume VMs at the start of a daemon, and end their guests at its stop.
 RESUMING_THREADS, STOPPING_THREADS = 8, 32
+
+
+# What files of a VM may raise that do not contain what they should: also JSON of another form.
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, VixError)
 
 
 class Calls:
@@ -137,8 +141,10 @@ class World:
             machine = Machine(Path(path), host, self.closing, self.clock)
             # The states of VMs are correct as soon as the world answers; only guests take longer.
             machine.mark_lock()
-        except (OSError, ValueError, KeyError) as error:
+        except UNREADABLE as error:
             log(f"loading the VM {path} failed: {error!r}")
+            # It stays a VM of the world. Its next use tries again, when somebody may have repaired its files.
+            self.machines.add_unloaded(UnloadedVM(path, os.path.basename(path)[: -len(".vmx")], host, _recorded_power(path), 0))
         else:
             self.machines[machine.path] = machine
 
@@ -149,13 +155,12 @@ class World:
         try:
             with open(f"{own}/state.json", "rb") as file:
                 state = json.load(file)
-        except (OSError, ValueError):
+            is_idle = state["power"] in (OFF, SUSPENDED) and "base" not in state and not any(os.path.exists(f"{own}/guest/{mark}") for mark in RUNS)
+            if is_idle and not any(map(os.path.exists, (f"{own}/{atomic_files.NAME}", f"{path}.lck"))):
+                return UnloadedVM(path, name, host, state["power"], len(state["snapshots"]))
+        except UNREADABLE:
             if not os.path.exists(f"{own}/state.json") and os.path.exists(path):
                 return UnloadedVM(path, name, host, *self._bare(path, host))
-            return None
-        is_idle = state.get("power") in (OFF, SUSPENDED) and "base" not in state and not any(os.path.exists(f"{own}/guest/{mark}") for mark in RUNS)
-        if is_idle and not any(map(os.path.exists, (f"{own}/{atomic_files.NAME}", f"{path}.lck"))):
-            return UnloadedVM(path, name, host, state["power"], len(state["snapshots"]))
         return None
 
     def _bare(self, path: str, host: Host) -> tuple[str, int]:
@@ -182,7 +187,7 @@ class World:
                 creation.complete(path.parent, unloaded.name, self._with_hardware(settings, unloaded.host))
             machine = Machine(path, unloaded.host, self.closing, self.clock)
             clones.forget_clones(machine, _missing_clones(machine))
-        except (OSError, ValueError, KeyError, VixError) as error:
+        except UNREADABLE as error:
             log(f"loading the VM {path} failed: {error!r}")
             return None
         _settle(machine)
@@ -194,29 +199,38 @@ class World:
     def _finish_interrupted(self):
         """Finish or roll back operations that were interrupted when a daemon was killed."""
         for path, made in list(self.inventory.creating.items()):
-            clones.roll_back(Path(path), made)
-            # The snapshot that was taken for it is deleted once its VM has been loaded.
-            if path not in self.inventory.taking:
-                self.inventory.cancel_creating(path)
+            with _fault_of(path):
+                clones.roll_back(Path(path), made)
+                # The snapshot that was taken for it is deleted once its VM has been loaded.
+                if path not in self.inventory.taking:
+                    self.inventory.cancel_creating(path)
         for path in self.inventory.elsewhere:
-            if Path(path).parent.is_dir():
-                clones.complete(Path(path))
+            with _fault_of(path):
+                if Path(path).parent.is_dir():
+                    clones.complete(Path(path))
         for path, files in list(self.inventory.deleting.items()):
-            if Path(path).parent.is_dir():
-                deletion.remove(Path(path), files)
-            self.inventory.end_deleting(path)
+            with _fault_of(path):
+                if Path(path).parent.is_dir():
+                    deletion.remove(Path(path), files)
+                self.inventory.end_deleting(path)
 
     def _repair_clone_links(self):
         """Record each linked clone in the snapshot that it is based on; a daemon may have been killed just before it did."""
         for path, (base, uid) in list(self.inventory.taking.items()):
-            if base in self.machines:
-                snapshots.drop(self.machines[base], {uid})
-            self.inventory.cancel_creating(path)
+            with _fault_of(base):
+                loaded = self.machines.get(base)
+                if loaded:
+                    snapshots.drop(loaded, {uid})
+                # While the files of its VM cannot be read, the snapshot is left to a later daemon.
+                if loaded or base not in self.machines:
+                    self.inventory.cancel_creating(path)
         for machine in self.machines.loaded():
-            clones.forget_clones(machine, _missing_clones(machine))
-            base = machine.state.get("base", {})
-            if base.get("vmx") in self.machines:
-                clones.record_clone(self.machines[base["vmx"]], base["uid"], machine.path)
+            with _fault_of(machine.path):
+                clones.forget_clones(machine, _missing_clones(machine))
+                base = machine.state.get("base", {})
+                loaded = self.machines.get(base.get("vmx"))
+                if loaded:
+                    clones.record_clone(loaded, base["uid"], machine.path)
 
     def add_existing(self, path: Path, host: Host) -> Machine:
         """Add the VM with this .vmx to a host and return it. The caller must settle it."""
@@ -312,7 +326,7 @@ class World:
         self.closing.set()
         with _pool(STOPPING_THREADS) as leaving:
             for machine in self.machines.loaded():
-                leaving.submit(machine.leave)
+                leaving.submit(_leave, machine)
 
 
 def take_handover(directory: Path) -> dict:
@@ -329,8 +343,30 @@ def take_handover(directory: Path) -> dict:
 def _settle(machine: Machine) -> None:
     try:
         machine.settle()
-    except (OSError, VixError) as error:
+    except UNREADABLE as error:
         log(f"resuming the VM {machine.path} failed: {error!r}")
+
+
+def _leave(machine: Machine) -> None:
+    with _fault_of(machine.path):
+        machine.leave()
+
+
+@contextlib.contextmanager
+def _fault_of(path: str) -> Iterator[None]:
+    """Log an error of the files of one VM within the block, which must not be one of the world."""
+    try:
+        yield
+    except UNREADABLE as error:
+        log(f"the files of the VM {path} are at fault: {error!r}")
+
+
+def _recorded_power(path: str) -> str:
+    """Return the power state that the files of a VM record, "powered_off" if that cannot be read."""
+    with contextlib.suppress(*UNREADABLE):
+        power = json.loads(Path(path).with_name("openvix").joinpath("state.json").read_bytes())["power"]
+        return power if power in POWER_BITS else OFF
+    return OFF
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:

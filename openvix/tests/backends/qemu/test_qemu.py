@@ -440,6 +440,40 @@ def test_several_vms_run_concurrently(openvix, client):
     assert len({pid for machine in machines for pid in machine.emulators}) == 3
 
 
+def test_damaged_vmx_harms_no_other_vm(openvix, client, tmp_path):
+    machine, other = (Machine(openvix, client, openvix.add_vm(name, hypervisor="qemu", memory=128, accounts=ACCOUNTS)) for name in ("web", "db"))
+    machine.boot()
+    machine.client.log_in(machine.path, "lab", "secret")
+    assert machine.run("echo kept > /run/memory") == 0
+    emulators = machine.emulators
+    whole = Path(machine.path).read_bytes()
+    openvix.kill_daemon()
+    Path(machine.path).write_bytes(b"\0\377")
+
+    assert openvix.vms == {machine.path: "powered_on", other.path: "powered_off"}
+    with Client(openvix.directory) as again:
+        machine.client = other.client = again
+        assert machine.client.code("VixVM_Open", again.host, machine.path) == constants.VIX_E_CANNOT_READ_VM_CONFIG
+        assert other.PowerOn(0, []) == 0
+        other.ready()
+        assert machine.emulators == emulators
+    control.end(openvix.directory)
+    assert machine.emulators == other.emulators == []
+    log = (openvix.directory / "run" / "log").read_text()
+    assert "Traceback" not in log
+    assert log.endswith(" stopped\n")
+
+    Path(machine.path).write_bytes(whole)
+    layout.stopped(openvix.directory).unlink()
+    assert set(openvix.vms.values()) == {"powered_on"}
+    with Client(openvix.directory) as again:
+        machine.client = other.client = again
+        for each in (machine, other):
+            assert each.WaitForToolsInGuest(SECONDS) == 0
+        machine.client.log_in(machine.path, "lab", "secret")
+        assert machine.run("grep -q kept /run/memory") == 0
+
+
 def test_removed_world_leaves_no_process(machine, openvix):
     machine.boot()
     [pid] = machine.emulators

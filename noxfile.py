@@ -52,7 +52,7 @@ OLDEST = {"2.19": "3.8", "2.20": "3.9"}
 TESTS = ("tests/unit", "tests/contract")
 # What asks an ansible-core for more than to parse options, and so is run on two of them; what shows the guides as they stand; the rest has to run on one.
 CONTROLLER_TESTS = (
-    *("tests/unit/plugins/action", "tests/unit/plugins/inventory", "tests/unit/plugins/plugin_utils"),
+    *("tests/unit/plugins/action", "tests/unit/plugins/connection", "tests/unit/plugins/inventory", "tests/unit/plugins/plugin_utils"),
     *("tests/contract/test_playbooks.py", "tests/contract/test_talk.py"),
 )
 GUIDE_TESTS = ("tests/unit/test_guides.py",)

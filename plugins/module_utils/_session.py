@@ -19,6 +19,7 @@ from ._vix.errors import NotSupported, Refused, VixError
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
 
+    from ._vix.deadline import Deadline
     from ._vix.host import Host
     from ._vix.vm import VM
 
@@ -41,7 +42,7 @@ def run(work: Callable[[Host], Any], options: Mapping[str, Any]) -> Any:
 
 def run_unconnected(work: Callable[[Connect], Any], options: Mapping[str, Any]) -> Any:
     """As run(), for work(connect). connect() returns a connected host, or raises the error of the connection."""
-    return _worker.run(lambda crumb: work(partial(_connect, options, crumb)), options["timeout"])
+    return _worker.run(lambda crumb: work(partial(connect, options, crumb)), options["timeout"])
 
 
 def run_each(work: Callable[[Host, Item], Any], items: Sequence[Item], options: Mapping[str, Any], concurrency: int) -> list[Any]:
@@ -64,13 +65,19 @@ def in_guest(work: Callable[[Any, SimpleNamespace], dict[str, Any]], host: Host,
 
     wanted: as for on_vm(), with workdir, a directory for files of this task. session: a GuestSession, once VMware Tools run in the guest.
     """
+    with logged_in(host, wanted) as session:
+        return {**work(session, wanted), "vm": session.guest.vm_label}
+
+
+@contextmanager
+def logged_in(host: Host, wanted: SimpleNamespace) -> Iterator[Any]:
+    """The GuestSession of a login, once VMware Tools run in the guest. wanted: as for in_guest()."""
     from ._system.guest_session import GuestSession
 
     with _open_vm(host, wanted) as vm:
         vm.wait_for_tools(wanted.tools_timeout)
         with vm.log_in(wanted.guest_username, wanted.guest_password, wanted.guest_interactive) as guest:
-            session = GuestSession(guest, getattr(wanted, "guest_family", "auto"), wanted.workdir)
-            return {**work(session, wanted), "vm": vm.label}
+            yield GuestSession(guest, getattr(wanted, "guest_family", "auto"), wanted.workdir)
 
 
 def _open_vm(host: Host, wanted: SimpleNamespace) -> VM:
@@ -85,7 +92,7 @@ def for_host(work: Callable[[Host], Any], options: Mapping[str, Any]) -> Callabl
 
 
 def _with_host_answered(work: Callable[[Host], Any], options: Mapping[str, Any], crumb: Crumb, part: Part) -> None:
-    with _connect(options, crumb) as host:
+    with connect(options, crumb) as host:
         found = work(host)
         part(0, lambda: found)
 
@@ -105,14 +112,14 @@ def explained(host: Host) -> Iterator[None]:
 
 
 def _with_host(work: Callable[[Host], Any], options: Mapping[str, Any], crumb: Crumb) -> Any:
-    with _connect(options, crumb) as host, explained(host):
+    with connect(options, crumb) as host, explained(host):
         return work(host)
 
 
 def _with_host_for_each(
     work: Callable[[Host, Item], Any], items: Sequence[Item], concurrency: int, options: Mapping[str, Any], crumb: Crumb, part: Part
 ) -> None:
-    with _connect(options, crumb) as host, ThreadPoolExecutor(concurrency) as pool:
+    with connect(options, crumb) as host, ThreadPoolExecutor(concurrency) as pool:
         for number, item in enumerate(items):
             pool.submit(part, number, partial(explained(host)(work), host, item))
 
@@ -122,15 +129,16 @@ def without_password(hostname: str) -> str:
     return PASSWORD_IN_URL.sub(r"\1\2:********@", hostname)
 
 
-def _connect(options: Mapping[str, Any], crumb: Crumb) -> Host:
+def connect(options: Mapping[str, Any], crumb: Crumb, deadline: Deadline | None = None) -> Host:
+    """Connect to the host of the options and return it. deadline: None for one of options["timeout"] seconds."""
     # Imported here: the parent does not need the binding, and a task with wrong options should not take that time.
     from ._vix import capi, locate
+    from ._vix import host as vix_host
     from ._vix.deadline import Deadline
-    from ._vix.host import connect
 
     shown = without_password(options["hostname"] or "")
     if shown != (options["hostname"] or ""):
         text = "hostname contains a password, which would be visible in logs: set username and password, and remove both from hostname"
         raise Refused(text, doing=f"connecting to {shown}")
     library = capi.Library(locate.find(options["library"]), crumb)
-    return connect(library, Deadline(options["timeout"]), **{name: options[name] for name in CONNECTION})
+    return vix_host.connect(library, deadline or Deadline(options["timeout"]), **{name: options[name] for name in CONNECTION})

@@ -220,7 +220,7 @@ class _Child:
         """The outcome of each part, in order."""
         whole = self._outcomes.get(WHOLE)
         return [
-            self._outcomes[part] if part in self._outcomes else whole or _loss(self._status, *self._crumbs.read(part), self._seconds)
+            self._outcomes[part] if part in self._outcomes else whole or loss(self._status, *self._crumbs.read(part), self._seconds)
             for part in range(self._parts)
         ]
 
@@ -242,23 +242,16 @@ def _serve(work: Work, crumbs: Crumbs, answering: int, living: int) -> NoReturn:
     """Run the child."""
     code = 1
     try:
-        for number in ENDING:
-            if callable(signal.getsignal(number)):
-                signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and kills the child
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold passwords
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
+        set_up_child()
         threading.Thread(target=_end_with_parent, args=(living,), daemon=True).start()
         with os.fdopen(answering, "wb") as pipe:
             lock = threading.Lock()
 
             def answer(part: int, callable_: Callable[[], Any]) -> None:
                 with crumbs.during(part):
-                    _send(pipe, lock, part, _outcome(callable_))
+                    _send(pipe, lock, part, outcome(callable_))
 
-            whole = _outcome(partial(work, crumbs.drop, answer))
+            whole = outcome(partial(work, crumbs.drop, answer))
             if "result" not in whole:
                 _send(pipe, lock, WHOLE, whole)
             _send(pipe, lock, END, {})
@@ -267,7 +260,20 @@ def _serve(work: Work, crumbs: Crumbs, answering: int, living: int) -> NoReturn:
         os._exit(code)
 
 
-def _outcome(callable_: Callable[[], Any]) -> dict[str, Any]:
+def set_up_child() -> None:
+    """Set up this process, a child that is about to load libvix."""
+    for number in ENDING:
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted as well, and kills the child
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold passwords
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+
+
+def outcome(callable_: Callable[[], Any]) -> dict[str, Any]:
+    """Return what JSON can hold of the result of a callable, or of the exception that it raises; received() returns it."""
     try:
         return {"result": callable_()}
     except VixError as error:
@@ -299,17 +305,18 @@ def _take_frames(data: bytearray, outcomes: dict[int, Outcome]) -> None:
         if len(data) < end:
             break
         part, outcome = json.loads(data[LENGTH.size : end].decode("utf-8"))
-        outcomes[part] = _received(outcome)
+        outcomes[part] = received(outcome)
         del data[:end]
 
 
-def _received(outcome: dict[str, Any]) -> Outcome:
+def received(outcome: dict[str, Any]) -> Outcome:
+    """The result of a callable, or the Failure or Bug, from what outcome() returned."""
     if "bug" in outcome:
         return Bug(outcome["bug"])
     return Failure(**outcome["failure"]) if "failure" in outcome else outcome.get("result")
 
 
-def _loss(status: int | None, call: str, doing: str, seconds: float) -> Failure:
+def loss(status: int | None, call: str, doing: str, seconds: float) -> Failure:
     """The failure of a child that sent no answer."""
     where = f" in {call}" if call else ""
     advice = "check VMware's logs and run the task again"

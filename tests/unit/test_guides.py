@@ -63,6 +63,7 @@ def blocks(name):
     [
         ("inventory", None, 9),
         ("many-hosts", None, 1),
+        ("connection", None, 1),
         ("first-steps-openvix", None, 3),
         ("first-steps-workstation", "workstation", 0),
         ("first-steps-fusion", "fusion", 0),

@@ -25,6 +25,10 @@ class Deadline:
         self.seconds, self._clock, self._sleep = seconds, clock, sleep
         self._end = clock() + seconds
 
+    def restart(self, seconds: float) -> None:
+        """Begin a new budget, for whatever has this deadline and serves a new request."""
+        self.seconds, self._end = seconds, self._clock() + seconds
+
     def left(self) -> float:
         """Seconds until the deadline, 0 when it has passed."""
         return max(0.0, self._end - self._clock())

@@ -68,6 +68,11 @@ class Guest:
         """Its name in messages."""
         return f"the guest of {self._label}"
 
+    @property
+    def vm_label(self) -> str:
+        """The name of its VM in messages and results, the path of the .vmx."""
+        return self._label
+
     def within(self, seconds: float) -> Deadline:
         """A deadline for a part of the run that waits for something in the guest."""
         return self._vm.within(seconds)

@@ -113,11 +113,11 @@ class GuestServer:
                 wanted = SimpleNamespace(**self._options, tools_timeout=seconds, workdir=self._workdir)
                 host = self._stack.enter_context(_session.connect(self._options, self._crumb, self._deadline))
                 session = self._stack.enter_context(_session.logged_in(host, wanted))
-                folder = guest_shells.new_folder()
-                shell = guest_shells.GuestShell(session, folder)
+                directory = guest_shells.new_directory()
+                shell = guest_shells.GuestShell(session, directory)
                 about = {"vm": session.guest.label, "user": session.guest.user}
                 self._tidy(shell, about)
-                self._note = notes.write(os.path.expanduser(NOTES), {**about, "folder": folder})
+                self._note = notes.write(os.path.expanduser(NOTES), {**about, "directory": directory})
                 self._stack.callback(self._note.release)
                 shell.begin()
                 self._shell = shell
@@ -128,7 +128,7 @@ class GuestServer:
         for note in notes.left_behind(os.path.expanduser(NOTES)):
             if {name: note.content.get(name) for name in about} == about:
                 with suppress(VixError):
-                    shell.clean(note.content["folder"])
+                    shell.clean(note.content["directory"])
                     note.delete()
             note.release()
 

@@ -51,7 +51,7 @@ def write(directory, content):
 
 
 def left_behind(directory):
-    """Return the notes of processes that do not live any more, held by this one. What is no note, or too old, is deleted."""
+    """Return the notes of processes that do not live any more, held by this one. What is not a note, or too old, is deleted."""
     found = []
     with suppress(FileNotFoundError):
         for name in sorted(os.listdir(directory)):

@@ -39,11 +39,11 @@ class GuestShell:
 
     Args:
         session: The GuestSession of the login.
-        folder: Path in the guest of the directory for its files, which begin() creates; new_folder() returns a name.
+        directory: Path in the guest of the directory for its files, which begin() creates; new_directory() returns a name.
     """
 
-    def __init__(self, session, folder):
-        self._session, self._guest, self._folder, self._count = session, session.guest, folder, 0
+    def __init__(self, session, directory):
+        self._session, self._guest, self._folder, self._count = session, session.guest, directory, 0
 
     def begin(self):
         """Create its directory."""
@@ -92,9 +92,9 @@ class GuestShell:
         """Delete its directory."""
         self._guest.delete_directory(self._folder)
 
-    def clean(self, folder=None):
+    def clean(self, directory=None):
         """End what it, or a killed process with that directory, still runs in the guest, and delete the directory."""
-        self._guest.run_script(SHELL, linux_shell.clean_script(folder or self._folder))
+        self._guest.run_script(SHELL, linux_shell.clean_script(directory or self._folder))
 
     def _run(self, script, about):
         text = script.encode("utf-8", "surrogateescape")
@@ -115,8 +115,8 @@ class GuestShell:
             raise VixError(f"{error}: the disk of the guest may be full", doing=about) from error
 
 
-def new_folder():
-    """Return a path for a directory in a guest that nobody can foretell."""
+def new_directory():
+    """Return a path for a directory in a guest that nobody can predict."""
     return f"/tmp/vmlab.vix-c-{secrets.token_hex(16)}"
 
 

@@ -20,7 +20,7 @@ ANY_PROMPT = "'(:|\uff1a) *$'"
 BEGIN = """\
 vix_umask=$(umask)
 umask 077
-cd -- {folder} 2> /dev/null || exit 81
+cd -- {directory} 2> /dev/null || exit 81
 [ -e {n}.err ] && exit 82
 : > {n}.err || exit 83
 exec 3< {stdin}
@@ -79,7 +79,7 @@ exit 64
 """
 # Whatever the session's last script still runs, its descendants first known, and then what it wrote.
 CLEAN = """\
-cd -- {folder} 2> /dev/null || exit 64
+cd -- {directory} 2> /dev/null || exit 64
 if read -r vix_root < pid && [ "$vix_root" != "$$" ]; then
   vix_all=$(
     if [ -r /proc/self/stat ]; then
@@ -107,7 +107,7 @@ END
   esac
 fi 2> /dev/null
 cd /
-rm -rf -- {folder}
+rm -rf -- {directory}
 exit 64
 """
 
@@ -123,7 +123,7 @@ class Request:
     """A command for the shell.
 
     Args:
-        folder: Directory of the connection in the guest.
+        directory: Directory of the connection in the guest.
         number: Which command of the connection it is, from 1.
         command: The command, as text.
         has_input: Whether a file was sent with its input, and before that a line with the password if there is a prompt.
@@ -131,15 +131,15 @@ class Request:
         success: The text by which the command reports that no password is needed any more.
     """
 
-    def __init__(self, folder, number, command, has_input=False, prompt=None, success=""):
-        self.folder, self.number, self.command, self.has_input, self.prompt, self.success = folder, number, command, has_input, prompt, success
+    def __init__(self, directory, number, command, has_input=False, prompt=None, success=""):
+        self.directory, self.number, self.command, self.has_input, self.prompt, self.success = directory, number, command, has_input, prompt, success
         self.mark = f"vix-{secrets.token_hex(16)}"
 
     def script(self):
         """Return the text of the script that runs it."""
         n, before = self.number, self.number - 1
         words = {
-            "folder": shlex.quote(self.folder),
+            "directory": shlex.quote(self.directory),
             "n": n,
             "stdin": f"{n}.in" if self.has_input else "/dev/null",
             "spent": f"{before}.out {before}.err {before}.result",
@@ -165,6 +165,6 @@ class Request:
         return Answer(code - 128 if code > 256 else code, stdout, stderr)
 
 
-def clean_script(folder):
+def clean_script(directory):
     """Return a script that ends what a connection still runs in the guest, and deletes its directory."""
-    return CLEAN.format(folder=shlex.quote(folder), name=folder.rpartition("/")[2])
+    return CLEAN.format(directory=shlex.quote(directory), name=directory.rpartition("/")[2])

@@ -215,7 +215,7 @@ def test_vanished_directory_begun_anew(connect, openvix, web):
     assert connection.exec_command("echo there")[1] == b"there\n"
 
 
-def test_command_that_vix_begins_twice_is_not_run_twice(connect, openvix, web):
+def test_command_begun_twice_is_run_once(connect, openvix, web):
     """What has begun has opened the file of its errors."""
     connection = connect()
     connection.exec_command("true")

@@ -39,6 +39,7 @@ options:
         V(u=rw,g=r,o=).
       - V(preserve) gives each file the permissions of its source.
       - If not set, a replaced file keeps its permissions and its owner. A new file gets the defaults of the guest.
+      - A Linux guest needs C(/bin/sh) to keep them. Without it, a warning is shown.
       - Only supported for Linux guests.
     type: raw
   owner:

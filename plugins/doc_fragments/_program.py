@@ -17,10 +17,12 @@ options:
   creates:
     description:
       - Absolute path of a file or directory in the guest. If it exists, the program is not run.
+      - The task fails if the path is not accessible to O(guest_username).
     type: str
   removes:
     description:
       - Absolute path of a file or directory in the guest. If it does not exist, the program is not run.
+      - The task fails if the path is not accessible to O(guest_username).
     type: str
   environment:
     description:

@@ -17,6 +17,8 @@ description:
     verified, and moved to their destination. Each file is replaced atomically.
   - If the guest has C(/bin/sh) or PowerShell, the number of VIX calls does not depend on the number of files in a
     directory. Otherwise, files are compared and transferred one by one.
+  - The task fails if O(guest_username) may not enter a directory in O(dest) of a Linux guest. If the guest tools do not
+    find O(dest), the directory above it is listed, and a shell of the guest is asked if that does not answer.
   - Files in the guest that are not in the source are kept.
 extends_documentation_fragment:
   - vmlab.vix._host

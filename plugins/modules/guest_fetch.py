@@ -17,7 +17,7 @@ description:
   - Transferred files are verified by their checksum. Each file is replaced atomically.
   - If a directory is fetched, symbolic links, devices and files with control characters in their names are skipped
     and returned in RV(skipped_paths).
-  - The task fails if O(guest_username) cannot read a file.
+  - The task fails if O(guest_username) cannot read a file, or cannot enter a directory.
   - Files at the destination that are not in the guest are kept.
 extends_documentation_fragment:
   - vmlab.vix._host
@@ -63,6 +63,7 @@ options:
   fail_on_missing:
     description:
       - Whether the task fails if O(src) does not exist.
+      - The task always fails if O(src) is not accessible to O(guest_username).
     type: bool
     default: true
 attributes:

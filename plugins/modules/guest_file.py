@@ -13,6 +13,9 @@ author: vmlab (@vmlab)
 description:
   - Create directories in the guest of a VM, delete, rename and touch files and directories, and set mode, owner and
     group in Linux guests.
+  - The task fails if O(guest_username) may not enter a directory in a path of a Linux guest. VMware Tools do not
+    distinguish such a path from one that does not exist. If they do not find the path, the directory above it is
+    listed, and a shell of the guest is asked if that does not answer.
   - Use M(vmlab.vix.guest_copy) to manage the content of files.
 extends_documentation_fragment:
   - vmlab.vix._host
@@ -40,6 +43,10 @@ options:
         V(C:\\Windows), and for the home directory of O(guest_username).
       - V(touch) creates an empty file if O(path) does not exist, and updates its times otherwise.
       - V(renamed) renames O(src) to O(path). If O(path) exists and O(src) does not exist, nothing is changed.
+      - V(renamed) uses the shell of a Linux guest. To another file system, the file or directory is copied with its
+        mode, owner, group and times, and then deleted. A warning is shown if O(guest_username) may not set one of them.
+      - In a Linux guest without C(/bin/sh), V(renamed) uses the guest tools. They cannot rename a directory to another
+        file system, and a file loses its mode and owner there. A warning is shown if that may have happened.
     type: str
     choices: [file, directory, absent, touch, renamed]
     default: file

@@ -32,8 +32,8 @@ options:
   paths:
     description:
       - Absolute paths of the directories to search, in the syntax of the guest operating system.
-      - A directory that does not exist or that cannot be read is returned in RV(skipped_paths), and a warning is
-        shown.
+      - A directory that does not exist, or that O(guest_username) cannot list or enter, is returned in
+        RV(skipped_paths), and a warning is shown.
     type: list
     elements: str
     required: true
@@ -157,7 +157,7 @@ files:
       sample: file
     size:
       description: Size in bytes. V(0) for other types than regular files. For a symbolic link, the size of its
-        target.
+        target. Null if the guest tools list a file that O(guest_username) may not read.
       type: int
       sample: 4096
     mtime:

@@ -12,6 +12,9 @@ version_added: 0.1.0
 author: vmlab (@vmlab)
 description:
   - Retrieve facts about a file or directory in the guest of a VM, similar to M(ansible.builtin.stat).
+  - The task fails if O(guest_username) may not enter a directory in O(path) of a Linux guest. VMware Tools do not
+    distinguish such a path from one that does not exist. If they do not find the path, the directory above it is
+    listed, and a shell of the guest is asked if that does not answer.
 extends_documentation_fragment:
   - vmlab.vix._host
   - vmlab.vix._vm
@@ -113,7 +116,7 @@ stat:
       type: bool
       sample: false
     size:
-      description: Size in bytes.
+      description: Size in bytes. Null if O(guest_username) may not read the file and O(details=false).
       type: int
       sample: 8
     mtime:

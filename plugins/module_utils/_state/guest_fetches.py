@@ -11,12 +11,13 @@ import os
 import shutil
 from functools import partial
 
-from .._system import captured, landings, linux, paths, trees
-from .._vix.errors import FileNotFound, NotSupported, Refused, VixError
+from .._system import captured, landings, linux, paths, reach, trees
+from .._vix.errors import FileNotFound, Inaccessible, NotSupported, Refused, VixError
 from .plan import Plan
 
 SHOWN = 3  # skipped entries in a warning
 LEFT = {"link": "symbolic links are not followed", "other": "it is not a regular file"}
+UNREADABLE = "unreadable"  # in place of the size of a file that the user may not read
 ODD = "its name has characters that are not allowed in a local file name"
 
 
@@ -117,12 +118,14 @@ def fetch(session, source, store, needed=True):
     doing = session.doing(f"fetching {source} out of")
     source = paths.plain(source, family, doing)
     try:
-        info = paths.needed(guest, source)
+        info = paths.needed(session, source)
     except FileNotFound as error:
         if needed:
             raise
         same = picture(store.path, store.known)
         return Fetch({}, store, {}, Plan(same, same, [], None), missing=str(error))
+    if info["size"] is None:
+        raise _unreadable(session, source)
     copies, skipped = {}, {}
     if info["is_directory"]:
         content, skipped = _content_of_folder(session, source, store, copies)
@@ -138,6 +141,12 @@ def fetch(session, source, store, needed=True):
         steps.append(partial(_take, session, path, store, name, found, copies.get(name)) if found else partial(store.make, name))
     after = picture(store.path, content)
     return Fetch(content, store, skipped, Plan(picture(store.path, store.known, content), after, steps, lambda: after))
+
+
+def _unreadable(session, path):
+    """The error for a file that the user may not read."""
+    text = f"not accessible to {session.guest.user}: this user may not read it"
+    return Inaccessible(text, doing=session.doing(f"fetching {path} out of"), advice=reach.ADVICE)
 
 
 def _some(reasons):
@@ -181,8 +190,11 @@ def _content_of_file(session, source, size, known, copies):
     if checksum:
         return [checksum, size]
     found = _fetch(session, source, copies, "")
-    if found[1] != size or _exit_code(session, family.checksum_script(source, found[0])) == family.OTHER:
-        raise VixError(landings.DAMAGED, doing=session.doing(f"fetching {source} out of"))
+    answer, doing = _exit_code(session, family.checksum_script(source, found[0])), session.doing(f"fetching {source} out of")
+    if found[1] != size or answer == family.OTHER:
+        raise VixError(landings.DAMAGED, doing=doing)
+    if answer not in (family.SAME, family.NO_PROGRAM, None):
+        raise VixError(f"the script that verifies the copy ended with exit code {answer} before it was done; it may have been killed", doing=doing)
     return found
 
 
@@ -215,6 +227,8 @@ def _content_of_folder(session, source, store, copies):
         if family.parent(path) not in left and path not in left:
             raise VixError(f"{path} cannot be read: {reason}", doing=session.doing(f"fetching {source} out of"))
     for name, size in content.items():
+        if size is UNREADABLE:
+            raise _unreadable(session, family.join(source, *name.split("/")))
         if isinstance(size, int):
             content[name] = _fetched_content(session, source, name, size, store, copies)
     return content, {**{path: reason for path, reason in left.items() if reason}, **tree.avoided}
@@ -229,8 +243,8 @@ def sort_out(things, family, source):
         source: Path of the directory.
 
     Returns:
-        The content, with the size alone for a file without a checksum; and the reasons why entries are skipped, by path, with None for what is below a
-        skipped entry.
+        The content, with the size alone for a file without a checksum, or UNREADABLE; and the reasons why entries are skipped, by path, with None for
+        what is below a skipped entry.
     """
     content, left, separator = {"": None}, {}, "/" if family.NAME == linux.NAME else "\\"
     for thing in things:
@@ -240,7 +254,8 @@ def sort_out(things, family, source):
             left[path] = None if is_below else reason
             continue
         name = "/".join(path[len(source) :].strip(separator).split(separator))
-        content[name] = None if thing["kind"] == "directory" else [thing["checksum"], thing["size"]] if "checksum" in thing else thing["size"]
+        size = UNREADABLE if thing["size"] is None else thing["size"]
+        content[name] = None if thing["kind"] == "directory" else [thing["checksum"], size] if "checksum" in thing else size
     return content, left
 
 

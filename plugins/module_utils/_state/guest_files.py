@@ -61,12 +61,12 @@ def _place(session, dest, name):
     guest, family, doing = session.guest, session.family, session.doing(f"finding {dest} in")
     is_into = dest.endswith("/" if session.is_linux else ("/", "\\"))
     target = paths.plain(dest, family, doing)
-    now = None if is_into else paths.look(guest, target)
+    now = None if is_into else paths.look(session, target)
     if is_into or (now and now["is_directory"]):
         if not name:
             raise Refused("it is a directory: use the path of the file", doing=doing)
         target = family.join(target, name)
-        now = paths.look(guest, target)
+        now = paths.look(session, target)
         if now and now["is_directory"]:
             raise Refused(f"{target} is a directory, not a file", doing=doing)
     missing, above = [], family.parent(target)
@@ -129,5 +129,5 @@ def _attributes_now(session, copy):
 
 
 def _put(copying, copy, missing):
-    copies.put(copying, copies.Changes([copy], made=missing), missing[0] if missing else copy.target)
-    return {"backup_file": copy.backup} if copy.backup else None
+    warnings = copies.put(copying, copies.Changes([copy], made=missing), missing[0] if missing else copy.target)
+    return {"warnings": warnings, **({"backup_file": copy.backup} if copy.backup else {})}

@@ -47,7 +47,7 @@ class Filter:
             self._kind in ("any", thing["kind"])
             and self._is_named(thing["name"])
             and (self.age is None or _reaches(now - thing["modified"], *self.age))
-            and (self._size is None or thing["kind"] != "file" or _reaches(thing["size"], *self._size))
+            and (self._size is None or thing["kind"] != "file" or (thing["size"] is not None and _reaches(thing["size"], *self._size)))
         )
 
     def is_in_doubt(self, thing):
@@ -84,10 +84,8 @@ def find(session, directories, depth, limit, wanted):
     for place in dict.fromkeys(paths.plain(folder, family, "looking for files") for folder in directories):
         try:
             first[place] = trees.level(session, place)
-        except FileNotFound as error:
-            skipped[place] = str(FileNotFound("no such directory in the guest", code=error.code))
-        except (Inaccessible, NotADirectory) as error:
-            skipped[place] = str(VixError(error.text, code=error.code))
+        except (FileNotFound, Inaccessible, NotADirectory) as error:
+            skipped[place] = _why_not(session, place, error)
     warnings = [f"{place} of {guest.label} could not be searched as {guest.user}: {why}" for place, why in skipped.items()]
     by_shell = trees.by_shell(session, list(first), depth) if first and session.is_linux and _needs_shell(first, wanted, depth) else None
     grown, now = by_shell or ({}, time.time())
@@ -107,6 +105,17 @@ def find(session, directories, depth, limit, wanted):
         skipped.update({**tree.closed, **tree.avoided})
     clock = {} if wanted.age is None else {"clock": "guest" if by_shell else "host"}
     return {"files": files, "matched": len(files), "examined": examined, "skipped_paths": skipped, "warnings": warnings, **clock}
+
+
+def _why_not(session, place, error):
+    """Why a directory could not be listed. VMware Tools report the same error for one that is absent, one that is not accessible, and a file."""
+    if not isinstance(error, Inaccessible):
+        try:
+            if paths.look(session, place) is None:
+                error = FileNotFound("no such directory in the guest", code=4)
+        except Inaccessible as refusal:
+            error = refusal
+    return str(VixError(error.text, code=error.code))
 
 
 def _needs_shell(first, wanted, depth):

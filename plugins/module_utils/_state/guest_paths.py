@@ -11,9 +11,9 @@ import re
 from contextlib import suppress
 from functools import partial
 
-from .._system import attributes, linux, paths, windows
+from .._system import attributes, linux, paths, reach, renames, windows
 from .._system.exit_codes import DONE
-from .._vix.errors import AlreadyExists, FileNotFound, Inaccessible, NotADirectory, NotAFile, Refused, VixError
+from .._vix.errors import AlreadyExists, FileNotFound, NotAFile, Refused, VixError
 from .plan import Plan
 
 NOT_TOUCHED = 12  # exit code of the scripts, beside those of attributes.py
@@ -53,8 +53,13 @@ class Place:
         self.wanted = attributes.wanted(mode, owner, group, self.family, self.path)
 
     def look(self):
-        """The state of the path: absent, directory, or file for anything else."""
-        return _state(paths.look(self.guest, self.path))
+        """The state of the path, absent, directory, or file for anything else, a dangling symlink as well; and its file_info() if VIX returns one."""
+        info, broken = reach.find(self.session, self.path)
+        return "file" if broken == self.path else _state(info), info
+
+    def seen(self):
+        """The state of a path that look() has looked at."""
+        return _state(paths.seen(self.guest, self.path))
 
     def doing(self, what):
         return self.session.doing(f"{what} {self.path} in")
@@ -62,14 +67,17 @@ class Place:
 
 def file(place):
     """Return the plan that sets the attributes of an existing file."""
-    if paths.needed(place.guest, place.path)["is_directory"]:
+    if paths.needed(place.session, place.path)["is_directory"]:
         raise Refused("it is a directory, not a file: delete it first", doing=place.doing("looking at"))
     return _plan(place, {"state": "file"}, {"state": "file"}, [], place.path)
 
 
 def directory(place):
     """Return the plan that creates a directory and its parents."""
-    now = place.look()
+    info, broken = reach.find(place.session, place.path)
+    now = _state(info)
+    if broken:
+        raise Refused(f"{broken} is a symbolic link that leads to nothing: delete it first", doing=place.doing("creating the directory"))
     if now == "file":
         raise Refused("it is a file, not a directory: delete it first", doing=place.doing("looking at"))
     if now == "directory":
@@ -82,15 +90,13 @@ def absent(place):
     if place.wanted:
         raise Refused("mode, owner and group cannot be used with state=absent", doing=place.doing("deleting"))
     _must_be_dispensable(place, "deleting")
-    now = place.look()
-    if now == "absent" and _is_broken_link(place):
-        now = "file"
+    now = place.look()[0]
     return _plan(place, {"state": now}, {"state": "absent"}, [] if now == "absent" else [partial(_delete, place, now)])
 
 
 def touched(place, access="now", modification="now"):
     """Return the plan that creates an empty file, or sets the times of an existing one. access, modification: now or preserve."""
-    info = paths.look(place.guest, place.path)
+    info = paths.look(place.session, place.path)
     if info is None:
         _must_have_folder(place, "touching")
         steps = [partial(_touch, place, True, True), *([partial(attributes.put, place.session, [place.path], place.wanted)] if place.wanted else [])]
@@ -106,9 +112,10 @@ def renamed(place, source, replace=False):
     if source.path == place.path:
         raise Refused("both paths are the same", doing=place.doing(f"renaming {source.path} to"))
     _must_be_dispensable(source, "renaming")
-    now = place.look()
+    now = place.look()[0]
     # For Windows these are the same name if they differ in case only, so the new one exists already.
-    old = "absent" if not place.session.is_linux and source.path.lower() == place.path.lower() else source.look()
+    is_same = not place.session.is_linux and source.path.lower() == place.path.lower()
+    old, info = ("absent", None) if is_same else source.look()
     if old == now == "absent":
         raise FileNotFound(f"neither this file nor {place.path} exists in the guest", code=4, doing=source.doing("renaming"))
     if old == "absent":
@@ -120,7 +127,10 @@ def renamed(place, source, replace=False):
         advice = "delete it first" if "directory" in (old, now) else "delete it first, or set force=true"
         raise Refused(f"a {now} of that name already exists: {advice}", doing=place.doing(f"renaming {source.path} to"))
     after = {"src": "absent", "state": old}
-    return _plan(place, {"src": old, "state": now}, after, [partial(_rename, source, place)], source.path, lambda: {"src": source.look()})
+    if place.wanted and not info:
+        raise Refused("a symbolic link that leads to nothing has no mode, owner and group", doing=place.doing(f"renaming {source.path} to"))
+    step, before = partial(_rename, source, place, info, now != "absent"), {"src": old, "state": now}
+    return _plan(place, before, after, [step], source.path, lambda: {"src": source.seen(), **({} if info else {"state": place.look()[0]})})
 
 
 def must_be_dispensable(path, family, user):
@@ -149,19 +159,9 @@ def _must_be_dispensable(place, what):
 def _must_have_folder(place, what):
     """Raise FileNotFound unless the directory of a new file exists: in check mode nothing else would find that out."""
     folder = place.family.parent(place.path)
-    info = paths.look(place.guest, folder)
+    info = paths.seen(place.guest, folder)
     if info is None or not info["is_directory"]:
         raise FileNotFound(f"the directory {folder} does not exist in the guest: create it first", code=4, doing=place.doing(what))
-
-
-def _is_broken_link(place):
-    """Whether there is a dangling symlink, which VIX shows only in the list of its directory."""
-    if not place.session.is_linux:
-        return False
-    try:
-        return place.family.base_name(place.path) in [info["name"] for info in place.guest.list_directory(place.family.parent(place.path))]
-    except (FileNotFound, Inaccessible, NotADirectory):
-        return False
 
 
 def _state(info):
@@ -186,17 +186,17 @@ def _plan(place, before, after, steps, measured=None, observe=dict):
     if place.wanted:
         after = {**after, **place.wanted.as_dict()}
     path = {"path": place.path}
-    return Plan({**path, **before}, {**path, **after}, steps, lambda: {**path, **after, **observe(), "state": place.look()})
+    return Plan({**path, **before}, {**path, **after}, steps, lambda: {**path, **after, "state": place.seen(), **observe()})
 
 
 def _missing(place):
     """The paths of the directories to create, the uppermost first."""
     made, above = [place.path], place.family.parent(place.path)
-    info = paths.look(place.guest, above)
+    info = paths.seen(place.guest, above)
     while info is None and above != place.family.parent(above):
         made.insert(0, above)
         above = place.family.parent(above)
-        info = paths.look(place.guest, above)
+        info = paths.seen(place.guest, above)
     if info is not None and not info["is_directory"]:
         raise Refused(f"{above} is a file, not a directory: delete it first", doing=place.doing("creating the directory"))
     return made
@@ -204,7 +204,7 @@ def _missing(place):
 
 def _make_directory(place, missing):
     try:
-        place.guest.create_directory(place.path)
+        paths.create_directory(place.session, place.path)
     except AlreadyExists:  # another program was faster
         if not place.guest.directory_exists(place.path):
             raise
@@ -253,8 +253,8 @@ def touch_of_windows(path, access, modification):
     )
 
 
-def _rename(source, place):
-    place.guest.rename(source.path, place.path)
-    if source.look() != "absent":
-        text = "both paths are hard links of one file, so VIX has renamed nothing: delete one of them"
-        raise VixError(text, doing=place.doing(f"renaming {source.path} to"))
+def _rename(source, place, info, replace):
+    warning = renames.rename(place.session, source.path, place.path, info, replace, place.doing(f"renaming {source.path} to"))
+    wanted = place.wanted
+    is_set = wanted and wanted.mode and wanted.owner and wanted.group
+    return {"warnings": [warning]} if warning and not is_set else None

@@ -11,8 +11,8 @@ import re
 import shlex
 from contextlib import contextmanager
 
-from .._system import interpreters, programs
-from .._vix.errors import FileNotFound, Refused
+from .._system import interpreters, paths, programs
+from .._vix.errors import Refused
 
 LARGEST_SCRIPT = 1 << 24  # bytes of a script that is converted for its interpreter
 WORD = re.compile(r'\s*(?:"([^"]*)"|(\S+))\s*(.*)', re.DOTALL)  # as Windows reads the program's name in a command line
@@ -143,12 +143,7 @@ def needless(session, terms):
             continue
         if not session.family.is_absolute(path):
             raise Refused(f"{path} is not an absolute path of the guest", doing=session.doing(f"looking for {path} in"))
-        try:
-            session.guest.file_info(path)
-            exists = True
-        except FileNotFound:
-            exists = False
-        if exists == wanted:
+        if (paths.look(session, path) is not None) == wanted:
             return f"{path} {word}"
     return None
 

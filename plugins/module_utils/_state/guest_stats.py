@@ -51,6 +51,8 @@ def look(session, path, details, checksum):
     """
     path = paths.plain(path, session.family, session.doing(f"looking at {path} in"))
     asked = _by_shell(session, path, checksum) if session.is_linux and (details or checksum) else None
+    if asked and not asked["exists"]:
+        paths.look(session, path)  # the shell does not distinguish what is absent from what is not accessible either
     found = asked if asked and details else _by_vix(session, path)
     warnings = []
     if details and not asked:
@@ -61,11 +63,11 @@ def look(session, path, details, checksum):
 
 
 def _by_vix(session, path):
-    info = paths.look(session.guest, path)
+    info = paths.look(session, path)
     if info is None:
         return {"exists": False}
     kind = "directory" if info["is_directory"] else "link" if info["is_link"] else "file"
-    if kind == "file" and not info["size"] and session.is_linux and not session.guest.file_exists(path):
+    if kind == "file" and info["size"] == 0 and session.is_linux and not session.guest.file_exists(path):
         kind = "other"
     return {"exists": True, "path": path, **_kinds(kind), "size": info["size"], "mtime": info["modified"]}
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from .._system import contents, copies, linux, paths, texts
-from .._vix.errors import NotSupported, Refused
+from .._system import contents, copies, linux, paths, reach, texts
+from .._vix.errors import Inaccessible, NotSupported, Refused
 from .plan import Plan
 
 MOST_DIFFS = 20  # files whose texts are shown: each takes VIX calls
-MISSING, OTHER, LINK, ALTERED, FOLDER, SPECIAL = "absent", "other", "link", "attributes", "directory", "special"
+MISSING, OTHER, LINK, ALTERED, FOLDER, SPECIAL, CLOSED = "absent", "other", "link", "attributes", "directory", "special", "closed"
 
 
 def plan(session, source, dest, options, with_texts=False):
@@ -40,7 +40,7 @@ def plan(session, source, dest, options, with_texts=False):
     found = copies.differences(copying, wanted, folders)
     if found is None:
         found = _look_one_by_one(copying, wanted, folders)
-    _refuse(wanted, folders, found, copying.doing)
+    _refuse(copying, wanted, folders, found)
     made = [path for number, path in enumerate(folders, len(wanted)) if found.get(number) == MISSING]
     changes = _choose(options, wanted, found, made)
     kinds = {
@@ -101,9 +101,13 @@ def _choose(options, wanted, found, made):
     return changes
 
 
-def _refuse(wanted, folders, found, doing):
-    """Raise Refused for anything but a file at the path of a file, and for anything but a directory at the path of a directory."""
+def _refuse(copying, wanted, folders, found):
+    """Raise Inaccessible for a directory that the user may not enter, and Refused for anything else than a file or a directory at the path of one."""
+    doing = copying.doing
     for number, word in sorted(found.items()):
+        if word == CLOSED:
+            text = f"not accessible to {copying.session.guest.user}: this user may not enter {folders[number - len(wanted)]}"
+            raise Inaccessible(text, doing=copying.doing, advice=reach.ADVICE)
         if number >= len(wanted) and word != MISSING:
             raise Refused(f"{folders[number - len(wanted)]} exists and is not a directory: delete it first", doing=doing)
         if number < len(wanted) and word in (FOLDER, SPECIAL):
@@ -113,19 +117,29 @@ def _refuse(wanted, folders, found, doing):
 
 def _look_one_by_one(copying, wanted, folders):
     """As copies.differences(), by VIX alone."""
-    guest, family = copying.session.guest, copying.session.family
+    session, guest, family = copying.session, copying.session.guest, copying.session.family
     if any(copy.attributes for copy in wanted):
         raise NotSupported("the guest has no shell that can set mode, owner or group: omit these options", doing=copying.doing)
-    found, gone = {}, set()
+    found, gone, open_ = {}, set(), set()
+
+    def look(path):
+        """As paths.look(), which need not find out again that a directory is accessible."""
+        above = family.parent(path)
+        if above in gone:
+            return None
+        now = paths.seen(guest, path) if above in open_ else paths.look(session, path)
+        open_.add(above)
+        return now
+
     for number, path in enumerate(folders, len(wanted)):
-        now = None if family.parent(path) in gone else paths.look(guest, path)
+        now = look(path)
         if now is None:
             found[number] = MISSING
             gone.add(path)
         elif not now["is_directory"]:
             found[number] = SPECIAL
     for number, copy in enumerate(wanted):
-        now = None if family.parent(copy.target) in gone else paths.look(guest, copy.target)
+        now = look(copy.target)
         word = _word(copying, copy, now)
         if word:
             found[number] = word
@@ -153,7 +167,7 @@ def _names(changes):
 def _differences(session, chosen):
     """The texts, for diff mode."""
     for copy in chosen[:MOST_DIFFS]:
-        now = paths.look(session.guest, copy.target) if copy.replaces else None
+        now = paths.seen(session.guest, copy.target) if copy.replaces else None
         yield texts.difference(session, copy, now and now["size"])
     if len(chosen) > MOST_DIFFS:
         yield {"prepared": f"{len(chosen) - MOST_DIFFS} more files are copied, whose differences are not shown\n"}
@@ -163,6 +177,6 @@ def _put(copying, changes, root):
     # Beside the outermost directory that is created, and else in the directory itself, where the user most certainly may create something.
     family, made = copying.session.family, changes.made
     place = made[0] if root in made else family.join(root, family.base_name(root) or "root")
-    copies.put(copying, changes, place)
+    warnings = copies.put(copying, changes, place)
     backups = sorted(copy.backup for copy in changes.copies if copy.backup)
-    return {"backup_files": backups} if backups else None
+    return {"warnings": warnings, **({"backup_files": backups} if backups else {})}

@@ -16,9 +16,9 @@ import secrets
 import shlex
 from contextlib import contextmanager, suppress
 
-from .._vix.errors import AlreadyExists, FileNotFound, NotSupported, Refused, VixError
+from .._vix.errors import AlreadyExists, FileNotFound, Inaccessible, NotSupported, Refused, VixError
 from .._vix.guest import LONGEST_SCRIPT
-from . import attributes, captured, contents, linux, linux_copies, programs, windows_copies
+from . import attributes, captured, contents, linux, linux_copies, paths, programs, reach, windows_copies
 from .exit_codes import DONE
 from .linux_copies import Arrival
 
@@ -27,6 +27,7 @@ SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")  # a validating program may depend o
 WORD = re.compile(r"([0-9]{1,9}) ([a-z]+)")  # a line of the script's answer
 ROOM = LONGEST_SCRIPT - 1024  # bytes of a script that is extended by others
 MOST_WORDS = 1000  # bytes of output in a message
+MOST_NAMES = 3  # files in a warning
 SENTENCES = {
     linux_copies.DAMAGED: "the content was damaged in transit, and nothing was replaced",
     linux_copies.OCCUPIED: "a directory exists at the path of the file",
@@ -122,7 +123,7 @@ def differences(copying, copies, directories):
 
     Returns:
         A word by number for each that is not as it should be: absent, other, link (in place of a file), attributes, directory (where a file should be)
-        or special (where neither is). None if the guest has no program that can compare them.
+        special (where neither is) or closed (a directory that the user may not enter). None if the guest has no program that can compare them.
     """
     ask = _ask_linux if copying.session.is_linux else _ask_windows
     try:
@@ -207,7 +208,11 @@ def put(copying, changes, place):
         copying: The Copying.
         changes: The Changes.
         place: A path beside which the private directory is created, on the disk to which the files go.
+
+    Returns:
+        Warnings about what could not be preserved.
     """
+    warnings = []
     try:
         with _private_folder(copying.session, place) as (folder, spent):
             arrivals = _send(copying.session, changes.copies, folder)
@@ -217,11 +222,12 @@ def put(copying, changes, place):
             if _place(copying, changes, folder, arrivals):
                 spent += [folder] if copying.session.is_linux else []
             else:
-                _place_one_by_one(copying, changes, folder, arrivals)
+                warnings = _place_one_by_one(copying, changes, folder, arrivals)
     except VixError as error:
         if error.code is not None:  # VIX names the private directory, not what it is for
             error.doing = copying.doing
         raise
+    return warnings
 
 
 @contextmanager
@@ -234,10 +240,10 @@ def _private_folder(session, place):
     name = hashlib.sha256(family.base_name(place).encode()).hexdigest()[:16]
     folder = family.join(family.parent(place), f".vmlab.vix-{name}.part")
     try:
-        guest.create_directory(folder)
+        _create_private(session, folder)
     except AlreadyExists:  # of a task whose guest went down, or whose own machine did
         guest.delete_directory(folder)
-        guest.create_directory(folder)
+        _create_private(session, folder)
     spent = []
     try:
         yield folder, spent
@@ -245,6 +251,15 @@ def _private_folder(session, place):
         if not spent:
             with suppress(VixError):  # the next task for the same place removes it
                 guest.delete_directory(folder)
+
+
+def _create_private(session, folder):
+    try:
+        paths.create_directory(session, folder)
+    except Inaccessible as error:
+        error.text = f"{session.guest.user} may not create anything in {session.family.parent(folder)}"
+        error.advice = reach.ADVICE
+        raise
 
 
 def _send(session, copies, folder):
@@ -342,7 +357,7 @@ def _run_placing(copying, changes, folder, arrivals):
 
 
 def _place_one_by_one(copying, changes, folder, arrivals):
-    """Verify what has arrived and put it in its place by VIX alone, which can set neither modes nor owners."""
+    """Verify what has arrived and put it in its place by VIX alone, which can set neither modes nor owners. Return warnings about these."""
     session, made = copying.session, changes.made
     family, guest = session.family, session.guest
     if changes.altered or any(arrival.attributes for arrival in arrivals) or (made and copying.options.directory_attributes(family, made[0])):
@@ -351,12 +366,26 @@ def _place_one_by_one(copying, changes, folder, arrivals):
         _verify(copying, folder, arrival)
     for path in made:
         with suppress(AlreadyExists):
-            guest.create_directory(path)
+            paths.create_directory(session, path)
     for arrival in arrivals:
         if arrival.replaces and arrival.backup:
             with session.fetched(arrival.target) as copy:
                 guest.copy_in(copy, arrival.backup)
         guest.rename(family.join(folder, arrival.name), arrival.target)
+    return _losses(session, family.parent(folder), arrivals, made) if session.is_linux else []
+
+
+def _losses(session, above, arrivals, made):
+    """Warnings about modes and owners that nothing preserved. above: the directory of the private directory; made: directories that were created."""
+    replaced = [arrival.target for arrival in arrivals if arrival.replaces]
+    warnings = []
+    if replaced:
+        names = ", ".join(replaced[:MOST_NAMES]) + (", ..." if len(replaced) > MOST_NAMES else "")
+        warnings.append(f"the guest has no /bin/sh that could preserve the mode and the owner of the replaced files: {names}")
+    if any(session.family.parent(arrival.target) not in (above, *made) for arrival in arrivals):
+        # VMware Tools rename to another file system by copying (docs/vix-semantics.md, section 20).
+        warnings.append(f"the guest has no /bin/sh: files on another file system than {above} may be readable for {session.guest.user} alone")
+    return warnings
 
 
 def _verify(copying, folder, arrival):

@@ -13,7 +13,7 @@ from .exit_codes import DONE
 
 NAME = "linux"
 SHELL = "/bin/sh"
-SAME, OTHER = DONE, 1  # exit codes of the comparison of checksums; any other: it failed
+SAME, OTHER, NO_PROGRAM = DONE, 1, 2  # exit codes of the comparison of checksums; the last: nothing there can compute one. Any other: it was killed
 
 join, parent, base_name, is_absolute = posixpath.join, posixpath.dirname, posixpath.basename, posixpath.isabs
 

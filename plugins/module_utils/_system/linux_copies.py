@@ -54,7 +54,7 @@ group() {
 }
 directory() {
   number=$((number + 1))
-  if [ -d "$1" ]; then :
+  if [ -d "$1" ]; then cd "$1" || report $number closed
   elif [ -e "$1" ] || [ -L "$1" ]; then report $number special
   else report $number absent; fi
 }

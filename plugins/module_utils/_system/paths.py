@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ntpath
 
-from .._vix.errors import FileNotFound, NotADirectory, Refused
-from . import linux
+from .._vix.errors import FileNotFound, Inaccessible, NotADirectory, Refused
+from . import linux, reach
 
 VERBATIM, SHARE = "\\\\?\\", "UNC\\"  # prefixes of a literal path in Windows, and of one of a share
 
@@ -47,17 +47,35 @@ def is_odd(name, family):
     return name in ("", ".", "..") or "/" in name or "\0" in name or (family.NAME != linux.NAME and ("\\" in name or ":" in name))
 
 
-def look(guest, path):
-    """The file_info() of a path. None if it does not exist, or is a dangling symlink."""
+def seen(guest, path):
+    """The file_info() of a path. None if VMware Tools do not find it: for a path that look() has looked at, or one that is known to be accessible."""
     try:
         return guest.file_info(path)
     except (FileNotFound, NotADirectory):  # the latter for a path below a file
         return None
 
 
-def needed(guest, path):
-    """The file_info() of a path; raise FileNotFound if it does not exist."""
+def look(session, path):
+    """The file_info() of a path. None if it does not exist, or is a dangling symlink. Raises Inaccessible if it is not accessible to the user."""
+    return reach.find(session, path)[0]
+
+
+def needed(session, path):
+    """The file_info() of a path; raise FileNotFound if it does not exist, and Inaccessible if it is not accessible to the user."""
+    info, broken = reach.find(session, path)
+    if info is None:
+        text = "no such file in the guest" if broken is None else f"{broken} is a symbolic link that leads to nothing"
+        raise FileNotFound(text, code=4, doing=session.doing(f"looking at {path} in"))
+    return info
+
+
+def create_directory(session, path):
+    """Create a directory and its parents, where look() has found nothing; raise Inaccessible if the user may not."""
     try:
-        return guest.file_info(path)
-    except (FileNotFound, NotADirectory) as error:
-        raise FileNotFound("no such file in the guest", code=error.code, raw=error.raw, doing=error.doing) from error
+        session.guest.create_directory(path)
+    except FileNotFound as error:
+        if not session.is_linux:
+            raise
+        # New VMware Tools report this where the user has no right (docs/vix-semantics.md, section 20).
+        text = f"{session.guest.user} may not create it, or a symbolic link that leads to nothing is in its path"
+        raise Inaccessible(text, code=error.code, raw=error.raw, doing=error.doing, advice=reach.ADVICE) from error

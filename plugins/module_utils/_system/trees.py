@@ -4,9 +4,9 @@
 
 """Listing directories of a guest recursively: by VIX, with one call for each directory, or by one program run of a guest with /bin/sh.
 
-A thing is a dictionary of its path, name, kind (file, directory, link or other), size in bytes (0 unless it is a file) and modified, in seconds since
-1970; size and modified of a link are those of its target. VIX does not distinguish a link to a directory from a directory, nor an empty file from a
-device: see certain().
+A thing is a dictionary of its path, name, kind (file, directory, link or other), size in bytes (0 unless it is a file; None if VIX lists a file that
+the user may not read) and modified, in seconds since 1970; size and modified of a link are those of its target. VIX does not distinguish a link to a
+directory from a directory, nor an empty file from a device: see certain().
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from functools import partial
 
 from .._vix.errors import FileNotFound, Inaccessible, NotADirectory, NotSupported, VixError
 from .._vix.guest import LONGEST_SCRIPT
-from . import captured, linux, paths
+from . import captured, linux, paths, reach
 
 END = b"//\n"  # of a record: paths do not contain two adjacent slashes
 LONGEST = LONGEST_SCRIPT - 1000  # bytes of a script that captured.run() extends
 NOT_READABLE = "the guest user has no permission to read it"
+NOT_ENTERED = "the guest user may list it but not enter it, so nothing but the names in it is known"
+GONE = "it was deleted or replaced while the directories were listed"
 NOT_TEXT = "\ufffd"  # replaces bytes in a name that are not UTF-8
 
 SCRIPT = """\
@@ -52,8 +54,11 @@ class Tree:
 
 
 def level(session, folder):
-    """The things in a directory, sorted by name, as VIX lists them."""
-    return things_in(folder, session.guest.list_directory(folder), session.family)
+    """The things in a directory, sorted by name, as VIX lists them; raise Inaccessible if the user may list it but not enter it."""
+    listed = session.guest.list_directory(folder)
+    if session.is_linux and any(map(reach.is_unseen, listed)):
+        raise Inaccessible(NOT_ENTERED, doing=session.doing(f"listing {folder} in"), advice=reach.ADVICE)
+    return things_in(folder, listed, session.family)
 
 
 def by_vix(session, folder, depth=None, first=None):
@@ -66,7 +71,7 @@ def by_vix(session, folder, depth=None, first=None):
 
 def certain(session, thing):
     """A thing from VIX with its exact kind: a file of size 0 may be a device, a socket or a pipe in a Linux guest."""
-    if thing["kind"] == "file" and not thing["size"] and session.is_linux and not session.guest.file_exists(thing["path"]):
+    if thing["kind"] == "file" and thing["size"] == 0 and session.is_linux and not session.guest.file_exists(thing["path"]):
         return {**thing, "kind": "other"}
     return thing
 
@@ -106,9 +111,11 @@ def _can_be_entered(thing, family, avoided):
 def _inside(look, place, closed):
     try:
         return look(place)
-    except (FileNotFound, Inaccessible, NotADirectory) as error:
+    except Inaccessible as error:
         closed[place] = str(VixError(error.text, code=error.code))
-        return []
+    except (FileNotFound, NotADirectory):
+        closed[place] = GONE
+    return []
 
 
 def things_in(folder, listed, family):
@@ -177,7 +184,7 @@ def read(answer, folders, depth=None):
         # By level and then by name, the order of by_vix().
         found = sorted((path for path in seen if path.startswith(inside) and path != start), key=lambda path: (path.count(b"/"), path.split(b"/")))
         things = [_joined(path, seen[path], links.get(path), sums.get(path)) for path in found]
-        reasons = {_text(path): closed[path] for path in sorted(closed) if path.startswith(inside) and path != start}
+        reasons = {_text(path): closed[path] for path in sorted(closed) if path.startswith(inside) or path == start}
         trees[folder] = Tree(things, reasons, {})
     return trees, int(time)
 

@@ -16,7 +16,7 @@ from .exit_codes import DONE
 NAME = "windows"
 SHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
 OPTIONS = "-NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass"
-SAME, OTHER = DONE, 1  # exit codes of the comparison of checksums; any other: it failed
+SAME, OTHER, NO_PROGRAM = DONE, 1, 2  # exit codes of the comparison of checksums; the last: nothing there can compute one. Any other: it was killed
 QUOTES = "'\u2018\u2019\u201a\u201b"  # all of these end a string in PowerShell
 ILLEGAL = frozenset('<>:"|?*\\/') | {chr(code) for code in range(32)}
 DEVICE = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9]) *(\.|$)", re.IGNORECASE)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .handle import Handle
 
     class FileInfo(TypedDict):
-        size: int  # bytes
+        size: int | None  # bytes; None: unknown, as the user may not read the file
         is_directory: bool
         is_link: bool
         modified: int  # seconds since 1970
@@ -41,7 +41,7 @@ LONGEST_SCRIPT = 60536  # bytes, of the interpreter's path and the text (docs/vi
 
 def _info(size: int, flags: int, modified: int) -> FileInfo:
     return {
-        "size": size,
+        "size": size if size >= 0 else None,  # docs/vix-semantics.md, section 20
         "is_directory": bool(flags & vix.VIX_FILE_ATTRIBUTES_DIRECTORY),
         "is_link": bool(flags & vix.VIX_FILE_ATTRIBUTES_SYMLINK),
         "modified": modified,

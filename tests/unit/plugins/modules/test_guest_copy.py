@@ -130,7 +130,7 @@ def test_replace_needs_few_calls(openvix, copy):
 @pytest.mark.usefixtures("no_shell")
 @pytest.mark.parametrize("content", ["Goodbye\n", "Another length\n"])
 def test_no_compare_program_file_fetched(openvix, ladder, web, motd, content):
-    ladder("guest_copy", motd.read_text, vm=web, content=content, dest="/etc/motd", **LOGIN)
+    ladder("guest_copy", motd.read_text, ["warnings"], vm=web, content=content, dest="/etc/motd", **LOGIN)
 
     assert motd.read_text() == content
     assert len(openvix.calls("VixVM_CopyFileFromGuestToHost")) > 0
@@ -544,7 +544,8 @@ def test_backup_keeps_replaced_file(openvix, ladder, web, motd, shell):
         openvix.fault(call="VixVM_RunScriptInGuest", error=3003)
     motd.chmod(0o604)
 
-    done = ladder("guest_copy", lambda: len(list(motd.parent.iterdir())), ["backup_file"], vm=web, content="Goodbye\n", dest="/etc/motd", backup=True, **LOGIN)
+    options = {"vm": web, "content": "Goodbye\n", "dest": "/etc/motd", "backup": True}
+    done = ladder("guest_copy", lambda: len(list(motd.parent.iterdir())), ["backup_file", "warnings"], **options, **LOGIN)
 
     kept = openvix.disk(web) / done["backup_file"][1:]
     assert (kept.parent, kept.name[:5], kept.read_text(), motd.read_text()) == (motd.parent, "motd.", "Welcome\n", "Goodbye\n")

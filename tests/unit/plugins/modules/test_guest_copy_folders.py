@@ -95,7 +95,7 @@ def test_only_differences_sent_others_kept(openvix, ladder, copy, web, srv, site
     (srv / "www" / "own").write_text("of the guest")
     before = {path.name: path.stat().st_ino for path in (srv / "www").iterdir()}
 
-    done = ladder("guest_copy", lambda: tree(srv), vm=web, src=f"{site}/", dest="/srv/www/", **LOGIN)
+    done = ladder("guest_copy", lambda: tree(srv), ["warnings"], vm=web, src=f"{site}/", dest="/srv/www/", **LOGIN)
 
     assert done["copied"] == ["css/site.css", "index.html"]
     assert (facts(done)["before"]["absent"], facts(done)["before"]["different"]) == (["css/site.css"], ["index.html"])
@@ -108,7 +108,7 @@ def test_only_differences_sent_others_kept(openvix, ladder, copy, web, srv, site
 def test_same_size_difference_detected(ladder, copy, web, srv, site, shell):
     copy()
     (srv / "www" / "-n").write_text("b dash")
-    assert ladder("guest_copy", lambda: tree(srv), vm=web, src=f"{site}/", dest="/srv/www", **LOGIN)["copied"] == ["-n"]
+    assert ladder("guest_copy", lambda: tree(srv), ["warnings"], vm=web, src=f"{site}/", dest="/srv/www", **LOGIN)["copied"] == ["-n"]
 
 
 def test_calls_independent_of_file_count(openvix, copy, srv, site, tmp_path):
@@ -178,7 +178,7 @@ def test_other_compare_methods(ladder, copy, web, srv, site, shell, compare):
     os.utime(srv / "www" / "css/site.css", (1e9 - 1, 1e9 - 1))
     (srv / "www" / "empty").unlink()
 
-    done = ladder("guest_copy", lambda: tree(srv), vm=web, src=f"{site}/", dest="/srv/www", compare=compare, **LOGIN)
+    done = ladder("guest_copy", lambda: tree(srv), ["warnings"], vm=web, src=f"{site}/", dest="/srv/www", compare=compare, **LOGIN)
 
     assert done["copied"] == (["css/site.css", "empty", "index.html"] if compare == "size_and_time" else ["empty"])
 
@@ -198,7 +198,7 @@ def test_backup_keeps_replaced_files(ladder, copy, web, srv, site, shell):
     (srv / "www" / "index.html").write_text("<p>")
     (srv / "www" / "empty").unlink()
 
-    done = ladder("guest_copy", lambda: tree(srv), ["backup_files"], vm=web, src=f"{site}/", dest="/srv/www", backup=True, **LOGIN)
+    done = ladder("guest_copy", lambda: tree(srv), ["backup_files", "warnings"], vm=web, src=f"{site}/", dest="/srv/www", backup=True, **LOGIN)
 
     [kept] = done["backup_files"]
     assert kept.startswith("/srv/www/index.html.")

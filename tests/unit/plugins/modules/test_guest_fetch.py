@@ -221,7 +221,7 @@ def test_dest_link_replaced_target_kept(run_module, web, srv, fetched, tmp_path)
         ("/etc/motd", "other", "{}/other is a directory here, but a file in the guest: remove it first, or end dest with a slash"),
         ("/srv/pipe", "null", "devices, sockets and pipes cannot be fetched"),
         ("/none", "none", "no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)"),
-        ("/etc/motd/none", "none", "no such file in the guest (VIX_E_NOT_A_DIRECTORY, 20002)"),
+        ("/etc/motd/none", "none", "no such file in the guest (VIX_E_FILE_NOT_FOUND, 4)"),
         ("etc/motd", "motd", "etc/motd is not an absolute path of a Linux guest, such as /home/lab"),
     ],
 )

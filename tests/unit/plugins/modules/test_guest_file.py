@@ -15,6 +15,8 @@ LOGIN = {"guest_username": "lab", "guest_password": "s3cret-lab"}
 ACCOUNTS = [{"name": "lab", "password": "s3cret-lab", "administrator": True}, {"name": "visitor", "password": "s3cret-visitor"}]
 VISITOR = {"guest_username": "visitor", "guest_password": "s3cret-visitor"}
 AWKWARD = ["/srv/with space", '/srv/it\'s "quoted" $HOME;', "/srv/zwölf 日", "/srv/-n", "/srv/two\nlines", "/srv/*"]
+INFO, LIST, RUN, RENAME = "VixVM_GetFileInfoInGuest", "VixVM_ListDirectoryInGuest", "VixVM_RunProgramInGuest", "VixVM_RenameFileInGuest"
+NO_SHELL = {"call": RUN, "error": 3003}
 OLD = 1_000_000_000  # seconds since 1970
 
 
@@ -192,12 +194,145 @@ def test_failed_rename_reported_nothing_changed(run_module, web, srv, src, path,
     assert below(srv) == before
 
 
+def test_hard_link_renamed_to_the_other(ladder, web, srv):
+    os.link(srv / "file", srv / "same")
+
+    ladder("guest_file", lambda: below(srv), vm=web, src="/srv/same", path="/srv/file", state="renamed", force=True, **LOGIN)
+
+    assert (srv / "file").read_text() == "Welcome\n"
+
+
 def test_rename_ignored_by_vix_reported(run_module, web, srv, openvix):
+    openvix.fault(**NO_SHELL)
     os.link(srv / "file", srv / "same")
 
     result = run_module("guest_file", vm=web, src="/srv/same", path="/srv/file", state="renamed", force=True, **LOGIN)
 
-    assert result["msg"].endswith(": both paths are hard links of one file, so VIX has renamed nothing: delete one of them")
+    assert result["msg"].endswith(
+        ": /srv/file is a copy or the same file, since /srv/same is still there although VMware Tools report success: "
+        "compare them before one of them is deleted"
+    )
+    assert (srv / "same").samefile(srv / "file")
+
+
+@pytest.mark.parametrize("target", ["nowhere", "file", "folder"])
+def test_link_renamed(ladder, web, srv, target):
+    (srv / "old").symlink_to(target)
+
+    ladder("guest_file", lambda: below(srv), vm=web, src="/srv/old", path="/srv/new", state="renamed", **LOGIN)
+
+    assert os.readlink(srv / "new") == target
+
+
+def test_dangling_link_not_renamed_without_shell(openvix, run_module, web, srv):
+    """VMware Tools do not rename it."""
+    openvix.fault(**NO_SHELL)
+    (srv / "old").symlink_to("nowhere")
+
+    result = run_module("guest_file", vm=web, src="/srv/old", path="/srv/new", state="renamed", **LOGIN)
+
+    assert result["error"] == "Refused"
+    assert result["msg"].endswith("to nothing, which VMware Tools do not rename, and the guest has no /bin/sh that could")
+    assert os.readlink(srv / "old") == "nowhere"
+
+
+def test_mode_of_dangling_link_refused(run_module, web, srv):
+    (srv / "old").symlink_to("nowhere")
+
+    result = run_module("guest_file", vm=web, src="/srv/old", path="/srv/new", state="renamed", mode="0600", **LOGIN)
+
+    assert result["msg"].endswith(": a symbolic link that leads to nothing has no mode, owner and group")
+
+
+def test_dangling_link_replaced_only_with_force(ladder, run_module, web, srv):
+    (srv / "new").symlink_to("nowhere")
+
+    refused = run_module("guest_file", vm=web, src="/srv/file", path="/srv/new", state="renamed", **LOGIN)
+    assert refused["msg"].endswith(": a file of that name already exists: delete it first, or set force=true")
+
+    ladder("guest_file", lambda: below(srv), vm=web, src="/srv/file", path="/srv/new", state="renamed", force=True, **LOGIN)
+    assert (srv / "new").read_text() == "Welcome\n"
+
+
+@pytest.mark.parametrize(("name", "path", "is_warned"), [("file", "/srv/new", False), ("file", "/tmp/new", True), ("folder", "/tmp/new", False)])
+def test_rename_without_shell_reported(openvix, run_module, web, srv, name, path, is_warned):
+    """VMware Tools copy a file to another file system, and its mode and owner are lost."""
+    openvix.fault(**NO_SHELL)
+
+    result = run_module("guest_file", vm=web, src=f"/srv/{name}", path=path, state="renamed", **LOGIN)
+
+    assert result["changed"]
+    assert ("it is unknown whether /tmp/new kept its mode and owner" in str(result.get("warnings"))) == is_warned
+
+
+def test_directory_to_other_disk_without_shell_refused(openvix, run_module, web, srv):
+    openvix.fault(**NO_SHELL)
+    openvix.fault(call=RENAME, error=20001)
+
+    result = run_module("guest_file", vm=web, src="/srv/folder", path="/tmp/new", state="renamed", **LOGIN)
+
+    assert (result["error"], result["vix_code"]) == ("Refused", 20001)
+    assert ": VMware Tools do not rename a directory to another file system, and the guest has no /bin/sh that could" in result["msg"]
+
+
+@pytest.fixture
+def with_tools(openvix, web):
+    """Let the shell of the guest find programs of the test before its own, each with a text."""
+
+    def add(**programs):
+        place = openvix.disk(web) / "bin"
+        place.unlink()
+        place.mkdir()
+        for name, text in {"sh": 'PATH=/bin:/usr/bin exec /usr/bin/sh "$@"', **programs}.items():
+            (place / name).write_text(f"#!/usr/bin/sh\n{text}\n")
+            (place / name).chmod(0o755)
+
+    return add
+
+
+# Two file systems: that of /tmp, and that of everything else.
+STAT = 'for last; do :; done; case "$* " in *" %d "*/tmp/*) echo 99 ;; *) exec /usr/bin/stat "$@" ;; esac'
+
+
+def test_mode_kept_on_other_file_system(openvix, ladder, web, srv, with_tools):
+    with_tools(stat=STAT)
+    (srv / "file").chmod(0o640)
+
+    done = ladder("guest_file", lambda: below(srv), vm=web, src="/srv/file", path="/tmp/new", state="renamed", **LOGIN)
+
+    assert bits(openvix.disk(web) / "tmp" / "new") == 0o640
+    assert os.listdir(openvix.disk(web) / "tmp") == ["new"]
+    assert "warnings" not in done
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "0600"}, {"mode": "0600", "owner": "0", "group": "0"}])
+def test_lost_mode_on_other_file_system_reported(openvix, run_module, web, srv, with_tools, options):
+    with_tools(stat=STAT, cp='/usr/bin/cp "$@" && chmod 600 /tmp/.vmlab.vix-*')
+    (srv / "file").chmod(0o640)
+
+    done = run_module("guest_file", vm=web, src="/srv/file", path="/tmp/new", state="renamed", **options, **LOGIN)
+
+    warning = "/tmp/new is on another file system than /srv/file was, and not everything kept its mode, owner and group: lab may not set them"
+    assert done["changed"]
+    assert (warning in str(done.get("warnings"))) == (len(options) < 3)
+
+
+def test_copy_that_stays_named(openvix, run_module, web, srv, with_tools):
+    with_tools(stat=STAT, rm="exit 1")
+
+    result = run_module("guest_file", vm=web, src="/srv/file", path="/tmp/new", state="renamed", **LOGIN)
+
+    text = "/tmp/new is a complete copy, but lab could not remove the original: delete /srv/file as a user who may do so"
+    assert result["msg"] == f"renaming /srv/file to /tmp/new in the guest of {web} as lab: {text}"
+
+
+def test_killed_rename_reported(openvix, run_module, web, srv, with_tools):
+    with_tools(mv="kill -9 $PPID")
+
+    result = run_module("guest_file", vm=web, src="/srv/file", path="/srv/new", state="renamed", **LOGIN)
+
+    assert "the script that renames it ended with exit code " in result["msg"]
+    assert "before it was done; it may have been killed" in result["msg"]
 
 
 @pytest.mark.parametrize(("name", "state"), [("file", "file"), ("folder", "directory")])
@@ -299,9 +434,6 @@ def test_missing_permission_reported(run_module, web, srv, path, state):
     assert below(srv) == before
 
 
-INFO, LIST, RUN = "VixVM_GetFileInfoInGuest", "VixVM_ListDirectoryInGuest", "VixVM_RunProgramInGuest"
-
-
 @pytest.mark.parametrize(
     ("options", "asked"),
     [
@@ -310,7 +442,7 @@ INFO, LIST, RUN = "VixVM_GetFileInfoInGuest", "VixVM_ListDirectoryInGuest", "Vix
         ({"path": "/srv/folder", "state": "directory"}, [INFO]),
         ({"path": "/srv/none", "state": "absent"}, [INFO, LIST]),
         ({"path": "/srv/file", "state": "touch", "access_time": "preserve", "modification_time": "preserve"}, [INFO]),
-        ({"path": "/srv/file", "src": "/srv/none", "state": "renamed"}, [INFO, INFO]),
+        ({"path": "/srv/file", "src": "/srv/none", "state": "renamed"}, [INFO, INFO, LIST]),
     ],
 )
 def test_unchanged_task_needs_few_calls(openvix, run_module, web, srv, options, asked):
@@ -346,6 +478,7 @@ def test_directory_created_meanwhile_accepted(openvix, run_module, web, srv):
 )
 def test_fault_reported_with_code(openvix, run_module, web, srv, call, options):
     openvix.fault(call=call, error=7)
+    openvix.fault(**NO_SHELL)
 
     result = run_module("guest_file", vm=web, secrets=["s3cret-lab"], **options, **LOGIN)
 

@@ -12,8 +12,9 @@ import pytest
 LOGIN = {"guest_username": "lab", "guest_password": "s3cret-lab"}
 ACCOUNTS = [{"name": "lab", "password": "s3cret-lab", "administrator": True}, {"name": "visitor", "password": "s3cret-visitor"}]
 PASSWD = {"/etc/passwd": "root:x:0:0::/root:/bin/sh\n", "/etc/group": "wheel:x:0:\n"}
-INFO, EXISTS, SCRIPT, OUT, DELETE = (
+INFO, LIST, EXISTS, SCRIPT, OUT, DELETE = (
     "VixVM_GetFileInfoInGuest",
+    "VixVM_ListDirectoryInGuest",
     "VixVM_FileExistsInGuest",
     "VixVM_RunScriptInGuest",
     "VixVM_CopyFileFromGuestToHost",
@@ -165,7 +166,7 @@ def test_details_without_program_reported(openvix, run_module, web):
     [
         ({"path": "/data/motd"}, [INFO]),
         ({"path": "/data/empty"}, [INFO, EXISTS]),
-        ({"path": "/none"}, [INFO]),
+        ({"path": "/none"}, [INFO, LIST]),
         ({"path": "/data/motd", "details": True}, [SCRIPT, OUT, DELETE]),
         ({"path": "/data/motd", "details": True, "get_checksum": True}, [SCRIPT, OUT, DELETE]),
         ({"path": "/data/motd", "get_checksum": True}, [SCRIPT, OUT, DELETE, INFO]),

@@ -69,10 +69,11 @@ static int find(const char *name, uid_t user, struct account *account, char *pas
             continue;
         if (name ? strcmp(fields[0], name) : account->user != user)
             continue;
-        if (strlen(fields[0]) >= sizeof account->name || strlen(fields[5]) >= sizeof account->home)
+        if (strlen(fields[0]) >= sizeof account->name || strlen(fields[5]) >= sizeof account->home || strlen(fields[6]) >= sizeof account->shell)
             continue;
         strcpy(account->name, fields[0]);
         strcpy(account->home, fields[5]);
+        strcpy(account->shell, *fields[6] ? fields[6] : "/bin/sh");
         if (password)
             snprintf(password, room, "%s", fields[1]);
         result = 0;
@@ -194,9 +195,28 @@ static void answer_account(const struct account *account)
     answer_number(account->user);
     answer_number(account->group);
     answer_text(account->home);
+    answer_text(account->shell);
 }
 
-/* name, password. EKEYREJECTED: wrong, EKEYREVOKED: locked, ENOKEY: right, but empty. */
+/* Return whether /etc/shells lists this shell. Without that file, every shell permits a login. */
+static bool is_login_shell(const char *shell)
+{
+    FILE *file = fopen("/etc/shells", "re");
+    char *line = NULL;
+    size_t size = 0;
+    bool found = !file && errno == ENOENT;
+
+    while (file && !found && getline(&line, &size, file) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        found = *line == '/' && strcmp(line, shell) == 0;
+    }
+    free(line);
+    if (file)
+        fclose(file);
+    return found;
+}
+
+/* name, password. EKEYREJECTED: wrong, EKEYREVOKED: locked, expired, or a shell that permits no login. Without a password, every one is right. */
 int do_login(struct value *values)
 {
     struct account account;
@@ -210,10 +230,12 @@ int do_login(struct value *values)
         return result;
     if (*wanted == '!' || *wanted == '*')
         return EKEYREVOKED;
-    if (!*wanted)
-        return values[1].size ? EKEYREJECTED : ENOKEY;
-    made = crypt_r(values[1].bytes, wanted, &data);
-    result = made && is_equal(made, wanted) ? 0 : EKEYREJECTED;
+    if (*wanted) {
+        made = crypt_r(values[1].bytes, wanted, &data);
+        result = made && is_equal(made, wanted) ? 0 : EKEYREJECTED;
+    }
+    if (!result && !is_login_shell(account.shell))
+        result = EKEYREVOKED;
     explicit_bzero(&data, sizeof data);
     explicit_bzero(wanted, sizeof wanted);
     if (!result)

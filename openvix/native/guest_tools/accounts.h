@@ -19,6 +19,7 @@ struct account {
     gid_t group;
     char name[256];
     char home[4096];
+    char shell[4096];
 };
 
 int account_named(const char *name, struct account *account);

@@ -36,11 +36,11 @@ ACCOUNTS = [
     {"name": "root", "password": "lab", "administrator": True},
     {"name": "ann", "password": "a"},
     {"name": "open", "password": ""},
-    {"name": "shut", "password": "b"},
-    {"name": "locked", "password": "b"},
+    {"name": "shut", "password": "b", "shell": "/usr/sbin/nologin"},
+    {"name": "locked", "password": "b", "locked": True},
 ]
 PASSWORDS = {account["name"]: account["password"] for account in ACCOUNTS}
-# What an account of the world file cannot say: a shell that no login may have, and a locked password.
+# For the guest that is not made from a world file: a shell that no login may have, and a locked password.
 PREPARE = "usermod --shell /usr/sbin/nologin shut; passwd --quiet --lock locked"
 # The second of 2001 in which every file was last changed.
 TIME = 1_000_000_000
@@ -164,9 +164,6 @@ def agent(place: Path) -> Iterator[Guest]:
     """Run the agent of QEMU's guests, without QEMU, in a new directory."""
     disk = place / "disk"
     tools_guest.make_disk(disk, ACCOUNTS, {})
-    for name, old, new in (("passwd", r"^(shut:.*):/bin/sh$", r"\1:/usr/sbin/nologin"), ("shadow", r"^locked:", "locked:!")):
-        path = disk / "etc" / name
-        path.write_text(re.sub(old, new, path.read_text(encoding="utf-8"), flags=re.MULTILINE), encoding="utf-8")
     with tools_guest.serving(disk, ["-DSILENCE_MILLISECONDS=60000"]) as port:
         yield Guest("agent", tools_guest.FixedTools(Channel(port)), disk, place / "outside", owners=True)
 

@@ -42,7 +42,7 @@ def test_new_disk_is_a_small_linux_system(tmp_path):
     assert (disk / "etc/motd").read_text(encoding="utf-8") == "Hällo\n"
     assert (disk / "etc/hosts").read_text() == "own\n"
     assert (disk / "opt/app/conf/x").read_text() == ""
-    assert "svc:x:1001:1001:svc:/srv/svc:/bin/sh\n" in (disk / "etc/passwd").read_text()
+    assert "svc:x:1001:1001:svc:/srv/svc:/bin/bash\n" in (disk / "etc/passwd").read_text()
     assert stat.S_IMODE((disk / "tmp").stat().st_mode) == 0o1777
     assert stat.S_IMODE((disk / "home/lab").stat().st_mode) == stat.S_IMODE((disk / "srv/svc").stat().st_mode) == 0o700
     assert os.listdir(disk / "usr") == []

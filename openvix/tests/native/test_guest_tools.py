@@ -152,20 +152,25 @@ def test_login_distinguishes_wrong_locked_and_empty(channel, disk):
     shadow = (disk / "etc/shadow").read_text()
     with open(disk / "etc/passwd", "a", encoding="utf-8") as file:
         file.write("gone:x:1010:1010::/:/bin/sh\nold:x:1011:1011::/:/bin/sh\nlocked:x:1012:1012::/:/bin/sh\n-1:x:-1:-1::/:/bin/sh\nnone:x:none:0::/:/bin/sh\n")
+        file.write("bare:x:1013:1013::/:\nshut:x:1014:1014::/:/bin/false\n")
         file.write("half:x:0x:0::/:/bin/sh\nmost:x:4294967295:0::/:/bin/sh\nround:x:18446744073709551616:0::/:/bin/sh\n")
     lab = next(line for line in shadow.splitlines() if line.startswith("lab:")).split(":")[1]
     more = f"old:{lab}::::::1:\nlocked:!{lab}:::::::\n-1:{lab}:::::::\nnone:{lab}:::::::\n"
-    more += "".join(f"{name}:{lab}:::::::\n" for name in ("half", "most", "round"))
+    more += "".join(f"{name}:{lab}:::::::\n" for name in ("half", "most", "round", "bare", "shut"))
     (disk / "etc/shadow").write_text(shadow + more, encoding="utf-8")
-    assert channel.call("login", "lab", "lab", answer="iib") == [0, 0, b"/home/lab"]
-    assert channel.call("login", "ann", "a", answer="iib") == [1001, 1001, b"/home/ann"]
+    assert channel.call("login", "lab", "lab", answer="iibb") == [0, 0, b"/home/lab", b"/bin/bash"]
+    assert channel.call("login", "ann", "a", answer="iibb") == [1001, 1001, b"/home/ann", b"/bin/bash"]
+    for password in ("", "x"):
+        assert channel.call("login", "open", password, answer="iibb")[2:] == [b"/home/open", b"/bin/bash"]
+    # Without a shell in its line, an account has /bin/sh.
+    assert channel.call("login", "bare", "lab", answer="iibb") == [1013, 1013, b"/", b"/bin/sh"]
     expected = {
         ("ann", "b"): errno.EKEYREJECTED,
         ("ann", ""): errno.EKEYREJECTED,
         ("an", "a"): errno.EKEYREJECTED,
         ("", ""): errno.EKEYREJECTED,
-        ("open", "x"): errno.EKEYREJECTED,
-        ("open", ""): errno.ENOKEY,
+        ("shut", "lab"): errno.EKEYREVOKED,
+        ("shut", "wrong"): errno.EKEYREJECTED,
         ("root", ""): errno.EKEYREVOKED,
         ("root", "*"): errno.EKEYREVOKED,
         ("locked", "lab"): errno.EKEYREVOKED,

@@ -24,6 +24,8 @@ ACCOUNTS = [
     {"name": "lab", "password": "lab", "administrator": True},
     {"name": "ann", "password": "päss"},
     {"name": "open", "password": ""},
+    {"name": "locked", "password": "a", "locked": True},
+    {"name": "service", "password": "a", "shell": "/usr/sbin/nologin"},
 ]
 
 
@@ -53,9 +55,29 @@ def test_login_requires_the_right_password(guest):
     account = guest.login("ann", "päss")
     assert (account.name, account.administrator, account.home) == ("ann", False, "/home/ann")
     assert guest.login("lab", "lab").administrator
-    for name, password in [("ann", "wrong"), ("ann", ""), ("ann", "PÄSS"), ("nobody-here", "x"), ("nobody-here", ""), ("", ""), ("open", "x"), ("lab", "päss")]:
+    for name, password in [("ann", "wrong"), ("ann", ""), ("ann", "PÄSS"), ("nobody-here", "x"), ("nobody-here", ""), ("ANN", "päss"), ("lab", "päss")]:
         assert code(guest.login, name, password) == constants.VIX_E_GUEST_USER_PERMISSIONS
-    assert code(guest.login, "open", "") == constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST
+    assert code(guest.login, "", "") == constants.VIX_E_INVALID_ARG
+
+
+def test_account_without_password_takes_any(guest):
+    assert [guest.login("open", password).name for password in ("", "x")] == ["open", "open"]
+
+
+def test_locked_account_cannot_log_in(guest):
+    assert code(guest.login, "locked", "a") == constants.VIX_E_GUEST_USER_PERMISSIONS
+
+
+def test_login_needs_a_shell_of_etc_shells(guest, disk):
+    assert code(guest.login, "service", "a") == constants.VIX_E_GUEST_USER_PERMISSIONS
+    shells = disk / "etc/shells"
+    shells.write_text(shells.read_text() + "/usr/sbin/nologin\n")
+    account = guest.login("service", "a")
+    assert (account.name, account.shell) == ("service", "/usr/sbin/nologin")
+    shells.write_text("# /bin/bash\n")
+    assert code(guest.login, "lab", "lab") == constants.VIX_E_GUEST_USER_PERMISSIONS
+    shells.unlink()
+    assert guest.login("lab", "lab").shell == "/bin/bash"
 
 
 @needs_sandbox

@@ -69,12 +69,12 @@ def make_disk(place: Path, accounts: list[dict], files: dict[str, str]):
     disks.create(place, hostname="web", accounts=accounts, files=files)
     passwd, shadow = [], []
     if all(account["name"] != "root" for account in accounts):
-        passwd, shadow = ["root:x:0:0:root:/root:/bin/sh\n"], ["root:*:::::::\n"]
+        passwd, shadow = ["root:x:0:0:root:/root:/bin/bash\n"], ["root:*:::::::\n"]
     for number, account in enumerate(accounts, start=1000):
         name, home = account["name"], rights.home_of(account)
         user = 0 if account.get("administrator") else number
-        passwd.append(f"{name}:x:{user}:{user}:{name}:{home}:/bin/sh\n")
-        shadow.append(f"{name}:{HASHES[account['password']]}:::::::\n")
+        passwd.append(f"{name}:x:{user}:{user}:{name}:{home}:{rights.shell_of(account)}\n")
+        shadow.append(f"{name}:{'!' if account.get('locked') else ''}{HASHES[account['password']]}:::::::\n")
         if os.geteuid() == 0:
             os.chown(place / home[1:], user, user)
     (place / "etc/passwd").write_text("".join(passwd), encoding="utf-8")

@@ -385,7 +385,14 @@ HOST = {
     "users": ([], _each(_user)),
     "vm": ({}, lambda value, what: value),
 }
-ACCOUNT = {"name": ("", _name), "password": ("", _secret), "administrator": (False, _truth), "home": (None, _path)}
+ACCOUNT = {
+    "name": ("", _name),
+    "password": ("", _secret),
+    "administrator": (False, _truth),
+    "shell": (None, _path),
+    "locked": (None, _truth),
+    "home": (None, _path),
+}
 PROCESS = {"name": ("", _name), "command": ("", _text), "owner": ("root", _name)}
 SNAPSHOT: dict[str, tuple[Any, Check[Any]]] = {"name": ("", _text), "description": ("", _text)}
 SNAPSHOT["children"] = ([], _each(_snapshot))

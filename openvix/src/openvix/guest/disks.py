@@ -82,15 +82,16 @@ def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]
         elif os.path.isfile(path):
             (disk / name).touch()
 
-    users = {"root": ("0", "/root")}
+    users = {"root": ("0", "/root", rights.SHELL)}
     for number, account in enumerate(accounts, start=1000):
-        users[account["name"]] = ("0" if account["name"] == "root" else str(number), rights.home_of(account))
+        users[account["name"]] = ("0" if account["name"] == "root" else str(number), rights.home_of(account), rights.shell_of(account))
     texts = {
         "hostname": f"{hostname}\n",
         "hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-        "passwd": "".join(f"{name}:x:{number}:{number}:{name}:{home}:/bin/sh\n" for name, (number, home) in users.items()),
-        "group": "".join(f"{name}:x:{number}:\n" for name, (number, _) in users.items()),
+        "passwd": "".join(f"{name}:x:{number}:{number}:{name}:{home}:{shell}\n" for name, (number, home, shell) in users.items()),
+        "group": "".join(f"{name}:x:{number}:\n" for name, (number, _, _) in users.items()),
+        "shells": rights.shells_file(),
         "os-release": f'ID=openvix\nNAME="OpenVIX guest"\nPRETTY_NAME={shlex.quote(f"OpenVIX guest {hostname}")}\n',
     }
     for name, text in texts.items():
@@ -99,7 +100,7 @@ def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]
     shadow = disk / "etc" / "shadow"
     shadow.touch(mode=0o600)
     shadow.write_text("".join(f"{name}:*:::::::\n" for name in users), encoding="utf-8")
-    for _, home in users.values():
+    for _, home, _ in users.values():
         if home != "/root":
             make_directories(disk, home, 0o700)
     for path, text in files.items():

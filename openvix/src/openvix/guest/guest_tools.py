@@ -61,7 +61,8 @@ class GuestTools(Protocol):
     def login(self, name: str, password: str) -> Account:
         """Return the account with this name.
 
-        Raises VixError: 3015 for a wrong name or password, 3033 for an account without a password.
+        With an account that has no password, every password is right. Raises VixError: 3 for an empty name, 3015 for a wrong name or password, for a
+        locked account, and for one whose shell is not in /etc/shells.
         """
 
     def environment_of(self, account: Account) -> dict[str, str]:

@@ -18,13 +18,17 @@ from typing import NamedTuple
 
 from openvix.guest.errors import error
 
+# The login shell of an account of which the world file names none, and what /etc/shells of Debian lists.
+SHELL = "/bin/bash"
+SHELLS = ("/bin/sh", "/usr/bin/sh", "/bin/bash", "/usr/bin/bash", "/bin/rbash", "/usr/bin/rbash", "/bin/dash", "/usr/bin/dash")
 ROOT_ONLY = frozenset({"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-"})
 
 
 class Account(NamedTuple):
     """The account of a login.
 
-    hidden: the homes of other accounts, which it cannot read; writable: the directories, besides its home, below which it can write.
+    hidden: the homes of other accounts, which it cannot read; writable: the directories, besides its home, below which it can write; shell: its
+    login shell.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Account(NamedTuple):
     home: str
     hidden: tuple[str, ...] = ()
     writable: tuple[str, ...] = ("/tmp", "/var/tmp")
+    shell: str = SHELL
 
 
 def home_of(account: dict) -> str:
@@ -40,13 +45,23 @@ def home_of(account: dict) -> str:
     return posixpath.normpath(account.get("home") or usual)
 
 
+def shell_of(account: dict) -> str:
+    """Return the login shell of an account."""
+    return account.get("shell") or SHELL
+
+
+def shells_file() -> str:
+    """Return the content of /etc/shells in a new guest."""
+    return "".join(f"{shell}\n" for shell in SHELLS)
+
+
 def account_of(name: str, accounts: list[dict]) -> Account:
     """Return the account with this name; accounts: as in the world file."""
     settings = next(account for account in accounts if account["name"] == name)
     home = home_of(settings)
     others = {"/root", *(home_of(account) for account in accounts)}
     hidden = tuple(sorted(other for other in others if not is_below(home, other) and home != other))
-    return Account(name, bool(settings.get("administrator", False)), home, hidden)
+    return Account(name, bool(settings.get("administrator", False)), home, hidden, shell=shell_of(settings))
 
 
 def is_below(path: str, directory: str) -> bool:

@@ -171,14 +171,13 @@ class AgentTools:
     # Login
 
     def login(self, name: str, password: str) -> Account:
+        if not name:
+            raise VixError(constants.VIX_E_INVALID_ARG)
         try:
-            user, _, home = self._ask("login", name, password, answer="iib")
-        except OSError as refused:
-            empty = refused.errno == errno.ENOKEY
-            raise VixError(
-                constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST if empty else constants.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}"
-            ) from None
-        return Account(name, user == 0, _text(home))
+            user, _, home, shell = self._ask("login", name, password, answer="iibb")
+        except OSError:
+            raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}") from None
+        return Account(name, user == 0, _text(home), shell=_text(shell))
 
     def environment_of(self, account: Account) -> dict[str, str]:
         return programs.environment(account, self.environment)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from openvix.backends.simulated import files, processes, sandbox
 from openvix.backends.simulated.system import System
-from openvix.guest import paths, programs, rights
+from openvix.guest import paths, programs, rights, trees
 from openvix.guest.errors import as_vix_errors
 from openvix.guest.files import FileInfo
 from openvix.guest.processes import START_SECONDS, Process, end_process
@@ -27,6 +27,9 @@ from openvix.guest.rights import Account
 from openvix.guest.tools_options import ToolsOptions
 from openvix.vix import constants
 from openvix.vix.errors import VixError
+
+# So many bytes of /etc/shells are read.
+LONGEST_SHELLS = 1 << 16
 
 
 class SimulatedTools:
@@ -64,13 +67,24 @@ class SimulatedTools:
         return False
 
     def login(self, name: str, password: str) -> Account:
+        if not name:
+            raise VixError(constants.VIX_E_INVALID_ARG)
         settings = next((account for account in self._accounts if account["name"] == name), None)
-        right = settings is not None and settings.get("password", "") == password
-        if right and not password:
-            raise VixError(constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST)
-        if not right:
+        # With an account that has no password, every password is right.
+        right = settings is not None and not settings.get("locked") and settings.get("password", "") in ("", password)
+        if settings is None or not right or not self._is_login_shell(rights.shell_of(settings)):
             raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"logging in as {name}")
         return rights.account_of(name, self._accounts)
+
+    def _is_login_shell(self, shell: str) -> bool:
+        """Return whether /etc/shells lists a shell. A guest without that file, as older versions made it, permits any."""
+        try:
+            with paths.find(self._system.running(), "/etc/shells") as place, trees.opened(place.name, os.O_RDONLY, place.directory) as file:
+                return shell.encode() in os.read(file, LONGEST_SHELLS).splitlines()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
 
     def environment_of(self, account: Account) -> dict[str, str]:
         return programs.environment(account, self.environment)

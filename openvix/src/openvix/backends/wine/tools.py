@@ -32,7 +32,7 @@ class WindowsTools(SimulatedTools):
 
     def login(self, name: str, password: str) -> Account:
         settings = windows_accounts.find(name, self._windows.hostname, self._accounts)
-        right = settings is not None and settings.get("password", "") == password
+        right = settings is not None and not settings.get("locked") and settings.get("password", "") == password
         if right and not password:
             raise VixError(constants.VIX_E_EMPTY_PASSWORD_NOT_ALLOWED_IN_GUEST)
         if settings is None or not right:

@@ -134,11 +134,11 @@ def test_homes_belong_to_their_accounts(guest):
 
 
 def test_login_gets_the_account_of_the_world(guest):
-    assert guest.channel.call("login", "lab", "lab", answer="iib") == [0, 0, b"/home/lab"]
-    assert guest.channel.call("login", "tester", "s3cret: ü", answer="iib") == [1001, 1001, b"/home/tester"]
+    assert guest.channel.call("login", "lab", "lab", answer="iibb") == [0, 0, b"/home/lab", b"/bin/bash"]
+    assert guest.channel.call("login", "tester", "s3cret: ü", answer="iibb") == [1001, 1001, b"/home/tester", b"/bin/bash"]
     for name, password in (("tester", "lab"), ("root", ""), ("www-data", "*"), ("nobody", "nobody")):
         with pytest.raises(OSError, match="Key"):
-            guest.channel.call("login", name, password, answer="iib")
+            guest.channel.call("login", name, password, answer="iibb")
 
 
 def test_users_cannot_read_passwords_or_seed(guest):

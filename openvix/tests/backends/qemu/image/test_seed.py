@@ -79,10 +79,14 @@ def test_password_hashes_unreadable_for_users():
 
 
 def test_empty_passwords_and_locked_users():
-    _, files = sown(accounts=[{"name": "open", "password": ""}, {"name": "free"}, TESTER])
+    shut = {"name": "shut", "password": "x", "locked": True, "shell": "/usr/sbin/nologin"}
+    _, files = sown(accounts=[{"name": "open", "password": ""}, {"name": "free"}, TESTER, shut])
     kept = lines(files, "/etc/shadow")
     assert (kept["open"][0], kept["free"][0]) == ("", "")
     assert {kept[name][0] for name in ("root", "daemon", "www-data")} == {"*"}
+    assert kept["shut"][0].startswith("!$6$")
+    assert lines(files, "/etc/passwd")["shut"][-1] == "/usr/sbin/nologin"
+    assert "/bin/bash" in files["/etc/shells"][1].splitlines()
 
 
 def test_hash_equals_that_of_linux():

@@ -81,13 +81,15 @@ def own(hostname: str, users: dict[str, User], accounts: list[dict]) -> dict[str
     given = {account["name"]: account.get("password", "") for account in accounts}
     groups = {name: int(gid) for name, _, gid, _ in _lines("group")}
     groups |= {user.name: user.gid for user in users.values() if user.gid not in groups.values()}
-    # An empty password is stored too; the guest tools reject it.
+    # An account without a password has an empty one, with which every password is right.
     secrets = {name: given[name] and passwords.hashed(given[name]) if name in given else "*" for name in users}
+    secrets |= {account["name"]: f"!{secrets[account['name']]}" for account in accounts if account.get("locked")}
     return {
         "/etc/hostname": File(f"{hostname}\n"),
         "/etc/hosts": File(f"127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n"),
         "/etc/passwd": File("".join(f"{user.name}:x:{user.uid}:{user.gid}:{user.name}:{user.home}:{user.shell}\n" for user in users.values())),
         "/etc/group": File("".join(f"{name}:x:{gid}:\n" for name, gid in groups.items())),
+        "/etc/shells": File(rights.shells_file()),
         "/etc/shadow": File("".join(f"{name}:{secret}:::::::\n" for name, secret in secrets.items()), 0o640, 0, SHADOW_GROUP),
     }
 
@@ -104,7 +106,7 @@ def _users(accounts: list[dict], owners: list[str]) -> dict[str, User]:
         name = account["name"]
         # The guest has no sudo, so an administrator has user id 0.
         uid = 0 if account.get("administrator") or name == "root" else users[name].uid if name in users else number
-        users[name] = User(name, uid, uid, rights.home_of(account), "/bin/bash")
+        users[name] = User(name, uid, uid, rights.home_of(account), rights.shell_of(account))
     for name in owners:
         if name not in users:
             if set(":/\n") & set(name) or not name.isprintable():

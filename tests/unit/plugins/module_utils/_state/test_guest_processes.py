@@ -144,6 +144,36 @@ def test_script_and_status_shown(name, command, shows):
     assert guest_processes._meant(name, [process, {**process, "name": name}]) is None
 
 
+# Programs whose first argument is not a plain path: what runs, and its name and command line.
+ODD = [
+    ('exec -a "/opt/my app/run" sleep 701', "run", "/opt/my app/run 701"),
+    ('exec -a "sshd: root@pts/1 [x]" sleep 702', "sshd: root@pts/1 [x]", "sshd: root@pts/1 [x] 702"),
+    ("exec -a rel/ative/name sleep 703", "rel/ative/name", "rel/ative/name 703"),
+    ('exec -a "" sleep 704', "", " 704"),
+    ("exec /srv/daemon.sh 705", "sh", "/bin/sh /srv/daemon.sh 705"),
+]
+
+
+@pytest.mark.parametrize("process_name", ["first_argument", "command_line"])
+def test_odd_names_whichever_text_is_first(in_guest, process_name):
+    def work(guest, watch):
+        guest.run("/bin/chmod", "+x /srv/daemon.sh")
+        pids = [guest.start("/bin/bash", f"-c '{script}'") for script, name, command in ODD]
+        commands = {command for script, name, command in ODD}
+        eventually(lambda: {process["command"] for process in watch.look(Choice())} >= commands)
+        found = []
+        for pid, name in zip(pids, (name for script, name, command in ODD)):
+            chosen = Choice(name=name, pid=pid) if name else Choice(pid=pid, command="^ 704$")
+            result = guest_processes.absent(watch, chosen, Ending("soft_then_hard")).carry_out(False)
+            found += [[process["name"], process["command"]] for process in result["found"]]
+            assert result["diff"]["after"]["processes"] == []
+        return found
+
+    found = in_guest(work, files={"/srv/daemon.sh": "#!/bin/sh\nsleep 60\n"}, tools_options={"process_name": process_name})
+
+    assert found == [[name, command] for script, name, command in ODD]
+
+
 MANY = [{"name": f"worker{number}", "command": f"/usr/bin/worker{number} {'x' * 300}", "owner": "www"} for number in range(200)]
 
 
@@ -204,6 +234,24 @@ def test_guest_without_proc_reported(in_guest):
     report = in_guest(lambda guest, watch: watch.look(Choice()) and watch.report(), shell=shell, processes=MANY)
 
     assert "the guest's shell could not read /proc (exit code 3)" in report["warnings"][0]
+
+
+def test_list_by_shell_has_names_of_tools(in_guest):
+    """When both lists are needed, a process has the same name in either."""
+
+    def work(guest, watch):
+        pid = guest.start("/bin/bash", "-c 'exec -a \"/opt/my app/run\" sleep 706'")
+        eventually(lambda: watch.look(Choice(pid=pid, name="run")))
+        here = {process["pid"]: process for process in map(guest_processes._tidy, guest.processes())}
+        there = {process["pid"]: process for process in processes.listed(watch.session)}
+        guest.kill(pid)
+        return [[here[number][key], there[number][key]] for number in sorted(set(here) & set(there)) for key in ("name", "command")]
+
+    pairs = in_guest(work)
+
+    assert ["run", "run"] in pairs
+    assert ["/opt/my app/run 706"] * 2 in pairs
+    assert all(here == there for here, there in pairs)
 
 
 def test_list_of_killed_script_not_used(in_guest):
@@ -357,6 +405,15 @@ def test_process_ended_during_kill(openvix, in_guest):
 LINGERS = 'trap "" TERM; until [ -e /tmp/go ]; do sleep 0.1; done; sleep 1'
 
 
+def test_stalled_kill_of_dead_process(openvix, in_guest):
+    openvix.fault(call="VixVM_KillProcessInGuest", error=1, where="after")
+
+    result = in_guest(lambda guest, watch: guest_processes.absent(watch, Choice(name="cron"), Ending("hard")).carry_out(False))
+
+    assert (result["changed"], result["stopped"], result["diff"]["after"]) == (True, "hard", {"processes": []})
+    assert [call["error"] for call in openvix.calls("VixVM_KillProcessInGuest")] == [1]
+
+
 def test_stalled_kill_of_ending_process(openvix, in_guest):
     openvix.fault(call="VixVM_KillProcessInGuest", error=1)
 
@@ -401,7 +458,7 @@ def test_unreaped_process_is_absent(openvix, in_guest, stop):
         guest.kill(parent)
         return first["changed"], first["diff"]["after"]["processes"], second["changed"], second["found"], waited["fulfilled"]
 
-    assert in_guest(work, timeout=50) == [True, [], False, [], True]
+    assert in_guest(work, timeout=50, tools_options={"kill_seconds": 1}) == [True, [], False, [], True]
 
 
 def test_title_changed_process_is_ended(in_guest):

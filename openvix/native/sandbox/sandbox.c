@@ -8,9 +8,12 @@
  * The sandbox of a simulated guest, consisting of Linux namespaces. The daemon cannot enter them itself, since it has threads.
  *
  *   sandbox boot DISK HOSTNAME [NAME...]                   make a sandbox whose root is DISK (a name in the current directory);
- *                                                          it comes to life when a byte is read from standard input
+ *                                                          it comes to life when a byte is read from standard input. A NAME of
+ *                                                          the form /PATH=DIRECTORY shows this directory of the host, read-only, at
+ *                                                          a directory of the guest
  *   sandbox try                                            do the same on an empty disk in memory, and stop short of coming to life
  *   sandbox enter PID:START wait|start [VARIABLE=VALUE...] -- PROGRAM ARGV0 [ARGUMENT...]
+ *                                                          a VARIABLE /PATH: the program sees the file VALUE of the guest at this path
  *   sandbox kill PID:START GUESTPID SIGNAL                 GUESTPID -1: every process but init
  *
  * PID:START is the host's process id of the sandbox's init and its start time (field 22 of /proc/PID/stat), so that a process id
@@ -169,6 +172,24 @@ static void show(const char *path, mode_t kind)
         need(mount_on(place, path, NULL, MS_BIND | (kind == S_IFDIR ? MS_REC : 0), NULL), path);
 }
 
+/* Show a directory of the host in the guest; pair: /PATH=DIRECTORY. */
+static void show_at(const char *pair)
+{
+    const char *source = strchr(pair, '=');
+    char path[256];
+    int place;
+
+    if (!source || source - pair >= (int)sizeof path) {
+        errno = EINVAL;
+        fail(pair);
+    }
+    snprintf(path, sizeof path, "%.*s", (int)(source - pair - 1), pair + 1);
+    place = open_below(path, O_DIRECTORY);
+    /* The guest may have removed the directory. */
+    if (place >= 0)
+        need(mount_on(place, source + 1, NULL, MS_BIND | MS_REC, NULL), pair);
+}
+
 static void bind_file(const char *source, const char *target)
 {
     int file = open(target, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -205,7 +226,7 @@ static void make_devices(char **names)
     bind_file(self, "sandbox");
     need(symlink("sandbox", "init"), "init");
     for (; *names; names++)
-        if (symlink("sandbox", *names) && errno != EEXIST)
+        if (**names != '/' && symlink("sandbox", *names) && errno != EEXIST)
             fail(*names);
     need(chdir("../.."), "chdir");
 }
@@ -278,6 +299,9 @@ static void make_root(const char *disk, const char *hostname, char **names)
         show(old[i], S_IFDIR);
     show("/etc/alternatives", S_IFDIR);
     show("/etc/ld.so.cache", S_IFREG);
+    for (char **name = names; *name; name++)
+        if (**name == '/')
+            show_at(*name);
     make_devices(names);
     place = open_below("proc", O_DIRECTORY);
     need(place, "proc");
@@ -391,6 +415,28 @@ static void enter_spaces(const char *identity, int spaces)
     close(process);
 }
 
+/* Cover files of the guest for this process and its children, and remove from the environment what says so. */
+static void cover_files(char **environment)
+{
+    char **kept = environment, *value;
+
+    for (char **each = environment; *each; each++) {
+        if (**each != '/') {
+            *kept++ = *each;
+            continue;
+        }
+        value = strchr(*each, '=');
+        if (!value) {
+            errno = EINVAL;
+            fail(*each);
+        }
+        *value++ = '\0';
+        need(unshare(CLONE_NEWNS), "own mounts");
+        need(mount(value, *each, NULL, MS_BIND, NULL), *each);
+    }
+    *kept = NULL;
+}
+
 static int enter(const char *identity, int wait, char **environment, char *program, char **argument)
 {
     struct news started = {.step = ""}, news = {.number = ESRCH, .step = "start"};
@@ -410,6 +456,7 @@ static int enter(const char *identity, int wait, char **environment, char *progr
             if (child > 0)
                 _exit(0);
         }
+        cover_files(environment);
         become_guest();
         started.number = getpid();
         need((int)write(report, &started, sizeof started), "report");

@@ -160,3 +160,11 @@ def test_error_is_a_name_or_a_number():
 def test_rule_combines_effects():
     rule = {"call": "*", "error": 7, "junk": 0xABC, "delay": 1, "crash": True, "where": "job"}
     assert faults(rule).match("x", None, None) == Fault(error=7, junk=0xABC, delay=1.0, directive="crash", in_job=True)
+
+
+@pytest.mark.parametrize("settings", [{}, {"guest_os": "debian12-64"}, {"guest_os": "windows11-64", "hypervisor": "qemu"}])
+def test_wine_requires_simulated_windows(settings):
+    defaults = worldfile.check({})["defaults"]
+    with pytest.raises(ConfigError, match='requires hypervisor = "simulated" and a Windows guest_os'):
+        worldfile.vm("win", {"programs": "wine", **settings}, defaults)
+    assert worldfile.vm("win", {"programs": "wine", "guest_os": "windows11-64"}, defaults)["programs"] == "wine"

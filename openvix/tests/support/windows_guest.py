@@ -24,6 +24,7 @@ ACCOUNTS = [
 
 def make_guest(runtime: Path, *, processes: list[dict], tools: type = WindowsTools, system: type = WindowsSystem):
     """Return guest tools that also have the methods of the system to boot and halt it."""
+    runtime.mkdir(parents=True, exist_ok=True)
     made = system(runtime, hostname="win", declared=processes)
     guest = tools(made, ACCOUNTS, lambda: "")
     guest.system = made

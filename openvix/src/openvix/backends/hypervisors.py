@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from openvix.guest import tools_options, windows_paths
+from openvix.guest import tools_options
 from openvix.guest.link import Link
 from openvix.guest.machine_backend import MachineBackend
 from openvix.guest.owner import Owner
+from openvix.vmware import guest_os
 
 # The key in the .vmx that names the hypervisor of a VM, unless it is simulated.
 KEY = "openvix.hypervisor"
@@ -35,7 +36,7 @@ def of(settings: dict[str, Any]) -> Hypervisor:
     """Return the hypervisor of a VM with these settings. The guest tools of each backend are also chosen here."""
     if settings["hypervisor"] == "qemu":
         return _qemu()
-    return _windows() if windows_paths.is_windows(settings["guest_os"]) else _simulated()
+    return _windows() if guest_os.is_windows(settings["guest_os"]) else _simulated()
 
 
 # Imported where they are needed: a daemon starts a quarter faster in a world where no VM runs.
@@ -67,20 +68,23 @@ def _simulated() -> Hypervisor:
 
 def _windows() -> Hypervisor:
     from openvix.backends.simulated import backend
-    from openvix.backends.wine import disks, tools
-    from openvix.backends.wine.system import WindowsSystem
+    from openvix.backends.wine import base, disks, tools
+    from openvix.backends.wine.system import WindowsSystem, WineSystem
 
     def new(own: Path, hostname: str, settings: dict[str, Any], owner: Owner) -> MachineBackend:
-        def make_tools(system: WindowsSystem) -> tools.WindowsTools:
-            return tools.WindowsTools(system, settings["accounts"], lambda: str(owner.settings["ip"]))
+        by_wine = settings["programs"] == "wine"
+
+        def make_tools(system: Any) -> tools.WindowsTools:
+            return (tools.WineTools if by_wine else tools.WindowsTools)(system, settings["accounts"], lambda: str(owner.settings["ip"]))
 
         # A world of an older version can have a Windows guest with the disk of a Linux one.
         if not disks.are_windows(own / "disks"):
             return _simulated().new(own, hostname, settings, owner)
-        return backend.SimulatedMachine(own, hostname, settings["processes"], owner, make_tools, WindowsSystem)
+        return backend.SimulatedMachine(own, hostname, settings["processes"], owner, make_tools, WineSystem if by_wine else WindowsSystem)
 
     def make(own: Path, hostname: str, settings: dict[str, Any], is_kept: bool) -> tuple[int, int]:
-        disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"])
+        lay = base.lay if settings["programs"] == "wine" else None
+        disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"], base=lay)
         return backend.numbers(own, is_kept)
 
     return Hypervisor(new, make)

@@ -19,11 +19,13 @@ from typing import NamedTuple
 
 from openvix.backends.qemu.image import images
 from openvix.backends.simulated import sandbox
+from openvix.backends.wine import powershell, wine
 from openvix.system import c_build, debian_packages
 from openvix.system.c_build import CannotBuild
 
 # The parts of OpenVIX that have requirements, in the order of the report.
 LIBRARY, PROGRAMS, QEMU, IMAGE = "libvix.so", "programs in simulated guests", "QEMU guests", "image of QEMU guests"
+WINDOWS = "programs in Windows guests"
 # Snapshots with memory require this version.
 OLDEST_QEMU = (7, 2)
 COMPILER = ("gcc", "libc6-dev")
@@ -48,8 +50,18 @@ def look() -> Iterator[Finding]:
     """Yield all requirements."""
     yield from _libvix()
     yield _sandbox()
+    yield from windows_guests()
     yield from real_guests()
     yield from _image()
+
+
+def windows_guests() -> Iterator[Finding]:
+    """Yield the requirements for programs in simulated Windows guests. They are optional, and their packages are not part of the one command."""
+    missing = wine.missing()
+    yield Finding(WINDOWS, "Wine", not missing, missing or wine.WINE, needed=False)
+    directory = powershell.find()
+    message = str(directory) if directory else "not brought; take it from a directory or archive with: openvix guest powershell PATH"
+    yield Finding(WINDOWS, "PowerShell", directory is not None, message, needed=False)
 
 
 def real_guests() -> Iterator[Finding]:

@@ -84,6 +84,11 @@ A VM with hypervisor = "qemu" boots a real Linux in QEMU: Debian's kernel, busyb
 from Debian's packages, which apt downloads from the configured sources. The build needs no root privileges and installs nothing. The image is stored in
 ~/.cache/openvix/guests. VMs use copies of it, so it can be removed and rebuilt at any time. "openvix doctor" lists missing requirements.
 """
+POWERSHELL = """\
+Windows guests with programs = "wine" have it as C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe and C:\\Program Files\\PowerShell\\7\\pwsh.exe.
+PATH is PowerShell 7 for Windows x64, such as PowerShell-7.x-win-x64.zip of Microsoft. It is copied to ~/.cache/openvix/powershell. Guests that run see it
+after their next power-on.
+"""
 DEFAULT = "(default: $OPENVIX_WORLD, else the default world)"
 WORLD_HELP = f"a world, its world file, or the directory of VMs that it was created from {DEFAULT}"
 LOOK_SECONDS = 0.2
@@ -156,13 +161,17 @@ def parser() -> argparse.ArgumentParser:
         add_world_option(added, default=argparse.SUPPRESS)
     doctor_parser = command("doctor", run_doctor, "Check the requirements of OpenVIX and show how to install missing ones; exit code 1 if any is missing.")
     doctor_parser.add_argument("--json", action="store_true", help="print one JSON value")
-    guest_parser = command("guest", None, "Build the image that QEMU guests boot from.", epilog=GUESTS)
+    guest_parser = command("guest", None, "Build the image that QEMU guests boot from, or take PowerShell for Windows guests.", epilog=GUESTS)
     actions = guest_parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     brief = "Build the image of QEMU guests if there is none yet, and print its path."
     build_parser = actions.add_parser("build", help=brief, description=brief, epilog=GUESTS, formatter_class=argparse.RawDescriptionHelpFormatter)
     build_parser.set_defaults(command=build_guest)
     build_parser.add_argument("--python", action="store_true", help="include Python, so that Ansible modules can run in the guest")
     build_parser.add_argument("--fresh", action="store_true", help="build a new image if Debian's packages have changed")
+    brief = "Take PowerShell for Windows guests from a directory or an archive, and print where it is kept."
+    powershell_parser = actions.add_parser("powershell", help=brief, description=brief, epilog=POWERSHELL, formatter_class=argparse.RawDescriptionHelpFormatter)
+    powershell_parser.set_defaults(command=bring_powershell)
+    powershell_parser.add_argument("path", metavar="PATH", type=Path, help="a directory or archive with pwsh.exe for Windows x64")
     stop_parser = command("stop", stop, "Stop a world and all its processes. Clients do not start it again. VMs keep their state for the next start.")
     for each in (status_parser, calls_parser, handles_parser, stop_parser):
         each.add_argument("world", metavar="WORLD", type=Path, nargs="?", help=WORLD_HELP)
@@ -195,6 +204,16 @@ def build_guest(options):
     except KeyboardInterrupt:
         raise ConfigError("the build was interrupted; its files have been removed") from None
     print(found.root.parent)
+
+
+def bring_powershell(options):
+    from openvix.backends.wine import powershell
+    from openvix.system.c_build import CannotBuild
+
+    try:
+        print(powershell.bring(options.path))
+    except CannotBuild as error:
+        raise ConfigError(str(error)) from None
 
 
 def run_doctor(options):

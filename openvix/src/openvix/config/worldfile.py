@@ -18,6 +18,7 @@ from openvix.config.errors import ConfigError
 from openvix.system import atomic_files
 from openvix.vix import constants
 from openvix.vix.signatures import DAEMON_FUNCTIONS
+from openvix.vmware import guest_os
 
 T = TypeVar("T")
 # The beginning of an absolute path in a Windows guest.
@@ -152,7 +153,10 @@ def vm(name: object, content: dict, defaults: dict) -> dict:
     where = f"[vm.{name}]"
     keys = {key: (defaults[key], check) for key, (_, check) in VM.items()}
     keys["tools_options"] = (defaults["tools_options"], _tools_options(defaults["tools_options"]))
-    return table(content, {**keys, "power": ("powered_off", _one_of(*POWER_STATES))}, where)
+    settings = table(content, {**keys, "power": ("powered_off", _one_of(*POWER_STATES))}, where)
+    if settings["programs"] == "wine" and not (settings["hypervisor"] == "simulated" and guest_os.is_windows(settings["guest_os"])):
+        raise ConfigError(f'programs = "wine" in {where} requires hypervisor = "simulated" and a Windows guest_os, such as "windows11-64"')
+    return settings
 
 
 def complete(settings: dict) -> dict:
@@ -422,6 +426,7 @@ VM = {
     "cpus": (1, _whole(1, 1024)),
     "hardware": (0, _whole(0, 99)),
     "hypervisor": ("simulated", _one_of(*HYPERVISORS)),
+    "programs": ("default", _one_of("default", "wine")),
     "guest_image": ("plain", _one_of("plain", "python")),
     "accelerator": ("tcg", _one_of("tcg", "kvm", "hvf")),
     "tools": ("installed", _one_of(*TOOLS)),

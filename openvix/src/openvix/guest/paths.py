@@ -30,10 +30,14 @@ DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class View(NamedTuple):
-    """A disk with shared folders below SHARES. shares: {name: (directory of the host, writable)}."""
+    """A disk with shared folders below SHARES.
+
+    shares: {name: (directory of the host, writable)}; shown: {directory of the guest: directory of the host that it sees there, read-only}.
+    """
 
     disk: Path
     shares: dict[str, tuple[str, bool]]
+    shown: dict[str, str] | None = None
 
 
 # The files of a guest, as find() looks at them.
@@ -77,6 +81,7 @@ def find(disk: Disk, path: str, *, follow: bool = True) -> Iterator[Place]:
     if len(os.fsencode(path)) >= LONGEST:
         raise error(errno.ENAMETOOLONG, path)
     shares = {f"{SHARES}/{name}": share for name, share in disk.shares.items()} if isinstance(disk, View) else {}
+    shown = disk.shown or {} if isinstance(disk, View) else {}
     with contextlib.closing(_OpenPath(disk.disk if isinstance(disk, View) else disk)) as walk:
         rest, links, directory_wanted = _parts(path), 0, path.endswith("/")
         while rest or walk.names:
@@ -104,6 +109,8 @@ def find(disk: Disk, path: str, *, follow: bool = True) -> Iterator[Place]:
                 continue
             if here in SHOWN and kind is not None and _kind_on_host(here) == kind:
                 directory, name, shared = walk.host, here[1:], True
+            elif here in shown and kind == stat.S_IFDIR:
+                directory, name, shared = walk.host, os.path.realpath(shown[here])[1:], True
             elif here in shares and os.path.isdir(shares[here][0]):
                 directory, name, kind = walk.host, os.path.realpath(shares[here][0])[1:] or ".", stat.S_IFDIR
                 shared, hosted = not shares[here][1], shares[here][1]

@@ -22,18 +22,11 @@ from openvix.vix.errors import VixError
 PREFIX, DRIVE = "/windows", "/windows/drive_c"
 # Shared folders by their name in a Windows guest.
 SHARES = "\\\\vmware-host\\shared folders"
-# As guestOS has it in a .vmx: windows11-64, arm-windows11-64, winServer2019, longhorn (Server 2008); but not darwin.
-_WINDOWS = re.compile(r"(arm-)?(win|longhorn|whistler)", re.IGNORECASE)
 # Names that are devices in every directory, with any suffix.
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.IGNORECASE | re.DOTALL)
 _INVALID = re.compile(r'[<>:"|?*\x00-\x1f]')
 # The maximum length of a name and of a path, in UTF-16 code units.
 _LONGEST_NAME, _LONGEST = 255, 32760
-
-
-def is_windows(guest_os: str) -> bool:
-    """Return whether a guest OS identifier of a .vmx belongs to Windows."""
-    return _WINDOWS.match(guest_os) is not None
 
 
 def names(path: str) -> list[str]:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 FLAGS = ["-std=c11", "-O2", "-fPIC", "-pthread", "-Wall", "-Wextra"]
@@ -22,6 +23,9 @@ SHARED = ["-shared", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,-Bsymbolic"]
 COMPILERS = ("cc", "gcc", "clang")
 # -s makes the first run faster. Unlike the release builds of other compilers, zig's traps on undefined behaviour by default.
 ZIGLANG = [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=undefined", "-s"]
+# Programs for Windows guests.
+WINDOWS_COMPILERS = ("x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-gcc-win32", "x86_64-w64-mingw32-gcc-posix")
+WINDOWS_ADVICE = "install one (Debian: apt install gcc-mingw-w64-x86-64-win32) or run 'pip install ziglang'"
 ADVICE = "install one (Debian: apt install gcc libc6-dev) or run 'pip install ziglang'"
 
 
@@ -89,6 +93,12 @@ def compile_preload(sources: list[Path], name: str) -> Path:
     return _compiled(name, sources, [*FLAGS, "-shared", "-Wl,-z,defs", *map(str, sources)])
 
 
+def compile_windows(source: Path, name: str) -> Path:
+    """Return the path of a program for 64-bit Windows, compiled from one C source. Raises CannotBuild."""
+    flags = ["-std=c11", "-O2", "-s", "-static", "-Wall", "-Wextra", "-municode", str(source), "-lntdll"]
+    return _compiled(name, [source], flags, _windows_compilers, f"no C compiler for Windows (mingw-w64) was found; {WINDOWS_ADVICE}")
+
+
 def _headers(source: Path) -> list[Path]:
     """Return the files that the C source of a client may include."""
     return [path for directory in (source.parent, source_directory("libvix")) for kind in ("*.h", "*.inc") for path in sorted(directory.glob(kind))]
@@ -106,7 +116,7 @@ def source_directory(name: str) -> Path:
     return installed if installed.is_dir() else package.parents[1] / "native" / name
 
 
-def _compilers():
+def _compilers() -> Iterator[list[str]]:
     """Yield the command lines of the compilers that are installed, the preferred one first."""
     yield from ([found] for found in map(shutil.which, COMPILERS) if found)
     # Checked in another process, since the daemon cannot import installed packages.
@@ -114,10 +124,22 @@ def _compilers():
         yield ZIGLANG
 
 
-def _compiled(name: str, read: list[Path], arguments: list[str]) -> Path:
+def _windows_compilers() -> Iterator[list[str]]:
+    """Yield the command lines of the compilers for Windows that are installed, the preferred one first."""
+    yield from ([found] for found in map(shutil.which, WINDOWS_COMPILERS) if found)
+    yield from ([*each, "-target", "x86_64-windows-gnu"] for each in _compilers() if each == ZIGLANG)
+
+
+def _compiled(
+    name: str,
+    read: list[Path],
+    arguments: list[str],
+    compilers: Callable[[], Iterator[list[str]]] = _compilers,
+    missing: str = f"no C compiler (cc, gcc, clang) was found; {ADVICE}",
+) -> Path:
     directory = cache()
     output = ""
-    for compiler in _compilers():
+    for compiler in compilers():
         key = hashlib.sha256(repr([compiler, arguments]).encode())
         for path in read:
             key.update(hashlib.sha256(path.read_bytes()).digest())
@@ -129,7 +151,7 @@ def _compiled(name: str, read: list[Path], arguments: list[str]) -> Path:
             return target
     if output:
         raise CannotBuild(f"compiling {name} failed: {output}")
-    raise CannotBuild(f"cannot compile {name}: no C compiler (cc, gcc, clang) was found; {ADVICE}")
+    raise CannotBuild(f"cannot compile {name}: {missing}")
 
 
 def _compile(command: list[str], target: Path) -> str:

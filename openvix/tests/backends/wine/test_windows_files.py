@@ -13,9 +13,9 @@ import pytest
 from windows_guest import ACCOUNTS, code, make_guest
 
 from openvix.backends.wine import disks
-from openvix.guest import windows_paths
 from openvix.vix import constants
 from openvix.vix.errors import VixError
+from openvix.vmware import guest_os
 
 FILES = {"C:\\Lab\\Data\\a.txt": "aa", "c:/lab/data/Deep/b.txt": "b", "C:\\Users\\ann\\secret.txt": "s"}
 PROCESSES = [
@@ -288,7 +288,7 @@ def test_impossible_declared_file_leaves_nothing(tmp_path, path):
     [("windows11-64", True), ("arm-windows11-64", True), ("winServer2019", True), ("longhorn", True), ("darwin20", False), ("debian12-64", False)],
 )
 def test_guest_os_names_windows(name, windows):
-    assert windows_paths.is_windows(name) == windows
+    assert guest_os.is_windows(name) == windows
 
 
 def test_mode_of_new_files_is_private(guest, lab, disk):

@@ -61,7 +61,10 @@ def _trial() -> bool:
 
 
 def start(disk: Path, hostname: str, names: list[str], remember: Callable[[Init], None]) -> Init:
-    """Create a sandbox with this disk as its root; names: programs that can run as idle processes. It starts after remember(init). Raises OSError."""
+    """Create a sandbox with this disk as its root. It starts after remember(init). Raises OSError.
+
+    names: programs that can run as idle processes; a name /PATH=DIRECTORY shows this directory of the host, read-only, at a directory of the guest.
+    """
     process = _start_helper("boot", disk.name, hostname, *names, cwd=disk.parent, stdin=subprocess.PIPE)
     with process:
         assert process.stdin is not None, "it is a pipe"
@@ -100,7 +103,10 @@ class Run:
 
 
 def run(init: Init, environment: dict[str, str], program: str, arguments: list[str]) -> Run:
-    """Start a program whose end can be awaited; arguments: argv, including argv[0]. Raises OSError."""
+    """Start a program whose end can be awaited. Raises OSError.
+
+    environment: a variable /PATH lets the program see another file of the guest, its value, at this path; arguments: argv, including argv[0].
+    """
     return Run(init, *_enter(init, "wait", environment, program, arguments))
 
 

@@ -87,7 +87,7 @@ class System:
                     return
 
     def _start(self, disk: Path) -> sandbox.Init:
-        names = [_link(process) for process in self.declared]
+        names = [*map(_link, self.declared), *(f"{path}={directory}" for path, directory in self.shown().items())]
         record = {"disk": str(disk), "complete": False}
         init = sandbox.start(disk, self._hostname, names, lambda init: self._write({**record, "init": [init.pid, init.start]}))
         try:
@@ -105,6 +105,10 @@ class System:
         """Return whether processes of the guest run in a sandbox. Otherwise they are only listed."""
         return sandbox.is_allowed()
 
+    def shown(self) -> dict[str, str]:
+        """Return the directories of the host that the guest sees read-only, besides those of every guest: {directory of the guest: that of the host}."""
+        return {}
+
     def init(self) -> sandbox.Init:
         """Return the sandbox of the running guest; it is started at first use. Raises VixError."""
         with self._lock:
@@ -116,6 +120,11 @@ class System:
                 return self._start(disk)
             except OSError as refused:
                 raise VixError(constants.VIX_E_CANNOT_CONNECT_TO_VM, f"starting the guest: {refused}") from refused
+
+    def current_init(self) -> sandbox.Init | None:
+        """Return the sandbox of the running guest, None if it is not started."""
+        init = _init_of(self._read())
+        return init if init and sandbox.is_alive(init) else None
 
     def running(self) -> Path:
         """Return the disk of the guest. Raises VixError if the guest does not run."""
@@ -196,7 +205,7 @@ class System:
 
     def view(self) -> paths.View:
         """Return the files of the running guest with its shared folders. Raises VixError."""
-        return paths.View(self.running(), self._shares)
+        return paths.View(self.running(), self._shares, self.shown())
 
 
 def _init_of(record: dict) -> sandbox.Init | None:

@@ -49,6 +49,11 @@ def temporary(account: Account) -> str:
     return f"{windows_paths.shown(account.home)}\\AppData\\Local\\Temp"
 
 
+def environment_of_system(hostname: str) -> dict[str, str]:
+    """Return the environment of services."""
+    return environment(Account(SYSTEM, True, f"{windows_paths.DRIVE}/Users/{SYSTEM}"), hostname, {})
+
+
 def environment(account: Account, hostname: str, variables: dict[str, str]) -> dict[str, str]:
     """Return the environment of programs of an account, with additional variables. The case of their names does not matter."""
     profile, computer = windows_paths.shown(account.home), hostname.upper()[:15]
@@ -59,6 +64,8 @@ def environment(account: Account, hostname: str, variables: dict[str, str]) -> d
         "CommonProgramFiles": "C:\\Program Files\\Common Files",
         "COMPUTERNAME": computer,
         "ComSpec": f"{system}\\system32\\cmd.exe",
+        # .NET programs do not start in Wine without it.
+        "DOTNET_EnableWriteXorExecute": "0",
         "HOMEDRIVE": profile[:2],
         "HOMEPATH": profile[2:],
         "LOCALAPPDATA": f"{profile}\\AppData\\Local",

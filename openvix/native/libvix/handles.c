@@ -176,7 +176,7 @@ static void notify_daemon(const struct object *object)
     if (object->type == VIX_HANDLETYPE_VM && !has_twin(object)) {
         release_add("OpenVIX_ReleaseVM", object->reference);
     } else if (object->type == VIX_HANDLETYPE_HOST) {
-        release_add("VixHost_Disconnect", object->reference);
+        release_add("OpenVIX_ReleaseHost", object->reference);
     }
 }
 
@@ -283,13 +283,15 @@ static struct object *child_of(const struct object *host)
     return NULL;
 }
 
-/* VixHost_Disconnect: the host and all objects created through it become invalid. */
+/* VixHost_Disconnect: the host and all objects created through it become invalid. The caller reports it to the daemon. */
 void host_close(struct object *host)
 {
+    if (host->closed) {
+        return;
+    }
     object_hold(host);
     if (!host->lost) {
         connected_hosts--;
-        notify_daemon(host);
         ledger_disconnected(connected_hosts == 0);
     }
     ledger_references(&host->entry, host->handle, host->type, 0);

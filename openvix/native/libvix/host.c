@@ -26,13 +26,25 @@ VixHandle VixHost_Connect(int apiVersion, VixServiceProvider hostType, const cha
 
 void VixHost_Disconnect(VixHandle hostHandle)
 {
-    VixError error = VIX_OK;
-    library_lock();
-    struct object *host = object_find(hostHandle, VIX_HANDLETYPE_HOST, &error);
+    struct call call = begin(__func__);
+    put_handle(&call, VIX_HANDLETYPE_HOST, hostHandle);
+    struct object *host = call.host;
     if (host != NULL) {
+        library_lock();
+        bool asks = !host->lost && !host->closed;
+        /* First: threads that wait for its jobs need not wait for the daemon as well. */
         host_close(host);
+        library_leave();
+        /* The host is closed, and no obstacle to this call. */
+        call.host = NULL;
+        if (asks) {
+            ask_daemon(&call);
+        }
+        library_lock();
+        object_drop(host);
+        library_leave();
     }
-    library_leave();
+    end(&call);
 }
 
 VixHandle VixHost_RegisterVM(VixHandle hostHandle, const char *vmxFilePath, VixEventProc *callbackProc, void *clientData)

@@ -186,7 +186,7 @@ def test_implementation_takes_signed_arguments(name):
     inspect.signature(calls.TABLE[name]).bind("call", *SIGNATURES[name])
 
 
-@pytest.mark.parametrize("name", ["VixVM_Levitate", "VixHost_Disconnect", "VixVM_PowerOn"])
+@pytest.mark.parametrize("name", ["VixVM_Levitate", "OpenVIX_ReleaseHost", "VixVM_PowerOn"])
 def test_second_or_unknown_implementation_is_rejected(name):
     with pytest.raises(LookupError, match=f"^{name} "):
         table.answers(name)

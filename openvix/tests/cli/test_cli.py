@@ -366,7 +366,7 @@ def test_faults_are_added_listed_and_cleared(lab):
         assert client.code("VixVM_PowerOff", str(world / "vms/web/web.vmx"), 0) == 3008 | 0xAB << 16
     listed = run("fault", "list", OPENVIX_WORLD=str(world)).stdout.splitlines()
     assert [line.split("  ")[1:] for line in listed[1:]] == [
-        ["call=VixVM_PowerOff vm=web times=1 error=VIX_E_CANNOT_CONNECT_TO_VM junk=0xab", "(matched 1, applied 1)"],
+        ["call=VixVM_PowerOff vm=web times=1 error=VIX_E_CANNOT_CONNECT_TO_VM junk=0xab", "(matched 1, applied 1, last to VixVM_PowerOff)"],
         ["call=* from=99 question='Moved or copied?'", "(matched 2, applied 0)"],
     ]
     assert run("fault", "--world", lab, "clear", "1").returncode == 0
@@ -461,7 +461,7 @@ def test_calls_and_faults_survive_a_killed_daemon(lab):
         ["VixHost_Connect", "VIX_OK"],
         ["VixVM_Suspend", "VIX_E_HOST_CONNECTION_LOST"],
     ]
-    assert "kill=true  (matched 1, applied 1)" in run("fault", "list", "--world", lab).stdout
+    assert "kill=true  (matched 1, applied 1, last to VixVM_Suspend)" in run("fault", "list", "--world", lab).stdout
 
 
 def test_stopped_world_is_reported(lab):

@@ -7,9 +7,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 
+import programs
 import pytest
 from protocol_client import Client
+from waiting import bounded, eventually
 
 from openvix.cli import main as cli
 from openvix.daemon import control
@@ -59,6 +63,49 @@ def test_kth_call_of_each_client_fails(openvix, monkeypatch):
     assert openvix.faults()[0]["matched"] == 8
     assert openvix.faults()[0]["applied"] == 2
     assert openvix.vms == {vm: OFF}
+
+
+@pytest.mark.parametrize(
+    ("effect", "where", "ended"),
+    [
+        *(("crash", "call", -signal.SIGSEGV), ("exit", "call", 3), ("hang", "call", None)),
+        *(("lost", "call", 0), ("kill", "call", 0), ("lost", "after", 0), ("kill", "after", 0)),
+    ],
+)
+def test_fault_applies_to_disconnect(openvix, effect, where, ended):
+    openvix.fault(call="VixHost_Disconnect", where=where, **{effect: True})
+    client = subprocess.Popen(programs.command("drive", "connect", "disconnect"), stdout=subprocess.PIPE, text=True)
+    with bounded(client):
+        assert client.stdout.readline() == "connect 0\n"
+        if ended is None:
+            eventually(lambda: openvix.faults()[0]["applied"])
+            with pytest.raises(subprocess.TimeoutExpired):
+                client.wait(0.3)
+            client.kill()
+        else:
+            assert client.wait(60) == ended
+    [rule] = openvix.faults()
+    assert (rule["matched"], rule["applied"], [call["call"] for call in rule["calls"]]) == (1, 1, ["VixHost_Disconnect"])
+    assert openvix.status()["pid"] > 0
+
+
+def test_rule_names_the_calls_that_it_was_applied_to(openvix, client, capsys):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="*", from_=2, times=2, error=11)
+    for _ in range(2):
+        client.code("VixVM_GetNumRootSnapshots", vm)
+        client.code("VixVM_PowerOn", vm, 0, [])
+    here = {"client": os.getpid(), "vm": vm}
+    expected = [{"number": 2, "call": "VixVM_PowerOn", **here}, {"number": 3, "call": "VixVM_GetNumRootSnapshots", **here}]
+    assert [rule["calls"] for rule in openvix.faults()] == [expected]
+    assert [call["call"] for call in openvix.calls()][2:4] == ["VixVM_PowerOn", "VixVM_GetNumRootSnapshots"]
+    assert cli.main(["fault", "list", "--world", str(openvix.directory)]) == 0
+    assert capsys.readouterr().out.endswith("(matched 4, applied 2, last to VixVM_GetNumRootSnapshots)\n")
+    openvix.fault(call="VixVM_Pause", kill=True)
+    with pytest.raises((control.Unserved, ConnectionError)):
+        client.code("VixVM_Pause", vm, 0, [])
+    # The next daemon knows it too.
+    assert [[call["call"] for call in rule["calls"]] for rule in openvix.faults()] == [["VixVM_PowerOn", "VixVM_GetNumRootSnapshots"], ["VixVM_Pause"]]
 
 
 def test_kth_call_on_each_vm_fails(openvix, client):
@@ -132,8 +179,8 @@ def test_rules_are_listed_and_cleared(openvix):
     openvix.fault(call="VixVM_PowerOn", vm="web", error=3008)
     openvix.fault(call="*", junk=1)
     assert openvix.faults() == [
-        {"call": "VixVM_PowerOn", "vm": "web", "error": 3008, "matched": 0, "applied": 0},
-        {"call": "*", "junk": 1, "matched": 0, "applied": 0},
+        {"call": "VixVM_PowerOn", "vm": "web", "error": 3008, "matched": 0, "applied": 0, "calls": []},
+        {"call": "*", "junk": 1, "matched": 0, "applied": 0, "calls": []},
     ]
     openvix.clear_faults(1)
     assert [rule["call"] for rule in openvix.faults()] == ["*"]

@@ -41,6 +41,12 @@ def connect(call, api_version, provider, host_name, port, user_name, password, o
     return [[constants.VIX_PROPERTY_JOB_RESULT_HANDLE, call.client.new_host(called)]]
 
 
+@answers("VixHost_Disconnect")
+def disconnect(call, host):
+    call.client.leave_host(host)
+    return []
+
+
 REMOTE = (constants.VIX_SERVICEPROVIDER_VMWARE_VI_SERVER, constants.VIX_SERVICEPROVIDER_VMWARE_WORKSTATION_SHARED)
 MISSING_PROVIDERS = {
     constants.VIX_SERVICEPROVIDER_VMWARE_SERVER: constants.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED,

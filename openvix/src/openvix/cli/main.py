@@ -447,7 +447,8 @@ def list_faults(options):
     with connect(options) as connection:
         rules = connection.ask("OpenVIX_Faults")
     for number, rule in enumerate(rules, start=1):
-        counted = f"matched {rule.pop('matched')}, applied {rule.pop('applied')}"
+        last = "".join(f", last to {call['call']}" for call in rule.pop("calls")[-1:])
+        counted = f"matched {rule.pop('matched')}, applied {rule.pop('applied')}{last}"
         print(f"{number}  {' '.join(f'{key}={_word(key, value)}' for key, value in rule.items())}  ({counted})")
 
 

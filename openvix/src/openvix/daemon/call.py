@@ -72,8 +72,8 @@ class Call:
         self.presence = machine and machine.presence()
         name, path = (machine.name, machine.path) if machine else (None, None)
         self.record = [client.pid, function, path, None]
-        self.world.calls.append(self.record)
-        self._fault = self.world.faults.match(function, name, path, client.pid) or NO_FAULT
+        place = self.world.calls.append(self.record)
+        self._fault = self.world.faults.match(function, name, path, client.pid, place) or NO_FAULT
 
     def start(self):
         """Answer immediately, or start the job."""

@@ -111,8 +111,8 @@ class Client:
         match frame:
             case [int(_), "OpenVIX_ReleaseVM", str(machine)]:
                 self.logins.pop(machine, None)
-            case [int(_), "VixHost_Disconnect", str(host)]:
-                self._disconnect(host)
+            case [int(_), "OpenVIX_ReleaseHost", str(host)]:
+                self.leave_host(host)
             case [int(number), str(function), *arguments] if function.startswith("OpenVIX_"):
                 control.answer(self, number, function, arguments)
             case [int(number), str(function), *arguments] if number > 0:
@@ -120,8 +120,8 @@ class Client:
             case _:
                 raise frames.ProtocolError("a frame is not a valid request")
 
-    def _disconnect(self, host: str) -> None:
-        self.world.calls.append([self.pid, "VixHost_Disconnect", None, constants.VIX_OK])
+    def leave_host(self, host: str) -> None:
+        """Forget a host, and the guest logins of the VMs that were opened through it."""
         self.hosts.pop(host, None)
         for path in [path for path, opener in self._opened.items() if opener == host]:
             del self._opened[path]

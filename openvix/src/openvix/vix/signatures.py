@@ -14,6 +14,7 @@ from __future__ import annotations
 SIGNATURES = {
     "Vix_GetProperties": "irl",
     "VixHost_Connect": "iisissil",
+    "VixHost_Disconnect": "h",
     "VixHost_RegisterVM": "hs",
     "VixHost_UnregisterVM": "hs",
     "VixHost_FindItems": "hili",

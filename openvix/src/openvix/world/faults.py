@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import threading
 from collections.abc import Iterable
@@ -13,6 +14,9 @@ from typing import NamedTuple
 
 from openvix.config import worldfile
 from openvix.config.errors import ConfigError
+
+# Of a rule that applies more often, the latest calls are reported.
+CALLS = 100
 
 
 class Fault(NamedTuple):
@@ -39,16 +43,17 @@ class Fault(NamedTuple):
 
 
 class Rule:
-    """One rule, with the number of calls that matched and to which the fault was applied.
+    """One rule, with the number of calls that matched and to which the fault was applied, and the latest of these calls.
 
     settings: as worldfile.fault() returns them; the other arguments: from saved() of an earlier daemon.
     """
 
-    def __init__(self, settings: dict, matched: int = 0, applied: int = 0, counts: Iterable[tuple[object, int]] = ()):
+    def __init__(self, settings: dict, matched: int = 0, applied: int = 0, counts: Iterable[tuple[object, int]] = (), calls: Iterable[dict] = ()):
         self.settings = settings
         self.matched, self.applied = matched, applied
         self.first, self.end = settings["from"], settings["from"] + settings["times"] if settings["times"] else None
         self._counts: dict[object, int] = dict(counts)
+        self._calls: collections.deque[dict] = collections.deque(calls, maxlen=CALLS)
         self.fault = Fault(
             settings["error"],
             settings["junk"],
@@ -69,9 +74,20 @@ class Rule:
         self._counts[key] = count = self._counts.get(key, 0) + 1
         return count >= self.first and (self.end is None or count < self.end)
 
+    def apply(self, call: dict) -> Fault:
+        """Record a call to which the fault applies; return the fault."""
+        self.applied += 1
+        self._calls.append(call)
+        return self.fault
+
+    def report(self) -> dict:
+        """Return the settings that differ from the defaults, and what happened."""
+        given = {key: value for key, value in self.settings.items() if value != worldfile.FAULT[key][0]}
+        return {**given, "matched": self.matched, "applied": self.applied, "calls": [*self._calls]}
+
     def saved(self) -> list:
         """Return the arguments that create the same rule, with the same counts, in another daemon."""
-        return [self.settings, self.matched, self.applied, [*self._counts.items()]]
+        return [self.settings, self.matched, self.applied, [*self._counts.items()], [*self._calls]]
 
 
 class Faults:
@@ -100,17 +116,17 @@ class Faults:
             self._rules = [rule for at, rule in enumerate(self._rules, start=1) if number is not None and at != number]
 
     def report(self) -> list[dict]:
-        """Return the settings of each rule that differ from the defaults, with "matched" and "applied": the numbers of calls."""
-        with self._lock:
-            return [
-                {**{key: value for key, value in rule.settings.items() if value != worldfile.FAULT[key][0]}, "matched": rule.matched, "applied": rule.applied}
-                for rule in self._rules
-            ]
+        """Return the settings of each rule that differ from the defaults, with what happened.
 
-    def match(self, call: str, name: str | None, path: str | None, client: object = None) -> Fault | None:
+        "matched", "applied": the numbers of calls; "calls": the latest calls to which the fault was applied, each {"number":, "client":, "call":, "vm":}.
+        """
+        with self._lock:
+            return [rule.report() for rule in self._rules]
+
+    def match(self, call: str, name: str | None, path: str | None, client: object = None, number: int | None = None) -> Fault | None:
         """Count a call for every rule that it matches; return the fault of the first rule that applies, None without one.
 
-        call: the function; name, path: of the VM that the call is about, None without one; client: the process id.
+        call: the function; name, path: of the VM that the call is about, None without one; client: the process id; number: of the call in the log.
         """
         if not self._rules:
             return None
@@ -121,8 +137,7 @@ class Faults:
                 if settings["call"] not in (call, "*") or not _matches(settings["vm"], name, path) or settings["client"] not in (None, client):
                     continue
                 if rule.count({"world": None, "client": client, "vm": path}[settings["per"]]) and found is None:
-                    rule.applied += 1
-                    found = rule.fault
+                    found = rule.apply({"number": number, "client": client, "call": call, "vm": path})
         return found
 
 

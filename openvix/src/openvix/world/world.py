@@ -60,10 +60,12 @@ class Calls:
         self._lock, self._made = threading.Lock(), first + len(records)
         self._records: collections.deque[list] = collections.deque(records, maxlen=CALLS)
 
-    def append(self, record: list) -> None:
+    def append(self, record: list) -> int:
+        """Add a record and return its number, the first call being 0."""
         with self._lock:
             self._records.append(record)
             self._made += 1
+            return self._made - 1
 
     def recorded(self) -> tuple[int, list[list]]:
         """Return the number of the oldest record, the first call being 0, and all records."""

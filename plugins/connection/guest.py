@@ -51,6 +51,16 @@ options:
     type: str
     vars:
       - name: ansible_password
+  vm_directories:
+    description:
+      - Directories in which to search for a VM by its display name, if it does not run and is in none of VMware's
+        lists.
+    type: pathspec
+    default: []
+    env:
+      - name: VIX_VM_DIRECTORIES
+    vars:
+      - name: ansible_vix_vm_directories
   interactive:
     description:
       - Whether to run in the desktop session of O(remote_user).

@@ -13,9 +13,21 @@ options:
     description:
       - Path of the C(.vmx) file of the VM on the VM host, or the display name of the VM. The display name must be
         unique on the VM host.
-      - A value that contains a slash or ends with C(.vmx) is used as a path.
+      - A value that contains a slash or ends with C(.vmx) or C(.vmwarevm) is used as a path. It can also be the path of
+        a directory, such as a bundle of VMware Fusion, that contains a single C(.vmx) file.
+      - A display name is searched for among the running VMs and in VMware's lists, then in O(vm_directories), in
+        VMware's default directories and in the directories beside known VMs. For a remote host, only the names of
+        running VMs are known.
     type: path
     required: true
+  vm_directories:
+    description:
+      - Directories on the VM host in which to search for a VM by its display name, if it does not run and is in none
+        of VMware's lists. They are searched four levels deep.
+      - If not set, the directories in the environment variable E(VIX_VM_DIRECTORIES) are used, separated by colons.
+    type: list
+    elements: path
+    version_added: 0.1.0
   vm_password:
     description:
       - Password of an encrypted VM.

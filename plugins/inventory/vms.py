@@ -44,7 +44,8 @@ options:
       - Sources in which to search for VMs. The results are merged.
       - V(running) lists the running VMs that are visible to the user, with VIX.
       - V(registered) lists the VMs in the inventory of the host. Only remote products have an inventory.
-      - V(library) lists the VMs in VMware's lists of the current user on the controller.
+      - V(library) lists the VMs in VMware's lists of the current user on the controller, and those of the OpenVIX
+        world that E(OPENVIX_WORLD) names.
       - V(scan) lists the VMs in directories on the controller, see O(scan_folders).
       - V(library) and V(scan) do not need a VIX library. They determine the power state of a VM by the locks of its
         files.

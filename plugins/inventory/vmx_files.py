@@ -27,7 +27,8 @@ options:
   sources:
     description:
       - Sources in which to search for VMs. The results are merged.
-      - V(library) lists the VMs in VMware's lists of the current user.
+      - V(library) lists the VMs in VMware's lists of the current user, and those of the OpenVIX world that
+        E(OPENVIX_WORLD) names.
       - V(scan) lists the VMs in directories, see O(scan_folders).
     type: list
     elements: str

@@ -6,12 +6,22 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.basic import AnsibleFallbackNotFound, env_fallback
 
 if TYPE_CHECKING:
     from typing import Any
+
+
+def _directories_in_environment(name: str) -> list[str]:
+    """The directories in an environment variable, which separates them as PATH does."""
+    found = [each for each in os.environ.get(name, "").split(os.pathsep) if each]
+    if not found:
+        raise AnsibleFallbackNotFound
+    return found
+
 
 HOST: dict[str, dict[str, Any]] = {
     "library": {"type": "path", "fallback": (env_fallback, ["VIX_LIBRARY"])},
@@ -27,14 +37,17 @@ HOST: dict[str, dict[str, Any]] = {
     "validate_certs": {"type": "bool", "default": True},
     "timeout": {"type": "int", "default": 300},
 }
+DIRECTORIES = {"type": "list", "elements": "path", "fallback": (_directories_in_environment, ["VIX_VM_DIRECTORIES"])}
 VM: dict[str, dict[str, Any]] = {
     "vm": {"type": "path", "required": True},
+    "vm_directories": DIRECTORIES,
     "vm_password": {"no_log": True},
 }
 # For modules that can also process several VMs.
-VMS = {
+VMS: dict[str, dict[str, Any]] = {
     "vm": {"type": "path"},
     "vms": {"type": "list", "elements": "path"},
+    "vm_directories": DIRECTORIES,
     "concurrency": {"type": "int", "default": 4},
     "vm_password": {"no_log": True},
 }

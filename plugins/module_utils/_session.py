@@ -54,7 +54,7 @@ def on_vm(work: Callable[[VM, SimpleNamespace], dict[str, Any]], host: Host, wan
     """Return work(vm, wanted) for the VM that a task names by its path or its display name, and the path as vm.
 
     wanted: the options of the task and home; as work gets it, it has the host as well. home: home directory of the user whose lists of VMs are searched
-    for a display name. None: the host is another machine.
+    for a display name, as are the directories in vm_directories. None: the host is another machine.
     """
     with _open_vm(host, wanted) as vm:
         return {**work(vm, SimpleNamespace(**vars(wanted), host=host)), "vm": vm.label}
@@ -83,7 +83,7 @@ def logged_in(host: Host, wanted: SimpleNamespace) -> Iterator[Any]:
 def _open_vm(host: Host, wanted: SimpleNamespace) -> VM:
     from ._state import names
 
-    return host.open_vm(names.find(host, wanted.vm, wanted.home), wanted.vm_password)
+    return host.open_vm(names.find(host, wanted.vm, wanted.home, getattr(wanted, "vm_directories", None) or ()), wanted.vm_password)
 
 
 def for_host(work: Callable[[Host], Any], options: Mapping[str, Any]) -> Callable[[Crumb, Part], None]:

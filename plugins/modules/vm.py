@@ -121,7 +121,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_modul
 def work(host, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import machines, names
 
-    path = names.find(host, wanted.vm, wanted.home)
+    path = names.find(host, wanted.vm, wanted.home, wanted.vm_directories or ())
     if wanted.state == "absent":
         return _delete(host, path, wanted)
     result = machines.registered(host, path, wanted.vm_password, wanted.state == "registered").carry_out(wanted.check_mode)

@@ -23,7 +23,8 @@ options:
     description:
       - Which VMs to return when neither O(vm) nor O(vms) is set.
       - V(running) returns the running VMs that are visible to the user.
-      - V(known) also returns the VMs in VMware's lists of the user who runs the task.
+      - V(known) also returns the VMs in VMware's lists of the user who runs the task, those of the OpenVIX world that
+        E(OPENVIX_WORLD) names, and those in O(vm_directories).
     type: str
     choices: [running, known]
     default: running
@@ -189,9 +190,9 @@ def work(host, wanted):
 
     look = vms.Look(wanted.gather, wanted.address_timeout, wanted.vm_password)
     if wanted.vm:
-        found = [vms.describe(host, names.find(host, wanted.vm, wanted.home), look)]
+        found = [vms.describe(host, names.find(host, wanted.vm, wanted.home, wanted.vm_directories or ()), look)]
     elif wanted.which == "known":
-        found = vms.known(host, wanted.home, look)
+        found = vms.known(host, wanted.home, look, wanted.vm_directories or ())
     else:
         found = vms.running(host, look)
     return {"changed": False, "vms": found, "warnings": look.problems()}

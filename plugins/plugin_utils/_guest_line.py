@@ -55,6 +55,7 @@ class Line:
             "password": option("host_password"),
             "vm": os.path.expanduser(self.vm),
             "vm_password": option("vm_password"),
+            "vm_directories": option("vm_directories"),
             "guest_username": user,
             "guest_password": password,
             "guest_interactive": option("interactive"),

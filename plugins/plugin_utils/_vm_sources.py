@@ -134,7 +134,7 @@ def key(plugin, path):
     options = {name: plugin.get_option(name) for name in ASKED_WITH if plugin.has_option(name) and name not in SECRET}
     if options.get("hosts"):
         options["hosts"] = [{name: value for name, value in entry.items() if name not in SECRET} for entry in options["hosts"] if isinstance(entry, dict)]
-    options["home"] = os.path.expanduser("~") if _depends_on_user(plugin) else None
+    options["home"] = [os.path.expanduser("~"), os.environ.get("OPENVIX_WORLD")] if _depends_on_user(plugin) else None
     digest = hashlib.sha256(json.dumps([FORM, options], sort_keys=True, default=str).encode("utf-8")).hexdigest()[:12]
     return f"{plugin.get_cache_key(path)}_{digest}"
 

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from protocol_client import Client
 
 from openvix.vix import constants
 from openvix.vm import machine
+from openvix.world.library import Library
 from openvix.world.registry import Machines, UnloadedVM
 from openvix.world.world import World
 
@@ -73,11 +76,12 @@ def test_vm_loaded_during_start_settles_once(openvix, tmp_path, monkeypatch):
     assert sorted(settled) == ["copy", "web"]
 
 
-def test_unreadable_vm_stays_and_is_tried_again():
+def test_unreadable_vm_stays_and_is_tried_again(tmp_path):
     """Its files may have become unreadable since its world began, and may be repaired."""
-    unloaded, loaded = UnloadedVM("/vms/web/web.vmx", "web", None, OFF, 0), object()
+    host = SimpleNamespace(name="")
+    unloaded, loaded = UnloadedVM("/vms/web/web.vmx", "web", host, OFF, 0), SimpleNamespace(host=host)
     answers = [None, loaded]
-    machines = Machines(lambda unloaded: answers.pop(0))
+    machines = Machines(lambda unloaded: answers.pop(0), Library(tmp_path))
     machines.add_unloaded(unloaded)
     assert machines.get(unloaded.path) is None
     assert unloaded.path in machines

@@ -18,7 +18,7 @@ LISTS = (
     ("Library/Application Support/VMware Fusion/vmInventory", "vmlist", "config", "displayname"),
     (".vmware/preferences", "pref.mruvm", "filename", "displayname"),  # Player, which has no library and notes the VMs used last
 )
-
+WORLD_LIST = "inventory.vmls"  # in the directory of a world of OpenVIX
 
 # Files below the user's home with the settings of a product, and the default directory of its new VMs.
 PREFERENCES = (".vmware/preferences", "Library/Preferences/VMware Fusion/preferences")
@@ -40,9 +40,9 @@ def known_vms(home):
 def listed_vms(home):
     """Return path, where it really lies, and display name (or None) of the same, and the BrokenFile of each list that cannot be read."""
     found, broken, places = {}, [], Places()
-    for name, entry, path_key, name_key in LISTS:
+    for path, entry, path_key, name_key in _lists(home):
         try:
-            entries = _entries(os.path.join(home, name), entry, path_key, name_key)
+            entries = _entries(path, entry, path_key, name_key)
         except vmx.BrokenFile as error:
             broken.append(error)
             continue
@@ -52,6 +52,18 @@ def listed_vms(home):
             if place:
                 found.setdefault(place, (path, place, display_name or None))
     return list(found.values()), broken
+
+
+def lists(home):
+    """Return the paths of the lists that exist."""
+    return [path for path, *dummy in _lists(home) if os.path.exists(path)]
+
+
+def _lists(home):
+    """The lists as in LISTS, with their paths. A world of OpenVIX has one as well, since OpenVIX never writes to the user's."""
+    world = os.environ.get("OPENVIX_WORLD")
+    own = [(os.path.join(os.path.abspath(world), WORLD_LIST), *LISTS[0][1:])] if world else []
+    return own + [(os.path.join(home, name), *keys) for name, *keys in LISTS]
 
 
 def folders(home):

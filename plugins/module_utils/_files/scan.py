@@ -11,6 +11,8 @@ import os
 import re
 from collections import namedtuple
 
+DEPTH = 4  # levels of a directory that the user names
+
 # found: (path, real path); left_out: (path, reason) of files and directories that were skipped; problems: messages.
 Search = namedtuple("Search", "found left_out problems")
 
@@ -35,6 +37,11 @@ def search(folders, depth, patterns, excludes, visit=lambda folder: None):
                 visit(place[0])
                 todo += reversed(_look(place, wanted, unwanted, result))
     return result
+
+
+def vmx_files(directories, depth=DEPTH):
+    """Return path and real path of each .vmx file in directories. What cannot be read is skipped."""
+    return search(directories, depth, ["*.vmx"], []).found
 
 
 def _look(place, wanted, unwanted, result):

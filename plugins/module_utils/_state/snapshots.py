@@ -108,12 +108,13 @@ def _with(vm, before, name):
     """The tree after a snapshot is taken. A new one is always below the current one."""
     above, own_name = name.lstrip(SEPARATOR).rpartition(SEPARATOR)[::2]
     current = before["current"]
+    doing = f"taking snapshot {name} of {vm.label}"
+    if above and above not in before["snapshots"]:
+        text = f"there is no snapshot {above}: a slash separates the names in a path, so the name of a new snapshot cannot contain one"
+        raise Refused(text, doing=doing)
     if SEPARATOR in name and above != current:
         advice = f"revert to snapshot {above} first" if above else "a root snapshot can only be taken of a VM without snapshots"
-        raise Refused(
-            f"a new snapshot is created below the current one ({current or 'none'}): {advice}",
-            doing=f"taking snapshot {name} of {vm.label}",
-        )
+        raise Refused(f"a new snapshot is created below the current one ({current or 'none'}): {advice}", doing=doing)
     path = f"{current}{SEPARATOR}{own_name}" if current else own_name
     return {"current": path, "snapshots": sorted([*before["snapshots"], path])}
 

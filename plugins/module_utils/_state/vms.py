@@ -10,7 +10,7 @@ import os
 import time
 from functools import cached_property, partial
 
-from .._files import leases, library, vmx
+from .._files import leases, library, scan, vmx
 from .._files.vm import macs
 from .._vix import states
 from .._vix.errors import NoToolsInGuest, NotRunning, NotSupported, Refused, TimedOut, VixError
@@ -75,14 +75,17 @@ def running(host, look):
     return [_describe_listed(host, path, look) for path in host.running()]
 
 
-def known(host, home, look):
-    """Return the facts of the running VMs and of those in VMware's lists. home: home directory of the user whose lists these are.
-    None: the host is another machine."""
+def known(host, home, look, directories=()):
+    """Return the facts of the running VMs, of those in VMware's lists and of those in directories.
+
+    home: home directory of the user whose lists these are. None: the host is another machine, of which only running VMs are known.
+    """
     try:
         listed = [path for path, dummy in library.known_vms(home)] if home else []
     except vmx.BrokenFile as error:
         raise Refused(f"a VM list of VMware cannot be read: {error}", doing="listing the known VMs") from error
-    paths = {os.path.realpath(path): path for path in [*listed, *host.running()]}
+    found = [path for path, dummy in scan.vmx_files([os.path.abspath(each) for each in directories])] if home else []
+    paths = {os.path.realpath(path): path for path in [*found, *listed, *host.running()]}
     return [_describe_listed(host, path, look) for path in paths.values()]
 
 

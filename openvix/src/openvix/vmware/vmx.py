@@ -92,7 +92,7 @@ class Settings:
             encoded = value.encode("utf-8")
         number = self._at.get(key.lower())
         name = key.encode("ascii") if number is None else self._parts(number)[0]
-        line = name + b' = "' + ESCAPED.sub(lambda found: b"|%02X" % ord(found[0]), encoded) + b'"' + self._end
+        line = name + b' = "' + escaped(encoded) + b'"' + self._end
         if number is None:
             self._at[key.lower()] = len(self.lines)
             self.lines.append(line)
@@ -119,6 +119,11 @@ class Settings:
         if self.get(ENCODING) != self.encoding:
             self.set(ENCODING, self.encoding)
         return b"".join(line + b"\n" for line in self.lines)
+
+
+def escaped(value: bytes) -> bytes:
+    """Return a value as it is written between quotes."""
+    return ESCAPED.sub(lambda found: b"|%02X" % ord(found[0]), value)
 
 
 def read(raw: bytes) -> Settings:

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from openvix.config.hosts import Host
 from openvix.vix import constants
 from openvix.vm.machine import ON, PAUSED, Machine
+from openvix.world.library import Library
 
 
 class UnloadedVM(NamedTuple):
@@ -38,12 +40,16 @@ class UnloadedVM(NamedTuple):
 
 
 class Machines:
-    """A mapping from paths to VMs; load: the function that loads a VM when it is first requested."""
+    """A mapping from paths to VMs.
 
-    def __init__(self, load: Callable[[UnloadedVM], Machine | None]):
+    load: the function that loads a VM when it is first requested; library: the list of the VMs of the local host, which is kept up to date.
+    """
+
+    def __init__(self, load: Callable[[UnloadedVM], Machine | None], library: Library):
         self._all: dict[str, Machine | UnloadedVM] = {}
         self._loaded: dict[str, Machine] = {}
         self._load, self._loading = load, threading.Lock()
+        self._library, self._is_batch = library, False
 
     def get(self, path: str | None) -> Machine | None:
         """Return the VM with this path, None if there is none or if its files cannot be read."""
@@ -69,12 +75,31 @@ class Machines:
 
     def add_unloaded(self, vm: UnloadedVM) -> None:
         self._all[vm.path] = vm
+        self._list()
 
     def __setitem__(self, path: str, machine: Machine) -> None:
+        is_new = path not in self._all
         self._all[path] = self._loaded[path] = machine
+        if is_new:
+            self._list()
 
     def __delitem__(self, path: str) -> None:
         del self._all[path], self._loaded[path]
+        self._list()
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[None]:
+        """Write the list of VMs once, after the block."""
+        self._is_batch = True
+        try:
+            yield
+        finally:
+            self._is_batch = False
+            self._list()
+
+    def _list(self) -> None:
+        if not self._is_batch:
+            self._library.write(lambda: [path for path, vm in list(self._all.items()) if not vm.host.name])
 
     def __contains__(self, path: str) -> bool:
         return path in self._all

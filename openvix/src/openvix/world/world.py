@@ -35,6 +35,7 @@ from openvix.world.bulk import NumberedVMs
 from openvix.world.faults import Faults
 from openvix.world.inventory import Inventory
 from openvix.world.ledger import Ledgers
+from openvix.world.library import Library
 from openvix.world.registry import Machines, UnloadedVM
 
 if TYPE_CHECKING:
@@ -94,13 +95,14 @@ class World:
         for each in content["host"]:
             self._add_host(each)
         self.numbered = NumberedVMs(self.directory)
-        self.machines = Machines(self._load_machine)
+        self.machines = Machines(self._load_machine, Library(self.directory))
         # The paths of deleted VMs, of which clients may still have handles.
         self.deleted: set[str] = set()
         self.host_numbers = itertools.count(1)
         self._adding = threading.Lock()
         remove_scratch(directory)
-        self._load()
+        with self.machines.batch():
+            self._load()
 
     @property
     def product(self) -> str:
@@ -271,7 +273,7 @@ class World:
 
     def add_numbered(self, count: int, running: int) -> None:
         """Create numbered VMs until there are count, the first ones powered on. Existing VMs are not changed."""
-        with self._adding:
+        with self._adding, self.machines.batch():
             self.inventory.catch_up()
             self.numbered.grow(count, running)
             placeholder = "\1"

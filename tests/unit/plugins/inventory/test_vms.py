@@ -85,7 +85,7 @@ def test_sources_merged_each_vm_once(openvix, inventory, place_vm, in_library, t
 
     assert {name: (variables["vix_path"], variables["vix_sources"], variables["vix_power"]) for name, variables in hosts.items()} == {
         "web": (web, ["running", "library"], "powered_on"),
-        "mail": (mail, ["running", "scan"], "powered_on"),
+        "mail": (mail, ["running", "library", "scan"], "powered_on"),  # by the list of its world
         "db": (db, ["library"], "suspended"),
         "gone": ("/nowhere/gone.vmx", ["library"], "unknown"),
         "old": (scanned, ["scan"], "powered_off"),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -159,8 +160,27 @@ def test_unknown_name_lists_names(openvix, run_module, listed):
 
     result = run_module("vm_info", vm="wab")
 
-    assert result["msg"].startswith("finding VM wab: no VM has that name; known names: web; names are case-sensitive")
+    assert result["msg"].startswith("finding VM wab: no VM has that name; known names: web; looked at the running VMs, VMware's lists (")
     assert result["error"] == "VMNotFound"
+
+
+def test_known_adds_named_directories(openvix, run_module, tmp_path):
+    db = openvix.add_vm("db", power="powered_off")
+    place = tmp_path / "labs" / "old"
+    place.mkdir(parents=True)
+    (place / "old.vmx").write_text('displayName = "old"\n')
+
+    found = run_module("vm_info", which="known", vm_directories=[str(tmp_path / "labs")])
+
+    assert {vm["path"] for vm in found["vms"]} == {db, str(place / "old.vmx")}
+
+
+def test_name_found_by_environment(openvix, run_module, monkeypatch, tmp_path):
+    web = openvix.add_vm("web", power="powered_off")
+    monkeypatch.setenv("VIX_VM_DIRECTORIES", f"/nowhere:{openvix.directory}/vms")
+    os.unlink(openvix.directory / "inventory.vmls")
+
+    assert [vm["path"] for vm in run_module("vm_info", vm="web")["vms"]] == [web]
 
 
 def test_broken_vmware_list_reported(openvix, run_module, listed, tmp_path):

@@ -276,3 +276,15 @@ def test_deep_tree_walked(openvix, ladder, run_module):
 
     assert run_module("vm_snapshot", vm=web, name=deep, state="reverted")["current"] == deep
     assert ladder("vm_snapshot", vm=web, name="l29/l28/leaf", state="absent")["current"] == deep
+
+
+@pytest.mark.parametrize(("name", "above"), [("backup 01/02/2026", "backup 01/02"), ("sa/me", "sa")])
+def test_new_name_with_slash_refused(openvix, run_module, name, above):
+    web = openvix.add_vm("web")
+    run_module("vm_snapshot", vm=web, name="same", state="present")
+
+    result = run_module("vm_snapshot", vm=web, name=name, state="present")
+
+    reason = "a slash separates the names in a path, so the name of a new snapshot cannot contain one"
+    assert result["msg"] == f"taking snapshot {name} of {web}: there is no snapshot {above}: {reason}"
+    assert result["error"] == "Refused"

@@ -31,7 +31,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def find(openvix, on_host):
-    return lambda wanted, home=None: on_host(lambda host: names.find(host, wanted, home))
+    return lambda wanted, home=None, directories=(): on_host(lambda host: names.find(host, wanted, home, directories))
 
 
 def rename(path, name):
@@ -174,5 +174,106 @@ def test_at_most_twenty_names_shown(find, home, tmp_path):
         vms.append((str(path), f"vm{number:02}"))
     home.lists(*vms)
 
-    with pytest.raises(_worker.Failure, match=r"known names: vm00, .*, vm19 and 3 more; names are case-sensitive"):
+    with pytest.raises(_worker.Failure, match=r"known names: vm00, .*, vm19 and 3 more; looked at"):
         find("web", home.path)
+
+
+# -- whatever its state (msteinhoff/vmfusion-python#9, bottkars/vmxtoolkit#17, thbishop/fission#2, elsudano/terraform-provider-vmworkstation#11)
+
+
+def vm_in(path, name):
+    path.parent.mkdir(parents=True)
+    path.write_text(f'displayName = "{name}"\n')
+    return str(path)
+
+
+def test_stopped_vm_of_world_found(openvix, find, home):
+    """OpenVIX writes a list of its world, and never to that of the user."""
+    web, db = openvix.add_vm("web", power="powered_off"), openvix.add_vm("db", power="suspended")
+    before = sorted(os.listdir(home.path))
+
+    assert (find("web", home.path), find("db", home.path)) == (web, db)
+    assert sorted(os.listdir(home.path)) == before
+    assert not home.library.exists()
+
+
+def test_clone_beside_listed_vm_found(find, home, tmp_path):
+    """A clone of vm_clone is in no list of VMware's until it is opened in the window."""
+    home.lists((vm_in(tmp_path / "vms/base/base.vmx", "base"), "base"))
+    clone = vm_in(tmp_path / "vms/student01/student01.vmx", "student01")
+
+    assert find("student01", home.path) == clone
+
+
+def test_vm_in_default_directory_found(find, home, tmp_path):
+    web = vm_in(tmp_path / "home/vmware/web/web.vmx", "web")
+
+    assert find("web", home.path) == web
+
+
+def test_vm_in_named_directory_found(find, home, tmp_path):
+    web = vm_in(tmp_path / "labs/a/b/web/web.vmx", "web")
+    vm_in(tmp_path / "labs/a/b/db/._web.vmx", "web")
+
+    assert find("web", home.path, [str(tmp_path / "labs")]) == web
+    with pytest.raises(_worker.Failure, match="no VM has that name"):
+        find("web", home.path)
+
+
+def test_listed_vm_precedes_searched_one(find, home, tmp_path):
+    listed = vm_in(tmp_path / "vms/web/web.vmx", "web")
+    home.lists((listed, "web"))
+    vm_in(tmp_path / "labs/web/web.vmx", "web")
+
+    assert find("web", home.path, [str(tmp_path / "labs")]) == listed
+
+
+def test_several_searched_vms_refused(find, home, tmp_path):
+    one, two = vm_in(tmp_path / "labs/one/web.vmx", "web"), vm_in(tmp_path / "labs/two/web.vmx", "web")
+
+    with pytest.raises(_worker.Failure, match=re.escape(f"2 VMs have that name: {one}, {two}; use the path")):
+        find("web", home.path, [str(tmp_path / "labs")])
+
+
+def test_message_says_what_was_looked_at(openvix, find, home, tmp_path):
+    labs = tmp_path / "labs"
+    vm_in(labs / "db/db.vmx", "db")
+    openvix.add_vm("web")
+
+    with pytest.raises(_worker.Failure) as caught:
+        find("wab", home.path, [str(labs)])
+
+    assert str(caught.value) == (
+        f"finding VM wab: no VM has that name; known names: db, web; looked at the running VMs, VMware's lists ({openvix.directory}/inventory.vmls), "
+        f"the directories {labs}, {openvix.directory}/vms; set vm_directories or VIX_VM_DIRECTORIES to search for VMs that are off and in no list; "
+        "names are case-sensitive, and the path of the .vmx always works"
+    )
+    with pytest.raises(_worker.Failure, match="no VM with a name is known; looked at the running VMs; names are case-sensitive"):
+        find("wab")
+
+
+# -- a directory (cuckoosandbox/cuckoo#1935, thbishop/fission#2)
+
+
+@pytest.mark.parametrize("name", ["web.vmwarevm", "web", "web.vmx"])
+def test_directory_stands_for_its_vmx(find, home, tmp_path, name):
+    web = vm_in(tmp_path / name / "web.vmx", "web")
+    (tmp_path / name / "._web.vmx").write_bytes(b"")
+    (tmp_path / name / "web.vmxf").write_bytes(b"")
+
+    assert find(str(tmp_path / name), home.path) == web
+    assert find(f"{tmp_path / name}/", home.path) == web
+    assert find(str(tmp_path / name)) == str(tmp_path / name)  # of a host elsewhere nothing is known
+
+
+def test_directory_without_one_vmx_refused(find, home, tmp_path):
+    (tmp_path / "none").mkdir()
+    vm_in(tmp_path / "two/a.vmx", "a")
+    (tmp_path / "two/b.vmx").write_bytes(b"")
+
+    with pytest.raises(_worker.Failure, match=r"finding VM .*/none: the directory contains no \.vmx file") as caught:
+        find(str(tmp_path / "none"), home.path)
+    assert caught.value.kind == "VMNotFound"
+    with pytest.raises(_worker.Failure, match=r"the directory contains 2 \.vmx files: a\.vmx, b\.vmx; use the path of one of them") as caught:
+        find(str(tmp_path / "two"), home.path)
+    assert caught.value.kind == "Refused"

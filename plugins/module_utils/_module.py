@@ -170,6 +170,7 @@ def _run_each(work: Work, wanted: dict[str, Any], together: Callable[[list[Resul
         "changed": any(each["changed"] for each in results),
         "diff": [{"before_header": each["vm"], "after_header": each["vm"], **each.pop("diff")} for each in results if "diff" in each],
         "results": results,
+        "warnings": [warning for each in results for warning in each.pop("warnings", ())],
         **(together(results) if together else {}),
     }
     lost = [each["msg"] for each in results if each.get("failed")]

@@ -58,6 +58,17 @@ options:
       - Whether O(state=absent) also removes all descendants of the snapshot.
     type: bool
     default: false
+  force:
+    description:
+      - Whether O(state=absent) and O(state=pruned) remove snapshots that linked clones depend on. These clones become
+        unusable.
+      - If V(false), V(absent) fails and names the snapshots and their clones, and V(pruned) keeps such snapshots and
+        returns a warning.
+      - The module detects the linked clones that are recorded in the C(.vmsd) file of the VM. In VMware's lists of VMs
+        and in the directories next to the directory of the VM, it also detects clones that record their source. Other
+        linked clones, and those of VMs of remote hosts, are not detected.
+    type: bool
+    default: false
   keep:
     description:
       - Number of the newest snapshots that O(state=pruned) keeps.
@@ -134,6 +145,19 @@ snapshots:
   type: list
   elements: str
   sample: [base, base/clean]
+linked_clones:
+  description: Sorted paths of the C(.vmx) files of the linked clones that became unusable, or in check mode would become
+    unusable. Empty unless O(force=true).
+  returned: when O(vm) is set and O(state) is V(absent) or V(pruned)
+  type: list
+  elements: str
+  sample: []
+kept:
+  description: Sorted paths of the old snapshots that were kept, since linked clones depend on them.
+  returned: when O(vm) is set and O(state=pruned)
+  type: list
+  elements: str
+  sample: []
 power:
   description: Power state of the VM after it was reverted.
   returned: when O(vm) is set and the VM was reverted
@@ -177,26 +201,27 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_on_vm
 
 
 def work(vm, wanted):
-    from ansible_collections.vmlab.vix.plugins.module_utils._state import snapshots
+    from ansible_collections.vmlab.vix.plugins.module_utils._state import snapshot_facts, snapshots
 
+    clones = snapshots.Clones(vm, lambda: snapshot_facts.linked_clones(vm.path, wanted.home), wanted.force)
     if wanted.state == "present":
         plan = snapshots.present(vm, wanted.name, wanted.description, wanted.memory)
     elif wanted.state == "absent":
-        plan = snapshots.absent(vm, wanted.name, wanted.children)
+        plan = snapshots.absent(vm, wanted.name, wanted.children, clones)
     elif wanted.state == "reverted":
         plan = snapshots.reverted(vm, wanted.name, wanted.power, wanted.tools_timeout)
     else:
-        plan = prune(vm, wanted)
+        plan = prune(vm, wanted, clones)
     result = plan.carry_out(wanted.check_mode)
     return {**result, **result["diff"]["after"]}
 
 
-def prune(vm, wanted):
+def prune(vm, wanted, clones):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import snapshot_facts, snapshots
 
     seconds = None if wanted.older_than is None else snapshots.duration(wanted.older_than)
     created = snapshot_facts.creation_times(vm.path)
-    return snapshots.pruned(vm, wanted.name or "*", wanted.keep, seconds, time.time(), created)
+    return snapshots.pruned(vm, wanted.name or "*", wanted.keep, seconds, time.time(), created, clones)
 
 
 def main():
@@ -209,6 +234,7 @@ def main():
             "description": {"default": ""},
             "memory": {"type": "bool", "default": True},
             "children": {"type": "bool", "default": False},
+            "force": {"type": "bool", "default": False},
             "keep": {"type": "int"},
             "older_than": {},
             "power": {"choices": ["as_saved", "powered_on", "powered_off"], "default": "as_saved"},

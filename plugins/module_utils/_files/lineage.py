@@ -21,10 +21,14 @@ KIND = "vmlab.vix.cloneKind"
 SNAPSHOT = "vmlab.vix.clonedSnapshot"
 # A path of a Windows host, which no directory of another host is a part of.
 WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-LISTED = re.compile(r"snapshot[0-9]{1,9}\.clone[0-9]{1,9}")
+LISTED = re.compile(r"(snapshot[0-9]{1,9}\.)clone[0-9]{1,9}")
 
 # source: path of the .vmx that was cloned; uuid: of that VM, or empty; snapshot: its path in the tree, empty for the state as it was or where nobody knows.
 Origin = namedtuple("Origin", "source uuid linked snapshot")
+
+# clone: the .vmx of a linked clone; uid: the number of the snapshot that it depends on, or None; snapshot: the path of that snapshot when the clone was
+# made, empty where nobody knows.
+Dependent = namedtuple("Dependent", "clone uid snapshot")
 
 
 def marks(path, origin):
@@ -74,12 +78,32 @@ def linked_clones(path, home):
     return sorted({os.path.realpath(each) for each in found} - {os.path.realpath(path)})
 
 
+def dependents(path, home):
+    """Return the Dependents among the linked_clones() of a VM, one for each snapshot that lists a clone. Raises as linked_clones()."""
+    listed = {}
+    for clone, uid in _listed_with_uids(path):
+        listed.setdefault(os.path.realpath(clone), set()).add(uid)
+    found = []
+    for clone in linked_clones(path, home):
+        if clone in listed:
+            found += [Dependent(clone, uid, "") for uid in sorted(listed[clone])]
+        else:
+            found.append(Dependent(clone, None, origin(clone).snapshot))
+    return found
+
+
 def _listed(path):
+    return [clone for clone, dummy in _listed_with_uids(path)]
+
+
+def _listed_with_uids(path):
+    """The linked clones that the .vmsd of a VM lists, and the number of the snapshot that each of them depends on, 0 for none."""
     try:
         values = vmx.read(vmsd.beside(path))
     except FileNotFoundError:
         return []
-    return [_beside(path, value) for key, value in values.items() if value and LISTED.fullmatch(key)]
+    hits = [(LISTED.fullmatch(key), value) for key, value in values.items() if value]
+    return [(_beside(path, value), values.number(f"{hit.group(1)}uid", 0)) for hit, value in hits if hit]
 
 
 def _neighbours(path, home):

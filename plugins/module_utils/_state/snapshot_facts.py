@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from functools import partial
 
-from .._files import vmsd
+from .._files import lineage, vmsd
 from .._files.vmx import BrokenFile
 from .._vix.snapshot import flat
 
@@ -24,6 +25,29 @@ def creation_times(path):
     except (BrokenFile, OSError):
         known = []
     return partial(_created, known)
+
+
+def linked_clones(path, home):
+    """Return a function that returns the linked clones, by their .vmx, that depend on the snapshot of a node. Raises BrokenFile if a file cannot be read.
+
+    A clone whose snapshot is not known counts for each of them. home: as in lineage.linked_clones(), None for a VM of another machine, whose clones are
+    not known.
+    """
+    found = lineage.dependents(path, home) if home and os.path.isabs(path) else []
+    known = vmsd.read(vmsd.beside(path)).snapshots if found else []
+    return partial(_clones_of, found, known)
+
+
+def _clones_of(found, known, node):
+    here, paths = vmsd.match(known, node.path, node.place), {snapshot.path for snapshot in known}
+    clones = []
+    for dependent in found:
+        if dependent.uid is not None:
+            depends = here is not None and dependent.uid == here.uid
+        else:
+            depends = dependent.snapshot == node.path or dependent.snapshot not in paths
+        clones += [dependent.clone] if depends else []
+    return clones
 
 
 def describe(vm):

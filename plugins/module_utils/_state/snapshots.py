@@ -9,6 +9,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from functools import partial
 
+from .._files.vmx import BrokenFile
 from .._vix.errors import Refused, SnapshotNotFound
 from .._vix.snapshot import SEPARATOR, flat
 from .plan import Plan
@@ -26,13 +27,53 @@ def present(vm, name, description="", memory=True):
     return Plan(before, _with(vm, before, name), [step], partial(_look, vm))
 
 
-def absent(vm, name, children=False):
-    """Return the plan that removes the snapshot of that name or path. children: whether those below it are removed as well."""
+class Clones:
+    """The linked clones of a VM, which are lost with the snapshot that they depend on.
+
+    Args:
+        vm: The VM.
+        look: Returns a function that returns the clones, by their .vmx, that depend on the snapshot of a node; raises BrokenFile if nobody knows.
+        force: Whether snapshots are removed even if clones depend on them, or may.
+    """
+
+    def __init__(self, vm, look, force=False):
+        self.vm, self.force, self._look = vm, force, look
+
+    def of(self, nodes, doing):
+        """The clones that depend on each of the nodes, by the path of the node, without those that have none."""
+        try:
+            depending = self._look()
+        except BrokenFile as error:
+            if self.force:
+                return {}
+            raise Refused(f"the linked clones of this VM cannot be determined ({error}): set force=true to remove it anyway", doing=doing) from error
+        found = {node.path: depending(node) for node in nodes}
+        return {path: clones for path, clones in found.items() if clones}
+
+
+def absent(vm, name, children=False, clones=None):
+    """Return the plan that removes the snapshot of that name or path. Its fact: linked_clones, those that depend on it. Raises Refused if there are any.
+
+    children: whether those below it are removed as well; clones: the Clones of the VM, None if it has none.
+    """
     roots = vm.snapshot_tree()
     before, node = _picture(roots), find(vm, roots, name)
     if not node:
-        return Plan(before, before, [], None)
-    return Plan(before, _picture(roots, [node], children), [partial(vm.remove_snapshot, node, children)], partial(_look, vm))
+        return Plan(before, before, [], None, facts={"linked_clones": []})
+    doing = f"removing snapshot {node.path} of {vm.label}"
+    lost = clones.of(flat([node]) if children else [node], doing) if clones else {}
+    if lost and not clones.force:
+        raise Refused(f"{_dependents(lost)}; delete them first, or set force=true", doing=doing)
+    steps = [partial(vm.remove_snapshot, node, children)]
+    return Plan(before, _picture(roots, [node], children), steps, partial(_look, vm), facts={"linked_clones": _all_of(lost)})
+
+
+def _dependents(lost):
+    return "; ".join(f"linked clones depend on snapshot {path}: {', '.join(clones)}" for path, clones in lost.items())
+
+
+def _all_of(lost):
+    return sorted({clone for clones in lost.values() for clone in clones})
 
 
 def reverted(vm, name, power="as_saved", tools_timeout=0):
@@ -54,7 +95,7 @@ def reverted(vm, name, power="as_saved", tools_timeout=0):
     return Plan(before, {**before, "current": node.path}, [partial(_revert, vm, node, power, tools_timeout)], partial(_look, vm))
 
 
-def pruned(vm, pattern, keep, seconds, now, created):
+def pruned(vm, pattern, keep, seconds, now, created, clones=None):
     """Return the plan that removes old snapshots. Those below them move up.
 
     Args:
@@ -64,6 +105,9 @@ def pruned(vm, pattern, keep, seconds, now, created):
         seconds: Younger ones than this are kept. None: no age.
         now: The present time, in seconds since 1970.
         created: Returns the creation time of a node, in seconds since 1970, or None.
+        clones: The Clones of the VM, None if it has none. Unless they are forced, snapshots that they depend on are kept.
+
+    Its facts: linked_clones, those that depend on what is removed; kept, the paths of those that are old and kept for clones; warnings about these.
     """
     roots = vm.snapshot_tree()
     before = _picture(roots)
@@ -73,9 +117,17 @@ def pruned(vm, pattern, keep, seconds, now, created):
         raise Refused(f"the creation time is not known of: {', '.join(ageless)}; select others with name", doing=f"selecting old snapshots of {vm.label}")
     newest_first = sorted(matching, key=created, reverse=True)
     gone = [node for node in newest_first[0 if keep is None else max(keep, 0) :] if seconds is None or now - created(node) > seconds]
+    lost = clones.of(gone, f"selecting old snapshots of {vm.label}") if clones and gone else {}
+    kept = {} if clones and clones.force else lost
+    gone = [node for node in gone if node.path not in kept]
+    facts = {
+        "linked_clones": [] if kept else _all_of(lost),
+        "kept": sorted(kept),
+        "warnings": [f"old snapshots of {vm.label} were kept: {_dependents(kept)}"] if kept else [],
+    }
     # Last ones first, so that the places of the others in the tree do not change.
     steps = [partial(vm.remove_snapshot, node) for node in reversed(list(flat(roots))) if node in gone]
-    return Plan(before, _picture(roots, gone), steps, partial(_look, vm))
+    return Plan(before, _picture(roots, gone), steps, partial(_look, vm), facts=facts)
 
 
 def duration(text):

@@ -42,6 +42,7 @@ ADVICE = {
     4000: "check the path of the .vmx file, and that this task runs as the user who owns the VM",
     13003: "list the VM's snapshots to see which there are",
     13017: "give the path of the snapshot, as in base/patched",
+    16012: "a disk that this one depends on is missing: the VM or snapshot of a linked clone was removed; restore it, or clone again",
     17004: "check vm_password",
     17005: "check vm_password",
     20005: "the guest's own tools.conf forbids it to VMware Tools: change that file in the guest, and restart VMware Tools there",

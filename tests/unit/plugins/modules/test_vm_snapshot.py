@@ -288,3 +288,98 @@ def test_new_name_with_slash_refused(openvix, run_module, name, above):
     reason = "a slash separates the names in a path, so the name of a new snapshot cannot contain one"
     assert result["msg"] == f"taking snapshot {name} of {web}: there is no snapshot {above}: {reason}"
     assert result["error"] == "Refused"
+
+
+@pytest.fixture
+def clones(openvix, run_module, web):
+    """Linked clones of two snapshots of web, by the path of the snapshot."""
+    run_module("vm_power", vm=web, state="powered_off")
+    found = {"base/patched": f"{openvix.directory}/vms/one/one.vmx", "base/patched/clean": f"{openvix.directory}/vms/two/two.vmx"}
+    for snapshot, dest in found.items():
+        assert run_module("vm_clone", vm=web, dest=dest, linked=True, snapshot=snapshot)["changed"]
+    return found
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_snapshot_of_linked_clone_kept(run_module, web, clones, check_mode):
+    """The lesson of users who lost clones: a snapshot that linked clones depend on is not removed silently."""
+    one, two = clones.values()
+    sentence = f"linked clones depend on snapshot base/patched: {one}"
+    options = {"vm": web, "state": "absent", "check_mode": check_mode}
+
+    alone = run_module("vm_snapshot", name="base/patched", **options)
+    with_children = run_module("vm_snapshot", name="base", children=True, **options)
+
+    assert alone["msg"] == f"removing snapshot base/patched of {web}: {sentence}; delete them first, or set force=true"
+    assert with_children["msg"] == (
+        f"removing snapshot base of {web}: {sentence}; linked clones depend on snapshot base/patched/clean: {two}; delete them first, or set force=true"
+    )
+    assert alone["error"] == with_children["error"] == "Refused"
+    assert paths(run_module, web) == ALL
+
+
+def test_snapshot_of_linked_clone_removed_by_force(run_module, web, clones):
+    options = {"vm": web, "name": "base/patched", "state": "absent", "force": True}
+
+    predicted, done = run_module("vm_snapshot", check_mode=True, **options), run_module("vm_snapshot", **options)
+
+    assert predicted == done
+    assert (done["linked_clones"], done["snapshots"]) == ([clones["base/patched"]], ["base", "base/broken", "base/clean"])
+
+
+def test_snapshot_above_linked_clone_removed(run_module, web, clones):
+    """The clone depends on the disk of another snapshot, which stays."""
+    result = run_module("vm_snapshot", vm=web, name="base", state="absent")
+
+    assert (result["changed"], result["linked_clones"]) == (True, [])
+    assert result["snapshots"] == ["broken", "patched", "patched/clean"]
+    assert "depend on snapshot patched/clean: " in run_module("vm_snapshot", vm=web, name="patched/clean", state="absent")["msg"]
+
+
+def test_snapshot_of_deleted_clone_removed(run_module, web, clones):
+    for clone in clones.values():
+        assert run_module("vm", vm=clone, state="absent", delete_disks=True)["changed"]
+
+    assert run_module("vm_snapshot", vm=web, name="base", state="absent", children=True)["snapshots"] == []
+
+
+def test_unlisted_clone_recognized(run_module, web, clones):
+    """One that no longer is in the list of its base, but records where it comes from."""
+    path = pathlib.Path(web).with_suffix(".vmsd")
+    path.write_text(re.sub(r"snapshot\d+\.(numClones|clone\d+) = .*\n", "", path.read_text()))
+
+    assert clones["base/patched"] in run_module("vm_snapshot", vm=web, name="base/patched", state="absent")["msg"]
+    assert run_module("vm_snapshot", vm=web, name="base/broken", state="absent")["changed"]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_pruned_keeps_snapshots_of_clones(openvix, run_module, nightly, check_mode):
+    dest = f"{openvix.directory}/vms/copy/copy.vmx"
+    run_module("vm_clone", vm=nightly, dest=dest, linked=True, snapshot="n4/n3")
+
+    result = run_module("vm_snapshot", vm=nightly, state="pruned", keep=1, check_mode=check_mode)
+
+    assert (result["snapshots"], result["kept"], result["linked_clones"]) == (["n3", "n3/n1"], ["n4/n3"], [])
+    assert f"old snapshots of {nightly} were kept: linked clones depend on snapshot n4/n3: {dest}" in str(result["warnings"])
+
+
+def test_pruned_by_force(openvix, ladder, run_module, nightly):
+    dest = f"{openvix.directory}/vms/copy/copy.vmx"
+    run_module("vm_clone", vm=nightly, dest=dest, linked=True, snapshot="n4/n3")
+
+    done = ladder("vm_snapshot", vm=nightly, state="pruned", keep=1, force=True)
+
+    assert (done["snapshots"], done["kept"], done["linked_clones"]) == (["n1"], [], [dest])
+    sentence = run_module("vm_power", vm=dest, state="powered_on")["msg"]
+    assert "(VIX_E_DISK_OPENPARENT, 16012); a disk that this one depends on is missing" in sentence
+
+
+def test_several_vms_keep_snapshots_of_clones(openvix, run_module, nightly):
+    dest = f"{openvix.directory}/vms/copy/copy.vmx"
+    run_module("vm_clone", vm=nightly, dest=dest, linked=True, snapshot="n4/n3")
+    other = openvix.add_vm("other")
+
+    result = run_module("vm_snapshot", vms=[nightly, other], state="pruned", keep=1)
+
+    assert [each["kept"] for each in result["results"]] == [["n4/n3"], []]
+    assert f"old snapshots of {nightly} were kept" in str(result["warnings"])

@@ -139,3 +139,29 @@ def test_unreadable_list_hides_only_its_vms(make, tmp_path):
 
 def test_vm_of_other_machine_unknown(tmp_path):
     assert lineage.linked_clones("[standard] web/web.vmx", None) == []
+
+
+def test_dependents_by_snapshot(make, tmp_path):
+    vmsd = """snapshot.numSnapshots = "2"
+snapshot0.uid = "4"
+snapshot0.clone0 = "{place}/one/one.vmx"
+snapshot0.clone1 = "../gone/gone.vmx"
+snapshot0.numClones = "2"
+snapshot1.uid = "7"
+snapshot1.clone0 = "../two/two.vmx"
+snapshot1.clone1 = "../one/one.vmx"
+"""
+    web = make("web", vmsd=vmsd.replace("{place}", str(tmp_path / "vms")))
+    one, two, three, four = (make(name) for name in ("one", "two", "three", "four"))
+    mark(three, web, snapshot="base/patched")
+    mark(four, web, linked=False, snapshot="base/patched")
+
+    assert sorted(lineage.dependents(web, str(tmp_path)), key=str) == sorted(
+        [
+            lineage.Dependent(one, 4, ""),
+            lineage.Dependent(one, 7, ""),
+            lineage.Dependent(two, 7, ""),
+            lineage.Dependent(three, None, "base/patched"),
+        ],
+        key=str,
+    )

@@ -53,7 +53,7 @@ def test_empty_file_is_a_world_without_vms(tmp_path):
         ("[[fault]]\ncall = '*'\nerror = 'VIX_OK'\n", "name or the number of an error of vix.h, not 'VIX_OK'"),
         ("[[fault]]\ncall = '*'\nhang = true\ncrash = true\n", "only one of"),
         ("[[fault]]\ncall = '*'\nerror = 3\nwhere = 'job'\n", "requires one of these keys: hang"),
-        ("[[fault]]\ncall = '*'\ndelay = 3\nwhere = 'after'\n", "requires one of these keys: error, lost, kill"),
+        ("[[fault]]\ncall = '*'\ndelay = 3\nwhere = 'after'\n", "requires one of these keys: error, hang, crash, abort, exit, lost, kill"),
         ("[vm.web.tools_options]\npages = 3\n", r"unknown key 'pages' in tools_options in \[vm.web\]; valid keys: preset, process_name"),
         ("[defaults.tools_options]\npreset = 'slow'\n", r"preset in tools_options in \[defaults\] must be one of quick, vmware, not 'slow'"),
         ("[vm.web]\ntools_options = 3\n", r"tools_options in \[vm.web\] must be a table"),

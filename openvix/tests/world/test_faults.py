@@ -65,6 +65,24 @@ def test_kth_call_of_each_client_fails(openvix, monkeypatch):
     assert openvix.vms == {vm: OFF}
 
 
+@pytest.mark.parametrize("where", ["call", "job", "after"])
+@pytest.mark.parametrize(("effect", "ended"), [("crash", -signal.SIGSEGV), ("exit", 3), ("hang", None)])
+def test_client_ends_before_or_after_the_work(openvix, effect, ended, where):
+    vm = openvix.add_vm("web")
+    openvix.fault(call="VixVM_PowerOn", where=where, **{effect: True})
+    client = subprocess.Popen(programs.command("drive", "connect", f"open={vm}", "on"), stdout=subprocess.DEVNULL)
+    with bounded(client):
+        if ended is None:
+            eventually(lambda: openvix.faults()[0]["applied"])
+            with pytest.raises(subprocess.TimeoutExpired):
+                client.wait(0.3)
+            client.kill()
+        else:
+            assert client.wait(60) == ended
+    assert openvix.vms == {vm: ON if where == "after" else OFF}
+    openvix.forgive_leaks("the client was ended")
+
+
 @pytest.mark.parametrize(
     ("effect", "where", "ended"),
     [

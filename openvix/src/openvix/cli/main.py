@@ -75,7 +75,7 @@ Select: call (a function of vix.h, or *), vm (name or path), client (process id)
 Effect: error (name or number), junk (bits above bit 15), delay (seconds), hang, crash, abort, exit, lost (connection closed), kill (daemon killed; with
         step=N, before its Nth change of a file), disk_full (bytes that still fit), cut (bytes of a copied file that are written), and settings of the VM
         for this call: tools, question, locked, extra_power_bits
-Where:  where=call (default), job (after the call has returned) or after (error, lost, kill: when the work is done)
+Where:  where=call (default), job (after the call has returned) or after (when the work is done)
 
 Only calls that reach the daemon count. Functions for handles, jobs and buffers do not reach it.
 """

@@ -182,8 +182,8 @@ def fault(content: dict) -> dict:
         raise ConfigError(f"[[fault]] accepts only one of these keys: {', '.join((*DIRECTIVES, *ENDS))}")
     if rule["where"] == "job" and not ends:
         raise ConfigError(f'[[fault]] with where = "job" requires one of these keys: {", ".join((*DIRECTIVES, *ENDS))}')
-    if rule["where"] == "after" and not any(rule[each] for each in ("error", *ENDS)):
-        raise ConfigError(f'[[fault]] with where = "after" requires one of these keys: {", ".join(("error", *ENDS))}')
+    if rule["where"] == "after" and not any(rule[each] for each in ("error", *DIRECTIVES, *ENDS)):
+        raise ConfigError(f'[[fault]] with where = "after" requires one of these keys: {", ".join(("error", *DIRECTIVES, *ENDS))}')
     if rule["step"] and not rule["kill"]:
         raise ConfigError("[[fault]] with the key step requires kill = true")
     if not (rule["error"] or rule["junk"] or rule["delay"] or ends or any(rule[each] is not None for each in ("disk_full", "cut", *OVERRIDES))):

@@ -97,7 +97,7 @@ class Call:
         if fault.end and not (fault.in_job or fault.after or fault.step):
             self._end(fault)
             return
-        if fault.directive and not fault.in_job:
+        if fault.directive and not (fault.in_job or fault.after):
             self.client.send(self.number, frames.ACCEPTED, fault.directive)
             return
         if self.record[1] in IMMEDIATE_JOBS and not (fault.delay or fault.directive or fault.end):
@@ -106,7 +106,7 @@ class Call:
             self.client.send(self.number, frames.ACCEPTED, "")
             return
         self.client.send(self.number, frames.ACCEPTED, "")
-        if fault.directive != "hang":
+        if fault.directive != "hang" or fault.after:
             threads.start(self._finish_late, fault)
 
     def _finish_late(self, fault: Fault) -> None:
@@ -121,7 +121,7 @@ class Call:
         # Any exception not handled below is a bug: its traceback is logged, and the client still gets an answer.
         error, items = constants.VIX_E_FAIL, []
         try:
-            if fault.directive:
+            if fault.directive and not fault.after:
                 error = constants.VIX_OK
             elif fault.error and not fault.after:
                 error = fault.error
@@ -145,7 +145,9 @@ class Call:
                 error |= fault.junk << 16
                 # VixError is unsigned; integers of the protocol are signed.
                 error -= (error >> 63) << 64
-            self.client.send(self.number, frames.DONE, error, items, fault.directive)
+            # A job that hangs after its work has no end.
+            if not (fault.directive == "hang" and fault.after and self.record[1] in JOBS):
+                self.client.send(self.number, frames.DONE, error, items, fault.directive)
 
     def _end(self, fault: Fault) -> None:
         """Close the connection of this client, or kill the daemon."""

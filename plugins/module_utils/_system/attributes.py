@@ -37,10 +37,10 @@ else case $group in *[!0-9]*) [ "$group" = "${names##*/}" ] || exit 4; number=$3
 [ "$number" = "$3" ] || other=1
 """
 OCTAL = '[ "$mode" = {mode} ] || other=1\n'
-# Only chmod can apply a symbolic mode: it does so on a scratch file.
+# Only chmod can apply a symbolic mode: it does so on a scratch file, whose name leftovers.py knows as one that is not needed after nine minutes.
 SYMBOLICALLY = """\
 umask_of_user=$(umask); umask 077
-if [ -d "$path" ]; then scratch=$(mktemp -d /tmp/vmlab.vix-XXXXXXXX); else scratch=$(mktemp /tmp/vmlab.vix-XXXXXXXX); fi || exit 2
+if [ -d "$path" ]; then scratch=$(mktemp -d /tmp/vmlab.vix-9-XXXXXXXX); else scratch=$(mktemp /tmp/vmlab.vix-9-XXXXXXXX); fi || exit 2
 trap 'rm -rf -- "$scratch"' 0
 umask "$umask_of_user"
 chmod "$mode" "$scratch" && chmod -- {mode} "$scratch" || exit 2

@@ -9,7 +9,6 @@ So a reader in the guest sees the old or the new file, and only the user can rea
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import secrets
@@ -18,7 +17,7 @@ from contextlib import contextmanager, suppress
 
 from .._vix.errors import AlreadyExists, FileNotFound, Inaccessible, NotSupported, Refused, VixError
 from .._vix.guest import LONGEST_SCRIPT
-from . import attributes, captured, contents, linux, linux_copies, paths, programs, reach, windows_copies
+from . import attributes, captured, contents, leftovers, linux, linux_copies, paths, programs, reach, windows_copies
 from .exit_codes import DONE
 from .linux_copies import Arrival
 
@@ -149,7 +148,7 @@ def _ask_linux(copying, copies, directories):
     if len(script.encode("utf-8")) <= ROOM:
         code, answer = captured.run(session, script, doing)
     else:
-        place = linux.join(linux.temporary_folder(session.guest), f"vmlab.vix-{secrets.token_hex(16)}")
+        place = linux.join(linux.temporary_folder(session.guest), leftovers.name(leftovers.minutes(session.guest)))
         name = linux.quote(place)
         try:
             session.send(f"rm -f -- {name}\n{script}".encode(), place)
@@ -170,7 +169,7 @@ def _ask_linux(copying, copies, directories):
 def _ask_windows(copying, copies, directories):
     session, method = copying.session, copying.options.method
     family, guest = session.family, session.guest
-    folder = family.join(family.temporary_folder(guest), f"vmlab.vix-{secrets.token_hex(16)}")
+    folder = family.join(family.temporary_folder(guest), leftovers.name(leftovers.minutes(guest)))
     files = [(copy.target, linux_copies.wanted_of(method, copy.item)) for copy in copies]
     guest.create_directory(folder)
     try:
@@ -234,22 +233,17 @@ def put(copying, changes, place):
 def _private_folder(session, place):
     """The path of a directory beside a path that only the user can enter, for as long as the "with" lasts; and a list to add it to once it is gone.
 
-    What an earlier task had to leave in it is deleted first.
+    Each task has its own: several may copy to one place at the same time. What a killed task left is removed by age (leftovers.py).
     """
     family, guest = session.family, session.guest
-    name = hashlib.sha256(family.base_name(place).encode()).hexdigest()[:16]
-    folder = family.join(family.parent(place), f".vmlab.vix-{name}.part")
-    try:
-        _create_private(session, folder)
-    except AlreadyExists:  # of a task whose guest went down, or whose own machine did
-        guest.delete_directory(folder)
-        _create_private(session, folder)
+    folder = family.join(family.parent(place), leftovers.hidden_name(leftovers.minutes(guest)))
+    _create_private(session, folder)
     spent = []
     try:
         yield folder, spent
     finally:
         if not spent:
-            with suppress(VixError):  # the next task for the same place removes it
+            with suppress(VixError):  # a later task removes it
                 guest.delete_directory(folder)
 
 
@@ -267,7 +261,6 @@ def _send(session, copies, folder):
     family, guest, several = session.family, session.guest, len(copies) > 1
     arrivals = []
     for number, copy in enumerate(copies):
-        # Each task uses its own names: one that takes the directory for an older task's leftover finds and damages nothing of another's.
         suffix = os.path.splitext(copy.target)[1]
         name = f"{number}-{secrets.token_hex(8)}{suffix if SUFFIX.fullmatch(suffix) else ''}"
         name = family.join("new", name) if several else name
@@ -342,7 +335,7 @@ def _run_placing(copying, changes, folder, arrivals):
     session, made = copying.session, changes.made
     family, place = session.family, session.family.join(folder, f"script-{secrets.token_hex(8)}")
     if session.is_linux:
-        near = f".vmlab.vix-{secrets.token_hex(8)}.part"
+        near = leftovers.hidden_name(leftovers.minutes(session.guest))
         made_attributes = copying.options.directory_attributes(family, made[0]) if made else None
         script = linux_copies.placing(folder, near, arrivals, made, made_attributes, [(copy.target, copy.attributes) for copy in changes.altered])
         if len(script.encode("utf-8")) <= ROOM:

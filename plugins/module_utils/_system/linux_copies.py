@@ -9,7 +9,7 @@ Files are processed in groups, so that a program is started for each group and n
 
 from __future__ import annotations
 
-from . import linux
+from . import leftovers, linux
 from .attributes import NOT_GROUPED, NOT_MODED, NOT_OWNED, script_to_compare
 from .exit_codes import DONE
 
@@ -120,6 +120,8 @@ same() {{
 HEAD = """\
 exec < /dev/null > {said} 2>&1
 cd -- {directory} || exit {not_placed}
+{{
+{sweep}}} 2> /dev/null
 device() {{ stat -L -c %d -- "$1" || stat -L -f %d -- "$1"; }}
 """
 VERIFY = """\
@@ -235,6 +237,7 @@ def placing(directory, near, arrivals, made=(), made_attributes=None, altered=()
         "said": linux.quote(linux.join(directory, "said")),
         "directory": linux.quote(directory),
         "near": linux.quote(near),
+        "sweep": leftovers.sweep(linux.parent(directory), hidden=True),
     }
     texts = [HEAD.format(**codes), HASH, VERIFY.format(**codes), KEEP.format(**codes), PLACE.format(**codes)]
     for some in _groups([each for each in arrivals if each.checksum]):

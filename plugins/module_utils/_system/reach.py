@@ -17,7 +17,7 @@ from .exit_codes import DONE
 # Exit codes of the script, beside DONE, which means that nothing is there. To CLOSED and BROKEN the number of names in the path of the directory or link
 # is added, LAST at most.
 SEEN, BEHIND, CLOSED, BROKEN, LAST = 65, 66, 67, 92, 24
-ABSENT, LINK, UNKNOWN = "absent", "link", "unknown"
+ABSENT, LISTED, LINK, UNKNOWN = "absent", "listed", "link", "unknown"
 ADVICE = "log in as another guest_username"
 # VMware Tools: an entry of a directory that the user may list and not enter.
 UNSEEN = {"size": 0, "is_directory": False, "is_link": False, "modified": -1}
@@ -70,14 +70,14 @@ def find(session, path):
         known = _ask_vix(session, path, error)
         if known == ABSENT:
             return None, None
-        answer = _ask_shell(session, path, error, known)
+        answer = SEEN if known == LISTED else _ask_shell(session, path, error, known)
         if answer == SEEN:
             return _again(session, path), None
         return None, _named(path, answer - BROKEN) if answer >= BROKEN else None
 
 
 def _ask_vix(session, path, error):
-    """What lists of directories show: ABSENT, LINK if there is a symbolic link that leads to nothing or out of reach, or UNKNOWN."""
+    """What lists of directories show: ABSENT, LISTED, LINK if there is a symbolic link that leads to nothing or out of reach, or UNKNOWN."""
     guest, family = session.guest, session.family
     above, name = family.parent(path), family.base_name(path)
     while name:
@@ -94,7 +94,7 @@ def _ask_vix(session, path, error):
         if is_unseen(entry):
             raise refusal(session, above, error)
         if above == family.parent(path):
-            return LINK if entry["is_link"] else UNKNOWN
+            return LINK if entry["is_link"] else LISTED
         return UNKNOWN if entry["is_directory"] or entry["is_link"] else ABSENT
     return UNKNOWN
 
@@ -124,11 +124,11 @@ def _ask_shell(session, path, error, known):
 
 
 def _again(session, path):
-    """Look at a path that the shell sees: it was just created, or only VMware Tools do not see it."""
+    """Look at a path that is there after all: it was just created, or it is VMware Tools alone that do not find it."""
     try:
         return session.guest.file_info(path)
     except (FileNotFound, NotADirectory) as error:
-        text = f"not accessible to {session.guest.user} through VMware Tools, although a shell of the guest finds it"
+        text = f"not accessible to {session.guest.user} through VMware Tools, although it is there"
         raise Inaccessible(text, doing=error.doing, advice=ADVICE) from error
 
 

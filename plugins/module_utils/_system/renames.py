@@ -10,10 +10,8 @@ VMware Tools for Linux copy a file where rename(2) refuses: mode and owner are l
 
 from __future__ import annotations
 
-import secrets
-
 from .._vix.errors import FileNotFound, NotAFile, NotSupported, Refused, VixError
-from . import linux, paths
+from . import leftovers, linux, paths
 from .exit_codes import DONE
 
 # Exit codes of the script beside DONE. After the first two it is renamed.
@@ -35,7 +33,8 @@ DOUBT = "it is unknown whether {new} kept its mode and owner: if it is on anothe
 
 SCRIPT = """\
 exec 2> /dev/null < /dev/null
-old={old} new={new} part={part} force={force}
+old={old} new={new} place={place} force={force}
+part=$place/part
 option=-c form='%f %u %g'
 stat -c %f / > /dev/null || {{ option=-f form='%Xp %u %g'; }}
 facts() {{ find "$@" -exec stat "$option" "$form" -- {{}} + | LC_ALL=C sort | cksum; }}
@@ -61,9 +60,11 @@ if [ "$from" = "$(device "${{new%/*}}")" ]; then
 else
   [ -w "${{old%/*}}/" ] || exit {not_removable}
   before=$(facts "$old")
-  cp -a -- "$old" "$part" || {{ rm -rf -- "$part"; cp -PpR -- "$old" "$part"; }} || {{ rm -rf -- "$part"; exit {not_copied}; }}
+{sweep}  mkdir -m 700 -- "$place" || exit {not_moved}
+{claim}  cp -a -- "$old" "$part" || {{ rm -rf -- "$part"; cp -PpR -- "$old" "$part"; }} || {{ rm -rf -- "$place"; exit {not_copied}; }}
   after=$(facts "$part")
-  mv -f -- "$part" "$new" || {{ rm -rf -- "$part"; exit {not_moved}; }}
+  mv -f -- "$part" "$new" || {{ rm -rf -- "$place"; exit {not_moved}; }}
+  rm -rf -- "$place"
   rm -rf -- "$old" || exit {copied}
 fi
 [ "$before" = "$after" ] || exit {altered}
@@ -90,7 +91,7 @@ def rename(session, old, new, info, replace, doing):
     if not session.is_linux:
         return _by_vix(session, words, info, replace, doing)
     try:
-        answer = session.run(script(old, new, replace))
+        answer = session.run(script(old, new, replace, leftovers.minutes(session.guest)))
     except (FileNotFound, NotSupported):  # no such shell, or no programs at all
         return _by_vix(session, words, info, replace, doing)
     if answer in (DONE, ALTERED, UNSURE):
@@ -99,8 +100,8 @@ def rename(session, old, new, info, replace, doing):
     raise VixError(sentence.format(**words), doing=doing)
 
 
-def script(old, new, replace):
-    """Return the script for the guest's shell."""
+def script(old, new, replace, minutes):
+    """Return the script for the guest's shell. minutes: those that the task has."""
     codes = {
         "altered": ALTERED,
         "unsure": UNSURE,
@@ -115,8 +116,10 @@ def script(old, new, replace):
         "linked": LINKED,
         "done": DONE,
     }
-    part = linux.join(linux.parent(new), f".vmlab.vix-{secrets.token_hex(8)}.part")
-    return SCRIPT.format(old=linux.quote(old), new=linux.quote(new), part=linux.quote(part), force="yes" if replace else "", **codes)
+    above = linux.parent(new)
+    place = linux.quote(linux.join(above, leftovers.hidden_name(minutes)))
+    words = {"old": linux.quote(old), "new": linux.quote(new), "place": place, "force": "yes" if replace else ""}
+    return SCRIPT.format(sweep=leftovers.sweep(above, hidden=True), claim=leftovers.claim(place), **words, **codes)
 
 
 def _by_vix(session, words, info, replace, doing):

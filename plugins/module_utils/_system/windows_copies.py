@@ -9,8 +9,9 @@ Their input is a list, with a line for each file or directory and tabs between i
 
 from __future__ import annotations
 
+from . import leftovers
 from .exit_codes import DONE
-from .windows import quote
+from .windows import parent, quote
 
 DAMAGED, NOT_PLACED = 21, 26  # exit codes
 END = "end"
@@ -47,6 +48,7 @@ try {{
 }} finally {{ $answer.Close() }}
 exit {done}
 """
+# What killed tasks left is marked when it is old, and removed when the mark is old: a clock that jumped removes nothing that is in use.
 # MOVEFILE_REPLACE_EXISTING and MOVEFILE_WRITE_THROUGH: PowerShell 2 has no other atomic replacement.
 PLACE = """\
 trap {{ [IO.File]::WriteAllText({said}, [string]$_); exit {not_placed} }}
@@ -57,6 +59,15 @@ $kernel = Add-Type -PassThru -Namespace VmlabVix -Name Files -MemberDefinition @
 foreach ($line in $lines) {{
   $kind, $name, $sum, $path, $backup = $line.Split("`t")
   if ($kind -eq 'file' -and $sum -and (Get-Sum ({directory} + '\\' + $name)) -ne $sum) {{ exit {damaged} }}
+}}
+foreach ($old in [IO.Directory]::GetDirectories({parent}, '.vmlab.vix-*-*')) {{
+  try {{
+    $facts = New-Object IO.DirectoryInfo $old
+    if ($facts.Attributes -band [IO.FileAttributes]::ReparsePoint) {{ continue }}
+    if (([DateTime]::UtcNow - $facts.LastWriteTimeUtc).TotalMinutes -le [int]$facts.Name.Split('-')[1]) {{ continue }}
+    $owner = $old + '\\owner'
+    if ([IO.File]::Exists($owner)) {{ [IO.Directory]::Delete($old, $true) }} else {{ [IO.File]::WriteAllText($owner, '{nobody}') }}
+  }} catch {{ }}
 }}
 foreach ($line in $lines) {{
   $kind, $name, $sum, $path, $backup = $line.Split("`t")
@@ -104,7 +115,8 @@ def placing(directory, said_path, lines):
     """Return the script that verifies received files and moves them to their destination. lines: path of the list, or the lines themselves."""
     read = "[IO.File]::ReadAllLines({}, [Text.Encoding]::UTF8)"
     source = read.format(quote(lines)) if isinstance(lines, str) else f"@({', '.join(map(quote, lines))})"
-    return HASH + PLACE.format(directory=quote(directory), said=quote(said_path), lines=source, damaged=DAMAGED, not_placed=NOT_PLACED, done=DONE)
+    words = {"parent": quote(parent(directory)), "nobody": leftovers.NOBODY}
+    return HASH + PLACE.format(**words, directory=quote(directory), said=quote(said_path), lines=source, damaged=DAMAGED, not_placed=NOT_PLACED, done=DONE)
 
 
 def _encoded(lines):

@@ -78,6 +78,15 @@ def leftovers(openvix, vm):
     return [path for path in openvix.disk(vm).rglob("*") if ".part" in path.name or "vmlab.vix" in path.name]
 
 
+def outdate(left):
+    """Let a leftover look as if it were an hour old, and so its mark."""
+    mark = left / "owner"
+    if mark.exists():
+        process, since = mark.read_text().split()
+        mark.write_text(f"{process} {max(1, int(since) - 3600)}\n")
+    os.utime(left, (time.time() - 3600,) * 2)
+
+
 @pytest.mark.parametrize("dest", NAMES)
 @pytest.mark.parametrize("content", CONTENTS)
 def test_file_copied_byte_by_byte(openvix, ladder, web, tmp_path, dest, content):
@@ -175,7 +184,7 @@ def test_damaged_copy_replaces_nothing(request, openvix, copy, web, motd, tmp_pa
 
     def work():
         while not damaged and not ended.is_set():
-            for path in (openvix.disk(web) / "etc").glob(".vmlab.vix-*.part/*"):
+            for path in (openvix.disk(web) / "etc").glob(".vmlab.vix-*/*"):
                 if path.stat().st_size == 100000:
                     damage(path)
                     damaged.append(path)
@@ -237,6 +246,61 @@ def test_guest_down_no_part_next_copy_cleans_up(openvix, copy, web, motd, call):
     openvix.clear_faults()
     assert copy(content="Goodbye\n")["changed"]
     assert motd.read_text() == "Goodbye\n"
+    assert left in leftovers(openvix, web), "another task may use it, as far as its age shows"
+    outdate(left)
+    assert copy(content="Hello\n")["changed"]
+    assert left.exists(), "the clock of the guest may have jumped"
+    outdate(left)
+    assert copy(content="Goodbye\n")["changed"]
+    assert leftovers(openvix, web) == []
+
+
+def test_others_leftovers_kept(openvix, copy, web, motd, tmp_path):
+    """Nobody else's directory is deleted, nor what a link leads to."""
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    (motd.parent / ".vmlab.vix-1-link").symlink_to(tmp_path / "precious")
+    kept = [motd.parent / name for name in (".vmlab.vix-notes", ".vmlab.vix-1", ".vmlab.vix-a-b", ".vmlab.vix-99999999-young")]
+    for place in (*kept, tmp_path / "precious"):
+        place.mkdir(exist_ok=True)
+        os.utime(place, (1, 1))
+    for content in ("Goodbye\n", "Hello\n", "Goodbye\n"):
+        assert copy(content=content)["changed"]
+
+    assert sorted(leftovers(openvix, web)) == sorted([*kept, motd.parent / ".vmlab.vix-1-link"])
+    assert os.listdir(tmp_path / "precious") == ["file"]
+
+
+@pytest.mark.parametrize("kind", ["one file", "files of one directory", "directories"])
+@pytest.mark.parametrize("shell", [True, False])
+def test_tasks_for_one_place_spare_each_other(openvix, run_module, web, tmp_path, kind, shell):
+    number, results = 6, {}
+    if not shell:
+        openvix.fault(call="VixVM_RunProgramInGuest", error=3003)
+        openvix.fault(call="VixVM_RunScriptInGuest", error=3003)
+    for each in range(number):
+        (tmp_path / f"site{each}" / "in").mkdir(parents=True)
+        (tmp_path / f"site{each}" / "in" / "page").write_text(str(each))
+
+    def work(each):
+        options = {"src": f"{tmp_path}/site{each}", "dest": "/srv/sites", "remote_src": True}
+        if kind != "directories":
+            options = {"content": str(each), "dest": "/srv/same" if kind == "one file" else f"/srv/same{each}"}
+        results[each] = run_module("guest_copy", vm=web, **options, **LOGIN)
+
+    threads = [threading.Thread(target=work, args=[each]) for each in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [result.get("msg") for result in results.values()] == [None] * number
+    srv = openvix.disk(web) / "srv"
+    if kind == "one file":
+        assert (srv / "same").read_text() in map(str, range(number))
+    else:
+        name = "sites/site{0}/in/page" if kind == "directories" else "same{0}"
+        assert [(srv / name.format(each)).read_text() for each in range(number)] == list(map(str, range(number)))
     assert leftovers(openvix, web) == []
 
 

@@ -307,7 +307,7 @@ def test_mode_kept_on_other_file_system(openvix, ladder, web, srv, with_tools):
 
 @pytest.mark.parametrize("options", [{}, {"mode": "0600"}, {"mode": "0600", "owner": "0", "group": "0"}])
 def test_lost_mode_on_other_file_system_reported(openvix, run_module, web, srv, with_tools, options):
-    with_tools(stat=STAT, cp='/usr/bin/cp "$@" && chmod 600 /tmp/.vmlab.vix-*')
+    with_tools(stat=STAT, cp='/usr/bin/cp "$@" && chmod 600 /tmp/.vmlab.vix-*/part')
     (srv / "file").chmod(0o640)
 
     done = run_module("guest_file", vm=web, src="/srv/file", path="/tmp/new", state="renamed", **options, **LOGIN)

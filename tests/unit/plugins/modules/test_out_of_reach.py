@@ -105,7 +105,7 @@ def test_find_names_closed_path(run_module, web, blind):
     assert result["skipped_paths"] == {
         "/srv/shut/x": "not accessible to lab: this user may not enter /srv/shut",
         "/srv/none": "no such directory in the guest (VIX_E_FILE_NOT_FOUND, 4)",
-        "/srv/shut": "not accessible to lab through VMware Tools, although a shell of the guest finds it",
+        "/srv/shut": "not accessible to lab through VMware Tools, although it is there",
     }
     assert len(result["warnings"]) == 3
 

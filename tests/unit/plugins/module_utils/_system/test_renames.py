@@ -30,7 +30,7 @@ def run(request):
 
     def rename(old, new, replace=False, tools="", **options):
         environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
-        script = renames.script(str(old), str(new), replace)
+        script = renames.script(str(old), str(new), replace, 5)
         return subprocess.run([*command, script], env=environment, capture_output=True, timeout=60, check=False, **options).returncode
 
     return rename

@@ -227,6 +227,7 @@ def placing(directory, near, arrivals, made=(), made_attributes=None, altered=()
         made_attributes: The Attributes of these, or None.
         altered: (path, Attributes) of files of which only the attributes are set.
     """
+    above = linux.parent(directory)
     codes = {
         "unknown": UNKNOWN,
         "damaged": DAMAGED,
@@ -237,7 +238,8 @@ def placing(directory, near, arrivals, made=(), made_attributes=None, altered=()
         "said": linux.quote(linux.join(directory, "said")),
         "directory": linux.quote(directory),
         "near": linux.quote(near),
-        "sweep": leftovers.sweep(linux.parent(directory), hidden=True),
+        # The private directory of a task is in the directory that it copies to, or beside that if the task creates it.
+        "sweep": "".join(leftovers.sweep(place, hidden=True) for place in {above: None, linux.parent(above): None}),
     }
     texts = [HEAD.format(**codes), HASH, VERIFY.format(**codes), KEEP.format(**codes), PLACE.format(**codes)]
     for some in _groups([each for each in arrivals if each.checksum]):

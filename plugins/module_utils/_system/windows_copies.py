@@ -60,7 +60,9 @@ foreach ($line in $lines) {{
   $kind, $name, $sum, $path, $backup = $line.Split("`t")
   if ($kind -eq 'file' -and $sum -and (Get-Sum ({directory} + '\\' + $name)) -ne $sum) {{ exit {damaged} }}
 }}
-foreach ($old in [IO.Directory]::GetDirectories({parent}, '.vmlab.vix-*-*')) {{
+$left = @()
+foreach ($above in {above}, {higher}) {{ try {{ $left += [IO.Directory]::GetDirectories($above, '.vmlab.vix-*-*') }} catch {{ }} }}
+foreach ($old in $left) {{
   try {{
     $facts = New-Object IO.DirectoryInfo $old
     if ($facts.Attributes -band [IO.FileAttributes]::ReparsePoint) {{ continue }}
@@ -115,7 +117,7 @@ def placing(directory, said_path, lines):
     """Return the script that verifies received files and moves them to their destination. lines: path of the list, or the lines themselves."""
     read = "[IO.File]::ReadAllLines({}, [Text.Encoding]::UTF8)"
     source = read.format(quote(lines)) if isinstance(lines, str) else f"@({', '.join(map(quote, lines))})"
-    words = {"parent": quote(parent(directory)), "nobody": leftovers.NOBODY}
+    words = {"above": quote(parent(directory)), "higher": quote(parent(parent(directory))), "nobody": leftovers.NOBODY}
     return HASH + PLACE.format(**words, directory=quote(directory), said=quote(said_path), lines=source, damaged=DAMAGED, not_placed=NOT_PLACED, done=DONE)
 
 

@@ -16,6 +16,8 @@ description:
   - An existing clone is recognized by the keys that begin with C(vmlab.vix.clone) in its C(.vmx) file, which this
     module writes. A linked clone is also recognized by its C(.vmsd) file.
   - The task fails if another VM exists at O(dest), or if its directory contains other files.
+  - While a clone is created, a hidden file next to its directory records it. If a task ends before VMware reports the
+    result, the next run completes the clone, provided that VMware has created it.
   - VIX cannot cancel the creation of a clone. If O(timeout) passes, the error message names the directory in which
     VMware may still complete the clone.
 extends_documentation_fragment:

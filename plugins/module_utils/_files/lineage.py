@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 from collections import namedtuple
+from contextlib import suppress
 
 from . import library, vmsd, vmx
 
@@ -19,6 +21,8 @@ SOURCE_UUID = "vmlab.vix.clonedFromUuid"
 PLACE = "vmlab.vix.clonedTo"
 KIND = "vmlab.vix.cloneKind"
 SNAPSHOT = "vmlab.vix.clonedSnapshot"
+LONGEST_NOTE = 1 << 16  # bytes
+DISK = re.compile(r"(scsi|sata|ide|nvme)[0-9]{1,2}:[0-9]{1,2}\.filename")
 # A path of a Windows host, which no directory of another host is a part of.
 WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 LISTED = re.compile(r"(snapshot[0-9]{1,9}\.)clone[0-9]{1,9}")
@@ -35,6 +39,49 @@ def marks(path, origin):
     """The values that mark a .vmx at a path as a clone of its origin."""
     kind = "linked" if origin.linked else "full"
     return {SOURCE: origin.source, SOURCE_UUID: origin.uuid, PLACE: os.path.realpath(path), KIND: kind, SNAPSHOT: origin.snapshot}
+
+
+def begin(path, origin):
+    """Note beside the directory of a clone that it is being made, for a task that ends before the marks are in its .vmx. It is not an error if it cannot."""
+    content = json.dumps({"clone": os.path.realpath(path), **origin._asdict()}).encode("utf-8", "surrogateescape")
+    with suppress(OSError):
+        forget(path)
+        with os.fdopen(os.open(_note(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+
+
+def begun(path):
+    """Return the Origin of a clone that a task of this user began to make and did not mark. None if there is no such note."""
+    try:
+        with open(_note(path), "rb") as file:
+            is_own = os.fstat(file.fileno()).st_uid == os.geteuid()
+            content = json.loads(file.read(LONGEST_NOTE).decode("utf-8", "surrogateescape"))
+        origin = Origin(*(content[name] for name in Origin._fields))
+        is_valid = isinstance(origin.linked, bool) and all(isinstance(each, str) for each in (origin.source, origin.uuid, origin.snapshot))
+        return origin if is_own and is_valid and content["clone"] == os.path.realpath(path) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def forget(path):
+    """Remove the note of begin()."""
+    with suppress(OSError):
+        os.unlink(_note(path))
+
+
+def is_marked(path):
+    """Whether a .vmx has marks of a clone, even if they hold for another place. Raises FileNotFoundError and vmx.BrokenFile."""
+    return SOURCE in vmx.read(path)
+
+
+def disks(path):
+    """The paths of the disks of the VM with this .vmx. Raises FileNotFoundError and vmx.BrokenFile."""
+    return [_beside(path, value) for key, value in vmx.read(path).items() if DISK.fullmatch(key) and value.lower().endswith(".vmdk")]
+
+
+def _note(path):
+    folder = os.path.dirname(os.path.abspath(path))
+    return os.path.join(os.path.dirname(folder), f".{os.path.basename(folder)}.vmlab.vix-clone")
 
 
 def uuid(path):

@@ -15,6 +15,7 @@ from .._vix.snapshot import flat
 from .plan import Plan
 
 NAME = "displayName"
+CONNECTION_LOST = 36  # the code of VIX_E_HOST_CONNECTION_LOST: VMware may have done what it was asked
 SHOWN = 5  # names of files in a message
 CANNOT = {"player": "VMware Player", "workstation_shared": "a Workstation server", "vi_server": "a VI server"}  # docs/vix-semantics.md, section 14
 
@@ -45,6 +46,9 @@ def plan(host, vm, copy, find):
         raise Refused("dest must be the absolute path of a .vmx file", doing=doing)
     _require_product(host, doing)
     if os.path.lexists(copy.path):
+        begun = _begun(vm, copy)
+        if begun:
+            return _finished(host, copy, begun, doing)
         _require_clone(vm, copy, doing)
         return _named(host, copy, doing)
     _require_room(copy, doing)
@@ -56,7 +60,7 @@ def plan(host, vm, copy, find):
     return Plan(
         before={"state": "absent"},
         after=_picture(name, origin),
-        steps=[partial(_clone, vm, copy, node, doing), partial(_write, copy, {NAME: name, **lineage.marks(copy.path, origin)}, doing)],
+        steps=[partial(_clone, vm, copy, node, origin, doing), partial(_mark, copy, name, origin, doing)],
         observe=partial(_look, host, copy),
     )
 
@@ -86,6 +90,37 @@ def _require_clone(vm, copy, doing):
     if origin.linked != copy.linked:
         kinds = ("linked", "full") if origin.linked else ("full", "linked")
         raise Refused(f"the existing clone is a {kinds[0]} clone, and VIX cannot convert it to a {kinds[1]} clone; {advice}", doing=doing)
+
+
+def _begun(vm, copy):
+    """The Origin of the VM at the destination, if a task has begun to clone it and was ended before it marked it; else None."""
+    origin, source = lineage.begun(copy.path), os.path.realpath(vm.path)
+    try:
+        if origin is None or lineage.is_marked(copy.path):
+            return None
+    except (FileNotFoundError, vmx.BrokenFile):
+        return None
+    return origin if lineage.is_of(origin, source, lineage.uuid(source)) and origin.linked == copy.linked else None
+
+
+def _finished(host, copy, origin, doing):
+    """The plan for a clone whose making was not reported: it gets its name and its marks. Raises Refused if it is not whole, or in use."""
+    missing = [disk for disk in lineage.disks(copy.path) if not os.path.exists(disk)]
+    left = f"VMware may still be at work; if it is not, delete that VM (vmlab.vix.vm) and remove the rest of {copy.folder}"
+    if missing:
+        raise Refused(f"an earlier task was ended while it made this clone, which has no disk {missing[0]}; {left}", doing=doing)
+    with host.open_vm(copy.path, copy.password) as clone:
+        power = clone.power
+    if power != "powered_off" or _locks(copy):
+        why = f"it is {power}" if power != "powered_off" else f"another program has it open ({_locks(copy)[0]})"
+        raise Refused(f"an earlier task was ended while it made this clone, which can be finished only while it is not in use; {why}; {left}", doing=doing)
+    name = copy.name or os.path.basename(copy.path)[: -len(".vmx")]
+    _require_name(copy.path, name, doing)
+    return Plan({"state": "unfinished"}, _picture(name, origin), [partial(_mark, copy, name, origin, doing)], partial(_look, host, copy))
+
+
+def _locks(copy):
+    return sorted(os.path.join(copy.folder, name) for name in os.listdir(copy.folder) if name.endswith(".lck"))
 
 
 def _named(host, copy, doing):
@@ -160,16 +195,24 @@ def _base(vm, copy, find, doing):
     return node
 
 
-def _clone(vm, copy, node, doing):
-    """Clone; the error of a failure names what is left of the clone."""
+def _clone(vm, copy, node, origin, doing):
+    """Clone; the error of a failure names what is left of the clone. A note that it was begun stays where VMware may have made it nevertheless."""
+    lineage.begin(copy.path, origin)
     try:
         vm.clone(copy.path, node, copy.linked)
     except TimedOut as error:
-        advice = f"when VMware has finished with {copy.folder}, remove that directory and run the task again with a longer timeout"
+        advice = f"when VMware has finished with {copy.folder}, run the task again, which completes the clone; use a longer timeout"
         raise TimedOut(f"{error.text}; {advice}", doing=doing) from error
     except VixError as error:
+        if error.code != CONNECTION_LOST:
+            lineage.forget(copy.path)
         left = f"; the incomplete clone is in {copy.folder}: remove it before the next attempt" if _left(copy, doing) else ""
         raise type(error)(f"{error.text}{left}", code=error.code, raw=error.raw, doing=doing, advice=error.advice) from error
+
+
+def _mark(copy, name, origin, doing):
+    _write(copy, {NAME: name, **lineage.marks(copy.path, origin)}, doing)
+    lineage.forget(copy.path)
 
 
 def _write(copy, values, doing):

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import signal
 import threading
 import time
 
 import pytest
+from waiting import eventually
 
 stepped = pytest.mark.openvix(clock="stepped")
 SNAPSHOTS = [{"name": "base", "children": [{"name": "patched"}]}, {"name": "other"}]
@@ -285,7 +288,7 @@ def test_timeout_names_possible_clone(openvix, run_module, dest):
 
     assert result["msg"] == (
         f"cloning to {dest} from {web}: timed out after 1 s; VIX cannot cancel the operation, so it may still finish; "
-        f"when VMware has finished with {pathlib.Path(dest).parent}, remove that directory and run the task again with a longer timeout"
+        f"when VMware has finished with {pathlib.Path(dest).parent}, run the task again, which completes the clone; use a longer timeout"
     )
     assert result["error"] == "TimedOut"
     end = time.monotonic() + 60
@@ -293,7 +296,7 @@ def test_timeout_names_possible_clone(openvix, run_module, dest):
         assert time.monotonic() < end
         openvix.advance(3)
         time.sleep(0.05)
-    assert "(possibly an interrupted clone)" in run_module("vm_clone", vm=web, dest=dest)["msg"]
+    assert run_module("vm_clone", vm=web, dest=dest)["diff"]["before"] == {"state": "unfinished"}
 
 
 @stepped
@@ -356,3 +359,112 @@ def test_encrypted_vm_encrypted_clone(openvix, ladder, dest):
     done = ladder("vm_clone", vm=web, dest=dest, vm_password="s3cret-of-vm", name="copy of web", secrets=["s3cret-of-vm"])
 
     assert done["name"] == "copy of web"
+
+
+def notes(dest):
+    """What lies beside the directory of the clone and is not a VM."""
+    return sorted(path.name for path in pathlib.Path(dest).parents[1].iterdir() if path.name.startswith("."))
+
+
+LOSSES = [
+    {"call": "VixVM_Clone", "lost": True, "where": "after"},
+    {"call": "VixVM_Clone", "kill": True, "where": "after"},
+]
+
+
+@pytest.mark.parametrize("linked", [True, False])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_clone_finished_after_lost_answer(openvix, run_module, web, dest, loss, linked):
+    """VMware has made the clone, and the task did not get to know: a plain second run ends well."""
+    openvix.fault(times=1, **loss)
+    openvix.forgive_leaks("the process of the library crashed, or its daemon did")
+    options = {"vm": web, "dest": dest, "linked": linked, "snapshot": "base/patched", "name": "A copy"}
+    assert run_module("vm_clone", **options)["failed"]
+    eventually(pathlib.Path(dest).exists)
+    assert notes(dest) == [".copy.vmlab.vix-clone"]
+
+    predicted, done, again = (run_module("vm_clone", check_mode=check_mode, **options) for check_mode in (True, False, False))
+
+    assert predicted == done
+    assert (done["changed"], done["name"], done["snapshot"], done["linked"]) == (True, "A copy", "base/patched", linked)
+    assert done["diff"]["before"] == {"state": "unfinished"}
+    assert (again["changed"], display_name(dest), notes(dest)) == (False, "A copy", [])
+
+
+def test_clone_made_again_after_crash(openvix, run_module, web, dest):
+    """VMware has not made the clone: the note of the first task does not disturb the second."""
+    openvix.fault(call="VixVM_Clone", crash=True, where="job", times=1)
+    openvix.forgive_leaks("the process of the library crashed")
+    assert run_module("vm_clone", vm=web, dest=dest)["error"] == "LibraryCrashed"
+    assert notes(dest) == [".copy.vmlab.vix-clone"]
+
+    assert run_module("vm_clone", vm=web, dest=dest)["diff"]["before"] == {"state": "absent"}
+    assert notes(dest) == []
+
+
+def test_clone_finished_after_signal(openvix, run_module, web, dest):
+    openvix.fault(call="VixVM_Clone", delay=3, times=1)
+    openvix.forgive_leaks("a process that is ended by a signal releases nothing")
+
+    def interrupt(process):
+        eventually(lambda: openvix.calls("VixVM_Clone"))
+        os.kill(process, signal.SIGTERM)
+
+    assert run_module("vm_clone", vm=web, dest=dest, meanwhile=interrupt)["error"] == "Interrupted"
+    eventually(pathlib.Path(dest).exists)
+
+    assert run_module("vm_clone", vm=web, dest=dest)["changed"]
+    assert not run_module("vm_clone", vm=web, dest=dest)["changed"]
+
+
+@pytest.mark.parametrize("error", [8, None])
+def test_no_note_left(openvix, run_module, web, dest, error):
+    if error:
+        openvix.fault(call="VixVM_Clone", times=1, error=error)
+
+    result = run_module("vm_clone", vm=web, dest=dest)
+
+    assert (result.get("vix_code"), notes(dest)) == (error, [])
+
+
+def lose(openvix, run_module, web, dest, **options):
+    """Make a clone whose task was ended before it marked it."""
+    openvix.fault(call="VixVM_Clone", lost=True, where="after", times=1)
+    openvix.forgive_leaks("its daemon broke the connection")
+    assert run_module("vm_clone", vm=web, dest=dest, **options)["vix_code"] == 36
+
+
+def test_unfinished_clone_without_disk_refused(openvix, run_module, web, dest):
+    lose(openvix, run_module, web, dest)
+    disk = next(path for path in sorted(pathlib.Path(dest).parent.glob("*.vmdk")))
+    disk.unlink()
+
+    sentence = run_module("vm_clone", vm=web, dest=dest)["msg"]
+
+    begin = "an earlier task was ended while it made this clone, which has no disk"
+    assert sentence.startswith(f"cloning to {dest} from {web}: {begin} {disk}; VMware may still be at work")
+
+
+def test_unfinished_clone_in_use_refused(openvix, run_module, web, dest):
+    lose(openvix, run_module, web, dest)
+    run_module("vm_power", vm=dest, state="powered_on")
+
+    assert "can be finished only while it is not in use; it is powered_on" in run_module("vm_clone", vm=web, dest=dest)["msg"]
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["", "{}", "[]", '{"clone": 1}', '{"clone": "DEST", "source": "/other.vmx", "uuid": "", "linked": false, "snapshot": ""}', "\0", "DEST"],
+)
+def test_other_note_is_none(openvix, run_module, web, dest, note):
+    """A VM that nobody noted as this clone is not taken for it."""
+    lose(openvix, run_module, web, dest)
+    (pathlib.Path(dest).parents[1] / ".copy.vmlab.vix-clone").write_text(note.replace("DEST", dest))
+
+    assert "a VM already exists at this path and is not marked as a clone" in run_module("vm_clone", vm=web, dest=dest)["msg"]
+
+
+def test_other_kind_of_unfinished_clone_refused(openvix, run_module, web, dest):
+    lose(openvix, run_module, web, dest, linked=True, snapshot="base")
+
+    assert "the existing clone is a linked clone" in run_module("vm_clone", vm=web, dest=dest)["msg"]

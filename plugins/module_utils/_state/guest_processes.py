@@ -60,7 +60,7 @@ class Watch:
         size = sum(FRAME + sum(len(process[key].encode("utf-8", "replace")) for key in ("name", "owner", "command")) for process in found.values())
         self.cut = None
         if size >= MESSAGE // 2:
-            found = {**self._rest(size), **found}
+            found = {**_on_clock_of(found, self._rest(size)), **found}
         found = [found[pid] for pid in sorted(found)]
         if "name" in choice.given:
             self.meant = _meant(choice.given["name"], found)
@@ -203,6 +203,16 @@ def _tidy(process):
     elif _names(command, name):
         name, command = command, name
     return {**process, "name": name, "command": command}
+
+
+def _on_clock_of(found, rest):
+    """The processes of a second list, with start times as the first one has them.
+
+    VMware Tools take the start of the guest once, so their times differ by each later change of its clock (docs/vix-semantics.md, section 19).
+    """
+    differences = sorted(found[pid]["start_time"] - rest[pid]["start_time"] for pid in found if pid in rest)
+    shift = differences[len(differences) // 2] if differences else 0
+    return {pid: {**process, "start_time": process["start_time"] + shift} for pid, process in rest.items()}
 
 
 def _names(name, command):

@@ -135,6 +135,25 @@ def test_content_gone_after_signal(openvix, web, run_module):
     assert web in the_message(result)
 
 
+@pytest.mark.parametrize("account", [{"shell": "/usr/sbin/nologin"}, {"locked": True}])
+def test_refused_account_explained(openvix, run_module, account):
+    """VMware Tools have one code for all accounts that they refuse, so its advice names them."""
+    vm = openvix.add_vm("web", power="powered_on", accounts=[{"name": "lab", "password": SECRET, **account}])
+
+    result = run_module("guest_stat", vm=vm, path="/etc", secrets=[SECRET], **LOGIN)
+
+    assert result["vix_code"] == 3015
+    advice = "a Linux guest also refuses accounts that are locked or expired, or whose shell is not in /etc/shells (pam_shells)"
+    assert the_message(result).endswith(f"; {advice}")
+
+
+def test_account_without_password(openvix, run_module):
+    """VMware Tools log it in with any password, as the settings of PAM in Debian do."""
+    vm = openvix.add_vm("web", power="powered_on", accounts=[{"name": "lab", "password": ""}])
+
+    assert run_module("guest_stat", vm=vm, path="/etc", **LOGIN)["stat"]["exists"]
+
+
 URLS = ["https://ann:s3cret-pw@esx1/sdk", "ann:s3cret-pw@esx1", "https://:s3cret-pw@esx1:443/sdk"]
 
 

@@ -195,6 +195,16 @@ def test_overflow_listed_by_program(openvix, in_guest):
     assert left == []
 
 
+@pytest.mark.parametrize(("seen", "times"), [({}, [100, 150, 205]), ({1: 3700}, [3700, 3750, 3805]), ({1: 98, 2: 148, 3: 205}, [98, 148, 203])])
+def test_start_times_of_both_lists_comparable(seen, times):
+    """The clock of a guest has changed since VMware Tools started: a process has the same time in either list."""
+    rest = {pid: {"start_time": time} for pid, time in ((1, 100), (2, 150), (3, 205))}
+
+    found = guest_processes._on_clock_of({pid: {"start_time": time} for pid, time in seen.items()}, rest)
+
+    assert [found[pid]["start_time"] for pid in sorted(found)] == times
+
+
 def test_short_list_believed(openvix, in_guest):
     assert len(in_guest(lambda guest, watch: watch.look(Choice()))) == 2
     assert [call["call"] for call in openvix.calls()].count("VixVM_ListProcessesInGuest") == 1

@@ -137,6 +137,32 @@ options:
     default: 0
     vars:
       - name: ansible_command_timeout
+  persist:
+    description:
+      - Seconds for which a session is kept after a task for later tasks, by a separate process, like C(ControlPersist) of ssh.
+      - The process ends when it was idle for that time, when the VM is found to be off, and by C(meta: reset_connection).
+      - Everybody who can act as the user who runs Ansible can use a session that is kept.
+      - V(0) ends a session with its task. The option has no effect with O(vm_host).
+    type: float
+    default: 0
+    env:
+      - name: VIX_PERSIST
+    vars:
+      - name: ansible_vix_persist
+  vm_host:
+    description:
+      - Name of the VM host, if it is another machine. The VIX library is used there. The machine where Ansible runs needs none.
+      - The VM host needs Python 3.8 or newer, called C(python3).
+    type: str
+    vars:
+      - name: ansible_vix_vm_host
+  vm_host_command:
+    description:
+      - Command that runs another command on the VM host, to which that command is added as the last word. V({host}) stands for O(vm_host).
+    type: str
+    default: ssh -T -o BatchMode=yes -o ControlMaster=auto -o ControlPersist=60s -o ControlPath=~/.ansible/cp/vix-%C {host}
+    vars:
+      - name: ansible_vix_vm_host_command
   pipelining:
     default: true
     vars:
@@ -219,8 +245,10 @@ class Connection(ConnectionBase):
         self._line.ask("fetch", {"source": in_path, "target": os.path.abspath(out_path)})
 
     def reset(self):
-        """End the session. The next command begins a new one."""
-        self.close()
+        """End the session, also one that is kept for later tasks. The next command begins a new one."""
+        line = self._line or _guest_line.Line(self)
+        self._line, self._connected = None, False
+        line.reset()
 
     def close(self):
         line, self._line = self._line, None

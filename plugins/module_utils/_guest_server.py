@@ -22,7 +22,7 @@ from . import _session
 from ._conversation import Conversation
 from ._files import notes
 from ._state import guest_shells
-from ._vix.errors import VixError
+from ._vix.errors import AlreadyExists, FileNotFound, Inaccessible, NotADirectory, NotAFile, VixError
 
 if TYPE_CHECKING:
     from typing import Any, Iterator, Mapping
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     Crumb = _session.Crumb
 
+ABOUT_FILES = (AlreadyExists, FileNotFound, Inaccessible, NotADirectory, NotAFile)  # they do not affect the session
 NOTES = "~/.ansible/vmlab.vix/guest"
 FAREWELL = 8  # seconds for ending the session, a little less than the process has
 
@@ -38,7 +39,7 @@ FAREWELL = 8  # seconds for ending the session, a little less than the process h
 def converse(options: Mapping[str, Any]) -> Conversation:
     """Return the Conversation that serves requests to a guest. The caller ends it.
 
-    options: those of _options.HOST without timeout, vm, vm_password, guest_username, guest_password, guest_interactive, and home as _session.on_vm has it.
+    options: those of _options.HOST without timeout, and vm, vm_password, guest_username, guest_password and guest_interactive.
     """
     return Conversation(partial(GuestServer, options))
 
@@ -52,7 +53,9 @@ class GuestServer:
     def __init__(self, options: Mapping[str, Any], crumb: Crumb) -> None:
         from ._vix.deadline import Deadline  # the parent does not need the binding
 
-        self._options, self._crumb, self._deadline = options, crumb, Deadline(math.inf)
+        home = os.path.expanduser("~")
+        self._options = {**options, "vm": os.path.expanduser(options["vm"]), "home": None if options["hostname"] else home}
+        self._crumb, self._deadline = crumb, Deadline(math.inf)
         self._stack = ExitStack()
         self._shell: Any = None
         self._workdir = tempfile.mkdtemp(prefix="vmlab.vix-")
@@ -69,6 +72,8 @@ class GuestServer:
                     self._close()
                     if last:
                         raise stale.error from None
+        except ABOUT_FILES:
+            raise
         except VixError:
             self._close()  # whatever it was, the next request begins a new session
             raise

@@ -265,10 +265,11 @@ def test_loss_of_plugins_process_leaves_nothing(connect, openvix, web, left, los
 
     openvix.forgive_leaks("the far end ends without a logout")
     until(lambda: left() == [])
-    assert not [line for line in processes() if "sleep 300" in line]
+    assert not [line for line in everything() if "sleep 300" in line]
 
 
-def processes():
+def everything():
+    """The command line of each process."""
     texts = []
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -282,7 +283,7 @@ def test_killed_far_end_tidied_by_next_login(connect, openvix, web, left):
     """Nobody is there to do it when it happens: the next session of this machine finds the note."""
     connection = connect()
     connection.exec_command("sleep 301 & echo begun")
-    os.kill(connection._line._conversation._process, signal.SIGKILL)
+    os.kill(connection._line._line._process, signal.SIGKILL)
     openvix.forgive_leaks("it was killed")
     with pytest.raises(AnsibleConnectionFailure):
         connection.exec_command("true")
@@ -320,7 +321,7 @@ def test_alarm_of_task_breaks_off_command(connect, openvix, web, left):
 
     openvix.forgive_leaks("the far end ends without a logout")
     assert left() == []
-    assert not [line for line in processes() if "sleep 302" in line]
+    assert not [line for line in everything() if "sleep 302" in line]
 
 
 # -- another user
@@ -384,6 +385,221 @@ def test_silent_program_does_not_hang(becoming, monkeypatch):
 
     with pytest.raises(AnsibleConnectionFailure, match="neither asked for a password"):
         connection.exec_command("cat > /dev/null", in_data=b"module")
+
+
+# Ends when there are three of it.
+MEET = "mktemp /srv/XXXXXXXX; until [ $(ls /srv | wc -l) = 3 ]; do sleep 0.05; done; exit 5"
+
+
+# -- a session that is kept for later tasks
+
+
+@pytest.fixture
+def keep(connect, home):
+    """Make connections that share a session, which is ended after the test."""
+    made = []
+
+    def make(**options):
+        made.append(connect(persist=120, **options))
+        return made[-1]
+
+    yield make
+    for connection in made:
+        connection.reset()
+    until(lambda: keepers(home) == [])
+
+
+def keepers(home):
+    """Process ids of those that keep a session."""
+    own = f"{home}/.ansible/cp/vix-".encode()
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(word.startswith(own) for word in words):
+            found.append(int(path.parent.name))
+    return found
+
+
+def sockets(home):
+    return [path for path in (home / ".ansible/cp").iterdir() if path.is_socket()]
+
+
+def test_session_outlives_connection(keep, operations, home, left):
+    first, second = keep(), keep()
+    assert first.exec_command("cat", in_data=b"one")[1] == b"one"
+    first.close()
+    operations()
+
+    assert second.exec_command("echo two")[1] == b"two\n"
+    second.close()
+
+    assert operations() == EXECUTE
+    [path] = sockets(home)
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o700, 0o700)
+    second.reset()
+    until(lambda: left() == [])
+    assert operations() == END
+    assert sockets(home) == []
+
+
+def test_other_password_finds_no_session(keep, home):
+    keep().exec_command("true")
+
+    with pytest.raises(AnsibleAuthenticationFailure):
+        keep(password="wrong").exec_command("true")
+
+
+def test_processes_at_once_share_a_keeper(keep, home):
+    """A lock is held while one is started. What is asked at the same time runs at the same time, in a session each."""
+    own, processes = keep(), []
+    for _number in range(3):
+        processes.append(os.fork())
+        if processes[-1] == 0:
+            try:
+                os._exit(keep().exec_command("exit 5")[0])
+            finally:
+                os._exit(1)
+
+    assert [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes] == [5, 5, 5]
+    assert len(sockets(home)) == 1
+    assert own.exec_command("exit 6")[0] == 6
+
+
+@pytest.mark.parametrize("which", ["keeper", "far end"])
+def test_killed_keeper_is_replaced(keep, openvix, home, left, which):
+    connection = keep()
+    connection.exec_command("true")
+    processes = sorted(keepers(home))
+    os.kill(processes[0 if which == "keeper" else -1], signal.SIGKILL)
+    openvix.forgive_leaks("it was killed")
+
+    with pytest.raises(AnsibleConnectionFailure):
+        connection.exec_command("true")
+    assert keep().exec_command("echo again")[1] == b"again\n"
+
+    keep().reset()
+    until(lambda: left() == [])
+
+
+def test_task_that_is_killed_leaves_session_to_others(keep, openvix, web, home):
+    log = openvix.disk(web) / "srv/log"
+    keep().exec_command("true")
+    process = os.fork()
+    if process == 0:
+        try:
+            keep().exec_command("touch /srv/log; sleep 303")
+        finally:
+            os._exit(0)
+    until(log.exists)
+
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+    openvix.forgive_leaks("the command was broken off")
+    assert keep().exec_command("echo again")[1] == b"again\n"
+    assert not [line for line in everything() if "sleep 303" in line]
+
+
+def test_idle_keeper_ends(connect, home, left):
+    connection = connect(persist=0.1)
+    connection.exec_command("true")
+    connection.close()
+
+    until(lambda: keepers(home) == [])
+    assert sockets(home) == []
+    assert left() == []
+
+
+def test_directory_of_sockets_that_others_may_write(connect, home):
+    (home / ".ansible/cp").mkdir(parents=True)
+    (home / ".ansible/cp").chmod(0o777)
+
+    with pytest.raises(AnsibleError, match="nobody else may write to it"):
+        connect(persist=10).exec_command("true")
+
+
+# -- a VM host that is another machine
+
+
+@pytest.fixture
+def elsewhere(connect, tmp_path):
+    """Make a connection to a VM host whose files are others: the home of its user is."""
+    (tmp_path / "there").mkdir()
+
+    def make(command="env HOME={home} sh -c", **options):
+        return connect(vm_host="there", vm_host_command=command.format(home=tmp_path / "there", host="{host}"), **options)
+
+    return make
+
+
+def test_guest_of_other_vm_host(elsewhere, openvix, web, operations, tmp_path, left):
+    connection, block = elsewhere(), os.urandom(3_000_000)
+    (tmp_path / "source").write_bytes(block)
+    (tmp_path / "empty").touch()
+    operations()
+
+    assert connection.exec_command("cat; exit 3", in_data=block) == (3, block, b"")
+    connection.put_file(str(tmp_path / "source"), "/srv/source")
+    connection.put_file(str(tmp_path / "empty"), "/srv/source2")
+    connection.fetch_file("/srv/source", str(tmp_path / "back"))
+    with pytest.raises(AnsibleFileNotFound):
+        connection.fetch_file("/srv/nothing", str(tmp_path / "none"))
+
+    assert (tmp_path / "back").read_bytes() == block
+    assert (openvix.disk(web) / "srv/source2").read_bytes() == b""
+    assert not (tmp_path / "none").exists()
+    copies = ["VixVM_CopyFileFromHostToGuest", "VixVM_CopyFileFromHostToGuest", "VixVM_CopyFileFromGuestToHost", "VixVM_CopyFileFromGuestToHost"]
+    assert operations() == [*SESSION, "VixVM_CopyFileFromHostToGuest", *EXECUTE, *copies]
+    connection.close()
+    assert left() == []
+    [program] = (tmp_path / "there/.ansible/vmlab.vix").glob("*.zip")
+    program.write_bytes(b"damaged")
+    assert elsewhere().exec_command("echo again")[1] == b"again\n"
+
+
+def test_vm_host_that_does_not_answer(elsewhere):
+    with pytest.raises(AnsibleConnectionFailure, match=r"sh -c 'echo no key >&2; exit 255' ended with exit code 255: no key"):
+        elsewhere("sh -c 'echo no key >&2; exit 255'").exec_command("true")
+    with pytest.raises(AnsibleConnectionFailure, match="/no/such/ssh cannot be run"):
+        elsewhere("/no/such/ssh {host}").exec_command("true")
+    with pytest.raises(AnsibleConnectionFailure, match="its shell must print nothing at the login"):
+        elsewhere("sh -c 'echo Welcome to there'").exec_command("true")
+
+
+@pytest.mark.parametrize("who", ["near", "far"])
+def test_lost_line_to_vm_host(elsewhere, openvix, web, left, who, home):
+    """Whichever end is lost: what runs in the guest ends, and nothing is left there."""
+    log = openvix.disk(web) / "srv/log"
+    process = os.fork()
+    if process == 0:
+        try:
+            elsewhere().exec_command("echo $$ > /srv/log; sleep 304")
+        except AnsibleConnectionFailure:
+            os._exit(7)
+        finally:
+            os._exit(0)
+    until(lambda: log.exists() and log.read_text())
+
+    far = [pid for pid in children(process) if "_guest_relay" in command_line(pid)]
+    os.kill(process if who == "near" else far[0], signal.SIGKILL)
+
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    assert status == (-signal.SIGKILL if who == "near" else 7)
+    openvix.forgive_leaks("the far end ends without a logout")
+    until(lambda: list((openvix.disk(web) / "tmp").glob("vmlab.vix-*")) == [])
+    until(lambda: not [line for line in everything() if "sleep 304" in line])
+
+
+def children(pid):
+    found = [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return found + [each for child in found for each in children(child)]
+
+
+def command_line(pid):
+    return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
 
 
 # -- whole tasks

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from functools import partial
 
@@ -18,6 +19,7 @@ from .plan import Plan
 SHOWN = 3  # skipped entries in a warning
 LEFT = {"link": "symbolic links are not followed", "other": "it is not a regular file"}
 UNREADABLE = "unreadable"  # in place of the size of a file that the user may not read
+CHECKSUM = re.compile(rb"([0-9a-f]{64}) ")
 ODD = "its name has characters that are not allowed in a local file name"
 
 
@@ -212,8 +214,8 @@ def _checksum_by_shell(session, source):
         answer = captured.run(session, f"sha256sum < {name} || shasum -a 256 < {name}", session.doing(f"looking at {source} in"))[1]
     except (FileNotFound, NotSupported):
         return None
-    checksum = answer.split(b" ")[0].decode("ascii", "replace")
-    return checksum if len(checksum) == 64 else None
+    checksum = CHECKSUM.match(answer)
+    return checksum.group(1).decode("ascii") if checksum else None
 
 
 def _content_of_folder(session, source, store, copies):

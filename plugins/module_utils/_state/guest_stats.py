@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 
 from .._system import captured, contents, linux, paths
@@ -21,6 +22,7 @@ KINDS = (
     ("block_device", stat.S_ISBLK),
     ("character_device", stat.S_ISCHR),
 )
+FACTS = re.compile(rb"[0-9a-fA-F]{1,8}( -?[0-9]{1,20}){9}")
 # The target of a link comes last: it may have anything in it.
 SCRIPT = """\
 path={path}
@@ -81,13 +83,13 @@ def _by_shell(session, path, checksum):
 
 
 def read(answer, path):
-    """The content of the script's answer. None if it is incomplete."""
+    """The content of the script's answer. None if it is incomplete, or none that the script can have written."""
     if answer == b"none\nend\n":
         return {"exists": False}
     facts, *rest = answer.split(b"\n", 4)
-    numbers = facts.split()
-    if len(numbers) != 10 or len(rest) != 4 or not rest[-1].endswith(b"\nend\n"):
+    if not FACTS.fullmatch(facts) or len(rest) != 4 or not rest[-1].endswith(b"\nend\n"):
         return None
+    numbers = facts.split()
     owner, group, checksum = (each.decode("utf-8", "replace") for each in rest[:3])
     target = rest[-1][: -len(b"\nend\n")].decode("utf-8", "replace")
     mode = int(numbers[0], 16)

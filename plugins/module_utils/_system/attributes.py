@@ -13,6 +13,7 @@ from . import captured, linux
 from .exit_codes import DONE
 
 HIGHEST = 0o7777
+FACTS = re.compile(r"([0-7]{5}) ([0-9]+) ([0-9]+) (.*)/([^/]*)", re.DOTALL)
 NAMELESS = "UNKNOWN"  # GNU stat's name of an account that has none
 SYMBOLIC = re.compile(r"[ugoa]*([-+=]([rwxXst]+|[ugo])?)+")
 # Exit codes of the scripts, beside those of linux. Any other: the attributes could not be read.
@@ -152,8 +153,10 @@ def found(session, path, attributes):
     code, answer = captured.run(session, script, doing)
     if code != DONE:
         raise VixError(f"mode and owner cannot be read (exit code {code}): the guest needs sh and stat, or the script was killed", doing=doing)
-    mode, uid, gid, names = answer.decode("utf-8", "replace").split(" ", 3)
-    owner, group = names.rsplit("/", 1)
+    facts = FACTS.fullmatch(answer.decode("utf-8", "replace"))
+    if not facts:
+        raise VixError("mode and owner that the guest's programs wrote cannot be read", doing=doing)
+    mode, uid, gid, owner, group = facts.groups()
     now = {"mode": mode[-4:], "owner": _as_asked(attributes.owner, owner, uid), "group": _as_asked(attributes.group, group, gid)}
     return {name: now[name] for name in attributes.as_dict()}
 

@@ -129,16 +129,19 @@ def differences(copying, copies, directories):
         answer = ask(copying, copies, directories)
     except (FileNotFound, NotSupported):  # no such shell, or no programs at all
         return None
-    return None if answer is None else read_differences(answer, copying.doing)
+    return None if answer is None else read_differences(answer, len(copies) + len(directories), copying.doing)
 
 
-def read_differences(answer, doing):
-    """Return the words that a guest's script wrote, by number from 0; raise VixError if the answer is incomplete."""
+def read_differences(answer, total, doing):
+    """Return the words that a guest's script wrote, by number from 0; raise VixError if the answer is incomplete. total: how many things were compared."""
     lines = answer.decode("ascii", "replace").splitlines()
     found = [WORD.fullmatch(line) for line in lines[:-1]]
     if lines[-1:] != [linux_copies.END] or not all(found):
         raise VixError("the list that the guest wrote is incomplete: its disk may be full", doing=doing)
-    return {int(match.group(1)) - 1: match.group(2) for match in found}
+    words = {int(match.group(1)) - 1: match.group(2) for match in found}
+    if not set(words) <= set(range(total)):
+        raise VixError("the list that the guest wrote cannot be read", doing=doing)
+    return words
 
 
 def _ask_linux(copying, copies, directories):

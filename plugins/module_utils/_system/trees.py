@@ -11,6 +11,7 @@ directory from a directory, nor an empty file from a device: see certain().
 
 from __future__ import annotations
 
+import re
 import stat
 from collections import deque
 from functools import partial
@@ -20,6 +21,8 @@ from .._vix.guest import LONGEST_SCRIPT
 from . import captured, linux, paths, reach
 
 END = b"//\n"  # of a record: paths do not contain two adjacent slashes
+TIME = re.compile(rb"[0-9]{1,19}")
+RECORD = re.compile(rb"(?:[TL]([0-9a-fA-F]{1,8}) ([0-9]{1,19}) (-?[0-9]{1,19})|C([0-9a-f]{64})|U)(/.*)", re.DOTALL)
 LONGEST = LONGEST_SCRIPT - 1000  # bytes of a script that captured.run() extends
 NOT_READABLE = "the guest user has no permission to read it"
 NOT_ENTERED = "the guest user may list it but not enter it, so nothing but the names in it is known"
@@ -151,7 +154,7 @@ def by_shell(session, directories, depth, sums=False):
         answer = captured.run(session, text, session.doing("listing directories in"))[1]
     except (FileNotFound, NotSupported):  # no shell, or no programs at all
         return None
-    return read(answer, directories, depth)
+    return read(answer, directories, session.doing("listing directories in"))
 
 
 def script(folders, depth=None, sums=False):
@@ -161,20 +164,23 @@ def script(folders, depth=None, sums=False):
     return text + "".join(f"look {linux.quote(folder)}\n" for folder in folders) + "printf E//\\\\n\n"
 
 
-def read(answer, folders, depth=None):
-    """The result of by_shell() from the script's answer. None if it is incomplete."""
+def read(answer, folders, doing=None):
+    """The result of by_shell() from the script's answer; None if it is incomplete. Raises VixError for one that the script cannot have written."""
     time, *records = answer.split(END)
-    if records[-2:] != [b"E", b""] or not time.isdigit():
+    if records[-2:] != [b"E", b""] or not TIME.fullmatch(time):
         return None
     seen, links, closed, sums = {}, {}, {}, {}
     for record in records[:-2]:
-        kind, (fields, path) = record[:1], _cut(record[1:])
-        if kind == b"U":
-            closed[path] = NOT_READABLE
-        elif kind == b"C":
-            sums[path] = fields.decode()
+        found = RECORD.fullmatch(record)
+        if not found:
+            raise VixError("the list that the guest wrote cannot be read", doing=doing)
+        mode, size, modified, checksum, path = found.groups()
+        if checksum:
+            sums[path] = checksum.decode("ascii")
+        elif mode:
+            (links if record.startswith(b"L") else seen)[path] = int(mode, 16), int(size), int(modified)
         else:
-            (links if kind == b"L" else seen)[path] = _info(fields)
+            closed[path] = NOT_READABLE
     trees = {}
     for folder in folders:
         start = folder.encode("utf-8", "surrogateescape")
@@ -187,18 +193,6 @@ def read(answer, folders, depth=None):
         reasons = {_text(path): closed[path] for path in sorted(closed) if path.startswith(inside) or path == start}
         trees[folder] = Tree(things, reasons, {})
     return trees, int(time)
-
-
-def _cut(record):
-    """The fields of a record, and its path."""
-    start = record.index(b"/")
-    return record[:start], record[start:]
-
-
-def _info(fields):
-    """Mode, size and time of last change."""
-    mode, size, modified = fields.split()
-    return int(mode, 16), int(size), int(modified)
 
 
 def _joined(path, own, target, checksum):

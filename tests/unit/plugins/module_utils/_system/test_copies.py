@@ -13,14 +13,14 @@ from ansible_collections.vmlab.vix.plugins.module_utils._vix.errors import VixEr
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_differences_read(end):
-    assert copies.read_differences(end.join(["1 absent", "12 other", "end", ""]).encode(), "") == {0: "absent", 11: "other"}
-    assert copies.read_differences(f"end{end}".encode(), "") == {}
+    assert copies.read_differences(end.join(["1 absent", "12 other", "end", ""]).encode(), 12, "") == {0: "absent", 11: "other"}
+    assert copies.read_differences(f"end{end}".encode(), 0, "") == {}
 
 
 @pytest.mark.parametrize("answer", [b"", b"1 absent\n", b"1 absent\nend\n2 other\n", b"1 absent\n\xff\nend\n", b"end\nend\n", b"-1 other\nend\n", b"1\nend\n"])
 def test_incomplete_answer_refused(answer):
     with pytest.raises(VixError, match=r"^copying: the list that the guest wrote is incomplete: its disk may be full$"):
-        copies.read_differences(answer, "copying")
+        copies.read_differences(answer, 9, "copying")
 
 
 def test_command_split_for_guest_paths():

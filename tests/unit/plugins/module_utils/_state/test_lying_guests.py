@@ -70,7 +70,7 @@ def test_listing_read_or_refused(answer):
 
 
 def test_refused_listing_named():
-    with pytest.raises(VixError, match="^listing: the list that the guest wrote cannot be read$"):
+    with pytest.raises(VixError, match=r"^listing: the list that the guest wrote cannot be read$"):
         trees.read(b"1//\nX//\nE//\n", ["/srv/a"], "listing")
 
 

@@ -31,6 +31,8 @@ NEWEST_PRODUCTS = {
 }
 UNOFFICIAL = FACTS["unofficial"]["error_codes"]
 VARGS = "Vargs"
+# Functions that the header has no more, and VMware's library still exports: older clients bind them when they load.
+REMOVED = ("VixVM_BeginRecording", "VixVM_EndRecording", "VixVM_BeginReplay", "VixVM_EndReplay", "VixVM_OpenUrlInGuest", "Vix_PumpEvents")
 
 MARK = "Written by facts/generate.py from facts/vix-api.json; do not edit."
 NOTICE = (
@@ -249,6 +251,7 @@ def symbols():
     yield from (f"    {function['name']};" for function in FACTS["functions"])
     yield "    FoundryInitializeHandleDllID;"
     yield from (f"    {function['name']}{VARGS};" for function in FACTS["functions"] if function["variadic"])
+    yield from (f"    {name};" for name in REMOVED)
     yield "  local: *;"
     yield "};"
 

@@ -57,14 +57,16 @@ static void deliver(const struct event *event)
     for (uint32_t i = 0; job_finds_items(job) && i < job_items(job); i++) {
         call_client(job, VIX_EVENTTYPE_FIND_ITEM, job_item(job, (int)i));
     }
-    /* The job is finished only now, after the callback has received all its events. */
+    /* The job is finished only now, after the callback has received all its items. It is so for this callback, too. */
     job_finish(job);
     call_client(job, VIX_EVENTTYPE_JOB_COMPLETED, NULL);
+    job_notified(job);
 }
 
 static void *make_callbacks(void *nothing)
 {
     (void)nothing;
+    job_calls_back_here();
     library_lock();
     for (;;) {
         if (releases_waiting()) {
@@ -98,6 +100,7 @@ static void forget(void)
         event->job->object.lent = false;
         if (event->type == VIX_EVENTTYPE_JOB_COMPLETED) {
             job_finish(event->job);
+            job_notified(event->job);
         }
         object_drop(&event->job->object);
         frame_free(event->frame);
@@ -129,10 +132,11 @@ static void add(struct job *job, VixEventType type, struct frame *frame, const s
 void callbacks_end(struct job *job, VixError error, struct frame *frame, const struct value *items)
 {
     job_settle(job, error, frame, items);
-    if (job->callback != NULL && !job->object.closed && !job->object.is_pseudo) {
+    if (job->callback != NULL && !job->object.closed && job->object.refusal == VIX_OK) {
         add(job, VIX_EVENTTYPE_JOB_COMPLETED, NULL, NULL);
     } else {
         job_finish(job);
+        job_notified(job);
     }
 }
 

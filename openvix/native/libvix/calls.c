@@ -94,6 +94,7 @@ static void put_reference(struct call *call, VixHandleType type, VixHandle handl
     VixError error = VIX_OK;
     library_lock();
     struct object *object = object_find(handle, type, &error);
+    call->foreign |= !handle_is_ours(handle);
     if (object != NULL) {
         struct object *host = object->host != NULL ? object->host : object;
         if (call->host == NULL) {
@@ -256,6 +257,10 @@ static void send_job(struct call *call, struct job *job)
 VixHandle start(struct call *call, VixEventProc *callback, void *data)
 {
     expect_no_more(call);
+    if (call->foreign) {
+        end(call);
+        return VIX_INVALID_HANDLE;
+    }
     /* VixHost_Connect is the only call without a handle as its first argument. */
     if (call->error == VIX_OK && call->host == NULL) {
         fail(call, connection_open());
@@ -285,6 +290,14 @@ VixHandle start(struct call *call, VixEventProc *callback, void *data)
     library_leave();
     end(call);
     return handle;
+}
+
+VixHandle start_unsupported(const char *function, VixHandle vm, VixEventProc *callback, void *data)
+{
+    struct call call = begin(function);
+    put_reference(&call, VIX_HANDLETYPE_VM, vm);
+    fail(&call, VIX_E_NOT_SUPPORTED);
+    return start(&call, callback, data);
 }
 
 VixError ask_daemon(struct call *call)

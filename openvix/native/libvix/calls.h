@@ -19,6 +19,7 @@ struct call {
     const char *function;
     const char *expected; /* the signature of the arguments that have not been put yet */
     VixError error;      /* the first invalid argument */
+    bool foreign;        /* a handle is not one of this library */
     struct object *host; /* held; NULL until a handle was put */
     struct message message;
     struct request request; /* of a synchronous call */
@@ -37,8 +38,11 @@ void put_list(struct call *call, VixHandle list);
 void put_no_list(struct call *call, VixHandle list);
 void put_numbers(struct call *call, uint32_t count, const int *numbers);
 
-/* Start the job and return its handle, 0 if there are too many handles. An invalid argument ends the job with its error. */
+/* Start the job and return its handle; 0 if there are too many handles, or if one that was put is foreign, as through VMware's wrapper.
+   An invalid argument ends the job with its error. */
 VixHandle start(struct call *call, VixEventProc *callback, void *data);
+/* The same for a function of a VM that no product has any more: the job ends with VIX_E_NOT_SUPPORTED. */
+VixHandle start_unsupported(const char *function, VixHandle vm, VixEventProc *callback, void *data);
 
 /* Send the request and wait for the answer. The call must be ended afterwards. */
 VixError ask_daemon(struct call *call);

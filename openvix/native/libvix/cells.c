@@ -169,6 +169,12 @@ static void spoil(const struct cell *cell)
     }
 }
 
+void cells_leave(struct cells *cells)
+{
+    free(cells->all);
+    *cells = (struct cells){.error = VIX_OK};
+}
+
 VixError cells_done(struct cells *cells, VixError error)
 {
     for (int i = 0; i < cells->count && error != VIX_OK; i++) {

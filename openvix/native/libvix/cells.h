@@ -48,5 +48,7 @@ struct cells cells_of(int first, va_list arguments);
 VixError cells_fill(struct cells *cells, const struct value *item, const struct outcome *outcome);
 /* After an error, fill the other cells with junk, free the list of cells, and return the error. */
 VixError cells_done(struct cells *cells, VixError error);
+/* End it without touching the cells. */
+void cells_leave(struct cells *cells);
 
 #endif

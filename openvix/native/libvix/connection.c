@@ -57,7 +57,7 @@ _Noreturn void obey(const char *directive)
 /* Return the directive of a value as a constant, which outlives the frame; NULL if it is unknown. */
 static const char *directive_of(const struct value *value)
 {
-    static const char *const known[] = {"", "hang", "crash", "abort", "exit"};
+    static const char *const known[] = {"", "hang", "crash", "abort", "exit", "late"};
     for (size_t i = 0; value->tag == 's' && i < sizeof known / sizeof *known; i++) {
         if (strlen(known[i]) == value->count && memcmp(known[i], value->bytes, value->count) == 0) {
             return known[i];
@@ -121,7 +121,8 @@ static bool take(struct frame *frame)
         taken = wanted != NULL;
         if (taken) {
             request->answered = true;
-            hand_over(request, wanted);
+            request->late = strcmp(wanted, "late") == 0;
+            hand_over(request, request->late ? "" : wanted);
             request->receiver->done(request, (VixError)values[2].number, frame, &values[3]);
             frame = NULL;
             forget_if_over(at);

@@ -37,6 +37,7 @@ struct request {
     bool inside;           /* the C function has not returned */
     bool accepted;
     bool answered;
+    bool late;             /* by a fault: the client knows of the end before its callback does */
     const char *directive; /* left for the thread in the function */
     VixError error;
     struct frame *frame;   /* the answer of a synchronous function, with its items */

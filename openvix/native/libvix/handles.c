@@ -139,11 +139,26 @@ struct object *object_find(VixHandle handle, VixHandleType type, VixError *error
         *error = VIX_E_INVALID_HANDLE;
         return NULL;
     }
+    if (object->refusal != VIX_OK) {
+        *error = object->refusal;
+        return NULL;
+    }
     if (type != VIX_HANDLETYPE_NONE && object->type != type) {
         *error = VIX_E_NOT_SUPPORTED_ON_HANDLE_TYPE;
         return NULL;
     }
     return object;
+}
+
+bool handle_is_pseudo(VixHandle handle)
+{
+    const struct object *object = look_up(handle);
+    return is_usable(object) && object->refusal != VIX_OK;
+}
+
+bool handle_is_ours(VixHandle handle)
+{
+    return look_up(handle) != NULL || (handle != VIX_INVALID_HANDLE && (handle & DLL_ID_MASK) == dll_id && handle > 0);
 }
 
 static void unlink_object(struct object *object)
@@ -348,7 +363,7 @@ VixHandleType Vix_GetHandleType(VixHandle handle)
 {
     library_lock();
     struct object *object = look_up(handle);
-    VixHandleType type = is_usable(object) && !object->is_pseudo ? object->type : VIX_HANDLETYPE_NONE;
+    VixHandleType type = is_usable(object) && object->refusal == VIX_OK ? object->type : VIX_HANDLETYPE_NONE;
     library_leave();
     return type;
 }

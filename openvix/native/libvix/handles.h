@@ -28,7 +28,7 @@ struct object {
     struct object *host;
     char *reference; /* its reference in the protocol (openvix/docs/protocol.md) */
     struct entry entry;
-    bool is_pseudo; /* of jobs: the answer of VMware's wrapper without a product, a handle that only has an error (docs/vix-semantics.md, section 2.4) */
+    VixError refusal; /* of jobs: the answer of VMware's wrapper without a product, a handle that only has this error (docs/vix-semantics.md, section 2.4) */
     void (*dispose)(struct object *object);
     void (*wake)(struct object *object); /* wakes up waiting threads when the object is closed; NULL if nobody can wait for it */
     struct object *next;
@@ -46,6 +46,10 @@ void library_unlock_in_child(void);
 struct object *object_new(size_t size, VixHandleType type, struct object *host, void (*dispose)(struct object *object));
 struct object *object_named(VixHandleType type, struct object *host, const char *reference, size_t size);
 struct object *object_find(VixHandle handle, VixHandleType type, VixError *error);
+/* Return whether a handle is the answer of VMware's wrapper without a product. It has an error, and fills in nothing. */
+bool handle_is_pseudo(VixHandle handle);
+/* Return whether a handle can be one of this library. VMware's wrapper passes on no other. */
+bool handle_is_ours(VixHandle handle);
 /* Return whether the client may own one more reference: the number of its handles is limited. */
 bool object_can_refer(const struct object *object);
 bool handles_left(void);

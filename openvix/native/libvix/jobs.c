@@ -13,6 +13,8 @@
 #include <pthread.h>
 #include <string.h>
 
+static _Thread_local bool calls_back_here;
+
 static void dispose(struct object *object)
 {
     struct job *job = (struct job *)object;
@@ -84,7 +86,7 @@ static bool is_the_wrappers(const struct job *job)
 void job_settle(struct job *job, VixError error, struct frame *frame, const struct value *items)
 {
     job->outcome.error = error;
-    job->object.is_pseudo = is_the_wrappers(job);
+    job->object.refusal = is_the_wrappers(job) ? error : VIX_OK;
     job->frame = frame;
     job->items = items;
     if (error == VIX_OK) {
@@ -96,6 +98,23 @@ void job_finish(struct job *job)
 {
     job->finished = true;
     wake(&job->object);
+}
+
+void job_notified(struct job *job)
+{
+    job->notified = true;
+    wake(&job->object);
+}
+
+void job_calls_back_here(void)
+{
+    calls_back_here = true;
+}
+
+/* Return whether the client may know that the job is over. A fault can let it know before the callback does (openvix/docs/faults.md). */
+static bool is_over(const struct job *job)
+{
+    return job->finished && (job->notified || calls_back_here || job->request.late);
 }
 
 bool job_finds_items(const struct job *job)
@@ -133,10 +152,11 @@ VixError VixJob_WaitVargs(VixHandle jobHandle, VixPropertyID firstPropertyID, va
     struct cells cells = cells_of(firstPropertyID, arguments);
     VixError error = VIX_OK;
     library_lock();
+    bool pseudo = handle_is_pseudo(jobHandle);
     struct job *job = find_job(jobHandle, &error);
     if (job != NULL) {
         object_hold(&job->object);
-        while (!job->finished && !job->object.closed) {
+        while (!is_over(job) && !job->object.closed) {
             library_wait(&job->request.changed);
         }
         error = job->object.closed ? VIX_E_INVALID_HANDLE : job->outcome.error;
@@ -146,6 +166,10 @@ VixError VixJob_WaitVargs(VixHandle jobHandle, VixPropertyID firstPropertyID, va
         object_drop(&job->object);
     }
     library_leave();
+    if (pseudo) {
+        cells_leave(&cells);
+        return error;
+    }
     return cells_done(&cells, error);
 }
 
@@ -162,10 +186,11 @@ VixError VixJob_CheckCompletion(VixHandle jobHandle, Bool *complete)
 {
     VixError error = complete == NULL ? VIX_E_INVALID_ARG : VIX_OK;
     library_lock();
+    bool pseudo = handle_is_pseudo(jobHandle);
     struct job *job = find_job(jobHandle, &error);
-    bool finished = job != NULL && job->finished;
+    bool finished = job != NULL && is_over(job);
     library_leave();
-    if (complete != NULL) {
+    if (complete != NULL && !pseudo) {
         *complete = error == VIX_OK ? finished : JUNK_BYTE;
     }
     return error;

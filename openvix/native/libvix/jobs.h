@@ -24,6 +24,7 @@ struct job {
     VixEventProc *callback;
     void *data;
     bool finished;
+    bool notified; /* its callback has received all events, or there is none */
     struct outcome outcome;
     struct frame *frame;
     const struct value *items;
@@ -34,8 +35,11 @@ struct job {
 struct job *job_new(const char *function, struct object *host, VixEventProc *callback, void *data);
 /* Store the outcome; takes the frame, which may be NULL. This does not finish the job. */
 void job_settle(struct job *job, VixError error, struct frame *frame, const struct value *items);
-/* Wake up the threads that wait for the job. */
+/* The outcome is valid. Threads that wait for the job return only when its callback has been notified: many clients free then what the callback uses. */
 void job_finish(struct job *job);
+void job_notified(struct job *job);
+/* This thread calls the callbacks, within which a finished job can be waited for. */
+void job_calls_back_here(void);
 bool job_finds_items(const struct job *job);
 uint32_t job_items(const struct job *job);
 const struct value *job_item(const struct job *job, int index);

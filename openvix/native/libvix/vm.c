@@ -159,3 +159,57 @@ VixHandle VixVM_InstallTools(VixHandle vmHandle, int options, const char *comman
     put_null(&call, commandLineArgs);
     return start(&call, callbackProc, clientData);
 }
+
+/*
+ * Removed from the header in version 1.11, and still exported by VMware's library: older clients bind them when they load
+ * (docs/vix-semantics.md, section 2.6). Clients that call them declare them themselves.
+ */
+
+VixHandle VixVM_BeginRecording(VixHandle vmHandle, const char *displayName, const char *description, int options, VixHandle propertyListHandle,
+                               VixEventProc *callbackProc, void *clientData);
+VixHandle VixVM_EndRecording(VixHandle vmHandle, int options, VixHandle propertyListHandle, VixEventProc *callbackProc, void *clientData);
+VixHandle VixVM_BeginReplay(VixHandle vmHandle, VixHandle snapshotHandle, int options, VixHandle propertyListHandle, VixEventProc *callbackProc,
+                            void *clientData);
+VixHandle VixVM_EndReplay(VixHandle vmHandle, int options, VixHandle propertyListHandle, VixEventProc *callbackProc, void *clientData);
+VixHandle VixVM_OpenUrlInGuest(VixHandle vmHandle, const char *url, int windowState, VixHandle propertyListHandle, VixEventProc *callbackProc,
+                               void *clientData);
+void Vix_PumpEvents(VixHandle hostHandle, int options);
+
+VixHandle VixVM_BeginRecording(VixHandle vmHandle, const char *displayName, const char *description, int options, VixHandle propertyListHandle,
+                               VixEventProc *callbackProc, void *clientData)
+{
+    (void)displayName, (void)description, (void)options, (void)propertyListHandle;
+    return start_unsupported(__func__, vmHandle, callbackProc, clientData);
+}
+
+VixHandle VixVM_EndRecording(VixHandle vmHandle, int options, VixHandle propertyListHandle, VixEventProc *callbackProc, void *clientData)
+{
+    (void)options, (void)propertyListHandle;
+    return start_unsupported(__func__, vmHandle, callbackProc, clientData);
+}
+
+VixHandle VixVM_BeginReplay(VixHandle vmHandle, VixHandle snapshotHandle, int options, VixHandle propertyListHandle, VixEventProc *callbackProc,
+                            void *clientData)
+{
+    (void)snapshotHandle, (void)options, (void)propertyListHandle;
+    return start_unsupported(__func__, vmHandle, callbackProc, clientData);
+}
+
+VixHandle VixVM_EndReplay(VixHandle vmHandle, int options, VixHandle propertyListHandle, VixEventProc *callbackProc, void *clientData)
+{
+    (void)options, (void)propertyListHandle;
+    return start_unsupported(__func__, vmHandle, callbackProc, clientData);
+}
+
+VixHandle VixVM_OpenUrlInGuest(VixHandle vmHandle, const char *url, int windowState, VixHandle propertyListHandle, VixEventProc *callbackProc,
+                               void *clientData)
+{
+    (void)url, (void)windowState, (void)propertyListHandle;
+    return start_unsupported(__func__, vmHandle, callbackProc, clientData);
+}
+
+void Vix_PumpEvents(VixHandle hostHandle, int options)
+{
+    /* Only clients that had asked for a pump received their events here. OpenVIX always calls callbacks on a thread of the library. */
+    (void)hostHandle, (void)options;
+}

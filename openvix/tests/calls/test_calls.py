@@ -47,7 +47,7 @@ def connecting(client, **changed):
         ({"version": 1}, INVALID),
         ({"options": 1}, INVALID),
         ({"properties": [7001, "x"]}, INVALID),
-        ({"provider": 2}, constants.VIX_E_WRAPPER_RUNTIME_NOT_INSTALLED),
+        ({"provider": 2}, constants.VIX_E_WRAPPER_SERVICEPROVIDER_NOT_FOUND),
         ({"provider": 4}, constants.VIX_E_WRAPPER_PLAYER_NOT_INSTALLED),
         ({"provider": 99}, constants.VIX_E_WRAPPER_SERVICEPROVIDER_NOT_FOUND),
         ({"provider": 10, "host": "https://esx/sdk", "user": "root", "password": "x"}, constants.VIX_E_NOT_SUPPORTED),

@@ -41,7 +41,10 @@ def test_library_exports_only_listed_symbols():
     wanted = {each["name"] for each in FACTS["functions"]} | {"FoundryInitializeHandleDllID"}
     wanted |= {f"{each['name']}Vargs" for each in FACTS["functions"] if each["variadic"]}
 
-    assert exported(c_build.build().read_bytes()) == wanted
+    # Older clients bind these when they load, and VMware's library still exports them (docs/vix-semantics.md, section 2.6).
+    removed = {f"VixVM_{each}" for each in ("BeginRecording", "EndRecording", "BeginReplay", "EndReplay", "OpenUrlInGuest")} | {"Vix_PumpEvents"}
+
+    assert exported(c_build.build().read_bytes()) == wanted | removed
     assert len(wanted) == 72
 
 

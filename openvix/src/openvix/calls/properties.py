@@ -54,7 +54,7 @@ HOST_PROPERTIES = {
 VM_PROPERTIES = {
     constants.VIX_PROPERTY_VM_NUM_VCPUS: lambda vm: vm.number("numvcpus", 1),
     constants.VIX_PROPERTY_VM_VMX_PATHNAME: lambda vm: vm.host.product.format_path(vm.host.directory, vm.path),
-    constants.VIX_PROPERTY_VM_VMTEAM_PATHNAME: lambda vm: None,  # a text may be NULL
+    constants.VIX_PROPERTY_VM_VMTEAM_PATHNAME: lambda vm: "",  # clients such as pyvix crash on NULL
     constants.VIX_PROPERTY_VM_MEMORY_SIZE: lambda vm: vm.number("memsize", 4),
     constants.VIX_PROPERTY_VM_READ_ONLY: lambda vm: 0,
     constants.VIX_PROPERTY_VM_NAME: lambda vm: vm.config().get("displayName", vm.name),

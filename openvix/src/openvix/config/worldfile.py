@@ -186,8 +186,10 @@ def fault(content: dict) -> dict:
         raise ConfigError(f'[[fault]] with where = "after" requires one of these keys: {", ".join(("error", *DIRECTIVES, *ENDS))}')
     if rule["step"] and not rule["kill"]:
         raise ConfigError("[[fault]] with the key step requires kill = true")
-    if not (rule["error"] or rule["junk"] or rule["delay"] or ends or any(rule[each] is not None for each in ("disk_full", "cut", *OVERRIDES))):
-        effects = ("error", "junk", "delay", *DIRECTIVES, *ENDS, "disk_full", "cut", *OVERRIDES)
+    if not (
+        rule["error"] or rule["junk"] or rule["delay"] or rule["late_event"] or ends or any(rule[each] is not None for each in ("disk_full", "cut", *OVERRIDES))
+    ):
+        effects = ("error", "junk", "delay", "late_event", *DIRECTIVES, *ENDS, "disk_full", "cut", *OVERRIDES)
         raise ConfigError(f"[[fault]] requires at least one of these keys: {', '.join(effects)}")
     return rule
 
@@ -462,7 +464,7 @@ FAULT = {
     "error": (0, _code),
     "junk": (0, _whole(1, (1 << 48) - 1)),
     "delay": (0.0, _seconds),
-    **dict.fromkeys((*DIRECTIVES, *ENDS), (False, _truth)),
+    **dict.fromkeys((*DIRECTIVES, *ENDS, "late_event"), (False, _truth)),
     "where": ("call", _one_of("call", "job", "after")),
     "step": (None, _whole(1, 1 << 30)),
     "disk_full": (None, _whole(0, 1 << 62)),

@@ -147,7 +147,7 @@ class Call:
                 error -= (error >> 63) << 64
             # A job that hangs after its work has no end.
             if not (fault.directive == "hang" and fault.after and self.record[1] in JOBS):
-                self.client.send(self.number, frames.DONE, error, items, fault.directive)
+                self.client.send(self.number, frames.DONE, error, items, fault.directive or ("late" if fault.late_event else ""))
 
     def _end(self, fault: Fault) -> None:
         """Close the connection of this client, or kill the daemon."""

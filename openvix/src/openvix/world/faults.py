@@ -26,6 +26,7 @@ class Fault(NamedTuple):
     directive, in_job: what the client's library does, in the function or in its job.
     end, step: "lost" closes the connection, "kill" kills the daemon, perhaps before the step of the work that has this number.
     after: whether end, or error and delay, come after the work is done.
+    late_event: the client may know of the end of a job before its callback does.
     room, cut, sees: limits of disk space and copied bytes, and overridden settings of the VM (fault_context.py).
     """
 
@@ -40,6 +41,7 @@ class Fault(NamedTuple):
     room: int | None = None
     cut: int | None = None
     sees: dict | None = None
+    late_event: bool = False
 
 
 class Rule:
@@ -66,6 +68,7 @@ class Rule:
             settings["disk_full"],
             settings["cut"],
             {key: settings[key] for key in worldfile.OVERRIDES if settings[key] is not None} or None,
+            settings["late_event"],
         )
 
     def count(self, key: object) -> bool:

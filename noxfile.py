@@ -213,7 +213,7 @@ def units(session, version):
     install_openvix(session)
     # Whoever asks for some of them may ask for any.
     left = () if session.posargs else (f"--ignore={path}" for path in (*CONTROLLER_TESTS, *GUIDE_TESTS))
-    pytest(session, "-m", "not qemu", *left, *on_oldest_host(version), *TESTS, *([OWN_TESTS] if version == RUN[0] else []))
+    pytest(session, "-m", "not qemu and not open_vm_tools", *left, *on_oldest_host(version), *TESTS, *([OWN_TESTS] if version == RUN[0] else []))
 
 
 def on_oldest_host(version):
@@ -312,6 +312,20 @@ def world(session, place, target):
 def contract(session, version):
     """Run the contract tests once more, on real machines. Skipped where QEMU is absent."""
     own.on_machines(session, (f"ansible-core~={version}.0", *TESTERS), "--hypervisor=qemu", "tests/contract")
+
+
+@nox.session
+@on(RUN[:1], "open-vm-tools")
+def open_vm_tools(session, version):
+    """Run the tests of OpenVIX and of modules on guests with VMware's own Tools, or those that are named. Needs root, and apt once."""
+    if os.geteuid() != 0:
+        session.skip("a guest with VMware's own Tools needs root")
+    session.install(f"ansible-core~={version}.0", *TESTERS)
+    install_openvix(session)
+    # Named tests replace these.
+    named = [each for each in session.posargs if os.path.exists(each.partition("::")[0])]
+    workers = (f"--numprocesses={os.cpu_count() or 1}", "--dist=worksteal", "--timeout=300")
+    session.run("pytest", "-m", "open_vm_tools", *workers, *on_oldest_host(version), *([] if named else ["tests/unit", OWN_TESTS]), *session.posargs)
 
 
 @nox.session(tags=["check"])

@@ -28,7 +28,7 @@ ROOMS = {
     "backends.qemu": ("vix", "protocol", "system", "config", "vmware", "guest"),
     "backends.vmtoolsd": ("vix", "system", "guest"),
     "backends.wine": ("vix", "system", "guest", "backends.simulated"),
-    "backends": ("vmware", "guest", "backends.simulated", "backends.wine", "backends.qemu"),
+    "backends": ("vmware", "guest", "backends.simulated", "backends.wine", "backends.qemu", "backends.vmtoolsd"),
     "vm": ("vix", "system", "config", "vmware", "guest", "backends"),
     "calls": ("vix", "protocol", "system", "config", "vmware", "vm"),
     "world": ("vix", "system", "config", "vmware", "guest", "vm"),

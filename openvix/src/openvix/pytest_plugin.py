@@ -44,10 +44,11 @@ class ServedWorld:
     def add_vm(self, name: str, **settings: object) -> str:
         """Create a VM; settings: keys of a VM in the world file. Return the path of its .vmx.
 
-        With QEMU, a VM that is powered on and has guest tools has booted when this returns.
+        With QEMU or VMware's own Tools, a VM that is powered on and has guest tools has booted when this returns.
         """
         path = self._ask("OpenVIX_AddVM", {"name": name, **settings})
-        if settings.get("hypervisor", self._hypervisor) != "simulated" and settings.get("tools", "installed") == "installed":
+        tools = settings.get("tools", "installed")
+        if tools == worldfile.VMWARES_TOOLS or (settings.get("hypervisor", self._hypervisor) != "simulated" and tools == "installed"):
             end = time.monotonic() + BOOT_SECONDS
             while self._boots(path) and time.monotonic() < end:
                 time.sleep(0.02)

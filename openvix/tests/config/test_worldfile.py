@@ -168,3 +168,20 @@ def test_wine_requires_simulated_windows(settings):
     with pytest.raises(ConfigError, match='requires hypervisor = "simulated" and a Windows guest_os'):
         worldfile.vm("win", {"programs": "wine", **settings}, defaults)
     assert worldfile.vm("win", {"programs": "wine", "guest_os": "windows11-64"}, defaults)["programs"] == "wine"
+
+
+@pytest.mark.parametrize("settings", [{"hypervisor": "qemu"}, {"guest_os": "windows11-64"}])
+def test_open_vm_tools_require_simulated_linux(settings):
+    defaults = worldfile.check({})["defaults"]
+    with pytest.raises(ConfigError, match=r'tools = "open-vm-tools" in \[vm.web\] requires hypervisor = "simulated" and a Linux guest_os'):
+        worldfile.vm("web", {"tools": "open-vm-tools", **settings}, defaults)
+    assert worldfile.vm("web", {"tools": "open-vm-tools"}, defaults)["tools"] == "open-vm-tools"
+
+
+def test_only_new_vm_can_have_open_vm_tools():
+    now = worldfile.check({})["defaults"]
+    with pytest.raises(ConfigError, match="only a new VM can have open-vm-tools"):
+        worldfile.changes({"tools": "open-vm-tools"}, now)
+    with pytest.raises(ConfigError, match="only a new VM can have open-vm-tools"):
+        worldfile.fault({"call": "*", "tools": "open-vm-tools"})
+    assert worldfile.changes({"tools": "never"}, now) == {"tools": "never"}

@@ -29,7 +29,7 @@ def guests(tmp_path_factory):
     from openvix.system.c_build import CannotBuild
 
     try:
-        tools = root.find(RELEASE, LINES.append)
+        tools = root.find([RELEASE], LINES.append)
     except root.WrongVersion:
         raise
     except CannotBuild as reason:

@@ -24,7 +24,6 @@ from waiting import eventually
 
 from openvix.backends.qemu.channel import Channel
 from openvix.backends.vmtoolsd import guest as vmtoolsd_guest
-from openvix.backends.vmtoolsd.guestrpc import GuestRpc
 from openvix.backends.vmtoolsd.root import Root
 from openvix.backends.vmtoolsd.tools import VmtoolsdTools
 from openvix.guest import disks
@@ -174,7 +173,7 @@ def vmtoolsd(place: Path, root: Root) -> Iterator[Guest]:
     running = vmtoolsd_guest.Guest(root, place, accounts=ACCOUNTS, prepare=PREPARE)
     try:
         listener = running.start()
-        tools = VmtoolsdTools(lambda: GuestRpc(listener), running.runs, lambda: None)
+        tools = VmtoolsdTools(lambda: listener, running.runs, lambda: None)
         tools.begin()
         try:
             eventually(lambda: tools.ready_at(0, 0) is not None or not running.runs())

@@ -37,7 +37,7 @@ LAYERS = {
     "guest_tools": (("values",), ("accounts",), ("processes",), ("files", "machine"), ("requests",), ("tools",)),
     "guest_shares": (("shares",),),
     "sandbox": (("sandbox",),),
-    "vmtoolsd_transport": (("transport",),),
+    "vmtoolsd_transport": (("transport", "detach", "idle", "rpctool"),),
     "windows_tools": (("tools",),),
 }
 # What every file may include: the interface of the library itself, and tables that are part of a source.

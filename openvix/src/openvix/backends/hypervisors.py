@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The selection of a VM's backend: simulated (Linux or Windows), or QEMU."""
+"""The selection of a VM's backend: simulated (Linux, Windows, or Linux with VMware's own Tools), or QEMU."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from openvix.vmware import guest_os
 
 # The key in the .vmx that names the hypervisor of a VM, unless it is simulated.
 KEY = "openvix.hypervisor"
+# The setting "tools" of a VM in whose guest VMware's own Tools run.
+VMWARES_TOOLS = "open-vm-tools"
 
 
 class Hypervisor(NamedTuple):
@@ -36,6 +38,8 @@ def of(settings: dict[str, Any]) -> Hypervisor:
     """Return the hypervisor of a VM with these settings. The guest tools of each backend are also chosen here."""
     if settings["hypervisor"] == "qemu":
         return _qemu()
+    if settings["tools"] == VMWARES_TOOLS:
+        return _vmtoolsd()
     return _windows() if guest_os.is_windows(settings["guest_os"]) else _simulated()
 
 
@@ -58,6 +62,10 @@ def _simulated() -> Hypervisor:
     from openvix.backends.simulated import backend, tools
 
     def new(own: Path, hostname: str, settings: dict[str, Any], owner: Owner) -> MachineBackend:
+        # The setting may have been changed since the VM was created.
+        if next((own / "disks").glob("*/version"), None):
+            return _vmtoolsd().new(own, hostname, settings, owner)
+
         def make_tools(system: backend.System) -> tools.SimulatedTools:
             return tools.SimulatedTools(system, settings["accounts"], lambda: str(owner.settings["ip"]), tools_options.reader(lambda: owner.settings))
 
@@ -86,5 +94,35 @@ def _windows() -> Hypervisor:
         lay = base.lay if settings["programs"] == "wine" else None
         disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"], base=lay)
         return backend.numbers(own, is_kept)
+
+    return Hypervisor(new, make)
+
+
+def _vmtoolsd() -> Hypervisor:
+    from openvix.backends.simulated import backend
+    from openvix.backends.vmtoolsd import layers
+    from openvix.backends.vmtoolsd.requests import Requests
+    from openvix.backends.vmtoolsd.system import VmtoolsdSystem
+    from openvix.backends.vmtoolsd.tools import VmtoolsdTools
+
+    def new(own: Path, hostname: str, settings: dict[str, Any], owner: Owner) -> MachineBackend:
+        def make_system(runtime: Path, *, hostname: str, declared: list[dict]) -> VmtoolsdSystem:
+            return VmtoolsdSystem(runtime, hostname=hostname, declared=declared, ended=owner.ended)
+
+        def make_tools(system: VmtoolsdSystem) -> VmtoolsdTools:
+            administrators = {"root", *(account["name"] for account in settings["accounts"] if account.get("administrator"))}
+
+            def changed() -> None:
+                with owner.changed:
+                    owner.changed.notify_all()
+
+            return VmtoolsdTools(system.listen, lambda: system.disk is not None, changed, administrators, Requests(owner).answer)
+
+        return backend.SimulatedMachine(own, hostname, settings["processes"], owner, make_tools, make_system, layers.copy)
+
+    def make(own: Path, hostname: str, settings: dict[str, Any], is_kept: bool) -> tuple[int, int]:
+        accounts, processes, files = (settings[key] for key in ("accounts", "processes", "files"))
+        layers.create(own / "disks" / "1", hostname=hostname, accounts=accounts, processes=processes, files=files)
+        return backend.numbers(own, is_kept, layers.copy)
 
     return Hypervisor(new, make)

@@ -29,6 +29,8 @@ Check: TypeAlias = Callable[[object, str], T]
 SAVED = "world.json"
 
 TOOLS = ("installed", "not_installed", "outdated", "never")
+# The guest is a Debian in which VMware's own Tools run: a property of a new VM, and no state of its tools.
+VMWARES_TOOLS = "open-vm-tools"
 HYPERVISORS = ("simulated", "qemu")
 POWER_STATES = ("powered_off", "powered_on", "suspended", "paused")
 # The settings of a VM that can be changed while its world is served.
@@ -156,6 +158,8 @@ def vm(name: object, content: dict, defaults: dict) -> dict:
     settings = table(content, {**keys, "power": ("powered_off", _one_of(*POWER_STATES))}, where)
     if settings["programs"] == "wine" and not (settings["hypervisor"] == "simulated" and guest_os.is_windows(settings["guest_os"])):
         raise ConfigError(f'programs = "wine" in {where} requires hypervisor = "simulated" and a Windows guest_os, such as "windows11-64"')
+    if settings["tools"] == VMWARES_TOOLS and (settings["hypervisor"] != "simulated" or guest_os.is_windows(settings["guest_os"])):
+        raise ConfigError(f'tools = "{VMWARES_TOOLS}" in {where} requires hypervisor = "simulated" and a Linux guest_os, such as "debian12-64"')
     return settings
 
 
@@ -168,7 +172,7 @@ def complete(settings: dict) -> dict:
 def changes(settings: dict, now: dict) -> dict:
     """Return checked changes of the settings of a VM, which are now these. Raises ConfigError."""
     _require_known_keys(settings, LIVE, "a change of a VM")
-    checks = {key: VM[key][1] for key in LIVE} | {"tools_options": _tools_options(now["tools_options"])}
+    checks = {key: VM[key][1] for key in LIVE} | {"tools": _state_of_tools, "tools_options": _tools_options(now["tools_options"])}
     return {key: checks[key](value, key) for key, value in settings.items()}
 
 
@@ -288,6 +292,12 @@ def _one_of(*choices: str) -> Check[str]:
         return value
 
     return check
+
+
+def _state_of_tools(value: object, what: str) -> str:
+    if value == VMWARES_TOOLS:
+        raise ConfigError(f"{what} must be one of {', '.join(TOOLS)}: only a new VM can have {VMWARES_TOOLS}")
+    return _one_of(*TOOLS)(value, what)
 
 
 def _each(check):
@@ -431,7 +441,7 @@ VM = {
     "programs": ("default", _one_of("default", "wine")),
     "guest_image": ("plain", _one_of("plain", "python")),
     "accelerator": ("tcg", _one_of("tcg", "kvm", "hvf")),
-    "tools": ("installed", _one_of(*TOOLS)),
+    "tools": ("installed", _one_of(*TOOLS, VMWARES_TOOLS)),
     "tools_image": (True, _truth),
     "ip": ("", _text),
     "question": ("", _text),
@@ -469,5 +479,5 @@ FAULT = {
     "step": (None, _whole(1, 1 << 30)),
     "disk_full": (None, _whole(0, 1 << 62)),
     "cut": (None, _whole(0, 1 << 62)),
-    **{key: (None, VM[key][1]) for key in OVERRIDES},
+    **{key: (None, _state_of_tools if key == "tools" else VM[key][1]) for key in OVERRIDES},
 }

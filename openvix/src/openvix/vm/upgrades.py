@@ -25,7 +25,7 @@ def install_tools(vm: Machine, call: Caller, upgrade: bool, at_once: bool) -> No
     Raises VixError: 3006, 21000 without an image, 21004 if the VM is powered off meanwhile, 21007 for an upgrade without running tools, 21011.
     """
     vm.require_on()
-    if vm.settings["tools"] in ("installed", "never"):
+    if vm.settings["tools"] not in ("not_installed", "outdated"):
         return
     if not vm.settings["tools_image"]:
         raise VixError(constants.VIX_E_TOOLS_INSTALL_NO_IMAGE)

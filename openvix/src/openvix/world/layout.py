@@ -27,6 +27,8 @@ COMMAND_LIMIT = 64 << 10
 
 # Time limit for the exit of a killed process.
 END_SECONDS = 15.0
+# In the directory of a VM, the locks of the processes that run its machine, unless they are found by their root directory.
+MACHINE_LOCKS = "openvix/guest/*.lock"
 
 
 def named() -> Path:
@@ -190,7 +192,7 @@ def sandboxed(directory: Path) -> set[int]:
 
 
 def emulating(directory: Path) -> set[int]:
-    """Return the ids of the QEMU processes of VMs below this directory."""
+    """Return the ids of the QEMU processes of VMs below this directory, and of those that hold guests with VMware's Tools."""
     return {pid for lock in _machine_locks(directory) if process_locks.is_held(lock) for pid in process_locks.holders(lock)}
 
 
@@ -201,8 +203,8 @@ def end_emulating(directory: Path) -> None:
 
 
 def _machine_locks(directory: Path) -> list[Path]:
-    inside = (*directory.glob("vms/*/openvix/guest/qemu.lock"), *directory.glob("hosts/*/vms/*/openvix/guest/qemu.lock"))
-    return [*inside, *(path for home in inventory.outside_directories(directory) for path in home.glob("openvix/guest/qemu.lock"))]
+    inside = (*directory.glob(f"vms/*/{MACHINE_LOCKS}"), *directory.glob(f"hosts/*/vms/*/{MACHINE_LOCKS}"))
+    return [*inside, *(path for home in inventory.outside_directories(directory) for path in home.glob(MACHINE_LOCKS))]
 
 
 def end_sandboxed(directory: Path) -> None:

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 # The number of calls in the log of a world.
 CALLS = 100_000
-# Files in openvix/guest of a VM whose guest runs, or ran when the daemon was killed: simulated, and QEMU.
-RUNS = ("guest.json", "qemu.lock")
+# Files in openvix/guest of a VM whose guest runs, or ran when the daemon was killed: simulated, QEMU, and VMware's Tools.
+RUNS = ("guest.json", "qemu.lock", "vmtoolsd.lock")
 # The numbers of threads that resume VMs at the start of a daemon, and end their guests at its stop.
 RESUMING_THREADS, STOPPING_THREADS = 8, 32
 

@@ -11,8 +11,9 @@ import os
 import pytest
 from debian import Debian
 
-from openvix.backends.vmtoolsd import root
+from openvix.backends.vmtoolsd import layers, root
 from openvix.system.c_build import CannotBuild
+from openvix.vix.errors import VixError
 
 
 @pytest.fixture
@@ -48,16 +49,16 @@ def test_version_of_vmwares_in_debians(version, upstream):
 def test_other_release_of_tools_is_an_error(as_root, debian):
     offer(debian, "2:13.0.0-1")
     with pytest.raises(root.WrongVersion, match=r"apt has open-vm-tools 2:13\.0\.0-1; how it behaves is known of 12\.2 alone"):
-        root.find("12.2", lambda line: None)
+        root.find(["12.2"], lambda line: None)
     offer(debian, "2:12.20.0-1")
     with pytest.raises(root.WrongVersion):
-        root.find("12.2", lambda line: None)
+        root.find(["12.2"], lambda line: None)
 
 
 def test_root_that_is_kept_needs_no_apt(as_root, tmp_path, debian):
     kept = tmp_path / "cache/vmtoolsd/2:12.2.0-1+deb12u4.root"
     kept.mkdir(parents=True)
-    assert root.find("12.2", lambda line: None) == root.Root(kept, "2:12.2.0-1+deb12u4")
+    assert root.find(["12.2"], lambda line: None) == root.Root(kept, "2:12.2.0-1+deb12u4")
     assert debian.asked() == []
 
 
@@ -66,11 +67,24 @@ def test_failed_install_leaves_nothing_behind(as_root, tmp_path, debian, monkeyp
     monkeypatch.setattr(root, "_install", lambda place: root._run(["sh", "-c", "echo no space >&2; exit 3"], "installing packages"))
     monkeypatch.setattr(root, "_unpack", lambda files, place: place.mkdir())
     with pytest.raises(CannotBuild, match=r"^installing packages failed: no space$"):
-        root.find("12.2", lambda line: None)
+        root.find(["12.2"], lambda line: None)
     assert sorted(os.listdir(tmp_path / "cache/vmtoolsd")) == ["lock", "packages"]
 
 
 def test_root_is_needed(monkeypatch):
     monkeypatch.setattr(root.os, "geteuid", lambda: 1000)
     with pytest.raises(CannotBuild, match="needs root"):
-        root.find("12.2", lambda line: None)
+        root.find(["12.2"], lambda line: None)
+
+
+def test_disk_needs_root(monkeypatch, tmp_path):
+    monkeypatch.setattr(root.os, "geteuid", lambda: 1000)
+    with pytest.raises(VixError, match="a guest of VMware's vmtoolsd needs root"):
+        layers.create(tmp_path / "1", hostname="web", accounts=[], processes=[], files={})
+    assert not any(tmp_path.iterdir())
+
+
+def test_disk_needs_known_release(as_root, debian, tmp_path):
+    offer(debian, "2:13.0.0-1")
+    with pytest.raises(VixError, match=r"apt has open-vm-tools 2:13\.0\.0-1; how it behaves is known of 12\.2 and 12\.5 alone"):
+        layers.create(tmp_path / "1", hostname="web", accounts=[], processes=[], files={})

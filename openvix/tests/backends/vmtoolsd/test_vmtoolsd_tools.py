@@ -15,7 +15,6 @@ import threading
 import pytest
 from waiting import eventually
 
-from openvix.backends.vmtoolsd.guestrpc import GuestRpc
 from openvix.backends.vmtoolsd.tools import VmtoolsdTools
 from openvix.system import sockets
 from openvix.vix import constants
@@ -80,7 +79,7 @@ def listener(tmp_path):
 
 @pytest.fixture
 def tools(listener):
-    tools = VmtoolsdTools(lambda: GuestRpc(listener), lambda: True, lambda: None)
+    tools = VmtoolsdTools(lambda: listener, lambda: True, lambda: None)
     tools.begin()
     yield tools
     tools.end()
@@ -211,7 +210,7 @@ def test_account_of_an_earlier_run_logs_in_again(tools, guest, ann):
 
 
 def test_machine_that_is_off_runs_no_tools(listener):
-    tools = VmtoolsdTools(lambda: GuestRpc(listener), lambda: False, lambda: None)
+    tools = VmtoolsdTools(lambda: listener, lambda: False, lambda: None)
 
     assert code(tools.login, "ann", "a") == constants.VIX_E_VM_NOT_RUNNING
     assert tools.ready_at(5, 0) is None

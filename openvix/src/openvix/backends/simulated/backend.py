@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from openvix.backends.simulated import screen
 from openvix.backends.simulated.system import System
@@ -25,12 +25,38 @@ def make(own: Path, hostname: str, settings: dict, is_kept: bool) -> tuple[int, 
     return numbers(own, is_kept)
 
 
-def numbers(own: Path, is_kept: bool) -> tuple[int, int]:
+def numbers(own: Path, is_kept: bool, copy: Callable[[Path, Path], None] = disks.copy) -> tuple[int, int]:
     """Return the numbers of the disks of a new VM with one disk, as make() does."""
     if not is_kept:
         return 1, 1
-    disks.copy(own / "disks" / "1", own / "disks" / "2")
+    copy(own / "disks" / "1", own / "disks" / "2")
     return 2, 1
+
+
+class GuestSystem(Protocol):
+    """The system that runs in a simulated machine: its processes. Every method raises VixError."""
+
+    @property
+    def disk(self) -> Path | None:
+        """The disk of the guest, None if it does not run."""
+
+    def boot(self, disk: Path) -> None:
+        """Start the guest from this disk; a guest that runs is ended first."""
+
+    def attach(self, disk: Path) -> bool:
+        """Take over the guest that an earlier daemon started from this disk; return False if it no longer runs."""
+
+    def halt(self) -> None:
+        """End the guest and all its processes; ignored if it does not run."""
+
+    def freeze(self) -> None:
+        """Pause all processes of the guest."""
+
+    def thaw(self) -> None:
+        """Resume all processes of the guest."""
+
+    def share(self, shares: dict[str, tuple[str, bool]]) -> None:
+        """Share these directories of the host, {name: (directory, writable)}, and no others."""
 
 
 class SimulatedMachine:
@@ -43,14 +69,22 @@ class SimulatedMachine:
         owner: The VM.
         tools: Creates the guest tools for the system.
         system: The kind of the system.
+        copy: Copies a disk of that system.
     """
 
     def __init__(
-        self, own: Path, hostname: str, declared: list[dict], owner: Owner, tools: Callable[[Any], GuestTools], system: Callable[..., System] = System
+        self,
+        own: Path,
+        hostname: str,
+        declared: list[dict],
+        owner: Owner,
+        tools: Callable[[Any], GuestTools],
+        system: Callable[..., GuestSystem] = System,
+        copy: Callable[[Path, Path], None] = disks.copy,
     ):
         runtime = own / "guest"
         runtime.mkdir(mode=0o700, exist_ok=True)
-        self._disks, self._owner = own / "disks", owner
+        self._disks, self._owner, self._copy = own / "disks", owner, copy
         self._system = system(runtime, hostname=hostname, declared=declared)
         self._tools = tools(self._system)
 
@@ -120,7 +154,7 @@ class SimulatedMachine:
     def keep(self, disk: int, *, runs: bool, memory: bool) -> int:
         number = 1 + max(int(path.name) for path in self._disks.iterdir() if path.name.isdigit())
         with self._still() if runs else contextlib.nullcontext():
-            disks.copy(self._place(disk), self._place(number))
+            self._copy(self._place(disk), self._place(number))
         return number
 
     def restored(self, kept: int) -> int:
@@ -132,7 +166,7 @@ class SimulatedMachine:
                 disks.remove(place)
 
     def clone(self, disk: int, own: Path) -> int:
-        disks.copy(self._place(disk), own / "disks" / "1")
+        self._copy(self._place(disk), own / "disks" / "1")
         return 1
 
     @contextlib.contextmanager

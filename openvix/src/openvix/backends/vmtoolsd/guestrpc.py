@@ -14,6 +14,7 @@ import select
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 # No message of either side is as long.
@@ -25,6 +26,8 @@ LOOK_SECONDS = 1
 # With these a vmtoolsd begins that has just connected. It answers the first with the name that it goes by.
 GREETING = (b"reset", b"Capabilities_Register")
 DONE = b"Run_Program_Done "
+# The answer to a request. A vmtoolsd takes a refusal for a host that is too old, and leaves out what it could do.
+ACCEPTED = b"1 "
 
 
 class NoAnswer(Exception):
@@ -39,10 +42,23 @@ class Ended(NamedTuple):
 
 
 class GuestRpc:
-    """Serves one vmtoolsd at a listening socket, which it closes in the end. When vmtoolsd is started again, it connects again."""
+    """Serves one vmtoolsd at a listening socket, which it closes in the end. When vmtoolsd is started again, it connects again.
 
-    def __init__(self, listener: socket.socket):
-        self._listener = listener
+    Args:
+        listener: The socket.
+        connected: Called each time that a vmtoolsd has connected, before others can ask it for anything.
+        ready: Called each time that a vmtoolsd begins to take commands.
+        requested: Answers a request of the guest's own.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        connected: Callable[[], None] = lambda: None,
+        ready: Callable[[], None] = lambda: None,
+        requested: Callable[[bytes], bytes] = lambda request: ACCEPTED,
+    ):
+        self._listener, self._connected, self._ready, self._requested = listener, connected, ready, requested
         self._commands: socket.socket | None = None
         self._connections: set[socket.socket] = set()
         # One command at a time; what is known of programs is under the other lock.
@@ -81,12 +97,6 @@ class GuestRpc:
                 self._lose(connection)
         finally:
             self._command_lock.release()
-
-    def await_ready(self, seconds: float) -> None:
-        """Return once vmtoolsd takes commands. Raises NoAnswer when it does not in time."""
-        with self._known:
-            if not self._known.wait_for(lambda: self._is_ready or self._is_closed, seconds) or self._is_closed:
-                raise NoAnswer(f"vmtoolsd has not connected within {seconds} seconds")
 
     def call(self, command: bytes) -> bytes:
         """Return vmtoolsd's answer to a command. Raises NoAnswer."""
@@ -137,8 +147,7 @@ class GuestRpc:
                 request = _get(connection)
                 if request.startswith(DONE):
                     self._note_end(request)
-                # A vmtoolsd takes a refusal for a host that is too old, and leaves out what it could do.
-                _put(connection, b"1 ")
+                _put(connection, self._requested(request))
         except (OSError, NoAnswer):
             self._lose(connection)
 
@@ -152,9 +161,11 @@ class GuestRpc:
             for command in GREETING:
                 if not self._call(command).startswith(b"OK "):
                     raise NoAnswer(f"vmtoolsd refuses {command.decode()}")
+        self._connected()
         with self._known:
             self._is_ready = not self._is_closed
             self._known.notify_all()
+        self._ready()
 
     def _note_end(self, request: bytes) -> None:
         # Run_Program_Done REQUEST ERROR ERRNO EXIT-CODE PID

@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -68,11 +68,11 @@ def upstream(version: str) -> str:
     return version.rpartition(":")[2].rpartition("-")[0] or version
 
 
-def find(release: str, say: Callable[[str], None]) -> Root:
-    """Return the root with a release of VMware's Tools, such as 12.2, made where the cache has none.
+def find(releases: Sequence[str], say: Callable[[str], None]) -> Root:
+    """Return the root with one of these releases of VMware's Tools, such as 12.2, made where the cache has none.
 
     Args:
-        release: The beginning of VMware's version, whose behaviour is known.
+        releases: The beginnings of VMware's versions whose behaviour is known, the preferred one first.
         say: Takes a line about what takes long.
 
     Raises:
@@ -84,24 +84,35 @@ def find(release: str, say: Callable[[str], None]) -> Root:
     place = c_build.cache() / "vmtoolsd"
     place.mkdir(mode=0o700, exist_ok=True)
     with process_locks.alone(place / "lock"):
-        kept = [path for path in place.glob("*.root") if _is_release(path.name.removesuffix(".root"), release)]
-        if not kept:
-            kept = [_make(release, place, say)]
-        newest = max(kept, key=lambda path: path.stat().st_mtime)
+        for release in releases:
+            kept = [path for path in place.glob("*.root") if _is_release(path.name.removesuffix(".root"), [release])]
+            if kept:
+                newest = max(kept, key=lambda path: path.stat().st_mtime)
+                break
+        else:
+            newest = _make(releases, place, say)
     return Root(newest, newest.name.removesuffix(".root"))
 
 
-def _is_release(version: str, release: str) -> bool:
-    return f"{upstream(version)}.".startswith(f"{release}.")
+def kept(version: str) -> Root:
+    """Return the root with exactly this version of Debian's package. Raises CannotBuild if the cache has it no longer."""
+    path = c_build.cache() / "vmtoolsd" / f"{version}.root"
+    if not path.is_dir():
+        raise CannotBuild(f"the root directory with {TOOLS} {version}, to which the disk of this VM belongs, is missing: {path}")
+    return Root(path, version)
 
 
-def _make(release: str, place: Path, say: Callable[[str], None]) -> Path:
+def _is_release(version: str, releases: Sequence[str]) -> bool:
+    return any(f"{upstream(version)}.".startswith(f"{release}.") for release in releases)
+
+
+def _make(releases: Sequence[str], place: Path, say: Callable[[str], None]) -> Path:
     """Install a root below a directory, and return its path."""
     with tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True) as name:
         scratch = Path(name)
         (tools,) = debian_packages.find([TOOLS], scratch)
-        if not _is_release(tools.version, release):
-            raise WrongVersion(f"apt has {TOOLS} {tools.version}; how it behaves is known of {release} alone")
+        if not _is_release(tools.version, releases):
+            raise WrongVersion(f"apt has {TOOLS} {tools.version}; how it behaves is known of {' and '.join(releases)} alone")
         wanted = debian_packages.find(debian_packages.closure([*PACKAGES], scratch), scratch)
         files = debian_packages.download(wanted, place / "packages", scratch, say)
         say(f"installing {len(files)} packages for a guest with {TOOLS} {tools.version}")

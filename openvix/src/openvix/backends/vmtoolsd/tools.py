@@ -10,21 +10,21 @@ errors of HGFS become.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import itertools
 import os
 import re
+import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from openvix.backends.vmtoolsd import answers, hgfs
 from openvix.backends.vmtoolsd.commands import Command, Commands, Login
-from openvix.backends.vmtoolsd.guestrpc import GuestRpc, NoAnswer
+from openvix.backends.vmtoolsd.guestrpc import ACCEPTED, GuestRpc, NoAnswer
 from openvix.backends.vmtoolsd.hgfs import Hgfs
 from openvix.guest import host_paths, programs, trees
 from openvix.guest.errors import as_vix_errors, error
@@ -35,23 +35,31 @@ from openvix.guest.rights import Account
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
-# How long a vmtoolsd may take to connect after the guest has started.
-CONNECT_SECONDS = 120
-# The one account that Tools let write the environment of programs.
-ADMINISTRATOR = "root"
-
 
 class VmtoolsdTools:
     """GuestTools that VMware's vmtoolsd carries out (docs/vix-semantics.md, sections 17 to 20).
 
     Tools log in anew for every command, so what a login said is kept here for as long as the guest runs.
 
-    connect: returns the host's end of GuestRPC, one for each start of the guest; runs: whether the machine runs; changed: wakes those who wait for Tools.
+    Args:
+        listen: Returns the listening socket to which vmtoolsd connects, a new one for each start of the guest.
+        runs: Returns whether the machine runs.
+        changed: Wakes up those who wait for Tools. Called without a lock of the tools held.
+        administrators: The accounts that are root in the guest.
+        requested: Answers a request of the guest's own.
     """
 
-    def __init__(self, connect: Callable[[], GuestRpc], runs: Callable[[], bool], changed: Callable[[], None]):
+    def __init__(
+        self,
+        listen: Callable[[], socket.socket],
+        runs: Callable[[], bool],
+        changed: Callable[[], None],
+        administrators: Collection[str] = ("root",),
+        requested: Callable[[bytes], bytes] = lambda request: ACCEPTED,
+    ):
         self.environment: dict[str, str] = {}
-        self._connect, self._runs, self._changed = connect, runs, changed
+        self._listen, self._runs, self._changed = listen, runs, changed
+        self._administrators, self._requested = administrators, requested
         self._rpc: GuestRpc | None = None
         self._commands: Commands | None = None
         self._lock, self._quiet = threading.RLock(), threading.RLock()
@@ -65,14 +73,12 @@ class VmtoolsdTools:
     def begin(self) -> None:
         self.end()
         with self._lock:
-            self._rpc = self._connect()
+            self._rpc = GuestRpc(self._listen(), self._forget_given, self._changed, self._requested)
             self._commands = Commands(self._rpc)
-        threading.Thread(target=self._await, args=(self._rpc,), name="tools", daemon=True).start()
 
-    def _await(self, rpc: GuestRpc) -> None:
-        with contextlib.suppress(NoAnswer):
-            rpc.await_ready(CONNECT_SECONDS)
-        self._changed()
+    def _forget_given(self) -> None:
+        """The environment is lost with the vmtoolsd that was given it."""
+        self._given = {}
 
     def end(self) -> None:
         with self._lock:
@@ -94,7 +100,7 @@ class VmtoolsdTools:
     def ready_at(self, on_since: float, delay: float) -> float | None:
         """Tools run once vmtoolsd has connected."""
         rpc = self._rpc
-        return on_since if rpc is not None and rpc.is_ready() else None
+        return on_since + delay if rpc is not None and rpc.is_ready() else None
 
     def address(self) -> str:
         """The guest has no network."""
@@ -139,7 +145,7 @@ class VmtoolsdTools:
             commands.send(Command.CHECK_USER, login)
             home = commands.read_environment(login, "HOME")
             self._logins[name] = login
-        return Account(name, name == ADMINISTRATOR, home.decode("utf-8", "surrogateescape"))
+        return Account(name, name in self._administrators, home.decode("utf-8", "surrogateescape"))
 
     def environment_of(self, account: Account) -> dict[str, str]:
         self._give_environment()
@@ -149,7 +155,7 @@ class VmtoolsdTools:
     def _give_environment(self) -> None:
         """Have the guest know what VIX has set of the environment. Only an administrator can set it, who has logged in for that."""
         wanted = {name: value for name, value in self.environment.items() if self._given.get(name) != value}
-        administrator = self._logins.get(ADMINISTRATOR)
+        administrator = next((login for name, login in self._logins.items() if name in self._administrators), None)
         if wanted and administrator is not None:
             with self._asking() as commands:
                 for name, value in wanted.items():

@@ -213,7 +213,7 @@ def units(session, version):
     install_openvix(session)
     # Whoever asks for some of them may ask for any.
     left = () if session.posargs else (f"--ignore={path}" for path in (*CONTROLLER_TESTS, *GUIDE_TESTS))
-    pytest(session, "-m", "not qemu and not open_vm_tools", *left, *on_oldest_host(version), *TESTS, *([OWN_TESTS] if version == RUN[0] else []))
+    pytest(session, "-m", "not qemu and not open_vm_tools and not windows", *left, *on_oldest_host(version), *TESTS, *([OWN_TESTS] if version == RUN[0] else []))
 
 
 def on_oldest_host(version):
@@ -308,6 +308,44 @@ def world(session, place, target):
 
 
 @nox.session
+@nox.session(python=FOUND[RUN[0]])
+def windows(session):
+    """Run programs of Windows guests by Wine, and one ladder of each module for guests there, or all of "-- all" or of the named targets.
+
+    It needs Wine, a compiler for Windows, and PowerShell: that of an earlier run, or the directory or archive in OPENVIX_POWERSHELL.
+    """
+    session.install(f"ansible-core~={RUN[0]}.0", *TESTERS)
+    install_openvix(session)
+    report = json.loads(subprocess.run([f"{session.bin}/openvix", "doctor", "--json"], stdout=subprocess.PIPE, check=False).stdout)
+    lacks = {each["name"]: each["message"] for each in report["findings"] if each["purpose"] == "programs in Windows guests" and not each["fine"]}
+    given = os.environ.get("OPENVIX_POWERSHELL")
+    if "Wine" in lacks:
+        session.skip(f"Windows guests run no programs here: {lacks['Wine']}")
+    if given:
+        session.run("openvix", "guest", "powershell", given)
+    elif "PowerShell" in lacks:
+        session.skip("Windows guests have no PowerShell here: set OPENVIX_POWERSHELL to a directory or archive of PowerShell 7 for Windows x64")
+    named = [each for each in session.posargs if each != "all"]
+    if not named:
+        session.run("pytest", "-q", "--numprocesses=1", "--timeout=300", "-m", "windows", OWN_TESTS)
+    targets = named or sorted(path.parent.parent.name for path in ROOT.glob("tests/integration/targets/*/tasks/windows.yml"))
+    place = tree(session)
+    tests = place / "tests" / "integration"
+    # "all" runs them twice, each time in a new guest: nothing may differ.
+    for _ in range(2 if "all" in session.posargs else 1):
+        with tempfile.TemporaryDirectory(prefix="world-") as folder, contextlib.ExitStack() as stack:
+            stack.callback(session.run, "openvix", "stop", folder, silent=True)
+            session.run("openvix", "start", str(tests / "windows.toml"), "--directory", folder, silent=True)
+            variables = {
+                "vix_library": session.run("openvix", "library", silent=True).strip(),
+                "openvix_world": folder,
+                "windows_targets": targets,
+                "ansible_python_interpreter": f"{session.bin}/python",
+            }
+            playbook = ("-i", "localhost,", "-e", json.dumps(variables), str(tests / "windows.yml"))
+            session.run("ansible-playbook", *playbook, env={"ANSIBLE_COLLECTIONS_PATH": str(place.parents[2]), "ANSIBLE_LOCALHOST_WARNING": "false"})
+
+
 @on(RUN[-1:], "test-qemu")
 def contract(session, version):
     """Run the contract tests once more, on real machines. Skipped where QEMU is absent."""

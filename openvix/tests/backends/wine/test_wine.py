@@ -26,7 +26,7 @@ from openvix.system.c_build import CannotBuild
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
-pytestmark = [needs_wine, pytest.mark.xdist_group("wine")]
+pytestmark = [needs_wine, pytest.mark.windows]
 
 SYSTEM = "C:\\Windows\\System32"
 CMD, PING, REG = f"{SYSTEM}\\cmd.exe", f"{SYSTEM}\\ping.exe", f"{SYSTEM}\\reg.exe"

@@ -213,7 +213,9 @@ def units(session, version):
     install_openvix(session)
     # Whoever asks for some of them may ask for any.
     left = () if session.posargs else (f"--ignore={path}" for path in (*CONTROLLER_TESTS, *GUIDE_TESTS))
-    pytest(session, "-m", "not qemu and not open_vm_tools and not windows", *left, *on_oldest_host(version), *TESTS, *([OWN_TESTS] if version == RUN[0] else []))
+    pytest(
+        session, "-m", "not qemu and not open_vm_tools and not windows", *left, *on_oldest_host(version), *TESTS, *([OWN_TESTS] if version == RUN[0] else [])
+    )
 
 
 def on_oldest_host(version):

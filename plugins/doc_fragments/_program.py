@@ -52,6 +52,8 @@ options:
         are killed at once.
       - The default and the maximum is the remaining time of O(timeout), reduced by a quarter, but by no more than 15
         seconds.
+      - If the program has ended by then, and processes that it started in a Windows guest still write to its output, they
+        are left running, and a warning is returned.
       - Daemonized processes (new session, re-parented) of a Linux guest and orphaned processes of a Windows guest are
         not tracked.
     type: int

@@ -178,8 +178,12 @@ def run(session, program, cmd, terms):
         result[f"{name}_truncated"] = len(outcome.outputs[name]) < outcome.sizes[name]
     doing = programs.doing(session, program)
     if outcome.late:
-        text = f"timed out after {outcome.seconds} s; the program and what it started were killed; increase program_timeout and timeout"
+        ended = "the program was killed, but processes that it started may still run" if outcome.left else "the program and what it started were killed"
+        text = f"timed out after {outcome.seconds} s; {ended}; increase program_timeout and timeout"
         return {**result, "failed": True, "msg": f"{doing}: {text}"}
+    if outcome.left:
+        text = f"processes that the program started still wrote to its output after {outcome.seconds} s, and were left running: end them in the guest"
+        result["warnings"] = [f"{doing}: {text}"]
     return {**result, **({"failed": True, "msg": f"{doing}: non-zero return code {outcome.rc}"} if outcome.rc else {})}
 
 

@@ -22,6 +22,7 @@ LINES = {
     "rc": re.compile(r"(-?\d{1,10})"),
     "pid": re.compile(r"(\d{1,20})"),
     "late": re.compile("([01])"),
+    "left": re.compile("([01])"),
     "start": MOMENT,
     "end": MOMENT,
     "stdout": re.compile(r"(\d{1,18}) (\d{1,9})"),
@@ -36,13 +37,14 @@ BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16-le"}
 class Outcome:
     """The result of a program. What the guest did not report is None.
 
-    rc, pid; late: whether it was killed as its time was over, after that many seconds; start, end, delta: texts; outputs, sizes: by "stdout" and "stderr";
+    rc, pid; late: whether it was killed as its time was over, after that many seconds; left: whether processes that it had started may still run, of which
+    Windows does not know whose they are; start, end, delta: texts; outputs, sizes: by "stdout" and "stderr";
     refused: (reason, detail) of a program that was not started, else None.
     """
 
     def __init__(self, fields, outputs):
         self.refused = fields.get("refused")
-        self.rc, self.pid, self.late = (int(fields[name][0]) if name in fields else None for name in ("rc", "pid", "late"))
+        self.rc, self.pid, self.late, self.left = (int(fields[name][0]) if name in fields else None for name in ("rc", "pid", "late", "left"))
         self.start, self.end = (_moment(fields[name]) if name in fields else None for name in ("start", "end"))
         self.delta = _delta(fields["start"], fields["end"]) if "end" in fields else None
         self.sizes = {name: int(fields[name][0]) for name in outputs}

@@ -82,7 +82,7 @@ def doing(session, program):
 def run(session, program):
     """Run a program and return its outcomes.Outcome.
 
-    This takes three VIX calls in a Linux guest if what is sent is not large and nothing is fetched, six in a Windows guest. Raises FileNotFound if the
+    This takes three VIX calls in a Linux guest if what is sent is not large and nothing is fetched, seven in a Windows guest. Raises FileNotFound if the
     guest has no such program.
     """
     guest, family, about = session.guest, session.family, doing(session, program)
@@ -124,6 +124,8 @@ def _begin(session, program, folder, shelf, about):
     """Start the script that runs the program; return the script's exit code and the seconds that the program had."""
     guest, family, writer = session.guest, session.family, WRITERS[session.family.NAME]
     contents = {family.join(folder, "stdin"): program.stdin or None, family.join(shelf, program.script_name): program.script}
+    if not session.is_linux:
+        contents[family.join(folder, windows_programs.VALUES)] = windows_programs.values(program, shelf)
     contents = {place: content for place, content in contents.items() if content is not None}
     seconds, grace = time_for(_left(guest), program.seconds)
     if session.is_linux and all(isinstance(content, bytes) and b"\0" not in content and _is_text(content) for content in contents.values()):

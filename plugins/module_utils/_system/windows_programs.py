@@ -6,15 +6,19 @@
 
 PowerShell 2 to 5 understand it, of which the first has .NET 2: the outputs are read as bytes, both at once, and none of it by a cmdlet that takes them for
 text. It writes the same file as linux_programs.py, has the same exit codes, and lies in a file that it deletes as soon as it runs.
+
+PowerShell logs the text of scripts such as this one in the event log of the guest, even without a policy. So arguments, variables and names are not in
+that text: they are in the file VALUES beside it, which the script reads and deletes before it starts the program.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 
 from . import windows
 
-NAME = "run.ps1"
+NAME, VALUES = "run.ps1", "values"
 BOM = b"\xef\xbb\xbf"  # without it PowerShell up to 5 reads text in the code page of the country
 PLAIN = re.compile(r"[A-Za-z0-9_./\\:@+-]+")  # what a batch file gets without quotes
 UNSPEAKABLE = re.compile('["%\r\n]')  # what cmd.exe interprets even between quotes
@@ -93,6 +97,19 @@ function Hidden($file, $arguments) {
 
 try {
     [IO.File]::Delete("$private\run.ps1")
+    $given = @{}
+    foreach ($row in [IO.File]::ReadAllLines("$private\values")) {
+        $words = $row.Split(' ')
+        $given[$words[0]] = @()
+        for ($i = 1; $i -lt $words.Length; $i++) {
+            $given[$words[0]] += [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($words[$i].Substring(1)))
+        }
+    }
+    [IO.File]::Delete("$private\values")
+    $names, $environment = $given['names'], $given['environment']
+    $line, $directory = $given['line'][0], $given['directory'][0]
+    $batch = $null
+    if ($given['batch'].Length) { $batch = $given['batch'][0] }
     $now = [DateTime]::UtcNow
     $parent = [IO.Path]::GetDirectoryName($private)
     foreach ($old in @([IO.Directory]::GetDirectories($parent, 'vmlab.vix-*-*')) + @([IO.Directory]::GetFiles($parent, 'vmlab.vix-*-*'))) {
@@ -113,7 +130,7 @@ try {
     [IO.File]::Create("$private\begun\once").Close()
     [IO.File]::WriteAllText("$private\owner", "$PID")
 
-    foreach ($pair in $environment) { [Environment]::SetEnvironmentVariable($pair.name, $pair.value, 'Process') }
+    for ($i = 0; $i -lt $environment.Length; $i += 2) { [Environment]::SetEnvironmentVariable($environment[$i], $environment[$i + 1], 'Process') }
     if (-not $directory) { $directory = "$env:USERPROFILE" }
     elseif (-not [IO.Directory]::Exists($directory)) { Refuse 'chdir' }
     if (-not [IO.Directory]::Exists($directory)) { $directory = $system }
@@ -162,7 +179,7 @@ try {
     $input_pending = $null
     if ([IO.File]::Exists("$private\stdin")) { $input_file = [IO.File]::OpenRead("$private\stdin") }
 
-    $late = 0
+    $late = $left = 0
     $quiet = [Diagnostics.Stopwatch]::StartNew()
     while ($true) {
         while ($input_stream -and ($input_pending -eq $null -or $input_pending.IsCompleted)) {
@@ -187,16 +204,23 @@ try {
                     $stream.pending = $stream.from.BeginRead($stream.block, 0, $stream.block.Length, $null, $null)
                     $quiet = [Diagnostics.Stopwatch]::StartNew()
                 } else { $stream.open = $false }
-                if (-not $late -and $clock.Elapsed.TotalSeconds -ge $seconds) { break }
+                if ($late -or $clock.Elapsed.TotalSeconds -ge $seconds) { break }
             }
             if ($stream.open) { $handles += $stream.pending.AsyncWaitHandle }
         }
-        $ended = $process.HasExited
+        $ended, $over = $process.HasExited, ($clock.Elapsed.TotalSeconds -ge $seconds)
         # Processes that it started may keep its outputs open: they are read until they are silent.
         if ($ended -and (-not $handles -or $late -or $quiet.ElapsedMilliseconds -gt 500)) { break }
-        if (-not $late -and -not $ended -and $clock.Elapsed.TotalSeconds -ge $seconds) {
-            $late = 1
-            try { [void][Diagnostics.Process]::Start((Hidden "$system\taskkill.exe" "/T /F /PID $id")).WaitForExit(10000) } catch { }
+        if (-not $late -and $ended -and $over) {
+            $left = 1
+            break
+        }
+        if (-not $late -and $over) {
+            $late = $left = 1
+            try {
+                $kill = [Diagnostics.Process]::Start((Hidden "$system\taskkill.exe" "/T /F /PID $id"))
+                if ($kill.WaitForExit(10000) -and -not $kill.ExitCode) { $left = 0 }
+            } catch { }
             try { $process.Kill() } catch { }
             [void]$process.WaitForExit(5000)
             $clock = [Diagnostics.Stopwatch]::StartNew()
@@ -211,7 +235,7 @@ try {
     $end = [DateTime]::Now
     if ($input_file) { $input_file.Close() }
     [IO.File]::Delete("$private\stdin")
-    $lines = @("rc $code", "late $late", "pid $id", "start $(Moment $begin)", "end $(Moment $end)")
+    $lines = @("rc $code", "late $late", "left $left", "pid $id", "start $(Moment $begin)", "end $(Moment $end)")
     $parts = @()
     for ($i = 0; $i -lt 2; $i++) {
         $name = ('stdout', 'stderr')[$i]
@@ -246,17 +270,9 @@ def batch_arguments(words):
 def text(program, folder, shelf, inline, made, seconds, grace):
     """Return the script, as bytes. The arguments are those of linux_programs.text(); inline is empty, as files are always sent."""
     script = windows.join(shelf, program.script_name)
-    raw = isinstance(program.arguments, str)
-    words = [] if raw else program.placed(program.arguments, script)
-    batch = f" {program.arguments}" if raw else batch_arguments(words)
     spent = [script, *(windows.join(folder, name) for name in ("stdout", "stderr") if name not in program.fetch)]
     values = {
         "private": windows.quote(folder),
-        "names": _list(map(windows.quote, program.placed(program.names, script))),
-        "line": windows.quote(program.arguments if raw else windows.line(words)),
-        "batch": "$null" if batch is None else windows.quote(batch),
-        "directory": windows.quote(program.chdir or ""),
-        "environment": _list(f"@{{name = {windows.quote(name)}; value = {windows.quote(value)}}}" for name, value in sorted(program.environment.items())),
         "seconds": str(seconds),
         "most": f"[long]{program.max_output}",
         "wait": "$true" if program.wait else "$false",
@@ -266,6 +282,26 @@ def text(program, folder, shelf, inline, made, seconds, grace):
     }
     lines = "".join(f"${name} = {value}\n" for name, value in values.items())
     return BOM + (lines + TEXT.lstrip("\n")).encode("utf-8", "surrogateescape")
+
+
+def values(program, shelf):
+    """Return the content of VALUES, as bytes: a line for each name, with its texts in Base64, each after a colon."""
+    script = windows.join(shelf, program.script_name)
+    raw = isinstance(program.arguments, str)
+    words = [] if raw else program.placed(program.arguments, script)
+    batch = f" {program.arguments}" if raw else batch_arguments(words)
+    rows = {
+        "names": program.placed(program.names, script),
+        "line": [program.arguments if raw else windows.line(words)],
+        "batch": [] if batch is None else [batch],
+        "directory": [program.chdir or ""],
+        "environment": [text for pair in sorted(program.environment.items()) for text in pair],
+    }
+    return "".join(f"{' '.join([name, *map(_packed, texts)])}\r\n" for name, texts in rows.items()).encode("ascii")
+
+
+def _packed(text):
+    return f":{base64.b64encode(text.encode('utf-8', 'surrogateescape')).decode('ascii')}"
 
 
 def _list(words):

@@ -83,7 +83,7 @@ def test_powershell_is_brought_by_command(tmp_path, capsys):
         packed.writestr("pwsh.exe", PROGRAM)
     assert main.main(["guest", "powershell", str(tmp_path / "PowerShell-7.0.0-win-x64.zip")]) == 0
     directory = capsys.readouterr().out.strip()
-    assert directory == str(tmp_path / "cache" / "powershell")
+    assert directory.startswith(str(tmp_path / "cache" / "powershell"))
     assert findings()["PowerShell"] == doctor.Finding(doctor.WINDOWS, "PowerShell", True, directory, needed=False)
     assert main.main(["guest", "powershell", str(tmp_path / "none.zip")]) == 1
     assert capsys.readouterr().err.startswith(f"openvix: {tmp_path}/none.zip cannot be read: ")

@@ -303,11 +303,15 @@ def test_powershell_is_taken_from_archive_or_directory(own_cache, archive, tmp_p
     assert powershell.find() is None
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(tmp_path / "one" / "PowerShell")
-    for source in (archive, tmp_path / "one", tmp_path / "one" / "PowerShell"):
-        directory = powershell.bring(source)
-        assert powershell.find() == directory
-        assert {"pwsh.exe", "powershell.exe", "Modules"} == set(os.listdir(directory))
-        assert os.listdir(directory / "Modules") == ["m"]
+    brought = {powershell.bring(source) for source in (archive, tmp_path / "one", tmp_path / "one" / "PowerShell")}
+    assert brought == {powershell.find()}
+    [directory] = brought
+    assert {"pwsh.exe", "powershell.exe", "Modules"} == set(os.listdir(directory))
+    assert os.listdir(directory / "Modules") == ["m"]
+    # Guests that run keep the one that they have.
+    (tmp_path / "one" / "PowerShell" / "more").touch()
+    assert powershell.bring(tmp_path / "one") != directory
+    assert (directory / "pwsh.exe").exists()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"MZ" + b"\0" * 100, b"text"])

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tarfile
@@ -24,14 +25,18 @@ MISSING = "this guest has no PowerShell: bring one with 'openvix guest powershel
 
 def find() -> Path | None:
     """Return the directory of PowerShell, None if the user has brought none."""
-    place = c_build.cache() / "powershell"
+    place = (c_build.cache() / "powershell" / "current").resolve()
     return place if (place / WINDOWS_PROGRAM).is_file() else None
 
 
 def bring(source: Path) -> Path:
-    """Copy PowerShell from a directory or an archive into the cache, and return its directory there. Raises CannotBuild."""
-    cache = c_build.cache()
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".powershell-") as scratch:
+    """Copy PowerShell from a directory or an archive into the cache, and return its directory there. Raises CannotBuild.
+
+    Another one stays in the cache: guests that run have it.
+    """
+    kept = c_build.cache() / "powershell"
+    kept.mkdir(mode=0o700, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept, prefix=".new-") as scratch:
         unpacked = Path(scratch, "unpacked")
         try:
             _unpack(source, unpacked)
@@ -48,13 +53,24 @@ def bring(source: Path) -> Path:
         os.link(program, directory / WINDOWS_PROGRAM)
         for each in (directory, *directory.rglob("*")):
             each.chmod(0o755 if each.is_dir() or each.suffix.lower() in (".exe", ".dll") else 0o644)
-        place = cache / "powershell"
-        # Guests that run keep the directory that they have; the new one is at the same path.
-        old = Path(scratch, "old")
-        if place.exists():
-            os.rename(place, old)
-        os.rename(directory, place)
-    return place
+        place = kept / _key(directory)
+        if not place.exists():
+            os.rename(directory, place)
+        link = Path(scratch, "link")
+        link.symlink_to(place.name)
+        os.replace(link, kept / "current")
+    return place.resolve()
+
+
+def _key(directory: Path) -> str:
+    """Return a name for this PowerShell: another one has another name."""
+    key = hashlib.sha256()
+    for path in sorted(directory.rglob("*")):
+        if path.is_file():
+            key.update(f"{path.relative_to(directory)} ".encode("utf-8", "surrogateescape"))
+            with open(path, "rb") as file:
+                key.update(hashlib.file_digest(file, "sha256").digest())
+    return key.hexdigest()[:16]
 
 
 def _unpack(source: Path, target: Path) -> None:

@@ -21,6 +21,14 @@ def text(shelf=FOLDER, seconds=30, **program):
     return script[3:].decode()
 
 
+def given(shelf=FOLDER, **program):
+    """The values that the script reads, by name."""
+    settings = {"what": "it", "names": ["tool"], **program}
+    rows = windows_programs.values(programs.Program(**settings), shelf).decode("ascii").split("\r\n")
+    assert rows.pop() == ""
+    return {name: [base64.b64decode(text[1:]).decode() for text in texts] for name, *texts in (row.split(" ") for row in rows)}
+
+
 def values(script):
     """The assignments that the script begins with, by name."""
     return dict(re.findall(r"^\$(\w+) = (.*)$", script.partition("Set-StrictMode")[0], re.MULTILINE))
@@ -29,16 +37,12 @@ def values(script):
 def test_values_at_script_start():
     """The lesson of community.vmware issue 2099: Windows guests break where nobody looks at what they are sent, and so its exact words are looked at."""
     program = {"names": ["python", "py"], "arguments": ["a b", 'say "x"', "", programs.SCRIPT], "chdir": "C:\\it's here", "script": b"x", "suffix": ".py"}
-    script = text(environment={"KEY": "o\u2019clock\n$x", "A": ""}, seconds=17, max_output=5, **program)
+    environment = {"KEY": "o\u2019clock\n$x", "A": ""}
+    script = text(environment=environment, seconds=17, max_output=5, **program)
 
     first = script.partition("Set-StrictMode")[0]
     assert first == (
         f"$private = '{FOLDER}'\n"
-        "$names = @('python', 'py')\n"
-        f"""$line = '"a b" "say \\"x\\"" "" {FOLDER}\\script.py'\n"""
-        "$batch = $null\n"
-        "$directory = 'C:\\it''s here'\n"
-        "$environment = @(@{name = 'A'; value = ''}, @{name = 'KEY'; value = 'o\u2019\u2019clock\n$x'})\n"
         "$seconds = 17\n"
         "$most = [long]5\n"
         "$wait = $true\n"
@@ -46,6 +50,21 @@ def test_values_at_script_start():
         "$tidy = ''\n"
         f"$spent = @('{FOLDER}\\script.py', '{FOLDER}\\stdout', '{FOLDER}\\stderr')\n"
     )
+    assert given(environment=environment, **program) == {
+        "names": ["python", "py"],
+        "line": [f'"a b" "say \\"x\\"" "" {FOLDER}\\script.py'],
+        "batch": [],
+        "directory": ["C:\\it's here"],
+        "environment": ["A", "", "KEY", "o\u2019clock\n$x"],
+    }
+
+
+@pytest.mark.parametrize("arguments", [["hunter2"], "/p hunter2"])
+def test_no_value_in_script_text(arguments):
+    """PowerShell logs the text of such scripts without a policy: what a user passes must not be in it."""
+    script = text(names=["hunter2.exe"], arguments=arguments, environment={"PASSWORD": "hunter2", "hunter2": "x"}, chdir="C:\\hunter2", stdin=b"hunter2")
+    for hidden in ("hunter2", base64.b64encode(b"hunter2").decode().rstrip("="), base64.b64encode("hunter2".encode("utf-16-le")).decode().rstrip("=")):
+        assert hidden not in script
 
 
 def test_rest_of_script_constant():
@@ -58,16 +77,17 @@ def test_fetched_files_not_deleted():
 
 def test_unwaited_script_deleted_after():
     """What deletes it is a command of PowerShell's, so the path is quoted twice."""
-    found = values(text(shelf=SHELF, names=[programs.SCRIPT], script=b"x", suffix=".bat", wait=False))
+    program = {"names": [programs.SCRIPT], "script": b"x", "suffix": ".bat", "wait": False}
+    found = values(text(shelf=SHELF, **program))
 
-    assert (found["wait"], found["names"]) == ("$false", f"@('{SHELF}\\script.bat')")
+    assert (found["wait"], given(shelf=SHELF, **program)["names"]) == ("$false", [f"{SHELF}\\script.bat"])
     assert found["tidy"] == f"'''{SHELF}'''"
 
 
 def test_command_line_unchanged():
-    found = values(text(names=["msiexec"], arguments='/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'))
+    found = given(names=["msiexec"], arguments='/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn')
 
-    assert (found["line"], found["batch"]) == ("""'/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'""", """' /i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'""")
+    assert (found["line"], found["batch"]) == (['/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'], [' /i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'])
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def connect(world: Path) -> list[str]:
 
 
 def openvix_command(*arguments: object) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "openvix.cli", *map(str, arguments)], capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run([sys.executable, "-P", "-m", "openvix.cli", *map(str, arguments)], capture_output=True, text=True, timeout=100, check=False)
 
 
 def assert_refused(world: Path, reason: str) -> None:

@@ -660,7 +660,8 @@ def test_modules_of_ansible_in_guest(openvix, web, home, run_ansible, tmp_path, 
     assert left() == []
     loop = done.stdout.split("TASK [ansible.builtin.command]")[2].split("TASK")[0]
     assert loop.count("CONNECT THROUGH VMWARE TOOLS") == 1
-    assert "Pipelining is enabled" in done.stdout
+    # With pipelining no module is copied. From ansible-core 2.22 on, no message says that it is enabled.
+    assert "AnsiballZ" not in loop
 
 
 def test_unreachable_guest_named(openvix, home, run_ansible):

@@ -45,6 +45,9 @@ TESTERS = own.TESTERS
 
 BUILD = ROOT / "build"
 
+# C that runs in Windows guests, and what compiles it.
+WINDOWS_SOURCES, WINDOWS_COMPILER = ("openvix/native/windows_tools/*.c", "openvix/tests/backends/wine/*.c"), "x86_64-w64-mingw32-gcc"
+
 # ansible-core: the Pythons that run it, the one that it is tested with first.
 CORES = {
     "2.19": ("3.11", "3.12", "3.13"),
@@ -156,6 +159,8 @@ def sentences_left_out():
         yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
     yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"
     yield "the agent of QEMU's guests under libFuzzer, which takes as long as one lets it: nox -s fuzz -- 600"
+    if not shutil.which(WINDOWS_COMPILER):
+        yield f"the compiler's warnings about C for Windows guests, for want of {WINDOWS_COMPILER}"
     if os.geteuid() != 0:
         yield "that agent among several users, for want of root"
 
@@ -409,6 +414,8 @@ def lint(session):
     scripts = [path for path in candidates if pathlib.Path(path).read_bytes().startswith(b"#!")]
     flags = session.run("python", "-c", "from openvix.system import c_build; print(*c_build.FLAGS)", env={"PYTHONPATH": "openvix/src"}, silent=True).split()
     c = [*compiler(), *flags, "-Wall", "-Wextra", "-Werror", "-c", "-o", os.devnull]
+    for_windows = sorted(path for place in WINDOWS_SOURCES for path in glob.glob(place))
+    windows_c = (WINDOWS_COMPILER, "-municode", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fsyntax-only")
     commands = [
         ("python", "facts/generate.py", "--check"),
         ("ruff", "check"),
@@ -419,7 +426,8 @@ def lint(session):
         ("shellcheck", *scripts),
         ("reuse", "lint", "--lines"),
         ("python", "tests/lint/words.py"),
-        *((*c, source) for source in sorted(glob.glob("openvix/**/*.c", recursive=True))),
+        *((*c, source) for source in sorted(set(glob.glob("openvix/**/*.c", recursive=True)) - set(for_windows))),
+        *((*windows_c, source) for source in for_windows if shutil.which(WINDOWS_COMPILER)),
         ("antsibull-changelog", "lint"),
         ("antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"),
         ("ansible-lint", "--offline", "--strict"),

@@ -33,13 +33,20 @@ class Interpreter:
 
 
 def crlf(text):
-    """The text with the line ends that cmd.exe requires."""
+    """The text with the line ends that cmd.exe requires, and without a byte order mark, which it takes for a part of the first command."""
+    text = text[len(BOM) :] if text.startswith(BOM) else text
     return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def marked(text):
-    """The text with the byte order mark that PowerShell up to 5 requires for UTF-8, unless it is ASCII or has one."""
-    return text if text.isascii() or text.startswith((BOM, b"\xff\xfe", b"\xfe\xff")) else BOM + text
+    """The text with the byte order mark that PowerShell up to 5 requires for UTF-8, unless it is ASCII or has one, or is not UTF-8."""
+    if text.isascii() or text.startswith((BOM, b"\xff\xfe", b"\xfe\xff")):
+        return text
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text
+    return BOM + text
 
 
 # For Windows a batch file is itself a program.
@@ -54,7 +61,7 @@ KNOWN = {
     windows.NAME: {
         "sh": Interpreter(["sh"]),
         "bash": Interpreter(["bash"]),
-        "python": Interpreter(["python", "py", "python3"], suffix=".py"),
+        "python": Interpreter(["py", "python", "python3"], suffix=".py"),
         "powershell": Interpreter([windows.SHELL], [*windows.OPTIONS.split(), "-File", SCRIPT], ".ps1", marked),
         "cmd": BATCH,
     },

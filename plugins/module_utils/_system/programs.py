@@ -27,6 +27,10 @@ DOWN = "the guest was shut down or restarted meanwhile; what the program had don
 FAILED = {
     81: "no directory for its output could be created in the guest: check that {parent} exists and that the user may write to it",
     82: "VIX started it a second time after an error, and a program that was started is not started again: check its effects in the guest",
+    84: (
+        "PowerShell of this user runs in a restricted language mode, in which the script that runs it cannot work: an administrator of the guest can "
+        "allow it (application control, such as AppLocker or Device Guard)"
+    ),
     83: "its output could not be stored: the disk of the guest may be full",
 }
 
@@ -93,6 +97,8 @@ def run(session, program):
     begun = False
     try:
         code, seconds = _begin(session, program, folder, shelf, about)
+        if code == 1 and not session.is_linux:
+            _require_policy(guest, about)
         if code != DONE:
             sentence = FAILED.get(code, "the script that runs it ended with exit code {code} before it wrote a result; it may have been killed")
             raise VixError(sentence.format(parent=parent, code=code), doing=about)
@@ -105,8 +111,18 @@ def run(session, program):
                 guest.delete_directory(place)
 
 
+def _require_policy(guest, about):
+    """Raise NotSupported if a group policy keeps PowerShell from running a script file: -ExecutionPolicy does not override it, nor should it."""
+    policy = windows.policy_of(windows.run(guest, windows.policy_script()))
+    if policy:
+        sentence = "the execution policy {} of the scope {} does not allow it to run the script that runs the program; nothing was started"
+        advice = 'an administrator of the guest can set the group policy "Turn on Script Execution", or sign the scripts of this user'
+        raise NotSupported(f"PowerShell in the guest: {sentence.format(*policy)}", doing=about, advice=advice)
+
+
 def _check(program, family, about):
     """Raise Refused for texts that cannot be passed to a guest."""
+    errors = "surrogateescape" if family is linux else "strict"
     if not all(program.names):
         raise Refused("the name of the program is empty", doing=about)
     if program.chdir and not family.is_absolute(program.chdir):
@@ -115,6 +131,10 @@ def _check(program, family, about):
     for text in (*program.names, *words, program.chdir or "", *program.environment.values()):
         if text is not SCRIPT and "\0" in text:
             raise Refused("arguments, paths and variables cannot contain a NUL character", doing=about)
+        try:
+            b"" if text is SCRIPT else text.encode("utf-8", errors)
+        except UnicodeEncodeError:
+            raise Refused("arguments, paths and variables must be valid Unicode text", doing=about) from None
     for name in program.environment:
         if not NAME.fullmatch(name):
             raise Refused(f"{name!r} is not a valid name of an environment variable", doing=about)
@@ -220,6 +240,9 @@ def _refusal(program, outcome, about):
         return Refused(f"{names} cannot be executed by the user", doing=about)
     if reason == "chdir":
         return Refused(f"{program.chdir} does not exist in the guest, or the user may not enter it", doing=about)
+    if reason == "quotes" and isinstance(program.arguments, str):
+        what = '& | < > ^ ( ) % " ! or line breaks, which cmd.exe would interpret'
+        return Refused(f"the command line of a batch file cannot contain {what}", doing=about, advice="use argv instead of cmd")
     if reason == "quotes":
         return Refused("arguments of a batch file cannot contain quotes, percent signs or line breaks", doing=about)
     return VixError(f"Windows did not start it: {detail}", doing=about)

@@ -17,9 +17,11 @@ NAME = "windows"
 SHELL = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
 OPTIONS = "-NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass"
 SAME, OTHER, NO_PROGRAM = DONE, 1, 2  # exit codes of the comparison of checksums; the last: nothing there can compute one. Any other: it was killed
+# Exit codes from POLICY on are those of policy_script(); the policies by their numbers that stop a script which is not signed.
+POLICY, POLICIES = 200, {2: "AllSigned", 3: "Restricted"}
 QUOTES = "'\u2018\u2019\u201a\u201b"  # all of these end a string in PowerShell
 ILLEGAL = frozenset('<>:"|?*\\/') | {chr(code) for code in range(32)}
-DEVICE = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9]) *(\.|$)", re.IGNORECASE)
+DEVICE = re.compile("(con|prn|aux|nul|conin\\$|conout\\$|(com|lpt)[1-9\u00b9\u00b2\u00b3]) *(\\.|$)", re.IGNORECASE)
 
 join, parent, base_name = ntpath.join, ntpath.dirname, ntpath.basename
 
@@ -43,6 +45,30 @@ def quote(text):
 def line(argv):
     """The command line that a Windows program splits into exactly these arguments, by the rules of the C library."""
     return subprocess.list2cmdline(argv)
+
+
+def policy_script():
+    """Return a script whose exit code names which execution policy a group policy sets, as policy_of() reads it.
+
+    It reads the registry: where all scripts have to be signed, those of a module with Get-ExecutionPolicy may not be.
+    """
+    numbers = "; ".join(f"{name} = {number}" for number, name in POLICIES.items())
+    return (
+        f"$numbers = @{{ {numbers} }}; $scope = 0; $product = 'Windows\\PowerShell'; "
+        "if ($PSVersionTable.PSVersion.Major -ge 6) { $product = 'PowerShellCore' }; "
+        "foreach ($root in 'HKEY_LOCAL_MACHINE', 'HKEY_CURRENT_USER') { $scope += 10; "
+        '$key = "$root\\Software\\Policies\\Microsoft\\$product"; '
+        "$enabled = [Microsoft.Win32.Registry]::GetValue($key, 'EnableScripts', $null); "
+        "$policy = [Microsoft.Win32.Registry]::GetValue($key, 'ExecutionPolicy', $null); "
+        "if ($enabled -eq $null) { continue }; if (-not $enabled) { $policy = 'Restricted' }; "
+        f'if ($numbers["$policy"]) {{ exit {POLICY} + $scope + $numbers["$policy"] }}; break }}; exit {POLICY}'
+    )
+
+
+def policy_of(code):
+    """Return the execution policy that a group policy sets and that keeps PowerShell from running a script, and its scope; None without one."""
+    scope, policy = divmod(code - POLICY, 10)
+    return (POLICIES[policy], ("MachinePolicy", "UserPolicy")[scope - 1]) if scope in (1, 2) and policy in POLICIES else None
 
 
 def run(guest, script):

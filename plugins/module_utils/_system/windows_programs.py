@@ -21,9 +21,11 @@ from . import windows
 NAME, VALUES = "run.ps1", "values"
 BOM = b"\xef\xbb\xbf"  # without it PowerShell up to 5 reads text in the code page of the country
 PLAIN = re.compile(r"[A-Za-z0-9_./\\:@+-]+")  # what a batch file gets without quotes
+READ_BY_SHELL = re.compile('[&|<>^()%"!\r\n]')  # what cmd.exe interprets in a command line
 UNSPEAKABLE = re.compile('["%\r\n]')  # what cmd.exe interprets even between quotes
 TEXT = r"""
 Set-StrictMode -Off
+if ("$($ExecutionContext.SessionState.LanguageMode)" -ne 'FullLanguage') { exit 84 }
 $ErrorActionPreference = 'Stop'
 $system = [Environment]::SystemDirectory
 $shell = [IO.Path]::Combine($PSHOME, 'powershell.exe')
@@ -68,6 +70,8 @@ function Moment($time) {
 }
 
 function Find($names) {
+    # An empty file is a program of the Store's, or only offers to install one: it is used if nothing else has the name.
+    $empty = $null
     $suffixes = @("$env:PATHEXT".Split(';') | Where-Object { $_ })
     foreach ($name in $names) {
         $places = @('')
@@ -78,11 +82,14 @@ function Find($names) {
             foreach ($ending in $endings) {
                 try {
                     $path = [IO.Path]::Combine([IO.Path]::Combine($directory, $place), $name + $ending)
-                    if ([IO.File]::Exists($path)) { return $path }
+                    if (-not [IO.File]::Exists($path)) { continue }
+                    if ((New-Object IO.FileInfo $path).Length) { return $path }
+                    if (-not $empty) { $empty = $path }
                 } catch { }
             }
         }
     }
+    $empty
 }
 
 function Hidden($file, $arguments) {
@@ -267,6 +274,11 @@ def batch_arguments(words):
     return "".join(f" {word}" if PLAIN.fullmatch(word) else f' "{word}"' for word in words)
 
 
+def raw_arguments(line):
+    """A command line as the arguments of a batch file. None if cmd.exe would interpret a part of it."""
+    return None if READ_BY_SHELL.search(line) else f" {line}"
+
+
 def text(program, folder, shelf, inline, made, seconds, grace):
     """Return the script, as bytes. The arguments are those of linux_programs.text(); inline is empty, as files are always sent."""
     script = windows.join(shelf, program.script_name)
@@ -289,7 +301,7 @@ def values(program, shelf):
     script = windows.join(shelf, program.script_name)
     raw = isinstance(program.arguments, str)
     words = [] if raw else program.placed(program.arguments, script)
-    batch = f" {program.arguments}" if raw else batch_arguments(words)
+    batch = raw_arguments(program.arguments) if raw else batch_arguments(words)
     rows = {
         "names": program.placed(program.names, script),
         "line": [program.arguments if raw else windows.line(words)],

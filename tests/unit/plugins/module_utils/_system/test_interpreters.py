@@ -33,7 +33,7 @@ FILE = ["-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass"
         ("auto", windows, b"", "x.PS1", [POWERSHELL], FILE, ".ps1"),
         ("auto", windows, b"", "x.bat", [SCRIPT], [], ".bat"),
         ("auto", windows, b"", "X.CMD", [SCRIPT], [], ".bat"),
-        ("auto", windows, b"", "x.py", ["python", "py", "python3"], [SCRIPT], ".py"),
+        ("auto", windows, b"", "x.py", ["py", "python", "python3"], [SCRIPT], ".py"),
         ("cmd", windows, b"", "", [SCRIPT], [], ".bat"),
         ("bash", windows, b"", "", ["bash"], [SCRIPT], ""),
         (r"C:\Windows\System32\CMD.EXE", windows, b"", "", [SCRIPT], [], ".bat"),
@@ -59,6 +59,12 @@ def test_invalid_interpreter_refused(wanted, family):
 def test_batch_file_gets_crlf():
     prepare = interpreters.of("cmd", windows, b"").prepare
     assert prepare(b"a\nb\r\n\nc") == b"a\r\nb\r\n\r\nc"
+    # cmd.exe takes a byte order mark for a part of the first command.
+    assert prepare(b"\xef\xbb\xbf@echo off\n") == b"@echo off\r\n"
+
+
+def test_python_launcher_before_other_names():
+    assert interpreters.of("python", windows, b"").names == ["py", "python", "python3"]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +74,8 @@ def test_batch_file_gets_crlf():
         ("zwölf\n".encode(), b"\xef\xbb\xbf" + "zwölf\n".encode()),
         (b"\xef\xbb\xbf" + "zwölf".encode(), b"\xef\xbb\xbf" + "zwölf".encode()),
         ("zwölf".encode("utf-16"), "zwölf".encode("utf-16")),
+        # In the code page of the country a byte order mark would make it unreadable.
+        ("'zwölf'".encode("cp1252"), "'zwölf'".encode("cp1252")),
     ],
 )
 def test_powershell_script_gets_bom(text, prepared):

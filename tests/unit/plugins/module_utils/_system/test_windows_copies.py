@@ -15,13 +15,37 @@ from ansible_collections.vmlab.vix.plugins.module_utils._system.linux_copies imp
 SUM = "9a2f" * 16
 
 
-@pytest.mark.parametrize("name", ["a", "ü b.txt", "it's", "a.b", "$HOME `x`", "CON-x", "console", "com0", "lpt10", ".nul"])
+@pytest.mark.parametrize("name", ["a", "ü b.txt", "it's", "a.b", "$HOME `x`", "CON-x", "console", "com0", "lpt10", ".nul", "conin", "CONIN$x"])
 def test_valid_windows_names(name):
     assert not windows.is_illegal(name)
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a:b", "b?", "a\\b", "a/b", "a\nb", "a\tb", 'a"b', "a.", "a ", "<", "*", "\x1f", "NUL", "con.txt", "Com1", "lpt9.a.b", "aux .c"]
+    "name",
+    [
+        "",
+        "a:b",
+        "b?",
+        "a\\b",
+        "a/b",
+        "a\nb",
+        "a\tb",
+        'a"b',
+        "a.",
+        "a ",
+        "<",
+        "*",
+        "\x1f",
+        "NUL",
+        "con.txt",
+        "Com1",
+        "lpt9.a.b",
+        "aux .c",
+        "COM\u00b9",
+        "lpt\u00b3.txt",
+        "CONIN$",
+        "conout$",
+    ],
 )
 def test_invalid_windows_names(name):
     assert windows.is_illegal(name)

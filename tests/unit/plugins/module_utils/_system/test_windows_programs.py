@@ -9,6 +9,7 @@ import re
 
 import pytest
 from ansible_collections.vmlab.vix.plugins.module_utils._system import programs, windows, windows_programs
+from ansible_collections.vmlab.vix.plugins.module_utils._vix import errors
 
 FOLDER = r"C:\Users\lab\AppData\Local\Temp\vmlab.vix-7-0123"
 SHELF = r"C:\Users\lab\AppData\Local\Temp\vmlab.vix-10080-4567"
@@ -87,7 +88,17 @@ def test_unwaited_script_deleted_after():
 def test_command_line_unchanged():
     found = given(names=["msiexec"], arguments='/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn')
 
-    assert (found["line"], found["batch"]) == (['/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'], [' /i "a b.msi" INSTALLDIR="C:\\x y\\" /qn'])
+    assert found["line"] == ['/i "a b.msi" INSTALLDIR="C:\\x y\\" /qn']
+
+
+@pytest.mark.parametrize("line", ["/i a.msi /qn", "", "'a' ~b +c=d"])
+def test_plain_line_passed_to_batch_file(line):
+    assert given(arguments=line)["batch"] == [f" {line}"]
+
+
+@pytest.mark.parametrize("letter", ["&", "|", "<", ">", "^", "(", ")", "%", '"', "!", "\n", "\r"])
+def test_line_that_cmd_would_read_refused(letter):
+    assert given(arguments=f"a{letter}SECOND")["batch"] == []
 
 
 @pytest.mark.parametrize(
@@ -111,6 +122,63 @@ def test_powershell_started_with_file():
 
     assert program == r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
     assert arguments == r"""-NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -File "C:\Users\it's lab\Temp\vmlab.vix-7-0\run.ps1" """.strip()
+
+
+def test_restricted_language_looked_at_first():
+    """The first statement after the values: what follows calls methods, which such a mode does not allow."""
+    assert text().partition("Set-StrictMode -Off\n")[2].startswith("if (\"$($ExecutionContext.SessionState.LanguageMode)\" -ne 'FullLanguage') { exit 84 }\n")
+    assert "restricted language mode" in programs.FAILED[84]
+
+
+@pytest.mark.parametrize(
+    ("code", "policy"),
+    [
+        (200, None),
+        (212, ("AllSigned", "MachinePolicy")),
+        (213, ("Restricted", "MachinePolicy")),
+        (222, ("AllSigned", "UserPolicy")),
+        (223, ("Restricted", "UserPolicy")),
+        (211, None),
+        (214, None),
+        (1, None),
+        (0, None),
+        (232, None),
+    ],
+)
+def test_execution_policy_by_exit_code(code, policy):
+    assert windows.policy_of(code) == policy
+
+
+class Guest:
+    """A guest in which a group policy forbids scripts: script files end with 1, other scripts with a code of the policy."""
+
+    label, user = "the guest of win", "lab"
+
+    def __init__(self, codes):
+        self.codes, self.ran = codes, []
+
+    def run(self, program, arguments):
+        self.ran.append((program, arguments))
+        return self.codes.pop(0)
+
+
+def test_execution_policy_named():
+    guest = Guest([212])
+    with pytest.raises(errors.NotSupported) as raised:
+        programs._require_policy(guest, "running it")
+    assert "the execution policy AllSigned of the scope MachinePolicy does not allow it" in str(raised.value)
+    assert "nothing was started" in str(raised.value)
+    [(program, arguments)] = guest.ran
+    assert program == windows.SHELL
+    script = base64.b64decode(arguments.split()[-1]).decode("utf-16-le")
+    assert "Software\\Policies\\Microsoft\\$product" in script
+    programs._require_policy(Guest([200]), "running it")
+
+
+@pytest.mark.parametrize("program", [{"arguments": ["\ud83d"]}, {"environment": {"A": "\udc80"}}, {"chdir": "C:\\\udfff"}, {"names": ["\ud800"]}])
+def test_text_that_is_not_unicode_refused(program):
+    with pytest.raises(errors.Refused, match="must be valid Unicode text"):
+        programs._check(programs.Program(**{"what": "it", "names": ["tool"], **program}), windows, "running it")
 
 
 def test_no_newer_powershell_features():

@@ -127,7 +127,6 @@ static void become_program(const char *name, struct value *values, int report)
     sigset_t none;
     int null, result = account_named(name, &account);
 
-    setsid();
     umask(022);
     if (!result)
         result = read_lists(values);
@@ -145,6 +144,8 @@ static void become_program(const char *name, struct value *values, int report)
         syscall(SYS_close_range, 4, ~0U, 0);
         for (int number = 1; number < NSIG; number++)
             signal(number, SIG_DFL);
+        /* As in every service of systemd, such as VMware Tools. */
+        signal(SIGPIPE, SIG_IGN);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         execve(arguments[0], arguments + 1, environment);

@@ -12,8 +12,9 @@
  *                                                          the form /PATH=DIRECTORY shows this directory of the host, read-only, at
  *                                                          a directory of the guest
  *   sandbox try                                            do the same on an empty disk in memory, and stop short of coming to life
- *   sandbox enter PID:START wait|start [VARIABLE=VALUE...] -- PROGRAM ARGV0 [ARGUMENT...]
- *                                                          a VARIABLE /PATH: the program sees the file VALUE of the guest at this path
+ *   sandbox enter PID:START wait|start|service [VARIABLE=VALUE...] -- PROGRAM ARGV0 [ARGUMENT...]
+ *                                                          wait: and wait for its end; service: in a separate session; a VARIABLE /PATH:
+ *                                                          the program sees the file VALUE of the guest at this path
  *   sandbox kill PID:START GUESTPID SIGNAL                 GUESTPID -1: every process but init
  *
  * PID:START is the host's process id of the sandbox's init and its start time (field 22 of /proc/PID/stat), so that a process id
@@ -98,7 +99,6 @@ static void become_guest(void)
     sigset_t none;
     int null;
 
-    setsid();
     umask(022);
     need(chdir("/"), "chdir /");
     /* The guest has its own null device: with that of the host, root in the guest could change the mode of the host's file. */
@@ -111,6 +111,8 @@ static void become_guest(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
+    /* As in every service of systemd, such as VMware Tools. */
+    signal(SIGPIPE, SIG_IGN);
 
     syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
     need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges");
@@ -317,6 +319,7 @@ static void make_root(const char *disk, const char *hostname, char **names)
     /* If the starter has died before it could record the sandbox, the sandbox would never be found again. */
     if (read(STDIN_FILENO, &go, 1) != 1)
         _exit(1);
+    setsid();
     become_guest();
     /* init is executed from the guest's read-only mount, so that it cannot be used to access the binary of the host. */
     execve(HIDDEN "init", argument, environment);
@@ -437,10 +440,10 @@ static void cover_files(char **environment)
     *kept = NULL;
 }
 
-static int enter(const char *identity, int wait, char **environment, char *program, char **argument)
+static int enter(const char *identity, const char *mode, char **environment, char *program, char **argument)
 {
     struct news started = {.step = ""}, news = {.number = ESRCH, .step = "start"};
-    int channel[2], child, status;
+    int channel[2], child, status, wait = strcmp(mode, "wait") == 0;
 
     enter_spaces(identity, SPACES);
     need(pipe2(channel, O_CLOEXEC), "pipe");
@@ -457,6 +460,8 @@ static int enter(const char *identity, int wait, char **environment, char *progr
                 _exit(0);
         }
         cover_files(environment);
+        if (strcmp(mode, "service") == 0)
+            setsid();
         become_guest();
         started.number = getpid();
         need((int)write(report, &started, sizeof started), "report");
@@ -529,7 +534,7 @@ int main(int count, char **arguments)
         for (int i = 4; i + 2 < count; i++)
             if (strcmp(arguments[i], "--") == 0) {
                 arguments[i] = NULL;
-                return enter(arguments[2], strcmp(arguments[3], "wait") == 0, arguments + 4, arguments[i + 1], arguments + i + 2);
+                return enter(arguments[2], arguments[3], arguments + 4, arguments[i + 1], arguments + i + 2);
             }
     fprintf(stderr, "usage: sandbox boot|try|enter|kill, see its source\n");
     return 2;

@@ -21,9 +21,11 @@ from guest_program_cases import (  # noqa: F401
     lab,
     test_account_without_password_takes_any,
     test_elapsed_time_is_in_seconds,
+    test_environment_is_that_of_a_service,
     test_kill_ends_a_process_that_ignores_sigterm,
     test_kill_lets_a_process_handle_sigterm,
     test_kill_of_an_unreaped_process_fails,
+    test_line_of_a_program_is_for_bash,
     test_locked_account_cannot_log_in,
     test_login_needs_a_shell_of_etc_shells,
     test_login_requires_the_right_password,
@@ -35,6 +37,7 @@ from guest_program_cases import (  # noqa: F401
     test_process_name_is_its_first_argument,
     test_process_of_a_script_has_its_interpreter,
     test_process_that_is_not_reaped_is_listed,
+    test_program_is_in_the_session_of_tools,
     test_program_returns_its_exit_code,
     test_script_file_is_removed_afterwards,
     test_script_has_a_maximum_length,
@@ -78,13 +81,6 @@ def test_only_executable_programs_run(guest, lab, ann, disk):
     (disk / "opt/mine").chmod(0o700)
     assert guest.run_program(lab, "/opt/mine", None, wait=True)[2] == 0
     assert code(guest.run_program, ann, "/opt/mine", None, wait=True) == constants.VIX_E_GUEST_USER_PERMISSIONS
-
-
-def test_programs_have_variables_of_the_vm(guest, ann, disk):
-    guest.environment = {"ANSWER": "ä 42", "HOME": "/opt"}
-    assert guest.run_program(ann, "/bin/sh", "-c 'env > /tmp/out'", wait=True)[2] == 0
-    said = (disk / "tmp/out").read_text(encoding="utf-8").splitlines()
-    assert {"ANSWER=ä 42", "HOME=/opt", "USER=ann", "LOGNAME=ann", f"PATH={guest.environment_of(ann)['PATH']}"} <= set(said)
 
 
 def test_only_administrator_kills_others(guest, lab, ann):

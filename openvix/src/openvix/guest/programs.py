@@ -6,17 +6,23 @@
 
 from __future__ import annotations
 
+import errno
+import posixpath
 import re
-import shlex
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 from openvix.guest.rights import Account
+from openvix.vix import constants
+from openvix.vix.errors import VixError
 
+# Of the service of VMware Tools; other variables of programs come from the account.
+LANG = "C.UTF-8"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The maximum total size of a script and the path of its interpreter, in bytes.
 LONGEST_SCRIPT = 60536
-# The shell that parses the arguments of a program; the command line follows.
-SHELL = ["sh", "-c"]
+# The shells that may parse the line of a program: the first one that the guest has does.
+SHELLS = ("/bin/bash", "/bin/sh")
 # Quoted parts of a shell command line.
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 
@@ -31,6 +37,9 @@ def exit_code(ended: int | None, killed: str) -> int:
     return ended if ended >= 0 else 0 if killed == "zero" else 128 - ended
 
 
+T = TypeVar("T")
+
+
 class Ran(NamedTuple):
     """What VIX reports of a program that Tools ran: process id, elapsed seconds, exit code. The last two are 0 until it has ended."""
 
@@ -40,15 +49,51 @@ class Ran(NamedTuple):
 
 
 def environment(account: Account, variables: dict[str, str]) -> dict[str, str]:
-    """Return the environment of programs of an account, with additional variables."""
-    return {"PATH": PATH, "HOME": account.home, "USER": account.name, "LOGNAME": account.name, **variables}
+    """Return the environment of programs of an account: that of Tools, the variables that VIX has set, and those of the account, which none can replace."""
+    return {"LANG": LANG, "PATH": PATH, **variables, "USER": account.name, "HOME": account.home, "SHELL": account.shell}
+
+
+def file_of(program: str) -> str:
+    """Return the absolute path that is looked at for a program before it is started. A relative path begins at the root.
+
+    VMware Tools allow blanks and a quotation mark before the path, with which the line of the program need not work.
+    """
+    path = program.lstrip()
+    if path.startswith('"'):
+        path = path[1:].partition('"')[0]
+    return posixpath.join("/", path)
 
 
 def command_line(program: str, arguments: str | None) -> tuple[str, bool]:
-    """Return the command line with which SHELL runs a program, and whether the program replaces the shell and so has its process id.
+    """Return the line with which a shell runs a program, and whether the program replaces the shell and so has its process id.
 
-    It does so unless the arguments may hold more than this one command.
+    Nothing in the program is escaped, so the shell expands it. The program replaces the shell unless the arguments may hold more than this one command.
     """
-    line = f"{shlex.quote(program)} {arguments}" if arguments else shlex.quote(program)
-    replaces = not set(_QUOTED.sub("", arguments or "")) & set(";&|\n")
-    return (f"exec {line}" if replaces else line), replaces
+    line = f'"{program}" {arguments}' if arguments else f'"{program}"'
+    return line, not set(_QUOTED.sub("", arguments or "")) & set(";&|\n<>")
+
+
+def script_line(interpreter: str, path: str) -> str:
+    """Return the line with which a shell runs a script."""
+    return f'"{interpreter}"  "{path}"'
+
+
+def shell_arguments(shell: str, line: str) -> list[str]:
+    """Return the arguments with which a shell runs a line, the first one being its name."""
+    return [posixpath.basename(shell), "-c", line]
+
+
+def in_shell(line: str, run: Callable[[str, list[str]], T]) -> T:
+    """Run a line in the shell that the guest has. run: starts a program of the guest with arguments; raises OSError.
+
+    A line that is too long for the system is not run, and nothing is instead of it, as VMware Tools report no error. Raises VixError 3004.
+    """
+    for shell in SHELLS:
+        try:
+            return run(shell, shell_arguments(shell, line))
+        except OSError as refused:
+            if refused.errno == errno.E2BIG and line:
+                return in_shell("", run)
+            if refused.errno != errno.ENOENT or shell == SHELLS[-1]:
+                raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
+    raise AssertionError("there are shells")

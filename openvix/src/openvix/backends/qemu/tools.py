@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 import re
-import shlex
 import stat
 import threading
 import time
@@ -208,7 +207,7 @@ class AgentTools:
             with as_vix_errors(), self._opened(account, path, "", NEW, 0o600) as (file, _, _):
                 self._ask("write", file, 0, content)
             begun = time.monotonic()
-            pid = self._begin(account, f"exec {shlex.quote(interpreter)} {shlex.quote(path)}")
+            pid = self._begin(account, programs.script_line(interpreter, path))
         except VixError:
             self._discard(account, folder)
             raise
@@ -258,28 +257,29 @@ class AgentTools:
         if not program:
             raise VixError(constants.VIX_E_INVALID_ARG)
         try:
-            mode, _, _, _, executable = self._stat(account, program)
+            _, _, _, _, executable = self._stat(account, programs.file_of(program))
         except OSError:
             raise VixError(constants.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
-        if not stat.S_ISREG(mode) or not executable:
+        if not executable:
             raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
 
     def _begin(self, account: Account, line: str) -> int:
         """Run a line in the guest's shell; return its process id."""
         environment = [_raw(f"{name}={value}") for name, value in self.environment_of(account).items()]
-        try:
-            (pid,) = self._ask("run", account.name, [b"/bin/sh", *map(_raw, (*programs.SHELL, line))], environment, answer="i")
+
+        def run(shell: str, argv: list[str]) -> int:
+            (pid,) = self._ask("run", account.name, [_raw(shell), *map(_raw, argv)], environment, answer="i")
             _require(pid in PIDS, "a number that no process can have")
-        except OSError as refused:
-            raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
-        return pid
+            return pid
+
+        return programs.in_shell(line, run)
 
     def _await_program(self, pid: int, line: str) -> None:
         """Wait until the shell has executed the program, so that it is listed under its own name. Commands before it in the line are not awaited."""
-        before = b"".join(_raw(each) + b"\0" for each in (*programs.SHELL, line))
+        shells = [b"".join(_raw(each) + b"\0" for each in programs.shell_arguments(shell, line)) for shell in programs.SHELLS]
         with as_vix_errors(), contextlib.suppress(ProcessLookupError):
             for _ in pauses(START_SECONDS):
-                if self._ask("command", pid, answer="b") != [before]:
+                if self._ask("command", pid, answer="b")[0] not in shells:
                     return
 
     def _finish(self, pid: int, begun: float) -> Ran:

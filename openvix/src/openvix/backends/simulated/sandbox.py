@@ -110,9 +110,9 @@ def run(init: Init, environment: dict[str, str], program: str, arguments: list[s
     return Run(init, *_enter(init, "wait", environment, program, arguments))
 
 
-def launch(init: Init, environment: dict[str, str], program: str, arguments: list[str]) -> int:
-    """Start a program as a child of the guest's init; return its process id in the guest. Raises OSError."""
-    pid, process = _enter(init, "start", environment, program, arguments)
+def launch(init: Init, environment: dict[str, str], program: str, arguments: list[str], *, service: bool = False) -> int:
+    """Start a program as a child of the guest's init; return its process id in the guest. service: it has a separate session. Raises OSError."""
+    pid, process = _enter(init, "service" if service else "start", environment, program, arguments)
     with process:
         return pid
 

@@ -94,7 +94,7 @@ class System:
             for process in self.declared:
                 environment = {"PATH": programs.PATH, "USER": process.get("owner") or "root"}
                 # Splitting and joining with one space preserves the declared command line.
-                sandbox.launch(init, environment, f"{sandbox.HIDDEN}/{_link(process)}", command_of(process).split(" "))
+                sandbox.launch(init, environment, f"{sandbox.HIDDEN}/{_link(process)}", command_of(process).split(" "), service=True)
             self._write({**record, "init": [init.pid, init.start], "complete": True})
         except OSError:
             sandbox.stop(init)

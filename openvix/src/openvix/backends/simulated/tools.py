@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -98,8 +97,8 @@ class SimulatedTools:
         if wait:
             begun = time.monotonic()
             return self._finish(self._run(account, line), begun)
-        with _as_not_started():
-            pid = sandbox.launch(*self._shell(account, line))
+        init, environment = self._system.init(), self.environment_of(account)
+        pid = programs.in_shell(line, lambda shell, argv: sandbox.launch(init, environment, shell, argv))
         if replaces:
             self._await_program(pid, line)
         return Ran(pid)
@@ -118,7 +117,7 @@ class SimulatedTools:
             with as_vix_errors():
                 files.write_new(disk, account, path, content)
             begun = time.monotonic()
-            run = self._run(account, f"exec {shlex.quote(interpreter)} {shlex.quote(path)}")
+            run = self._run(account, programs.script_line(interpreter, path))
         except VixError:
             _discard(disk, account, folder)
             raise
@@ -159,28 +158,24 @@ class SimulatedTools:
         if not program:
             raise VixError(constants.VIX_E_INVALID_ARG)
         try:
-            with paths.find(self._system.running(), program) as place:
+            with paths.find(self._system.running(), programs.file_of(program)) as place:
                 rights.must_see(account, place.path)
                 mode = place.stat().st_mode
         except OSError:
             raise VixError(constants.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
-        if not stat.S_ISREG(mode) or not mode & 0o111:
+        if not mode & 0o111:
             raise VixError(constants.VIX_E_GUEST_USER_PERMISSIONS, f"starting {program}")
-
-    def _shell(self, account: Account, line: str) -> tuple[sandbox.Init, dict[str, str], str, list[str]]:
-        """Return the arguments with which sandbox.run() and launch() run a line in the guest's shell."""
-        return self._system.init(), self.environment_of(account), "/bin/sh", [*programs.SHELL, line]
 
     def _run(self, account: Account, line: str) -> sandbox.Run:
         """Run a line in the guest's shell; its end can be awaited."""
-        with _as_not_started():
-            return sandbox.run(*self._shell(account, line))
+        init, environment = self._system.init(), self.environment_of(account)
+        return programs.in_shell(line, lambda shell, argv: sandbox.run(init, environment, shell, argv))
 
     def _await_program(self, pid: int, line: str) -> None:
         """Wait until the shell has executed the program, so that it is listed under its own name. Commands before it in the line are not awaited."""
         end = time.monotonic() + START_SECONDS
-        init = self._system.init()
-        while processes.arguments_of(init, pid) == [*programs.SHELL, line] and time.monotonic() < end:
+        init, shells = self._system.init(), [programs.shell_arguments(shell, line) for shell in programs.SHELLS]
+        while processes.arguments_of(init, pid) in shells and time.monotonic() < end:
             time.sleep(0.001)
 
     def _finish(self, run: sandbox.Run, begun: float) -> Ran:
@@ -235,14 +230,6 @@ class SimulatedTools:
     @as_vix_errors()
     def create_temp_file(self, account: Account) -> str:
         return files.create_temp_file(self._system.view(), account)
-
-
-@contextlib.contextmanager
-def _as_not_started() -> Iterator[None]:
-    try:
-        yield
-    except OSError as refused:
-        raise VixError(constants.VIX_E_PROGRAM_NOT_STARTED, str(refused)) from refused
 
 
 def _discard(disk: Path, account: Account, folder: str) -> None:

@@ -186,7 +186,7 @@ def qemu(session):
 def differential(session):
     """Compare OpenVIX's guests with VMware's own vmtoolsd: the part that a seed chooses, or "-- all". "-- SEED" repeats one. Needs root, and apt once."""
     if os.geteuid() != 0:
-        session.skip("a guest of VMware's vmtoolsd needs root")
+        session.skip("a guest with VMware's own Tools needs root")
     asked, *options = session.posargs or (str(random.randrange(1 << 32)),)
     session.install(*TESTERS)
     install_openvix(session)

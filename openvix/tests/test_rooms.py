@@ -33,7 +33,7 @@ ROOMS = {
     "calls": ("vix", "protocol", "system", "config", "vmware", "vm"),
     "world": ("vix", "system", "config", "vmware", "guest", "vm"),
     "daemon": ("vix", "protocol", "system", "config", "backends.simulated", "vm", "calls", "world"),
-    "cli": ("vix", "system", "config", "backends.simulated", "backends.wine", "backends.qemu", "world", "daemon"),
+    "cli": ("vix", "system", "config", "backends.simulated", "backends.wine", "backends.qemu", "backends.vmtoolsd", "world", "daemon"),
     "pytest_plugin": ("system", "config", "world", "daemon"),
 }
 

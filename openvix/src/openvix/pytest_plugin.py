@@ -33,12 +33,16 @@ class ServedWorld:
     """A world with its own daemon. directory: its path; environment: the environment variables for its clients."""
 
     def __init__(self, directory: Path, library: str, settings: dict, serve: Callable[[Path], int] = control.serve, hypervisor: str = "simulated"):
-        self.directory, self._serve, self._hypervisor = directory, serve, hypervisor
+        self.directory, self._serve = directory, serve
         self.environment = {"VIX_LIBRARY": library, "OPENVIX_WORLD": str(directory)}
         self._forgiven = False
         self._daemons: list[int] = []
         layout.prepare(directory)
-        worldfile.save(directory, worldfile.check({"world": settings}, hypervisor))
+        # A kind of guest for tests that set none, as a hypervisor is.
+        is_real = hypervisor == worldfile.VMWARES_TOOLS
+        content = {"world": settings, **({"defaults": {"tools": worldfile.VMWARES_TOOLS}} if is_real else {})}
+        self._hypervisor, self._tools = ("simulated", worldfile.VMWARES_TOOLS) if is_real else (hypervisor, "installed")
+        worldfile.save(directory, worldfile.check(content, self._hypervisor))
         self._connection = self._start()
 
     def add_vm(self, name: str, **settings: object) -> str:
@@ -47,7 +51,7 @@ class ServedWorld:
         With QEMU or VMware's own Tools, a VM that is powered on and has guest tools has booted when this returns.
         """
         path = self._ask("OpenVIX_AddVM", {"name": name, **settings})
-        tools = settings.get("tools", "installed")
+        tools = settings.get("tools", self._tools)
         if tools == worldfile.VMWARES_TOOLS or (settings.get("hypervisor", self._hypervisor) != "simulated" and tools == "installed"):
             end = time.monotonic() + BOOT_SECONDS
             while self._boots(path) and time.monotonic() < end:
@@ -112,9 +116,15 @@ class ServedWorld:
         self._forgiven = True
 
     def disk(self, path: str) -> Path:
-        """Return the root directory of the guest's current disk, for the VM with this .vmx."""
+        """Return the root directory of the guest's current disk, for the VM with this .vmx.
+
+        With VMware's own Tools, the guest must run, and an absolute link in it leads to the files of the host.
+        """
         own = Path(path).parent / "openvix"
-        return own / "disks" / str(json.loads((own / "state.json").read_bytes())["disk"])
+        disk = own / "disks" / str(json.loads((own / "state.json").read_bytes())["disk"])
+        if not (disk / "upper").is_dir():
+            return disk
+        return Path(f"/proc/{json.loads((own / 'guest' / 'vmtoolsd.json').read_bytes())['pid']}/root")
 
     def kill_daemon(self):
         """Kill the daemon with SIGKILL. The next client, or the next call of a method here, starts another one."""
@@ -190,8 +200,9 @@ class ServedWorld:
 
 
 def pytest_addoption(parser):
-    brief = "hypervisor of VMs in tests for which the test sets none (default: simulated)"
-    parser.getgroup("openvix").addoption("--hypervisor", default="simulated", choices=worldfile.HYPERVISORS, help=brief)
+    brief = f"hypervisor of VMs in tests for which the test sets none (default: simulated); {worldfile.VMWARES_TOOLS}: simulated, with VMware's own Tools"
+    choices = (*worldfile.HYPERVISORS, worldfile.VMWARES_TOOLS)
+    parser.getgroup("openvix").addoption("--hypervisor", default="simulated", choices=choices, help=brief)
 
 
 def pytest_configure(config):

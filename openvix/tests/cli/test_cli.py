@@ -470,3 +470,11 @@ def test_stopped_world_is_reported(lab):
     for command in (("calls", lab), ("handles", lab), ("fault", "list", "--world", lab)):
         result = run(*command)
         assert (result.returncode, "is stopped" in result.stderr) == (1, True)
+
+
+def test_start_with_open_vm_tools_needs_root(monkeypatch, tmp_path, capsys):
+    (tmp_path / "lab.toml").write_text('[vm.web]\ntools = "open-vm-tools"\n', encoding="utf-8")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert cli.main(["start", str(tmp_path / "lab.toml")]) == 1
+    assert capsys.readouterr().err == "openvix: a guest with VMware's own Tools needs root: start the world as root, or choose other tools for the VM\n"
+    assert not (tmp_path / "lab.world").exists()

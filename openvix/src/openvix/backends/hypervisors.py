@@ -116,7 +116,9 @@ def _vmtoolsd() -> Hypervisor:
                 with owner.changed:
                     owner.changed.notify_all()
 
-            return VmtoolsdTools(system.listen, lambda: system.disk is not None, changed, administrators, Requests(owner).answer)
+            return VmtoolsdTools(
+                system.listen, lambda: system.disk is not None, changed, administrators, Requests(owner).answer, lambda: str(owner.settings["ip"])
+            )
 
         return backend.SimulatedMachine(own, hostname, settings["processes"], owner, make_tools, make_system, layers.copy)
 

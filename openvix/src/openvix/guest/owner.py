@@ -33,6 +33,12 @@ class Owner(Protocol):
     def number(self, key: str, default: int) -> int:
         """Return a number in the .vmx, or the default if the key is missing. Raises VixError for an invalid value."""
 
+    def guest_variable(self, name: str) -> str | None:
+        """Return a guest variable that VIX or the guest has set, or that is in the .vmx; None without one. Raises VixError."""
+
+    def set_guest_variable(self, name: str, value: str) -> None:
+        """Set a guest variable for the guest. Raises VixError, OSError."""
+
     def ended(self) -> None:
         """Power off the VM after its guest has ended by itself. Must not be called with a lock of the backend held."""
 

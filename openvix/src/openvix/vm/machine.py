@@ -36,6 +36,8 @@ POWER_BITS = {
 }
 # Kept while the VM is on (docs/vix-semantics.md, section 21). Changes during a longer operation are not undone by it.
 VARIABLES = ("runtime", "environment")
+# Guest variables are entries of the running configuration with this prefix.
+GUEST = "guestinfo."
 SUSPENDED_STATE = b"OpenVIX: a suspended VM\n"
 # How long an operation waits for a short change of the VM's files.
 MOMENT_SECONDS = 10
@@ -362,6 +364,14 @@ class Machine:
             atomic_files.replace(self.own / "state.json", json.dumps(state).encode())
             self.state = state
             self.tools.environment = self.variables("environment")
+
+    def guest_variable(self, name: str) -> str | None:
+        """Return a guest variable, None without one. Keys are case-insensitive."""
+        key = GUEST + name
+        return self.variables("runtime").get(key.lower(), self.config().get(key))
+
+    def set_guest_variable(self, name: str, value: str) -> None:
+        self.set_variable("runtime", (GUEST + name).lower(), value)
 
     def mark_lock(self):
         """Create the lock file of the VM if it is on, else remove it."""

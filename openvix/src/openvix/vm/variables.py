@@ -13,7 +13,6 @@ from openvix.vm.machine import Machine
 
 # Both kinds are entries of the running configuration. Stored entries are in the .vmx.
 RUNTIME, ENVIRONMENT = "runtime", "environment"
-GUEST = "guestinfo."
 
 
 def read_guest(vm: Machine, name: str) -> str:
@@ -23,13 +22,13 @@ def read_guest(vm: Machine, name: str) -> str:
     vm.require_on()
     if name == "ip":
         return vm.tools.address() if vm.tools_run() else ""
-    return vm.variables(RUNTIME).get((GUEST + name).lower(), vm.config().get(GUEST + name, ""))
+    return vm.guest_variable(name) or ""
 
 
 def write_guest(vm: Machine, name: str, value: str) -> None:
     if "/" in name:
         raise VixError(constants.VIX_E_INVALID_ARG)
-    write_config(vm, GUEST + name, value)
+    vm.set_guest_variable(name, value)
 
 
 def read_config(vm: Machine, name: str) -> str:

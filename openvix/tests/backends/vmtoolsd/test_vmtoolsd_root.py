@@ -79,7 +79,7 @@ def test_root_is_needed(monkeypatch):
 
 def test_disk_needs_root(monkeypatch, tmp_path):
     monkeypatch.setattr(root.os, "geteuid", lambda: 1000)
-    with pytest.raises(VixError, match="a guest of VMware's vmtoolsd needs root"):
+    with pytest.raises(VixError, match="a guest with VMware's own Tools needs root"):
         layers.create(tmp_path / "1", hostname="web", accounts=[], processes=[], files={})
     assert not any(tmp_path.iterdir())
 

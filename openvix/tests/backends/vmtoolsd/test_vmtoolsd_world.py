@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 
 import pytest
@@ -186,10 +187,7 @@ def test_guest_that_is_killed_powers_vm_off(web, guest):
 def test_tools_start_anew(web, guest):
     for _ in range(2):
         guest.kill_tools()
-        code, end = None, time.monotonic() + 20
-        while code != 0 and time.monotonic() < end:
-            code = web.FileExistsInGuest("/etc/passwd")
-            assert code in (0, constants.VIX_E_TOOLS_NOT_RUNNING)
+        answered(web)
         assert web.run("exit 3") == 3
 
 
@@ -199,3 +197,82 @@ def test_deleted_vm_leaves_nothing(web, guest, openvix, client):
     assert not os.path.exists(f"/proc/{pid}")
     assert client.code("VixVM_Delete", guest.vmx, constants.VIX_VMDELETE_DISK_FILES) == 0
     assert not os.path.exists(os.path.dirname(guest.vmx))
+
+
+def test_guest_variables_go_both_ways(web, guest):
+    [[_, value]] = web.has("ReadVariable", constants.VIX_VM_GUEST_VARIABLE, "role", 0)
+    assert value == ""
+    assert guest.run("vmware-rpctool 'info-get guestinfo.role' 2>&1", check=False) == "No value found\n"
+    assert web.WriteVariable(constants.VIX_VM_GUEST_VARIABLE, "role", "web ä", 0) == 0
+    assert guest.run("vmware-rpctool 'info-get guestinfo.Role'") == "web ä\n"
+    guest.run("vmware-rpctool 'info-set guestinfo.answer 4 2'")
+    [[_, value]] = web.has("ReadVariable", constants.VIX_VM_GUEST_VARIABLE, "answer", 0)
+    assert value == "4 2"
+    assert web.PowerOff(0) == 0
+    assert web.PowerOn(0, []) == 0
+    log_in(web)
+    assert guest.run("vmware-rpctool 'info-get guestinfo.answer' || echo none") == "none\n"
+
+
+def test_administrator_sets_environment_of_programs(web, guest):
+    assert web.WriteVariable(constants.VIX_GUEST_ENVIRONMENT_VARIABLE, "COLOUR", "blue", 0) == 0
+    assert web.run('test "$COLOUR" = blue') == 0
+    # It is lost with vmtoolsd, and given to the next one.
+    guest.kill_tools()
+    answered(web)
+    assert web.run('test "$COLOUR" = blue') == 0
+
+
+def answered(machine):
+    """Wait until the Tools answer again; until then there is one error, and nothing hangs."""
+    code, end = None, time.monotonic() + 30
+    while code != 0 and time.monotonic() < end:
+        code = machine.FileExistsInGuest("/etc/passwd")
+        assert code in (0, constants.VIX_E_TOOLS_NOT_RUNNING)
+    assert code == 0
+
+
+STEPS = {
+    "login": lambda machine, folder: machine.LoginInGuest("ann", "s3cret", 0),
+    "program": lambda machine, folder: machine.RunProgramInGuest("/bin/sleep", "5", 0, []),
+    "script": lambda machine, folder: machine.RunScriptInGuest("/bin/sh", "sleep 5", 0, []),
+    "list of processes": lambda machine, folder: machine.ListProcessesInGuest(0),
+    "kill": lambda machine, folder: machine.KillProcessInGuest(99999, 0),
+    "copy into": lambda machine, folder: machine.CopyFileFromHostToGuest(f"{folder}/large", "/srv/large", 0, []),
+    "copy out": lambda machine, folder: machine.CopyFileFromGuestToHost("/usr/bin/perl", f"{folder}/perl", 0, []),
+    "list": lambda machine, folder: machine.ListDirectoryInGuest("/usr/share", 0),
+    "info": lambda machine, folder: machine.GetFileInfoInGuest("/etc/passwd"),
+    "create": lambda machine, folder: machine.CreateDirectoryInGuest("/srv/d", []),
+    "delete": lambda machine, folder: machine.DeleteFileInGuest("/srv/none"),
+    "rename": lambda machine, folder: machine.RenameFileInGuest("/srv/none", "/srv/other", 0, []),
+    "temporary file": lambda machine, folder: machine.CreateTempFileInGuest(0, []),
+    "environment": lambda machine, folder: machine.ReadVariable(constants.VIX_GUEST_ENVIRONMENT_VARIABLE, "HOME", 0),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_tools_end_operation(web, guest, openvix, tmp_path, step):
+    (tmp_path / "large").write_bytes(bytes(8 << 20))
+    codes = set()
+    with Client(openvix.directory) as other:
+        machine = Machine(openvix, other, guest.vmx)
+        log_in(machine)
+
+        def work():
+            for _ in range(60):
+                codes.add(STEPS[step](machine, tmp_path))
+                if constants.VIX_E_TOOLS_NOT_RUNNING in codes:
+                    return
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        for _ in range(20):
+            time.sleep(0.1 if step not in ("program", "script") else 0.7)
+            guest.kill_tools()
+            if not worker.is_alive():
+                break
+        worker.join(60)
+        assert not worker.is_alive(), "an operation hangs"
+    assert constants.VIX_E_TOOLS_NOT_RUNNING in codes
+    answered(web)
+    assert web.run("exit 3") == 3

@@ -6,13 +6,20 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 from openvix.backends.vmtoolsd.guestrpc import ACCEPTED
 from openvix.guest.owner import Owner
+from openvix.vix.errors import VixError
 
 # The init of a guest sends this when it has restarted.
 RESTARTED = b"openvix.restarted"
+GET = re.compile(rb"info-get guestinfo\.(\S+)")
+SET = re.compile(rb"info-set guestinfo\.(\S+) ?(.*)", re.DOTALL)
+MISSING, REFUSED = b"0 No value found", b"0 The variable cannot be set"
+# The longest value of a variable in bytes.
+LONGEST = 1 << 16
 
 
 class Requests:
@@ -23,7 +30,30 @@ class Requests:
 
     def answer(self, request: bytes) -> bytes:
         """Return the answer to a request: 1 or 0 for whether it was carried out, and a text."""
-        if request.rstrip(b"\0") == RESTARTED:
+        text = request.rstrip(b"\0")
+        if text == RESTARTED:
             # It waits for operations on the VM, which may wait for the guest.
             threading.Thread(target=self._owner.restarted, name="restarted", daemon=True).start()
+        elif found := GET.fullmatch(text):
+            return self._get(found[1].decode("utf-8", "replace"))
+        elif found := SET.fullmatch(text):
+            return self._set(found[1].decode("utf-8", "replace"), found[2].decode("utf-8", "replace"))
+        elif text.startswith(b"info-get "):
+            return MISSING
+        return ACCEPTED
+
+    def _get(self, name: str) -> bytes:
+        try:
+            value = self._owner.guest_variable(name)
+        except VixError:
+            return MISSING
+        return MISSING if value is None else ACCEPTED + value.encode()
+
+    def _set(self, name: str, value: str) -> bytes:
+        if len(value.encode()) > LONGEST:
+            return REFUSED
+        try:
+            self._owner.set_guest_variable(name, value)
+        except (VixError, OSError):
+            return REFUSED
         return ACCEPTED

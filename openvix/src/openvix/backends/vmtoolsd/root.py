@@ -80,7 +80,7 @@ def find(releases: Sequence[str], say: Callable[[str], None]) -> Root:
         CannotBuild: apt has no package, or it cannot be installed here; not root.
     """
     if os.geteuid() != 0:
-        raise CannotBuild("a guest of VMware's vmtoolsd needs root")
+        raise CannotBuild("a guest with VMware's own Tools needs root: start the world as root, or choose other tools for the VM")
     place = c_build.cache() / "vmtoolsd"
     place.mkdir(mode=0o700, exist_ok=True)
     with process_locks.alone(place / "lock"):

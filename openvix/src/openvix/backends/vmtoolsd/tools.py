@@ -47,6 +47,7 @@ class VmtoolsdTools:
         changed: Wakes up those who wait for Tools. Called without a lock of the tools held.
         administrators: The accounts that are root in the guest.
         requested: Answers a request of the guest's own.
+        address: Returns the address in the world file.
     """
 
     def __init__(
@@ -56,10 +57,11 @@ class VmtoolsdTools:
         changed: Callable[[], None],
         administrators: Collection[str] = ("root",),
         requested: Callable[[bytes], bytes] = lambda request: ACCEPTED,
+        address: Callable[[], str] = lambda: "",
     ):
         self.environment: dict[str, str] = {}
         self._listen, self._runs, self._changed = listen, runs, changed
-        self._administrators, self._requested = administrators, requested
+        self._administrators, self._requested, self._address = administrators, requested, address
         self._rpc: GuestRpc | None = None
         self._commands: Commands | None = None
         self._lock, self._quiet = threading.RLock(), threading.RLock()
@@ -103,8 +105,8 @@ class VmtoolsdTools:
         return on_since + delay if rpc is not None and rpc.is_ready() else None
 
     def address(self) -> str:
-        """The guest has no network."""
-        return ""
+        """The guest has no network: its address is simulated."""
+        return self._address()
 
     def stop(self, reset: bool) -> bool:
         with self._asking():

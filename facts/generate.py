@@ -257,7 +257,7 @@ def symbols():
 
 
 # What the wrapper of OpenVIX's tests does by hand: it picks the implementation, answers before there is one, and takes the dots.
-WRAPPED_BY_HAND = ("VixHost_Connect", "Vix_GetErrorText", "Vix_GetHandleType", "Vix_ReleaseHandle", "VixJob_GetError")
+WRAPPED_BY_HAND = ("VixHost_Connect", "Vix_GetErrorText", "Vix_GetHandleType", "Vix_ReleaseHandle", "VixJob_GetError", "VixJob_CheckCompletion")
 
 
 def forwarders():

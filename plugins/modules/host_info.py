@@ -58,21 +58,58 @@ searched:
       type: bool
       sample: true
 wrapper:
-  description: Configuration of VMware's wrapper library. Empty for a library that is not the wrapper.
+  description: What VMware's wrapper library will do for O(provider). The lists are empty for a library that is not the
+    wrapper.
   returned: success
   type: dict
   contains:
-    lines:
-      description: The lines of C(vixwrapper-config.txt), each with its problem or null.
+    is_wrapper:
+      description: Whether the library is VMware's wrapper, which loads the library of the product.
+      type: bool
+      sample: true
+    configuration:
+      description: The configuration files that the wrapper reads, in order, each with whether it exists. Later files win.
       type: list
       elements: dict
       sample:
-        - {provider: ws, api_version: '19', ipc: vmdb, product_version: 17.6.0, directory: Workstation-17.0.0, problem: null}
+        - {path: /etc/vmware/config, found: true}
+        - {path: /home/lab/.vmware/config, found: false}
+    settings:
+      description: The values that the wrapper uses, of C(vix.libdir), C(libdir), C(product.name) and C(product.version).
+      type: dict
+      sample: {vix.libdir: /usr/lib/vmware-vix, product.name: VMware Workstation, product.version: 17.6.1}
+    lines:
+      description:
+        - The lines of C(vixwrapper-product-config.txt) and C(vixwrapper-config.txt), in the order in which the wrapper
+          tries them.
+        - RV(wrapper.lines[].library) is the file that the line names, and RV(wrapper.lines[].problem) the reason why
+          the line cannot be used for O(provider), or null. Lines for other products are not checked.
+      type: list
+      elements: dict
+      sample:
+        - provider: ws
+          api_version: '19'
+          ipc: vmdb
+          product_version: 17.6.1
+          directory: Workstation-17.0.0
+          file: /usr/lib/vmware-vix/vixwrapper-config.txt
+          library: /usr/lib/vmware-vix/Workstation-17.0.0/64bit/libvix.so
+          problem: null
+    implementation:
+      description: The library of the product that the wrapper will load. Null if it finds none.
+      type: str
+      sample: /usr/lib/vmware-vix/Workstation-17.0.0/64bit/libvix.so
     problems:
       description: Problems of the configuration, each with the VIX error that it causes.
       type: list
       elements: str
-      sample: ["ws 17.6.1 is installed, but vixwrapper-config.txt has no line for it (22002)"]
+      sample: ["there is no line for ws in vixwrapper-config.txt or vixwrapper-product-config.txt (22003)"]
+    log_directory:
+      description:
+        - Directory in which the wrapper writes a file C(vmware-vixWrapper-PID.log) for each process.
+        - If the wrapper finds the library of the product and cannot load it, the reason is in this file.
+      type: str
+      sample: /tmp/vmware-lab
 connected:
   description: Whether the connection to the host succeeded.
   returned: success
@@ -126,7 +163,7 @@ from ansible_collections.vmlab.vix.plugins.module_utils._module import run_modul
 def work(connect, wanted):
     from ansible_collections.vmlab.vix.plugins.module_utils._state import hosts
 
-    return {"changed": False, **hosts.describe(connect, wanted.library)}
+    return {"changed": False, **hosts.describe(connect, wanted.library, wanted.provider)}
 
 
 def main():

@@ -6,26 +6,39 @@
 
 from __future__ import annotations
 
+import os
+
 from .._files import wrapper
 from .._vix import locate, products, support
 from .._vix.errors import VixError
 
-VMWARE_CONFIG = "/etc/vmware/config"
 
+def describe(connect, chosen, provider="default"):
+    """Return the library, every place searched for it, what VMware's wrapper will do, and the properties of the host.
 
-def describe(connect, chosen):
-    """Return the library, every place searched for it, the configuration of VMware's wrapper, and the properties of the host.
-
-    connect: returns a connected host; chosen: the library that was asked for, or None.
+    connect: returns a connected host; chosen: the library that was asked for, or None; provider: as in the option of this name.
     """
     places = [{"path": path, "reason": why, "found": found} for path, why, found in locate.places(chosen)]
     library = next((place["path"] for place in places if place["found"]), None)
-    lines, problems = wrapper.read(library, VMWARE_CONFIG) if library else ([], [])
+    return {"library": library, "searched": places, "wrapper": _wrapper(library, provider), **_connected(connect)}
+
+
+def _wrapper(library, provider):
+    """What VMware's wrapper library will do, if the library is the wrapper."""
+    if library is None or not wrapper.is_wrapper(library):
+        return {"is_wrapper": False, "configuration": [], "settings": {}, "lines": [], "implementation": None, "problems": [], "log_directory": None}
+    found, logs = wrapper.read(provider, os.environ.get("HOME")), locate.wrapper_logs()
+    problems = [f"{line.file}: {line.problem}: {' '.join(line[:5]).strip()}" for line in found.lines if line.library is None]
+    if not os.access(logs if os.path.isdir(logs) else os.path.dirname(logs), os.W_OK):
+        problems.append(f"the wrapper cannot write its log in {logs}, so all connections fail (1)")
     return {
-        "library": library,
-        "searched": places,
-        "wrapper": {"lines": [line._asdict() for line in lines], "problems": problems + [line.problem for line in lines if line.problem]},
-        **_connected(connect),
+        "is_wrapper": True,
+        "configuration": [{"path": path, "found": is_there} for path, is_there in found.configuration],
+        "settings": found.settings,
+        "lines": [line._asdict() for line in found.lines],
+        "implementation": found.implementation,
+        "problems": problems + ([found.problem] if found.problem else []),
+        "log_directory": logs,
     }
 
 

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
-from . import capi
+from . import capi, locate
 from . import constants as vix
 from .errors import FileNotFound, LicenseRefused, UnknownProperty, VixError, VMNotFound
 from .handle import Handle, Job
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NONE = vix.VIX_INVALID_HANDLE
 FUSION_OPTION = 0x200  # undocumented; vmrun passes it, and without it Fusion 26 refuses its licence (docs/vix-semantics.md, section 2.2)
+FAIL = 1  # VIX_E_FAIL
 EVENT_POLL = 0.01  # seconds
 
 PROVIDERS = {
@@ -62,9 +64,23 @@ def _connect(library: Library, deadline: Deadline, doing: str, kind: int, where:
         number = library.VixHost_Connect(vix.VIX_API_VERSION, kind, *where, options, NONE, capi.EVENT_PROC(), None)
         with Job(library, number, deadline, doing, "VixHost_Connect", where) as job:
             if library.Vix_GetHandleType(job) != vix.VIX_HANDLETYPE_JOB:
-                library.VixJob_GetError(job)  # VMware's wrapper could not load a product, and returned an error itself (section 2.4)
-                raise VixError("VMware's wrapper library returned neither a job nor an error")
+                raise _refusal(library, job)
             return job.wait(vix.VIX_PROPERTY_JOB_RESULT_HANDLE)[0]
+
+
+def _refusal(library: Library, job: Job) -> VixError:
+    """The reason why VMware's wrapper library returned a handle that is not a job (docs/vix-semantics.md, section 2.4)."""
+    logs = locate.wrapper_logs()
+    try:
+        library.VixJob_GetError(job)
+    except VixError as error:
+        if error.code == FAIL:
+            error.advice = (
+                f"VMware's wrapper library cannot write its log: allow this user to write to {os.path.dirname(logs)}, or set TMPDIR to another directory"
+            )
+        return error
+    text = "VMware's wrapper library found the library of the product, and could not load it"
+    return VixError(text, advice=f"the reason is in the newest vmware-vixWrapper-*.log in {logs}")
 
 
 class Host(Handle):

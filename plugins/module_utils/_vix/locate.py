@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 NAME = "libvixAllProducts.so"
 FUSION = "/Applications/VMware Fusion.app/Contents/Public/libvixAllProducts.dylib"
-CONFIGS = ("/etc/vmware/config", "~/.vmware/config")
+# The user's own wins, as with VMware's wrapper.
+CONFIGS = ("~/.vmware/config", "/etc/vmware/config")
 PLACES = ("/usr/lib/vmware-vix", "/usr/lib", "/usr/lib64/vmware-vix", "/usr/lib/vmware-vix/lib", "/opt/vmware/lib/vmware-vix")
 LIBDIR = re.compile(r'^\s*vix\.libdir\s*=\s*"(.*)"\s*$', re.MULTILINE)
 
@@ -42,6 +43,18 @@ def places(chosen: str | None = None, root: str = "/") -> list[tuple[str, str, b
     """Return path, reason, and whether it exists, for each possible path of libvix in order."""
     candidates = [("chosen", chosen)] if chosen else _candidates(root)
     return [(path, why, os.path.isfile(path)) for why, path in candidates]
+
+
+def wrapper_logs() -> str:
+    """Return the directory in which VMware's wrapper library writes its log, vmware-vixWrapper-PID.log. The user may own it, or the parent may not exist."""
+    import pwd  # where users are: not on Windows, which has no worker either
+
+    place = os.environ.get("TMPDIR") or "/tmp"
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = f"uid-{os.geteuid()}"
+    return os.path.join(place if os.path.isdir(place) else "/tmp", f"vmware-{user}")
 
 
 def _candidates(root: str) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from openvix import __version__
 from openvix.cli import install
-from openvix.config import worldfile
+from openvix.config import products, worldfile
 from openvix.config.errors import ConfigError
 from openvix.daemon import control
 from openvix.vix import constants
@@ -235,10 +235,19 @@ def run_doctor(options):
 def install_library(options):
     libdir = options.libdir.absolute()
     try:
-        other = install.install(Path(library()), libdir)
+        done = install.install(Path(library()), libdir)
     except OSError as error:
         raise ConfigError(f"cannot install into {libdir}: {error.filename}: {error.strerror}") from None
-    kept = " was kept; it loads OpenVIX" if other else " is OpenVIX; it is found"
+    for path in done.winning:
+        print(f"# VMware's wrapper tries the lines of {path} first: they load another implementation.")
+    if done.is_known:
+        print(f"# {install.CONFIG} has lines for the installed version {done.version}. Run this command again when VMware is updated.")
+    else:
+        print(f"# No product.version was found in {', '.join(install.CONFIGS)}.")
+        print("# VMware's wrapper needs one: if a client loads the wrapper, add these two lines to ~/.vmware/config as well.")
+        print(f'product.name = "{products.TITLES["workstation"]}"')
+        print(f'product.version = "{done.version}"')
+    kept = " was kept; it loads OpenVIX" if done.kept else " is OpenVIX; it is found"
     print(f"# {libdir / install.ALL_PRODUCTS}{kept} with this line in ~/.vmware/config:")
     print(f'vix.libdir = "{libdir}"')
 

@@ -155,10 +155,11 @@ def test_unknown_power_bits_ignored(openvix, on_host):
 @pytest.fixture
 def wrapper(tmp_path, monkeypatch):
     """A library that does what VMware's wrapper does, and where it looks for the product."""
-    install.install(c_build.build(), tmp_path / "libdir")
     (tmp_path / ".vmware").mkdir()
-    (tmp_path / ".vmware" / "config").write_text('vix.libdir = "{}"\n'.format(tmp_path / "libdir"))
+    (tmp_path / ".vmware" / "config").write_text('product.version = "17.6.3"\nvix.libdir = "{}"\n'.format(tmp_path / "libdir"))
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    install.install(c_build.build(), tmp_path / "libdir")
     return str(c_build.compile_wrapper(ROOT / "openvix" / "tests" / "native" / "c" / "wrapper.c")), tmp_path / "libdir"
 
 
@@ -177,7 +178,7 @@ def test_wrapper_error_is_not_job(openvix, on_host, wrapper):
 
     with pytest.raises(_worker.Failure) as caught:
         on_host(lambda host: None, library=wrapper[0])
-    assert caught.value.code == 22005
+    assert caught.value.code == 22002
 
 
 def test_no_handle_is_no_job(openvix, on_host):

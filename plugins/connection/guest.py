@@ -140,7 +140,7 @@ options:
   persist:
     description:
       - Seconds for which a session is kept after a task for later tasks, by a separate process, like C(ControlPersist) of ssh.
-      - The process ends when it was idle for that time, when the VM is found to be off, and by C(meta: reset_connection).
+      - The process ends when it was idle for that time, when the VM is found to be off, and by the task C(reset_connection) of C(meta).
       - Everybody who can act as the user who runs Ansible can use a session that is kept.
       - V(0) ends a session with its task. The option has no effect with O(vm_host).
     type: float

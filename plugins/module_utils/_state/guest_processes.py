@@ -215,9 +215,9 @@ def _on_clock_of(found, rest):
     return {pid: {**process, "start_time": process["start_time"] + shift} for pid, process in rest.items()}
 
 
-def _names(name, command):
+def _names(text, longer):
     """Whether a text is the name of the program in a longer one: behind a slash or a quote or at the start, and before a blank, a quote or the end."""
-    return len(name) < len(command) and bool(re.match(rf'(?:.*[\\/"])?{re.escape(name)}(?:[\s"]|$)', command, re.DOTALL | re.IGNORECASE))
+    return len(text) < len(longer) and bool(re.match(rf'(?:.*[\\/"])?{re.escape(text)}(?:[\s"]|$)', longer, re.DOTALL | re.IGNORECASE))
 
 
 def _program(command):

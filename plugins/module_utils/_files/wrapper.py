@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What VMware's wrapper library will do: its configuration, read as it reads it itself, and its errors (docs/vix-semantics.md, sections 2.4 to 2.6)."""
+"""What VMware's wrapper library will do: its configuration, read as it reads it itself, and its errors (docs/vix-semantics.md, sections 2.4, 2.5 and 2.6)."""
 
 from __future__ import annotations
 

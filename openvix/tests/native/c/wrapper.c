@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A libvixAllProducts.so that does to an installed implementation what VMware's wrapper was observed to do (docs/vix-semantics.md, sections
- * 2.4 to 2.6), and ends the program when the implementation breaks the contract: finds it by the configuration, gives it an id for each
+ * 2.4, 2.5 and 2.6), and ends the program when the implementation breaks the contract: finds it by the configuration, gives it an id for each
  * provider before anything else, turns every call with dots into one with a va_list, and looks at the top byte of every handle that comes
  * out, in callbacks too. Without an implementation it answers itself.
  */

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What VMware's wrapper will do, by its configuration. Each case was observed with VMware's own (docs/vix-semantics.md, sections 2.4 to 2.6)."""
+"""What VMware's wrapper will do, by its configuration. Each case was observed with VMware's own (docs/vix-semantics.md, sections 2.4, 2.5 and 2.6)."""
 
 from __future__ import annotations
 

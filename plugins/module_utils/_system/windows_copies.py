@@ -40,8 +40,11 @@ try {{
     elseif ($directory) {{ $word = 'directory' }}
     elseif (-not $file.Exists) {{ $word = 'absent' }}
     elseif ($file.Attributes -band [IO.FileAttributes]::ReparsePoint) {{ $word = 'link' }}
-    elseif ({equal}) {{ $word = '' }}
-    else {{ $word = 'other' }}
+    else {{
+      # A file that another program has open cannot be read: it is not the same until it is known to be.
+      $word = 'other'
+      try {{ if ({equal}) {{ $word = '' }} }} catch {{ }}
+    }}
     if ($word) {{ $answer.WriteLine("$number $word") }}
   }}
   $answer.WriteLine('{end}')
@@ -71,22 +74,34 @@ foreach ($old in $left) {{
     if ([IO.File]::Exists($owner)) {{ [IO.Directory]::Delete($old, $true) }} else {{ [IO.File]::WriteAllText($owner, '{nobody}') }}
   }} catch {{ }}
 }}
+$failed = @()
 foreach ($line in $lines) {{
   $kind, $name, $sum, $path, $backup = $line.Split("`t")
   if ($kind -eq 'directory') {{ [void][IO.Directory]::CreateDirectory($path); continue }}
   $new = {directory} + '\\' + $name
-  if ([IO.File]::Exists($path)) {{
-    if ($backup) {{ [IO.File]::Copy($path, $backup) }}
-    $rights = New-Object Security.AccessControl.FileSecurity
-    try {{
-      $rights.SetSecurityDescriptorBinaryForm([IO.File]::GetAccessControl($path).GetSecurityDescriptorBinaryForm(), 'Access')
-      [IO.File]::SetAccessControl($new, $rights)
-    }} catch {{ }}
-  }}
-  if (-not $kernel::MoveFileExW($new, $path, 9)) {{
-    throw ($path + ': ' + (New-Object ComponentModel.Win32Exception ([Runtime.InteropServices.Marshal]::GetLastWin32Error())).Message)
+  # One file that another program has open does not keep the others from their places.
+  try {{
+    if ([IO.File]::Exists($path)) {{
+      if ($backup) {{ [IO.File]::Copy($path, $backup) }}
+      $rights = New-Object Security.AccessControl.FileSecurity
+      try {{
+        $rights.SetSecurityDescriptorBinaryForm([IO.File]::GetAccessControl($path).GetSecurityDescriptorBinaryForm(), 'Access')
+        [IO.File]::SetAccessControl($new, $rights)
+      }} catch {{ }}
+      # Hidden and System.
+      $kept = [int][IO.File]::GetAttributes($path) -band 6
+      if ($kept) {{ [IO.File]::SetAttributes($new, [int][IO.File]::GetAttributes($new) -bor $kept) }}
+    }}
+    if (-not $kernel::MoveFileExW($new, $path, 9)) {{
+      throw (New-Object ComponentModel.Win32Exception ([Runtime.InteropServices.Marshal]::GetLastWin32Error()))
+    }}
+  }} catch {{
+    $why = $_.Exception
+    while ($why.InnerException) {{ $why = $why.InnerException }}
+    $failed += $path + ': ' + $why.Message
   }}
 }}
+if ($failed) {{ [IO.File]::WriteAllText({said}, [string]::Join('; ', $failed)); exit {not_placed} }}
 exit {done}
 """
 

@@ -68,13 +68,13 @@ def test_placing_list():
 @pytest.mark.parametrize(
     ("method", "words"),
     [
-        ("checksum", "elseif ((Get-Sum $path) -eq $want) { $word = '' }"),
+        ("checksum", "$word = 'other'\n      try { if ((Get-Sum $path) -eq $want) { $word = '' } } catch { }"),
         (
             "size_and_time",
-            "elseif ($file.Length -eq [int64]$want.Split('.')[0]"
-            " -and ($file.LastWriteTimeUtc - $zero).TotalSeconds -ge [int64]$want.Split('.')[1]) { $word = '' }",
+            "try { if ($file.Length -eq [int64]$want.Split('.')[0]"
+            " -and ($file.LastWriteTimeUtc - $zero).TotalSeconds -ge [int64]$want.Split('.')[1]) { $word = '' } } catch { }",
         ),
-        ("existence", "elseif ($true) { $word = '' }"),
+        ("existence", "try { if ($true) { $word = '' } } catch { }"),
     ],
 )
 def test_comparing_script(method, words):

@@ -87,6 +87,20 @@ def test_client_ended_without_daemon_is_recorded(folder):
     assert [row["client"] for row in ledger.Ledgers(folder).report()] == [ended.pid]
 
 
+def test_client_that_lost_its_connection_goes_on(folder):
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as client:
+        ledgers, name = ledger.Ledgers(folder), f"{client.pid}-a.ledger"
+        write(folder, name, [(1, JOB, 1)])
+        ledgers.begin(name)
+        ledgers.end(name, is_lost=True)
+        assert [(row["client"], row["ended"]) for row in ledgers.report()] == [(client.pid, False)]
+        # It releases the handle later.
+        write(folder, name)
+        assert ledgers.report() == []
+    assert ledgers.report() == []
+    assert not (folder / name).exists()
+
+
 def test_leaks_outlive_the_daemon_until_forgotten(folder):
     name = f"{os.getpid()}-a.ledger"
     write(folder, name, buffers=2)

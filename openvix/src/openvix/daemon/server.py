@@ -38,7 +38,7 @@ class Client:
 
     def __init__(self, world: World, connection: socket.socket, stop: Callable[[], None]):
         self.world, self.stop = world, stop
-        self.pid, self.is_disconnected = 0, False
+        self.pid, self.is_disconnected, self._is_lost = 0, False, False
         self.hosts: dict[str, Host] = {}
         self.logins: dict[str, tuple] = {}
         self._opened: dict[str, str | None] = {}
@@ -51,7 +51,8 @@ class Client:
             self._connection.sendall(frame)
 
     def lose(self):
-        """Close the connection like a network failure."""
+        """Close the connection like a network failure. The client goes on, and may still release what it owns."""
+        self._is_lost = True
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
@@ -130,7 +131,7 @@ class Client:
     def _leave(self, ledger: str | None) -> None:
         self.is_disconnected = True
         if ledger:
-            self.world.ledgers.end(ledger)
+            self.world.ledgers.end(ledger, self._is_lost)
         self._connection.close()
         # Wake up calls that wait on a VM for this client.
         for machine in self.world.machines.loaded():

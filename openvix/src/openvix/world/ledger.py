@@ -47,6 +47,8 @@ class Ledgers:
     def __init__(self, directory: Path):
         self._directory, self._lock = directory, threading.Lock()
         self._connections: dict[str, int] = {}
+        # Of clients that go on without a connection.
+        self._lost: set[str] = set()
         # Stored in a file, so that leaks are still known after the daemon was killed.
         self._file = directory.parent / "left.json"
         self._leaks: list[dict] = json.loads(self._file.read_bytes()) if self._file.exists() else []
@@ -56,20 +58,26 @@ class Ledgers:
         with self._lock:
             self._connections[name] = self._connections.get(name, 0) + 1
 
-    def end(self, name: str) -> None:
-        """Register the end of a connection. With the last one of a client, record its leaks and remove its ledger."""
+    def end(self, name: str, is_lost: bool = False) -> None:
+        """Register the end of a connection. With the last one of a client, record its leaks and remove its ledger.
+
+        is_lost: the client goes on, and its ledger is read when its process has ended.
+        """
         with self._lock:
             self._connections[name] -= 1
             if not self._connections[name]:
                 del self._connections[name]
-                self._record(name)
+                if is_lost:
+                    self._lost.add(name)
+                else:
+                    self._record(name)
 
     def report(self) -> list[dict]:
         """Return a row for each client with open handles or buffers, ended clients first."""
         with self._lock:
             self._sweep()
             rows = [*self._leaks]
-            for name in self._connections:
+            for name in (*self._connections, *self._lost):
                 row = _row(name, read(self._directory / name), ended=False)
                 rows += [row] if row else []
             return rows
@@ -88,13 +96,21 @@ class Ledgers:
             with contextlib.suppress(OSError):
                 atomic_files.replace(self._file, json.dumps(self._leaks).encode())
         (self._directory / name).unlink(missing_ok=True)
+        self._lost.discard(name)
 
     def _sweep(self):
         # A client may end while no daemon runs; its ledger file is then the only record of it.
         for path in self._directory.iterdir():
             named = NAME.fullmatch(path.name)
-            if named and path.name not in self._connections and not Path("/proc", named[1]).exists():
+            if named and path.name not in self._connections and not _runs(named[1]):
                 self._record(path.name)
+
+
+def _runs(pid: str) -> bool:
+    """Return whether a process runs; one that its parent has not waited for has ended."""
+    with contextlib.suppress(OSError):
+        return Path("/proc", pid, "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    return False
 
 
 def _row(name: str, ledger: dict | None, ended: bool) -> dict | None:

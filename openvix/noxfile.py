@@ -183,6 +183,15 @@ def qemu(session):
 
 
 @nox.session
+def qemu_versions(session):
+    """Take a world to the QEMU of another Debian and back. Its packages are fetched by apt once, and unpacked into the cache."""
+    session.install(*TESTERS)
+    install_openvix(session)
+    session.run("openvix", "guest", "build")
+    session.run("pytest", "-q", "--timeout=1800", f"{TESTS}/backends/qemu/test_crossing.py", *session.posargs, env={"OPENVIX_OTHER_QEMU": "1"})
+
+
+@nox.session
 def differential(session):
     """Compare OpenVIX's guests with VMware's own vmtoolsd: the part that a seed chooses, or "-- all". "-- SEED" repeats one. Needs root, and apt once."""
     if os.geteuid() != 0:

@@ -198,7 +198,7 @@ def test_running_qemu_reports_to_other_tools(tmp_path):
     finally:
         machine.halt()
     # What ran before is ended first, if anything did.
-    assert other.events == ["end", "begin", "resume", "quiet", "loud", "stop", "end"]
+    assert other.events == ["end", "begin", "quiet", "loud", "resume", "quiet", "loud", "stop", "end"]
 
 
 def test_environment_is_added_to_programs():

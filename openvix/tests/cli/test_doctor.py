@@ -103,6 +103,14 @@ def test_missing_lists_or_other_system_reported(debian, monkeypatch, system, mes
     assert found()[doctor.IMAGE, "Debian's apt"].message == f"apt finds no package {images.KERNEL}{message}"
 
 
+@pytest.mark.parametrize(("version", "unpacker"), [("12", "lz4"), ("13", "zstd"), ("14", "zstd"), ("sid", "lz4"), (None, "lz4")])
+def test_unpacker_is_that_of_the_kernel_at_hand(bare, monkeypatch, version, unpacker):
+    monkeypatch.setattr(doctor.platform, "freedesktop_os_release", lambda: {"ID": "debian", **({"VERSION_ID": version} if version else {})})
+    findings = list(doctor.look())
+    assert not found(findings)[doctor.IMAGE, unpacker].needed
+    assert unpacker in doctor.install(findings).split()
+
+
 def test_empty_computer_gets_one_command(bare, monkeypatch):
     monkeypatch.setattr(doctor.platform, "freedesktop_os_release", lambda: {"NAME": "Fedora Linux", "ID": "fedora"})
     findings = list(doctor.look())

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -29,6 +30,8 @@ WINDOWS = "programs in Windows guests"
 # Snapshots with memory require this version.
 OLDEST_QEMU = (7, 2)
 COMPILER = ("gcc", "libc6-dev")
+# The first Debian whose kernels are packed by zstd.
+ZSTD_SINCE = 13
 
 
 class Finding(NamedTuple):
@@ -116,8 +119,8 @@ def _image() -> Iterator[Finding]:
         yield Finding(IMAGE, "processor", False, f"the guest image can only be built on {images.MACHINE}; this computer is {os.uname().machine}")
         return
     yield from (_command(IMAGE, name, package) for name, package in images.COMMANDS.items() if name not in ("apt-get", "apt-cache", "dpkg-deb", "qemu-img"))
-    message = "not found: guests boot and restart more slowly"
-    yield _command(IMAGE, "lz4", "lz4", message, needed=False)
+    unpacker = _unpacker()
+    yield _command(IMAGE, unpacker, unpacker, "not found: guests boot and restart more slowly", needed=False)
     yield _static()
     yield _debian()
     found = images.find()
@@ -130,6 +133,14 @@ def _image() -> Iterator[Finding]:
         command = f"cd {shlex.quote(str(old[0].parent))} && rm -rf {names}"
         message = f"{len(old)} images, which this version does not use, take {size:.0f} MB; remove them with: {command}"
         yield Finding(IMAGE, "old images", True, message, needed=False)
+
+
+def _unpacker() -> str:
+    """Return the command that unpacks the kernel of this computer's Debian."""
+    with contextlib.suppress(OSError, ValueError):
+        if int(platform.freedesktop_os_release().get("VERSION_ID", "")) >= ZSTD_SINCE:
+            return "zstd"
+    return "lz4"
 
 
 def _static() -> Finding:

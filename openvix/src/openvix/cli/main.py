@@ -145,6 +145,8 @@ def parser() -> argparse.ArgumentParser:
     change_parser = command("change", change, brief, epilog=f"KEY is one of {', '.join(worldfile.LIVE)}. Without KEY=VALUE, the settings are shown.")
     change_parser.add_argument("vm", metavar="VM", help="name of the VM, or path of its .vmx file")
     change_parser.add_argument("settings", metavar="KEY=VALUE", nargs="*")
+    discard_parser = command("discard", discard, "Give up the memory of a suspended VM: it is powered off then, with its disk as it was when it was suspended.")
+    discard_parser.add_argument("vm", metavar="VM", help="name of the VM, or path of its .vmx file")
     advance_parser = command("advance", advance, 'Advance the time of a world with clock = "stepped" in [world].')
     advance_parser.add_argument("seconds", metavar="SECONDS", type=float)
     fault_parser = command("fault", None, "Add, list and remove rules that inject faults into calls.", epilog=FAULTS)
@@ -175,7 +177,7 @@ def parser() -> argparse.ArgumentParser:
     stop_parser = command("stop", stop, "Stop a world and all its processes. Clients do not start it again. VMs keep their state for the next start.")
     for each in (status_parser, calls_parser, handles_parser, stop_parser):
         each.add_argument("world", metavar="WORLD", type=Path, nargs="?", help=WORLD_HELP)
-    for each in (change_parser, advance_parser, fault_parser):
+    for each in (change_parser, discard_parser, advance_parser, fault_parser):
         add_world_option(each)
     return main_parser
 
@@ -327,6 +329,9 @@ def serve(directory: Path, content: dict | None, vms: list[Path], numbered: dict
         advice = "changes of its world file outside [vm...] take effect after 'openvix stop' and 'openvix start'"
         print(f"openvix: {directory} is already started; {advice}", file=sys.stderr)
     with connection:
+        for notice in connection.ask("OpenVIX_Status")["notices"]:
+            advice = f"give the memory up and start from the disk with: openvix discard {shlex.quote(notice['name'])}"
+            print(f"openvix: {notice['name']} stays suspended: {notice['reason']}; {advice}", file=sys.stderr)
         if content:
             add_vms(connection, content)
         if numbered:
@@ -437,15 +442,22 @@ def handles(options):
             print(f"  handle {each['handle']} ({KINDS.get(each['type'], each['type'])}), {each['references']} references")
 
 
+def named_vm(connection: control.Connection, name: str) -> str:
+    """Return the path of the VM with this name or path. Raises ConfigError."""
+    paths = [vm["vmx"] for vm in connection.ask("OpenVIX_Status")["vms"] if name in (vm["vmx"], vm["name"])]
+    if len(paths) != 1:
+        raise ConfigError(f"{'no' if not paths else 'more than one'} VM of this world has the name or path {name!r}; see 'openvix status' for names and paths")
+    return paths[0]
+
+
+def discard(options):
+    with connect(options) as connection:
+        connection.ask("OpenVIX_DiscardMemory", named_vm(connection, options.vm))
+
+
 def change(options):
     with connect(options) as connection:
-        vms = connection.ask("OpenVIX_Status")["vms"]
-        paths = [vm["vmx"] for vm in vms if options.vm in (vm["vmx"], vm["name"])]
-        if len(paths) != 1:
-            raise ConfigError(
-                f"{'no' if not paths else 'more than one'} VM of this world has the name or path {options.vm!r}; see 'openvix status' for names and paths"
-            )
-        result = connection.ask("OpenVIX_ChangeVM", {"vmx": paths[0], **settings(options.settings)})
+        result = connection.ask("OpenVIX_ChangeVM", {"vmx": named_vm(connection, options.vm), **settings(options.settings)})
     if not options.settings:
         flat = {name: each for key, value in result.items() for name, each in _flat(key, value)}
         print(" ".join(f"{key}={_word(key, value)}" for key, value in flat.items() if value is not None))

@@ -22,7 +22,8 @@ from openvix.system import process_locks
 from openvix.system.clock import SteppedClock
 from openvix.vix import constants
 from openvix.vix.errors import VixError
-from openvix.vm.machine import Machine
+from openvix.vm import power
+from openvix.vm.machine import SUSPENDED, Machine
 from openvix.world import layout
 from openvix.world.registry import UnloadedVM
 from openvix.world.world import World
@@ -73,7 +74,7 @@ def status(world: World, _: object) -> dict:
         {"name": vm.name, "vmx": vm.path, "power": vm.power, "tools": _tools(vm), "snapshots": _snapshots(vm)} | _host(vm)
         for vm in sorted(world.machines.values(), key=lambda vm: vm.name)
     ]
-    return {"pid": os.getpid(), "world": str(world.directory), "product": world.product, "vms": vms}
+    return {"pid": os.getpid(), "world": str(world.directory), "product": world.product, "vms": vms, "notices": world.notices}
 
 
 def _snapshots(vm: Machine | UnloadedVM) -> int:
@@ -147,6 +148,18 @@ def change_vm(world: World, content: Any) -> dict:
     return {key: vm.settings[key] for key in worldfile.LIVE}
 
 
+def discard_memory(world: World, path: Any) -> None:
+    """Give up the memory of the suspended VM with this path."""
+    vm = world.machines.get(path) if isinstance(path, str) else None
+    if vm is None:
+        raise ConfigError("discarding the memory of a VM requires the path of the .vmx of a VM of this world")
+    try:
+        power.discard_memory(vm)
+    except VixError as error:
+        raise ConfigError(f"{vm.name} is {vm.power}, not suspended: it has no memory to discard" if vm.power != SUSPENDED else str(error)) from None
+    world.notices[:] = [each for each in world.notices if each["vm"] != path]
+
+
 def add_fault(world: World, content: Any) -> None:
     world.faults.add(worldfile.fault(content))
 
@@ -185,6 +198,7 @@ TABLE = {
     "OpenVIX_AddVMs": add_vms,
     "OpenVIX_AddHost": add_host,
     "OpenVIX_ChangeVM": change_vm,
+    "OpenVIX_DiscardMemory": discard_memory,
     "OpenVIX_AddFault": add_fault,
     "OpenVIX_Faults": faults,
     "OpenVIX_ClearFaults": clear_faults,

@@ -95,6 +95,9 @@ class MachineBackend(Protocol):
     def restored(self, kept: int) -> int:
         """Return the number of a disk with the content of a snapshot, from which the guest can run. Raises VixError."""
 
+    def obstacle(self, kept: int) -> str:
+        """Return why the memory that was saved with a snapshot cannot be loaded on this computer; "" if it can, or if there is none."""
+
     def drop(self, used: set[int]) -> None:
         """Remove all disks whose numbers are not in used. Raises VixError."""
 

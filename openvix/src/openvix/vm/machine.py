@@ -261,6 +261,19 @@ class Machine:
                 self.save({**self.state, "power": OFF, "booted": None, "ran": 0.0}, lost=VARIABLES)
         self.set_disk(disk)
 
+    def require_resumable(self, kept: int) -> None:
+        """Raise VixError if the memory that was saved with a snapshot cannot be loaded here: before anything is changed for it."""
+        reason = self.backend.obstacle(kept)
+        if reason:
+            raise VixError(constants.VIX_E_CANNOT_POWER_ON_VM, reason, reason=reason)
+
+    def keep_suspended(self) -> str:
+        """Have a VM that was on, and whose memory cannot be loaded here, stay suspended rather than lose it; return why, "" if nothing was done."""
+        reason = self.backend.obstacle(self.state["disk"]) if self.is_on else ""
+        if reason:
+            self.save({**self.state, "power": SUSPENDED, "captured": False})
+        return reason
+
     def set_disk(self, disk: int) -> None:
         """Record the disk that the guest writes to."""
         if disk != self.state["disk"]:

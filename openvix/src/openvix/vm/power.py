@@ -10,7 +10,7 @@ from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vm import clones
 from openvix.vm.caller import Caller
-from openvix.vm.machine import ON, PAUSED, SUSPENDED, Machine
+from openvix.vm.machine import OFF, ON, PAUSED, SUSPENDED, VARIABLES, Machine
 
 
 def on(vm: Machine, call: Caller, paused: bool, window: bool = False) -> None:
@@ -24,6 +24,8 @@ def on(vm: Machine, call: Caller, paused: bool, window: bool = False) -> None:
         if vm.settings["question"] and not window:
             raise VixError(constants.VIX_E_VMX_MSG_DIALOG_AND_NO_UI)
         resumes = vm.power == SUSPENDED
+        if resumes:
+            vm.require_resumable(vm.state["disk"])
         vm.simulate_duration(call, constants.VIX_POWERSTATE_RESUMING if resumes else constants.VIX_POWERSTATE_POWERING_ON)
         ran = vm.state["ran"] if resumes else 0.0
         disk = vm.boot(resumes, paused)
@@ -34,6 +36,14 @@ def on(vm: Machine, call: Caller, paused: bool, window: bool = False) -> None:
             raise
         if resumes:
             vm.drop_disks()
+
+
+def discard_memory(vm: Machine) -> None:
+    """Give up the memory of a suspended VM, which is off then. Its disk stays as it was when the VM was suspended."""
+    with vm.operation():
+        if vm.power != SUSPENDED:
+            raise VixError(constants.VIX_E_VM_IS_RUNNING if vm.is_on else constants.VIX_E_VM_NOT_RUNNING, "discarding the memory: the VM is not suspended")
+        vm.save({**vm.state, "power": OFF, "booted": None, "ran": 0.0, "captured": False}, lost=VARIABLES)
 
 
 def off(vm: Machine, call: Caller) -> None:

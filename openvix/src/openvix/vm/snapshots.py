@@ -111,9 +111,13 @@ def revert(vm: Machine, call: Caller, uid: int, stay_off: bool) -> None:
     with vm.operation():
         find(vm, uid)
         vm.require_unlocked()
-        vm.simulate_duration(call, snapshot=True)
         saved = vm.state["snapshots"][str(uid)]
         power = OFF if stay_off and saved["power"] in (ON, PAUSED) else saved["power"]
+        if power in (ON, PAUSED):
+            # A VM that runs goes on if its snapshot cannot.
+            vm.require_resumable(saved["disk"])
+        vm.simulate_duration(call, snapshot=True)
+        before, tree = vm.state, vm.tree
         ran = 0.0 if power == OFF else saved["ran"]
         disk = vm.backend.restored(saved["disk"])
         vm.forget_logins()
@@ -124,5 +128,15 @@ def revert(vm: Machine, call: Caller, uid: int, stay_off: bool) -> None:
         # If the daemon is killed before this line, the next one finds a guest that runs from another disk, and ends it.
         vm.halt()
         if vm.is_on:
-            vm.boot_or_off(resumed=True)
+            _boot(vm, before, tree)
         vm.drop_disks()
+
+
+def _boot(vm: Machine, before: dict, tree: vmsd.Tree) -> None:
+    """Start the guest after a revert. If that fails, the VM has the state from before the revert, but is off if it was on: its disk is still there."""
+    try:
+        vm.boot_or_off(resumed=True)
+    except VixError:
+        was_on = before["power"] in (ON, PAUSED)
+        vm.save({**before, **({"power": OFF, "booted": None, "ran": 0.0} if was_on else {})}, tree)
+        raise

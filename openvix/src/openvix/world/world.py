@@ -100,6 +100,8 @@ class World:
         self.deleted: set[str] = set()
         self.host_numbers = itertools.count(1)
         self._adding = threading.Lock()
+        # What the start of the daemon found about VMs that somebody has to decide on: {"vm":, "name":, "reason":}.
+        self.notices: list[dict] = []
         remove_scratch(directory)
         with self.machines.batch():
             self._load()
@@ -144,6 +146,10 @@ class World:
         try:
             machine = Machine(Path(path), host, self.closing, self.clock)
             # The states of VMs are correct as soon as the world answers; only guests take longer.
+            reason = machine.keep_suspended()
+            if reason:
+                log(f"the VM {path} stays suspended: {reason}")
+                self.notices.append({"vm": path, "name": machine.name, "reason": reason})
             machine.mark_lock()
         except UNREADABLE as error:
             log(f"loading the VM {path} failed: {error!r}")

@@ -150,7 +150,7 @@ def test_snapshot_of_running_qemu_is_in_its_disk(folder):
     qmp.job("snapshot-save", "save", tag=tag(number), vmstate="disk0", devices=["disk0"])
     with pytest.raises(QmpError, match=r"^snapshot-save: .*exist"):
         qmp.job("snapshot-save", "again", tag=tag(number), vmstate="disk0", devices=["disk0"])
-    assert (kept.numbers(), kept.kept()) == ({1}, {1: {"hardware": [*HARDWARE]}})
+    assert (kept.numbers(), kept.kept()) == ({1}, {1: {"hardware": [*HARDWARE], "qemu": ""}})
     own.end()
 
     for paused in (False, True):
@@ -205,6 +205,6 @@ def test_disk_snapshots_restores_copies_and_deletes(folder):
 def test_announced_number_without_snapshot_is_dropped(folder):
     kept = Disk(folder / "disks")
     number = kept.announce(HARDWARE)
-    assert disk.Disk(folder / "disks").kept() == {number: {"hardware": [*HARDWARE]}}
+    assert disk.Disk(folder / "disks").kept() == {number: {"hardware": [*HARDWARE], "qemu": ""}}
     kept.drop(number)
     assert kept.kept() == {}

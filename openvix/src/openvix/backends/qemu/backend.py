@@ -21,13 +21,14 @@ from typing import Any
 
 from openvix.backends.qemu import accelerator
 from openvix.backends.qemu.disk import Disk, DiskError, tag
-from openvix.backends.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software
+from openvix.backends.qemu.emulator import LEAST_MEMORY, QMP, SHARES, TOOLS, CannotStart, Emulator, Hardware, Software, machine_types, version
 from openvix.backends.qemu.image import images, seed
 from openvix.backends.qemu.qmp import Qmp, QmpDisconnected, QmpError
 from openvix.backends.qemu.shares.server import HOLD_SECONDS, Shares
 from openvix.guest.guest_tools import GuestTools
 from openvix.guest.link import Link
 from openvix.guest.owner import Owner
+from openvix.system import atomic_files
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vmware import shared_folders, vmx
@@ -36,6 +37,8 @@ KERNEL, INITRD, APPEND = "kernel", "initrd", "append"
 # The newest machine type, used unless a snapshot requires another.
 NEWEST = "pc"
 LOG = "vmware.log"
+# The file with the machine type of the first start.
+TYPE = "machine-type"
 # How long the guest tools wait for the shared folders, which are mounted a little later.
 SHARES_SECONDS = 10
 # The accelerators that have been checked successfully.
@@ -69,6 +72,8 @@ class QemuMachine:
         self._shares: Shares | None = None
         # Replaced for each QEMU process, so that late events of an earlier one are ignored.
         self._emulated = object()
+        # While the guest is paused.
+        self._held: _Held | None = None
         self._tools = tools(Link(lambda: self._emulator.dial(TOOLS), self.runs, self._await_shares, self._announce))
 
     @property
@@ -86,6 +91,8 @@ class QemuMachine:
             if disk and kept is None:
                 self._disk.restore(disk)
             hardware = Hardware(*kept) if kept else self._hardware(config)
+            # QEMU sets the disk back before it reads the memory, so that a memory that it refuses would cost what was written since. Removed by drop().
+            present = self._disk.keep() if kept else 0
             _require(hardware.accelerator)
             software = Software(self._own / KERNEL, self._own / INITRD, (self._own / APPEND).read_text(encoding="utf-8"))
             self._emulator.start(hardware, software, self._disk.path, tag=tag(disk) if kept else None, paused=paused)
@@ -94,6 +101,7 @@ class QemuMachine:
                 if hardware.type == NEWEST:
                     kind = qmp.ask("qom-get", path="/machine", property="type").removesuffix("-machine")
                     self._emulator.remember(hardware._replace(type=kind))
+                    atomic_files.replace(self._own / TYPE, kind.encode())
                 # The saved state may have been paused or running.
                 qmp.ask("stop" if paused else "cont")
                 self.share(shared)
@@ -101,11 +109,25 @@ class QemuMachine:
                 self._tools.begin()
             except (QmpDisconnected, QmpError, OSError) as error:
                 self._end()
+                self._put_back(present)
                 raise CannotStart(self._emulator.complaint() or str(error)) from None
             except BaseException:
                 self._end()
+                self._put_back(present)
                 raise
             return 0
+
+    def obstacle(self, kept: int) -> str:
+        saved = self._disk.kept().get(kept) if kept else None
+        if not saved or not saved["hardware"]:
+            return ""
+        kind, types = Hardware(*saved["hardware"]).type, machine_types()
+        if not types or kind in types:
+            return ""
+        by = f"QEMU {saved['qemu']}" if saved.get("qemu") else "another QEMU"
+        reason = f"the memory was saved by {by} and needs its machine type {kind}, which QEMU {version()} on this computer does not have"
+        self._log(reason)
+        return reason
 
     def take_over(self, disk: int) -> int | None:
         with self._lock:
@@ -127,18 +149,28 @@ class QemuMachine:
             self._end()
 
     def freeze(self) -> None:
-        self._execute("stop")
+        # The request under way ends first, and no other begins: a guest that stands still would answer none, and who waits for it would hold up the next save.
+        held = self._held = self._held or _Held(self._tools)
+        try:
+            self._execute("stop")
+        except VixError:
+            self._held = None
+            held.end()
+            raise
 
     def thaw(self) -> None:
         self._execute("cont")
+        self._end_hold()
         self._tools.resume()
 
     def suspend(self, disk: int) -> int:
-        shares = self._shares
-        # The guest's requests to its shared folders must be finished before it is stopped, as it cannot do so afterwards.
-        with shares.quiet() if shares else contextlib.nullcontext():
+        qmp = self._qmp
+        if qmp is None:
+            raise VixError(constants.VIX_E_VM_NOT_RUNNING)
+        # The requests between guest and host must be finished before it is stopped, as it cannot do so afterwards.
+        with self._quiet(qmp):
             self._execute("stop")
-            return self.keep(disk, runs=False, memory=True)
+            return self._keep(disk, memory=True)
 
     def leave(self, disk: int) -> int:
         if not self.runs():
@@ -185,19 +217,23 @@ class QemuMachine:
     # Disk
 
     def keep(self, disk: int, *, runs: bool, memory: bool) -> int:
+        # Pending requests would stay pending in the snapshot.
+        with self._lock, self._quiet(self._qmp) if self._qmp is not None and not disk else contextlib.nullcontext():
+            return self._keep(disk, memory=memory)
+
+    def _keep(self, disk: int, *, memory: bool) -> int:
+        """As keep(), while no request is pending. The remains of a failed snapshot are removed by drop()."""
         if disk:
             # Nothing has run since that snapshot, so it can be used again.
             return disk
         with self._lock, _as_vix_errors(constants.VIX_E_SNAPSHOT_CHECKPOINT, self._log):
             if self._qmp is None:
                 return self._disk.keep()
-            number = self._disk.announce(self._emulator.hardware() if memory else None)
-            # Pending requests would stay pending in the snapshot. The remains of a failed snapshot are removed by drop().
-            with self._quiet(self._qmp):
-                if memory:
-                    self._qmp.job("snapshot-save", f"save{number}", tag=tag(number), vmstate="disk0", devices=["disk0"])
-                else:
-                    self._qmp.ask("blockdev-snapshot-internal-sync", device="disk0", name=tag(number))
+            number = self._disk.announce(self._emulator.hardware() if memory else None, version())
+            if memory:
+                self._qmp.job("snapshot-save", f"save{number}", tag=tag(number), vmstate="disk0", devices=["disk0"])
+            else:
+                self._qmp.ask("blockdev-snapshot-internal-sync", device="disk0", name=tag(number))
             return number
 
     def restored(self, kept: int) -> int:
@@ -219,7 +255,7 @@ class QemuMachine:
         with _as_vix_errors(constants.VIX_E_FAIL, self._log):
             self._disk.copy(disk, Disk(own / "disks").path)
         _share(self._own / KERNEL, own / KERNEL)
-        for name in (INITRD, APPEND):
+        for name in (INITRD, APPEND, *((TYPE,) if (self._own / TYPE).exists() else ())):
             shutil.copyfile(self._own / name, own / name)
         return 0
 
@@ -229,7 +265,26 @@ class QemuMachine:
         owner = self._owner
         network = (config.get("ethernet0.present") or "").upper() == "TRUE"
         memory = max(owner.number("memsize", LEAST_MEMORY), LEAST_MEMORY)
-        return Hardware(NEWEST, memory, owner.number("numvcpus", 1), network, str(owner.settings["accelerator"]))
+        return Hardware(self._type(), memory, owner.number("numvcpus", 1), network, str(owner.settings["accelerator"]))
+
+    def _type(self) -> str:
+        """Return the machine type of the first start, which an older QEMU that the world may go back to has as well; the newest if this QEMU lacks it."""
+        with contextlib.suppress(FileNotFoundError):
+            kind = (self._own / TYPE).read_text(encoding="ascii")
+            if kind in machine_types():
+                return kind
+        return NEWEST
+
+    def _put_back(self, present: int) -> None:
+        """Set the disk back to what it was before a memory was refused."""
+        if present:
+            with contextlib.suppress(DiskError):
+                self._disk.restore(present)
+
+    def _end_hold(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.end()
 
     def _watch(self) -> Qmp:
         """Connect to the running QEMU, and serve its shared folders."""
@@ -281,7 +336,9 @@ class QemuMachine:
     def _quiet(self, qmp: Qmp) -> Iterator[None]:
         """Let no request between guest and host be pending within the block."""
         with contextlib.ExitStack() as held:
-            held.enter_context(self._tools.quiet())
+            # A paused guest is quiet already.
+            if self._held is None:
+                held.enter_context(self._tools.quiet())
             if self._shares is not None:
                 # A paused guest sends no requests, so there is nothing to wait for.
                 held.enter_context(self._shares.quiet(HOLD_SECONDS if qmp.ask("query-status")["running"] else 0))
@@ -308,6 +365,7 @@ class QemuMachine:
         shares, self._shares = self._shares, None
         if shares is not None:
             shares.close()
+        self._end_hold()
         self._tools.end()
         if qmp is not None:
             with contextlib.suppress(QmpDisconnected, QmpError):
@@ -324,6 +382,28 @@ class QemuMachine:
         """Write a line to vmware.log of the VM. Arguments of calls must not be logged: they may be secrets."""
         with contextlib.suppress(OSError), open(self._own.parent / LOG, "a", encoding="utf-8") as log:
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}\n")
+
+
+class _Held:
+    """Keeps the guest tools quiet from now until end(), by a separate thread, as another thread than this one may end it."""
+
+    def __init__(self, tools: GuestTools):
+        self._begun, self._over = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold, args=(tools,), name="hold", daemon=True)
+        self._thread.start()
+        self._begun.wait()
+
+    def _hold(self, tools: GuestTools) -> None:
+        try:
+            with tools.quiet():
+                self._begun.set()
+                self._over.wait()
+        finally:
+            self._begun.set()
+
+    def end(self):
+        self._over.set()
+        self._thread.join()
 
 
 @contextlib.contextmanager

@@ -26,13 +26,13 @@ class Disk:
         self._folder, self.path = folder, folder / "machine.qcow2"
 
     def kept(self) -> dict[int, dict]:
-        """Return {number: {"hardware":}} of all snapshots; hardware is that of the saved memory, None without memory."""
+        """Return {number: {"hardware":, "qemu":}} of all snapshots; hardware: of the saved memory, None without; qemu: the version that saved it."""
         return {int(path.stem): json.loads(path.read_bytes()) for path in self._folder.glob("*.json") if path.stem.isdigit()}
 
-    def announce(self, hardware: tuple | None) -> int:
+    def announce(self, hardware: tuple | None, qemu: str = "") -> int:
         """Return the number for the next snapshot. It is recorded before the snapshot is taken, so that no snapshot is ever unknown."""
         number = 1 + max(self.kept(), default=0)
-        atomic_files.replace(self._folder / f"{number}.json", json.dumps({"hardware": hardware}).encode())
+        atomic_files.replace(self._folder / f"{number}.json", json.dumps({"hardware": hardware, "qemu": qemu}).encode())
         return number
 
     def forget(self, number: int) -> None:

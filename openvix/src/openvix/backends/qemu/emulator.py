@@ -10,8 +10,11 @@ Its directory contains a lock that it holds while it runs, its sockets (one clie
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -27,6 +30,8 @@ SOCKETS, PORTS = (QMP, TOOLS, SHARES), (TOOLS, SHARES)
 END_SECONDS, LOOK_SECONDS = 10, 0.5
 # The guest does not boot with less memory, in megabytes.
 LEAST_MEMORY = 96
+# Of its error output, the most lines that are reported.
+COMPLAINT_LINES = 20
 
 
 class CannotStart(Exception):
@@ -49,6 +54,28 @@ class Software(NamedTuple):
     kernel: Path
     initrd: Path
     append: str
+
+
+def version() -> str:
+    """Return the version of the QEMU of this computer, "" if it has none."""
+    found = re.search(r"version (\d[\w.]*)", _asked("--version"))
+    return found[1] if found else ""
+
+
+def machine_types() -> set[str]:
+    """Return the machine types of the QEMU of this computer."""
+    return {line.split()[0] for line in _asked("-M", "help").splitlines()[1:] if line.strip()}
+
+
+def _asked(*arguments: str) -> str:
+    path = shutil.which(PROGRAM)
+    return _answer(path, os.stat(path).st_mtime_ns, *arguments) if path else ""
+
+
+@functools.lru_cache(maxsize=16)
+def _answer(path: str, changed: int, *arguments: str) -> str:
+    """Return what QEMU prints. changed: when the file was changed, for another version at the same path."""
+    return subprocess.run([path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False).stdout
 
 
 class Emulator:
@@ -132,10 +159,9 @@ class Emulator:
         process_locks.await_end(self._folder / LOCK, END_SECONDS)
 
     def complaint(self) -> str:
-        """Return the last line of its error output, "" without any."""
+        """Return the last lines of its error output as one, "" without any. The reason is often in the first of them."""
         with contextlib.suppress(OSError):
-            lines = (self._folder / COMPLAINTS).read_text(errors="replace").strip().splitlines()
-            return lines[-1] if lines else ""
+            return "; ".join((self._folder / COMPLAINTS).read_text(errors="replace").strip().splitlines()[-COMPLAINT_LINES:])
         return ""
 
     def _command(self, hardware: Hardware, software: Software, disk: Path, listening: dict[str, int]) -> list[str]:

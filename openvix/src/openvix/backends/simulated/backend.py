@@ -160,6 +160,9 @@ class SimulatedMachine:
     def restored(self, kept: int) -> int:
         return self.keep(kept, runs=False, memory=False)
 
+    def obstacle(self, kept: int) -> str:
+        return ""
+
     def drop(self, used: set[int]) -> None:
         for place in self._disks.iterdir():
             if place.name not in {str(number) for number in used}:

@@ -121,6 +121,18 @@ def test_existing_image_is_reused(debian):
     assert debian.asked() == before
 
 
+def test_fresh_build_depends_on_decompressors(debian, cache, monkeypatch):
+    """A kernel that could not be unpacked can be by a command that was installed since."""
+    monkeypatch.setattr(images.kernel, "UNPACKERS", ("unpacker-of-kernels",))
+    first, _ = build()
+    assert build(fresh=True)[0] == first
+    debian.install("unpacker-of-kernels", "")
+
+    second, _ = build(fresh=True)
+
+    assert second.key != first.key
+
+
 def test_fresh_build_depends_on_new_packages(debian, cache):
     first, _ = build()
     assert build(fresh=True)[0] == first

@@ -164,11 +164,13 @@ def _build(folder: Path, scratch: Path, variant: str, say: Callable[[str], None]
     names = debian_packages.closure([*PACKAGES, "python3"], scratch) if variant == "python" else [*PACKAGES]
     wanted = debian_packages.find([debian_packages.dependency(KERNEL, KERNELS, scratch), *names], scratch)
     recipe = _recipe(variant)
-    key = hashlib.sha256(repr((recipe, wanted, [program.read_bytes() for program in programs])).encode()).hexdigest()[:16]
+    # With another decompressor, the kernel may be one that boots sooner.
+    unpackers = [name for name in kernel.UNPACKERS if command(name)]
+    key = hashlib.sha256(repr((recipe, wanted, [program.read_bytes() for program in programs], unpackers)).encode()).hexdigest()[:16]
     there = folder / key
     image = _read(there, recipe)
     if image:
-        say("the image is up to date with Debian's packages")
+        say("the image is up to date with Debian's packages and this computer's decompressors")
         os.utime(there / "image.json")
         return image
 

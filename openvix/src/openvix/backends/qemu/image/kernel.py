@@ -18,6 +18,8 @@ from pathlib import Path
 # From Linux's boot protocol (Documentation/arch/x86/boot.rst): sectors of real-mode code, magic number, offset and length of the payload.
 SECTORS, HEADER, PAYLOAD = 0x1F1, 0x202, 0x248
 SECTOR_BYTES = 512
+# The commands that unpack what Python's library does not. Debian packs its kernels by lz4, since 13 by zstd.
+UNPACKERS = ("lz4", "zstd")
 # The ELF note with the entry of an uncompressed kernel for QEMU: length of the name, length of the content (any), XEN_ELFNOTE_PHYS32_ENTRY.
 ENTRY_NOTES = tuple(struct.pack("<III", 4, length, 18) + b"Xen\0" for length in (4, 8))
 

@@ -87,6 +87,9 @@ READERS = ("playwright~=1.65", "pytest>=9,<10")
 IMPORTER = "galaxy-importer~=0.4.44"
 BUILDER = "ansible-builder~=3.2"
 
+# How long the cases of a part of the sweep take in all; what comes before the cases of each scenario takes as long again.
+SWEEP_SECONDS = 200
+
 # Replaces a script that ansible-test would download to install pip in its environments: of ansible-core 2.19; of 2.20 and newer.
 BOOTSTRAP = ROOT / ".ci" / "get_pip.py"
 BOOTSTRAP_VERSIONS = ("24_2", "25_2")
@@ -158,6 +161,7 @@ def sentences_left_out():
     if not own.has_sanitizers():
         yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
     yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"
+    yield "every case of the sweep, which takes hours: nox -s sweep"
     yield "the agent of QEMU's guests under libFuzzer, which takes as long as one lets it: nox -s fuzz -- 600"
     if not shutil.which(WINDOWS_COMPILER):
         yield f"the compiler's warnings about C for Windows guests, for want of {WINDOWS_COMPILER}"
@@ -383,6 +387,26 @@ def windows(session):
             session.run("ansible-playbook", *playbook, env={"ANSIBLE_COLLECTIONS_PATH": str(place.parents[2]), "ANSIBLE_LOCALHOST_WARNING": "false"})
 
 
+def sweeping(session, *options):
+    """Run the sweep with these options. It waits rather than works, but for modules that start."""
+    session.install(f"ansible-core~={RUN[0]}.0", *TESTERS)
+    install_openvix(session)
+    workers = (f"--numprocesses={2 * (os.cpu_count() or 1)}", "--dist=worksteal")
+    session.run("nice", "-n", "19", "pytest", "-q", *workers, *options, "tests/sweep", *session.posargs, external=True)
+
+
+@nox.session(python=FOUND[RUN[0]])
+def sweep(session):
+    """Have every call of every module and action plugin fail in turn, in every way: it takes hours. "-- -k vm_power" selects scenarios."""
+    sweeping(session, "--timeout=0", f"--sweep-log={BUILD / 'sweep.log'}")
+
+
+@nox.session(python=FOUND[RUN[0]], tags=["check"])
+def sweep_part(session):
+    """Run as many cases of the sweep as fit in three minutes, chosen by a seed that is printed; "-- --sweep-seed=N" repeats them."""
+    sweeping(session, "--timeout=170", f"--sweep-seconds={SWEEP_SECONDS}")
+
+
 @on(RUN[-1:], "test-qemu")
 def contract(session, version):
     """Run the contract tests once more, on real machines. Skipped where QEMU is absent."""
@@ -535,7 +559,7 @@ def left_out(session):
     """Say in the last lines what this machine could not run, and after "make test" what that leaves to "make check"."""
     rest = [
         "the unit tests of what runs on the controller, the integration of roles, and what the guides show: make check",
-        "lint, the documentation, sanity, the Galaxy artefact and the sanitizers: make check",
+        "lint, the documentation, sanity, the Galaxy artefact, the sanitizers and a part of the sweep: make check",
         "what needs real machines: make test-qemu",
     ]
     rest = rest if session.posargs else []

@@ -25,7 +25,7 @@ from openvix.system.c_build import CannotBuild
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
-# VMware's releases whose behaviour has been observed (docs/vix-semantics.md), the one that is preferred first.
+# VMware's releases whose behaviour has been observed (docs/vix-semantics.md, sections 16 to 20), the one that is preferred first.
 RELEASES = ("12.2", "12.5")
 # What vmtoolsd calls to shut the guest down, which has no init of Debian's; by the name of the program, the signal for the init of OpenVIX.
 SHUTDOWN = """#!/bin/sh

@@ -274,6 +274,50 @@ def controller(session, version):
 
 @nox.session
 @on(ENDS, "check")
+def connection(session, version):
+    """Run ansible-core's own tests of connection plugins, from its source package, on the connection to guests."""
+    session.install(f"ansible-core~={version}.0", "pip")
+    install_openvix(session)
+    release = session.run("python", "-c", "from ansible.release import __version__; print(__version__)", silent=True).strip()
+    with contextlib.ExitStack() as stack:
+        place = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="core-")))
+        wanted = ("download", "--quiet", "--no-deps", "--no-binary", "ansible-core", "--dest", str(place), f"ansible-core=={release}")
+        session.run("python", "-m", "pip", *wanted)
+        [source] = place.glob("*.tar.gz")
+        tests = f"{source.name.removesuffix('.tar.gz')}/test/integration/targets/connection/"
+        with tarfile.open(source) as archive:
+            archive.extractall(place, [member for member in archive if member.name.startswith(tests)], filter="data")
+        inside = tree(session)
+        served = stack.enter_context(world(session, inside, "connection"))
+        inventory = place / "inventory.json"
+        inventory.write_text(json.dumps(guest_inventory(session, f"{served}/vms/web/web.vmx")), encoding="utf-8")
+        where = (f"local_tmp={place}/local", "remote_tmp=/srv/remote", "action_prefix=", "target_hosts=guests")
+        library = session.run("openvix", "library", silent=True).strip()
+        own = {"ANSIBLE_COLLECTIONS_PATH": str(inside.parents[2]), "OPENVIX_WORLD": served, "VIX_LIBRARY": library, "HOME": str(place)}
+        with session.chdir(place / tests):
+            session.run("bash", "test.sh", *(word for each in where for word in ("-e", each)), env={**own, "INVENTORY": str(inventory)}, external=True)
+
+
+def guest_inventory(session, vm):
+    """The inventory of ansible-core's tests of connection plugins: one guest by each kind of session."""
+    kinds = {
+        "pipelining": {},
+        "no-pipelining": {"ansible_pipelining": False},
+        "kept": {"ansible_vix_persist": 5},
+        "elsewhere": {"ansible_vix_vm_host": "here", "ansible_vix_vm_host_command": "sh -c"},
+    }
+    common = {
+        "ansible_connection": "vmlab.vix.guest",
+        "ansible_vix_vm": vm,
+        "ansible_user": "lab",
+        "ansible_password": "lab",
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+    return {"guests": {"hosts": kinds, "vars": common}}
+
+
+@nox.session
+@on(ENDS, "check")
 def sanity(session, version):
     """Run ansible-test sanity on the collection; OpenVIX is a separate package for newer Pythons, which ruff and its tests check."""
     session.install(ansible_core(version))

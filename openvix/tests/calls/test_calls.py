@@ -463,6 +463,66 @@ def test_killed_program_has_the_configured_code(openvix, client):
     assert code() == 137
 
 
+# The delays of VMware Tools, by a clock that only the test advances.
+
+
+def waiting_for(openvix, client, job, seconds):
+    """Check that a job ends after these seconds and not before; return its result."""
+    time.sleep(0.2)
+    openvix.advance(seconds - 0.01)
+    time.sleep(0.2)
+    assert openvix.calls()[-1]["error"] is None
+    openvix.advance(0.02)
+    return client.connection.wait(job)
+
+
+@pytest.mark.openvix(clock="stepped")
+def test_login_and_refusal_take_their_seconds(openvix, client):
+    vm = openvix.add_vm("web", power=ON, tools_options={"login_seconds": 0.5, "refusal_seconds": 3})
+    job = client.connection.begin("VixVM_LoginInGuest", vm, "lab", "wrong", 0)
+    assert waiting_for(openvix, client, job, 3)[0] == constants.VIX_E_GUEST_USER_PERMISSIONS
+    job = client.connection.begin("VixVM_LoginInGuest", vm, "lab", "lab", 0)
+    assert waiting_for(openvix, client, job, 0.5)[0] == 0
+    # Each operation logs in again.
+    job = client.connection.begin("VixVM_FileExistsInGuest", vm, "/etc/passwd")
+    assert waiting_for(openvix, client, job, 0.5)[0] == 0
+
+
+@pytest.mark.openvix(clock="stepped")
+def test_end_of_program_is_seen_each_second(openvix, client):
+    vm = openvix.add_vm("web", power=ON, tools_options={"program_seconds": 1})
+    client.log_in(vm)
+    job = client.connection.begin("VixVM_RunProgramInGuest", vm, "/bin/true", None, 0, [])
+    eventually(lambda: [call for call in openvix.calls() if call["call"] == "VixVM_RunProgramInGuest"])
+    assert waiting_for(openvix, client, job, 1)[0] == 0
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_kill_holds_up_others_by_the_options(openvix, client, alone):
+    vm = openvix.add_vm("web", power=ON, tools_options={"one_at_a_time": alone, "term_seconds": 1.5})
+    client.log_in(vm)
+    ready = f"{openvix.disk(vm)}/tmp/ready"
+    line = "-c 'trap \"\" TERM; echo >/tmp/ready; while :; do sleep 0.1; done'"
+    pid = client.items("VixVM_RunProgramInGuest", vm, "/bin/sh", line, 1, [])[0][1]
+    eventually(Path(ready).exists)
+    begun = time.monotonic()
+    job = client.connection.begin("VixVM_KillProcessInGuest", vm, pid, 0)
+    eventually(lambda: openvix.calls("VixVM_KillProcessInGuest"))
+    time.sleep(0.2)
+    assert client.code("VixVM_FileExistsInGuest", vm, "/etc/passwd") == 0
+    assert (time.monotonic() - begun > 1.4) is alone
+    assert client.connection.wait(job)[0] == 0
+
+
+def test_programs_run_beside_each_other(openvix, client):
+    vm = openvix.add_vm("web", power=ON, tools_options={"one_at_a_time": True})
+    client.log_in(vm)
+    job = client.connection.begin("VixVM_RunProgramInGuest", vm, "/bin/sh", "-c 'until [ -e /tmp/go ]; do sleep 0.05; done'", 0, [])
+    eventually(lambda: any("/tmp/go" in str(item) for item in client.items("VixVM_ListProcessesInGuest", vm, 0)))
+    assert client.code("VixVM_RunProgramInGuest", vm, "/bin/sh", "-c ': >/tmp/go'", 0, []) == 0
+    assert client.connection.wait(job)[0] == 0
+
+
 def test_stalled_kill_fails_though_the_process_is_dead(openvix, client):
     vm = openvix.add_vm("web", power=ON, processes=[{"name": "cron"}])
     client.log_in(vm)

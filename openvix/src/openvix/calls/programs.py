@@ -9,6 +9,7 @@ from __future__ import annotations
 from openvix.calls.table import account_of, answers, require, require_bits
 from openvix.vix import constants
 from openvix.vix.errors import VixError
+from openvix.vm import turns
 
 # A list of processes as VMware Tools send it (docs/vix-semantics.md, section 19), of which the size counts.
 LIST, PROCESS = "<escaped/>", "<proc><cmd>{}</cmd><name>{}</name><pid>{}</pid><user>{}</user><start>{}</start></proc>"
@@ -36,8 +37,12 @@ def run_script_in_guest(call, machine, interpreter, text, options, properties):
 
 def run_in_guest(machine, wait, run, *arguments):
     """Run a program in the guest and return the result items. Raises VixError if the VM is powered off before the program ends."""
-    lived = machine.run
+    lived, begun = machine.run, machine.clock.now()
+    # Others are served while a program runs.
+    turns.end()
     pid, elapsed, code = run(*arguments, wait=wait)
+    if wait:
+        turns.await_look(machine, begun)
     if machine.run is not lived:
         raise VixError(constants.VIX_E_VM_NOT_RUNNING)
     return [

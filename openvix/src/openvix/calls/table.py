@@ -10,6 +10,7 @@ An implementation returns a list of items, each an alternating list of property 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from openvix.config.hosts import Host
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 from openvix.vix.signatures import DAEMON_FUNCTIONS
+from openvix.vm import turns
 from openvix.vm.keeper import Keeper
 from openvix.vm.machine import Machine
 from openvix.vmware import encryption
@@ -32,7 +34,12 @@ def answers(name: str) -> Callable[[Answer], Answer]:
         raise LookupError(f"{name} does not reach the daemon, or is answered already")
 
     def enter(function: Answer) -> Answer:
-        TABLE[name] = function
+        @functools.wraps(function)
+        def answer(call: object, *arguments: object) -> list:
+            with turns.ended():
+                return function(call, *arguments)
+
+        TABLE[name] = answer
         return function
 
     return enter
@@ -88,9 +95,10 @@ def require_display(call, machine, options):
 
 
 def account_of(call, machine):
-    """Return the account with which this client is logged in. Raises VixError if guest operations are not possible."""
+    """Return the account with which this client is logged in, for a guest operation that follows. Raises VixError if none is possible."""
     machine.require_guest()
     session, account = call.client.logins.get(machine.path, (None, None))
     if session is not machine.session:
         raise VixError(constants.VIX_E_ANON_GUEST_OPERATIONS_PROHIBITED)
+    turns.begin(machine)
     return account

@@ -9,7 +9,7 @@ from __future__ import annotations
 from openvix.calls.table import account_of, answers, require, require_bits
 from openvix.vix import constants
 from openvix.vix.errors import VixError
-from openvix.vm import power, upgrades
+from openvix.vm import power, turns, upgrades
 
 
 @answers("VixVM_WaitForToolsInGuest")
@@ -24,7 +24,7 @@ def login_in_guest(call, machine, user_name, password, options):
     require(user_name)
     machine.require_guest()
     session = machine.session
-    account = machine.tools.login(user_name, password or "")
+    account = turns.login(machine, lambda: machine.tools.login(user_name, password or ""))
     if options:
         # No user is logged in at the console of a simulated guest.
         raise VixError(constants.VIX_E_INTERACTIVE_SESSION_NOT_PRESENT)

@@ -63,6 +63,8 @@ class Machine:
         self.times_off = 0
         self._settled = threading.Event()
         self.busy, self._guest_lock, self.installing = threading.Lock(), threading.Lock(), threading.Lock()
+        # Held for a call while guest operations are carried out one at a time (turns.py).
+        self.guest_turn = threading.RLock()
         self.stopping = self.is_deleted = self._is_brief = False
         self._config: vmx.Settings | None = None
         self._config_stamp: tuple[int, int, int] | None = None

@@ -11,6 +11,7 @@ import pathlib
 import pytest
 
 TREE = [{"name": "base", "children": [{"name": "patched", "children": [{"name": "clean"}]}, {"name": "other"}]}]
+CRON = {"name": "cron", "command": "/usr/sbin/cron -f", "owner": "root"}
 LOGIN = {"guest_username": "lab", "guest_password": "s3cret-of-lab"}
 CASES = {
     "snapshot created": ("vm_snapshot", {"name": "next"}),
@@ -23,13 +24,23 @@ CASES = {
     "registered": ("vm", {"state": "registered"}),
     "deleted": ("vm", {"state": "absent", "power_off": True}),
     "upgraded": ("vm_hardware", {"power_off": True}),
+    "powered off": ("vm_power", {"state": "powered_off"}),
+    "shared": ("vm_shared_folder", {"name": "work", "path": "/tmp"}),
+    "variable set": ("vm_variable", {"name": "role", "value": "web"}),
+    "looked at": ("guest_stat", {"path": "/srv/a", "details": True, **LOGIN}),
+    "found": ("guest_find", {"paths": ["/srv"], "recurse": True, **LOGIN}),
+    "copied": ("guest_copy", {"content": "Goodbye\n", "dest": "/srv/a", **LOGIN}),
+    "removed": ("guest_file", {"path": "/srv/a", "state": "absent", **LOGIN}),
+    "run": ("guest_command", {"argv": ["true"], **LOGIN}),
+    "ended": ("guest_process", {"name": "cron", "state": "absent", "stop": "hard", "wait_timeout": 1, **LOGIN}),
 }
 CONNECTING = "connecting to this machine: "
 FEWEST, MOST = 3, 80  # calls of a module, so that a mistake neither tries nothing nor loops for ever
 
 
 def add_vm(openvix, number):
-    return openvix.add_vm(f"web{number}", power="powered_on", snapshots=TREE, accounts=[{"name": "lab", "password": "s3cret-of-lab"}])
+    accounts = [{"name": "lab", "password": "s3cret-of-lab", "administrator": True}]
+    return openvix.add_vm(f"web{number}", power="powered_on", snapshots=TREE, accounts=accounts, files={"/srv/a": "a"}, processes=[CRON])
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -37,7 +48,7 @@ def test_failure_of_each_call(openvix, run_module, case):
     module, options = CASES[case]
     for number in range(1, MOST):
         vm = add_vm(openvix, number)
-        here = {**options, **({"dest": str(pathlib.Path(vm).parents[1] / f"copy{number}" / "copy.vmx")} if "dest" in options else {})}
+        here = {**options, **({"dest": str(pathlib.Path(vm).parents[1] / f"copy{number}" / "copy.vmx")} if module == "vm_clone" else {})}
         openvix.fault(call="*", per="client", times=1, error=1, **{"from": number})
         before = len(openvix.calls())
 

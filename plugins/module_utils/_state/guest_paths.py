@@ -29,11 +29,12 @@ OF_WINDOWS = {
     "": "$recycle.bin|boot|documents and settings|perflogs|program files|program files (x86)|programdata|recovery|system volume information|users|windows",
     "users\\": "default|public",
     "windows\\": "boot|fonts|inf|servicing|syswow64|system|system32|temp|winsxs",
+    "windows\\system32\\": "boot|catroot|catroot2|config|drivers|driverstore|spool|tasks|wbem|windowspowershell|winevt",
 }
 SACRED = {f"{above}{name}" for table in (OF_LINUX, OF_MACOS) for above, names in table.items() for name in names.split()} | {"/"}
 SACRED_ON_A_DRIVE = {f"\\{above}{name}" for above, names in OF_WINDOWS.items() for name in names.split("|")} | {"\\"}
-DEEPEST, SHORT = 2, re.compile(r"~\d")  # number of names in the longest of these; the mark of an 8.3 name
-TEMPORARY = "\\appdata\\local\\temp"
+DEEPEST, SHORT = 2, re.compile(r"~\d")  # number of names in most of these; the mark of an 8.3 name
+TEMPORARY = re.compile(r"\\appdata\\local\\temp(\\\d+)?$")  # each session may have a directory with its number in it
 
 
 class Place:
@@ -142,8 +143,11 @@ def must_be_dispensable(path, family, user):
         # Windows ignores spaces and dots at the end of a name and accepts 8.3 names; a colon begins the name of a stream of the same file.
         parts = [part.rstrip(". ") for part in ntpath.splitdrive(path.lower())[1].split("\\")[1:]]
         rest = "\\" + "\\".join(parts)
-        sacred = rest in SACRED_ON_A_DRIVE or rest == f"\\users\\{name.lower()}" or rest.endswith(TEMPORARY)
-        sacred = sacred or "" in parts or ":" in rest or (len(parts) <= DEEPEST and bool(SHORT.search(rest)))
+        # Whose a profile is does not show in its name: that of labuser can be labuser.LAB, and the login labuser@lab.local.
+        is_profile = len(parts) == 2 and parts[0] == "users"
+        sacred = rest in SACRED_ON_A_DRIVE or is_profile or bool(TEMPORARY.search(rest))
+        is_short = bool(SHORT.search(rest)) and (len(parts) <= DEEPEST or (len(parts) == 3 and parts[:2] == ["windows", "system32"]))
+        sacred = sacred or "" in parts or ":" in rest or is_short
     if sacred:
         raise Refused("refused, as the guest or its user depends on this path: use a path inside it")
 

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import ntpath
+import re
 
 from .._vix.errors import FileNotFound, Inaccessible, NotADirectory, Refused
 from . import linux, reach
 
 VERBATIM, SHARE = "\\\\?\\", "UNC\\"  # prefixes of a literal path in Windows, and of one of a share
+NAMESPACE, DRIVE = re.compile(r"[\\/]{2}[?.][\\/]"), re.compile(r"[A-Za-z]:\\")
 
 
 def plain(path, family, doing):
@@ -25,9 +27,7 @@ def plain(path, family, doing):
         example = "C:\\Users\\lab" if family.NAME != linux.NAME else "/home/lab"
         raise Refused(f"{path} is not an absolute path of a {family.NAME.capitalize()} guest, such as {example}", doing=doing)
     if family.NAME != linux.NAME:
-        if path.startswith(VERBATIM):
-            path = path[len(VERBATIM) :]
-            path = f"\\\\{path[len(SHARE) :]}" if path.upper().startswith(SHARE) else path
+        path = _without_prefix(path, doing)
         path = ntpath.normpath(path)
         for name in filter(None, ntpath.splitdrive(path)[1].split("\\")):
             if family.is_illegal(name):
@@ -40,6 +40,18 @@ def plain(path, family, doing):
         elif part not in ("", "."):
             parts.append(part)
     return "/" + "/".join(parts)
+
+
+def _without_prefix(path, doing):
+    """Return a path of Windows without the prefix of a literal path. Raises Refused for one that leads to a device, a volume or another namespace."""
+    if not NAMESPACE.match(path):
+        return path
+    rest = path[len(VERBATIM) :].replace("/", "\\")
+    if path.startswith(VERBATIM) and rest.upper().startswith(SHARE):
+        return f"\\\\{rest[len(SHARE) :]}"
+    if path.startswith(VERBATIM) and DRIVE.match(rest):
+        return rest
+    raise Refused(f"{path} is not the path of a file on a drive or a share: begin with a drive, such as C:\\", doing=doing)
 
 
 def is_odd(name, family):

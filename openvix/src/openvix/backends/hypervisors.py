@@ -91,7 +91,11 @@ def _windows() -> Hypervisor:
         return backend.SimulatedMachine(own, hostname, settings["processes"], owner, make_tools, WineSystem if by_wine else WindowsSystem)
 
     def make(own: Path, hostname: str, settings: dict[str, Any], is_kept: bool) -> tuple[int, int]:
-        lay = base.lay if settings["programs"] == "wine" else None
+        lay = None
+        if settings["programs"] == "wine":
+            # Its error names what to install, and is not one of VIX.
+            base.require()
+            lay = base.lay
         disks.create(own / "disks" / "1", hostname=hostname, accounts=settings["accounts"], files=settings["files"], base=lay)
         return backend.numbers(own, is_kept)
 

@@ -11,11 +11,13 @@ import zipfile
 import pytest
 from windows_guest import ACCOUNTS, make_guest
 
+from openvix.backends import hypervisors
 from openvix.backends.simulated import sandbox
 from openvix.backends.wine import base, disks, wine
 from openvix.backends.wine.system import WineSystem
 from openvix.backends.wine.tools import WineTools
 from openvix.cli import doctor, main
+from openvix.config import worldfile
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
@@ -87,3 +89,12 @@ def test_powershell_is_brought_by_command(tmp_path, capsys):
     assert findings()["PowerShell"] == doctor.Finding(doctor.WINDOWS, "PowerShell", True, directory, needed=False)
     assert main.main(["guest", "powershell", str(tmp_path / "none.zip")]) == 1
     assert capsys.readouterr().err.startswith(f"openvix: {tmp_path}/none.zip cannot be read: ")
+
+
+def test_vm_without_wine_is_not_created(no_wine, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    settings = worldfile.vm("win", {"guest_os": "windows11-64", "programs": "wine"}, worldfile.check({})["defaults"])
+    with pytest.raises(FileNotFoundError, match=r"^a Windows guest with programs needs Wine: /usr/bin/no-wine not found"):
+        hypervisors.of(settings).make(own, "win", settings, False)
+    assert list(own.iterdir()) == []

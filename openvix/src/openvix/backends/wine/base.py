@@ -40,8 +40,13 @@ PASSWD = "{name}:x:0:0::/root:/bin/sh\n"
 
 def lay(disk: Path) -> None:
     """Create the directory of a disk with the base. Raises OSError, VixError."""
+    trees.copy(None, str(require()), None, str(disk), "", disks.EXACT)
+
+
+def require() -> Path:
+    """Return the directory of the base. Raises OSError with what is missing."""
     try:
-        trees.copy(None, str(base()), None, str(disk), "", disks.EXACT)
+        return base()
     except CannotBuild as error:
         raise FileNotFoundError(f"a Windows guest with programs needs Wine: {error}") from None
 

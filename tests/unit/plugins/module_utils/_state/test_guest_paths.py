@@ -43,6 +43,8 @@ def test_linux_other_paths_allowed(path):
         "C:\\Windows\\System32", "C:\\windows\\temp", "C:\\Program Files", "C:\\Program Files (x86)\\", "C:\\ProgramData", "C:\\PROGRA~1", "C:\\Users",
         "C:\\Users\\lab", "C:\\Users\\LAB.", "C:\\Users\\Public", "C:\\USERS\\DEFAUL~1", "C:\\Users\\lab\\AppData\\Local\\Temp", "C:\\x\\..\\Windows",
         "\\\\?\\C:\\Windows", "C:\\Windows::$INDEX_ALLOCATION", "C:\\x:stream", "\\\\server\\share\\", "C:\\$Recycle.Bin", "C:\\x\\...",
+        "C:\\Users\\labuser.LAB", "C:\\Users\\other", "C:\\Users\\lab\\AppData\\Local\\Temp\\2", "C:\\Windows\\System32\\config",
+        "c:\\windows\\system32\\DRIVERS", "C:\\Windows\\System32\\DRIVER~1", "\\\\localhost\\C$\\Windows", "\\\\?\\UNC\\localhost\\C$\\Users\\x",
     ],
 )  # fmt: skip
 def test_windows_protected_paths_refused(path):
@@ -51,7 +53,17 @@ def test_windows_protected_paths_refused(path):
 
 @pytest.mark.parametrize(
     "path",
-    ["C:\\build", "C:\\Users\\other", "C:\\Users\\lab\\build", "C:\\Windows\\Temp\\x", "C:\\Windows.old", "\\\\server\\share\\x", "C:\\a\\b\\c~1", "D:\\~x"],
+    [
+        "C:\\build",
+        "C:\\Users\\lab\\AppData\\Local\\Temp\\x",
+        "C:\\Windows\\System32\\x",
+        "C:\\Users\\lab\\build",
+        "C:\\Windows\\Temp\\x",
+        "C:\\Windows.old",
+        "\\\\server\\share\\x",
+        "C:\\a\\b\\c~1",
+        "D:\\~x",
+    ],
 )
 def test_windows_other_paths_allowed(path):
     assert not is_refused(path, windows)

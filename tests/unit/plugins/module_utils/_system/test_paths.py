@@ -48,6 +48,25 @@ def test_windows_path_begins_with_drive_or_share(path):
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        "\\\\?\\Volume{0123}\\x",
+        "\\\\?\\GLOBALROOT\\Device\\x",
+        "\\\\.\\UNC\\localhost\\C$\\Windows",
+        "\\\\.\\C:\\x",
+        "\\\\.\\PhysicalDrive0",
+        "//?/C:/x",
+        "//./C:/x",
+        "\\\\?\\C:x",
+        "\\\\?\\x",
+    ],
+)
+def test_windows_namespace_refused(path):
+    with pytest.raises(Refused, match="not the path of a file on a drive or a share|is not an absolute path"):
+        paths.plain(path, windows, "looking")
+
+
+@pytest.mark.parametrize(
     ("path", "name"), [("C:\\x\\NUL", "NUL"), ("C:\\x.\\y", "x."), ("D:/a:b", "a:b"), ("\\\\server\\share\\x*", "x*"), ("\\\\?\\C:\\x ", "x ")]
 )
 def test_invalid_windows_name_refused(path, name):

@@ -43,6 +43,8 @@ def main() -> int:
         try:
             with connection, Client(world) as client:
                 vm = connection.ask("OpenVIX_AddVM", {"name": "web", "memory": 128})
+                options = connection.ask("OpenVIX_ChangeVM", {"vmx": vm})["tools_options"]
+                print(f"VMware Tools: {' '.join(f'{key}={value}' for key, value in options.items())}")
                 report(rounds(client, vm, Path(folder)))
         finally:
             control.end(world)

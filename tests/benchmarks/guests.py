@@ -12,6 +12,7 @@ import sys
 from measure import ACCOUNTS, LOGIN, bench, table
 
 LARGE = int(os.environ.get("BENCH_MIB", "1024"))  # MiB of the large file
+PRESET = os.environ.get("BENCH_TOOLS", "quick")  # of tools_options in the world file: "vmware" is with the delays of VMware Tools
 FEW, MANY = 250, 1000  # small files
 MOST_MEMORY = 100  # MiB that a process may come to, Ansible's own and OpenVIX's daemon among them
 STEEPEST = 1.5  # times what it would be if the time grew in proportion to the number of files
@@ -20,7 +21,9 @@ ALWAYS = {"VixVM_WaitForToolsInGuest", "VixVM_LoginInGuest", "VixVM_LogoutFromGu
 
 def main():
     with bench() as world:
-        vm = world.world.add_vm("web", power="powered_on", accounts=ACCOUNTS, processes=[{"name": f"service{number}"} for number in range(50)])
+        processes = [{"name": f"service{number}"} for number in range(50)]
+        vm = world.world.add_vm("web", power="powered_on", accounts=ACCOUNTS, processes=processes, tools_options={"preset": PRESET})
+        print(f"VMware Tools: {' '.join(f'{key}={value}' for key, value in world.world.change_vm(vm)['tools_options'].items())}\n")
         guest = {"vm": vm, **LOGIN}
         tasks(world, guest)
         faults = [*large(world, guest), *growth(world, guest)]

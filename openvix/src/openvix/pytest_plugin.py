@@ -73,9 +73,9 @@ class ServedWorld:
         """
         self._ask("OpenVIX_AddHost", {"name": name, "users": [{"name": user, "password": password} for user, password in users.items()], **settings})
 
-    def change_vm(self, path: str, **settings: object) -> None:
-        """Change settings of the VM with this .vmx while it runs: see "Changing a VM" in openvix/docs/world-file.md."""
-        self._ask("OpenVIX_ChangeVM", {"vmx": path, **settings})
+    def change_vm(self, path: str, **settings: object) -> dict:
+        """Change settings of the VM with this .vmx while it runs: see "Changing a VM" in openvix/docs/world-file.md. Return all that can be changed."""
+        return self._ask("OpenVIX_ChangeVM", {"vmx": path, **settings})
 
     def fault(self, **rule: object) -> None:
         """Add a fault with the keys of a fault in the world file ("from" may be written from_)."""

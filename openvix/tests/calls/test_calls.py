@@ -463,6 +463,35 @@ def test_killed_program_has_the_configured_code(openvix, client):
     assert code() == 137
 
 
+@pytest.mark.openvix(clock="stepped")
+def test_directory_is_read_anew_for_each_page(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    client.log_in(vm)
+    for name in "abcdefg":
+        (openvix.disk(vm) / "srv" / name).touch()
+    names = [item[1] for item in client.items("VixVM_ListDirectoryInGuest", vm, "/srv", 0)]
+    openvix.change_vm(vm, tools_options={"page_files": 3, "login_seconds": 1})
+    job = client.connection.begin("VixVM_ListDirectoryInGuest", vm, "/srv", 0)
+    time.sleep(0.2)
+    openvix.advance(1.01)
+    time.sleep(0.3)
+    # The second page begins one entry later than it would have.
+    (openvix.disk(vm) / "srv" / names[0]).unlink()
+    openvix.advance(1.01)
+    error, items, _ = client.connection.wait(job)
+    assert (error, [item[1] for item in items]) == (0, names[:3] + names[4:])
+
+
+def test_all_pages_of_a_directory_are_listed(openvix, client):
+    vm = openvix.add_vm("web", power=ON)
+    client.log_in(vm)
+    for number in range(800):
+        (openvix.disk(vm) / f"srv/{number}").touch()
+    for size in (361, 400, 0):
+        openvix.change_vm(vm, tools_options={"page_files": size})
+        assert len({item[1] for item in client.items("VixVM_ListDirectoryInGuest", vm, "/srv", 0)}) == 800
+
+
 # The delays of VMware Tools, by a clock that only the test advances.
 
 

@@ -62,7 +62,15 @@ def get_file_info_in_guest(call, machine, path):
 def list_directory_in_guest(call, machine, path, options):
     require_path(path)
     require(not options)
-    found = machine.tools.list_directory(account_of(call, machine), path)
+    found: list = []
+    size = machine.settings["tools_options"]["page_files"]
+    while True:
+        # Each page is asked for by the number of entries before it, and each time the directory is read anew (docs/vix-semantics.md, section 20).
+        listed = machine.tools.list_directory(account_of(call, machine), path)
+        first = len(found)
+        found += listed[first : first + size] if size else listed
+        if not size or first + size >= len(listed):
+            break
     return [[constants.VIX_PROPERTY_JOB_RESULT_ITEM_NAME, info.name, *file_properties(info)] for info in found]
 
 

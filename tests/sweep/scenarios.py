@@ -130,5 +130,7 @@ FAULTS = {
     "daemon before": {"kill": True},
     "daemon after": {"kill": True, "where": "after"},
 }
-# Signals to the module, or to ansible-playbook, while its k-th call waits for so many seconds.
-SIGNALS = {"SIGINT": 0.7, "SIGTERM": 0.7, "SIGKILL": 0.7}
+# Signals to the module, to ansible-playbook, or to the daemon, while the k-th call waits.
+SIGNALS = ("SIGINT", "SIGTERM", "SIGKILL")
+TO_DAEMON = ("daemon SIGINT", "daemon SIGTERM", "daemon SIGKILL")
+WAIT_SECONDS = 0.7

@@ -23,7 +23,7 @@ import judge
 import observed
 import pytest
 import runs
-from scenarios import FAULTS, SIGNALS, scenarios
+from scenarios import FAULTS, SIGNALS, TO_DAEMON, WAIT_SECONDS, scenarios
 
 from openvix.daemon import control
 from openvix.vix import constants
@@ -105,11 +105,13 @@ class Case:
         """Carry out one case; return what is written to the log: "applied" says whether the fault was applied to a call."""
         self.renew()
         signalled = fault if fault in SIGNALS else None
-        effect = {"delay": SIGNALS[fault]} if signalled else FAULTS[fault]
+        sends = fault in (*SIGNALS, *TO_DAEMON)
+        effect = {"delay": WAIT_SECONDS} if sends else FAULTS[fault]
         self.world.fault(call="*", per="client", times=1, from_=number, **effect)
         timeout = HANG_SECONDS if fault.startswith("hang") else SECONDS
-        done = self.run(seconds=timeout, meanwhile=self._sender(signalled) if signalled else None)
-        [rule] = self.world.faults()
+        done = self.run(seconds=timeout, meanwhile=self._sender(fault) if sends else None)
+        # A daemon that was killed from outside forgets its rules.
+        rule = next(iter(self.world.faults()), None) or self._rule
         self.world.clear_faults()
         # The preparation is before the rule, so that the call is one of the task.
         call = rule["calls"][0]["call"] if rule["applied"] else ""
@@ -153,16 +155,23 @@ class Case:
         return self.world.handles()
 
     def _sender(self, name: str):
-        """Return what sends a signal once the fault has been applied: SIGINT to all processes of the task, as a terminal does."""
+        """Return what sends a signal to the task or the daemon once the fault has been applied. SIGINT goes to all processes of the task, as by a terminal."""
+        number = signal.Signals[name.removeprefix("daemon ")]
+        self._rule = {"applied": 0, "calls": []}
 
         def send(pid: int) -> None:
             end = time.monotonic() + SECONDS
             connection = control.connect(self.world.directory)
             with connection:
+                daemon = connection.ask("OpenVIX_Status")["pid"]
                 while time.monotonic() < end and pathlib.Path("/proc", str(pid)).exists():
-                    if connection.ask("OpenVIX_Faults")[0]["applied"]:
+                    [self._rule] = connection.ask("OpenVIX_Faults")
+                    if self._rule["applied"]:
                         with contextlib.suppress(ProcessLookupError):
-                            os.killpg(pid, signal.SIGINT) if name == "SIGINT" else os.kill(pid, signal.Signals[name])
+                            if name in TO_DAEMON:
+                                os.kill(daemon, number)
+                            else:
+                                os.killpg(pid, number) if number == signal.SIGINT else os.kill(pid, number)
                         return
                     time.sleep(0.005)
 
@@ -173,14 +182,14 @@ def plan(config, name: str, calls: int):
     """Yield (fault, number) of the cases of a scenario: all, each fault until it is applied no more; or some at random while there is time."""
     seconds = config.getoption("sweep_seconds")
     if not seconds:
-        for fault in (*FAULTS, *SIGNALS):
+        for fault in (*FAULTS, *SIGNALS, *TO_DAEMON):
             number, applied = 1, True
             while applied and number < MOST_CALLS:
                 applied = yield fault, number
                 number += 1
         return
     chosen = random.Random(f"{config.getoption('sweep_seed')} {name}")
-    left = [(fault, number) for fault in (*FAULTS, *SIGNALS) for number in range(1, calls + 1)]
+    left = [(fault, number) for fault in (*FAULTS, *SIGNALS, *TO_DAEMON) for number in range(1, calls + 1)]
     chosen.shuffle(left)
     end = time.monotonic() + seconds / len(SCENARIOS)
     while left and time.monotonic() < end:

@@ -90,6 +90,20 @@ def test_other_protocol_version_is_rejected(stream):
     assert list(frames.frames(stream)) == [[0, frames.DONE, constants.VIX_E_WRAPPER_VERSION_NOT_FOUND, [], ""]]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_daemon_in_order(openvix, number):
+    vm, pid = openvix.add_vm("web", power=ON, processes=[{"name": "sleep", "command": "sleep 1000"}]), openvix.status()["pid"]
+    with Client(openvix.directory) as client:
+        client.items("VixVM_WaitForToolsInGuest", vm, 30)
+        os.kill(pid, number)
+        eventually(lambda: not layout.processes(openvix.directory))
+    log = (openvix.directory / "run" / "log").read_text()
+    assert log.endswith(" stopped\n")
+    assert "Traceback" not in log
+    # The user has not stopped it: clients start it again, and the VM is on.
+    assert openvix.vms == {vm: ON}
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
 def test_other_user_gets_no_answer(openvix, stream):
     stream.sendall(HELLO)

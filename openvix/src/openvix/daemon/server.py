@@ -221,6 +221,9 @@ def _serve(world: World, listener: socket.socket, is_there: Callable[[], bool]) 
         world.closing.set()
         os.eventfd_write(wake, 1)
 
+    # An end of the session or of the computer is an orderly stop; the next client starts the daemon again.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop())
     listener.setblocking(False)
     while True:
         ready, _, _ = select.select([listener.fileno(), wake], [], [], LOOK_SECONDS)

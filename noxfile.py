@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import random
 import re
 import shlex
 import shutil
@@ -460,15 +461,23 @@ def contract(session, version):
 @nox.session
 @on(RUN[:1], "open-vm-tools")
 def open_vm_tools(session, version):
-    """Run the tests of OpenVIX and of modules on guests with VMware's own Tools, or those that are named. Needs root, and apt once."""
+    """Run tests on guests with VMware's own Tools: the part that a seed chooses, or "-- all", "-- SEED", or "-- TEST..." for those that are named.
+
+    They are the contract tests, and those of OpenVIX and of modules that need such a guest. Needs root, and apt once.
+    """
     if os.geteuid() != 0:
         session.skip("a guest with VMware's own Tools needs root")
-    session.install(f"ansible-core~={version}.0", *TESTERS)
+    session.install(ansible_core(version), *TESTERS)
     install_openvix(session)
-    # Named tests replace these.
-    named = [each for each in session.posargs if os.path.exists(each.partition("::")[0])]
-    workers = (f"--numprocesses={os.cpu_count() or 1}", "--dist=worksteal", "--timeout=300")
-    session.run("pytest", "-m", "open_vm_tools", *workers, *on_oldest_host(version), *([] if named else ["tests/unit", OWN_TESTS]), *session.posargs)
+    workers = (f"--numprocesses={os.cpu_count() or 1}", "--dist=worksteal", "--timeout=300", *on_oldest_host(version))
+    if session.posargs and os.path.exists(session.posargs[0].partition("::")[0]):
+        session.run("pytest", "-m", "open_vm_tools", *workers, *session.posargs)
+        return
+    seed, *options = session.posargs or (str(random.randrange(1 << 32)),)
+    part = [] if seed == "all" else [f"--part={seed}"]
+    session.log(f"to repeat this: nox -s open_vm_tools -- {seed}")
+    session.run("pytest", "-m", "open_vm_tools", *workers, *part, "tests/unit", OWN_TESTS, *options)
+    session.run("pytest", "--hypervisor=open-vm-tools", *workers, *part, "tests/contract", *options)
 
 
 @nox.session(tags=["check"])

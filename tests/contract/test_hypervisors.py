@@ -34,6 +34,6 @@ def test_machine_matches_table(openvix, pytestconfig):
 @pytest.mark.parametrize("name", ROWS)
 def test_row_has_difference_and_reason(name):
     row = ROWS[name]
-    assert set(row) == {"simulated", "qemu", "why"}
+    assert set(row) == {"simulated", "qemu", "open-vm-tools", "why"}
     assert row["simulated"] != row["qemu"]
     assert len(row["why"].split()) > 5

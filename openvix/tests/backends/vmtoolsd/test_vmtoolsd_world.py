@@ -199,7 +199,7 @@ def test_deleted_vm_leaves_nothing(web, guest, openvix, client):
     assert not os.path.exists(os.path.dirname(guest.vmx))
 
 
-def test_guest_variables_go_both_ways(web, guest):
+def test_guest_variables_seen_by_guest_and_host(web, guest):
     [[_, value]] = web.has("ReadVariable", constants.VIX_VM_GUEST_VARIABLE, "role", 0)
     assert value == ""
     assert guest.run("vmware-rpctool 'info-get guestinfo.role' 2>&1", check=False) == "No value found\n"

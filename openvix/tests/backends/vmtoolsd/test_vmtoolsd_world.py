@@ -276,3 +276,29 @@ def test_killed_tools_end_operation(web, guest, openvix, tmp_path, step):
     assert constants.VIX_E_TOOLS_NOT_RUNNING in codes
     answered(web)
     assert web.run("exit 3") == 3
+
+
+def test_shared_folders_are_seen_by_programs(web, guest, openvix, tmp_path):
+    folder = tmp_path / "two words"
+    folder.mkdir()
+    (folder / "in").write_text("of the host\n", encoding="utf-8")
+    assert web.EnableSharedFolders(True, 0) == 0
+    for name, writable in {"one": constants.VIX_SHAREDFOLDER_WRITE_ACCESS, "two": 0}.items():
+        assert web.AddSharedFolder(name, str(folder), writable) == 0
+    assert guest.run("cat /mnt/hgfs/one/in /mnt/hgfs/two/in") == "of the host\nof the host\n"
+    assert web.run("echo back >/mnt/hgfs/one/out && ! echo no >/mnt/hgfs/two/out") == 0
+    assert (folder / "out").read_text(encoding="utf-8") == "back\n"
+    assert web.FileExistsInGuest("/mnt/hgfs/two/in") == 0
+    assert web.RemoveSharedFolder("one", 0) == 0
+    assert guest.run("ls /mnt/hgfs") == "two\n"
+    assert web.Reset(0) == 0
+    log_in(web)
+    assert guest.run("cat /mnt/hgfs/two/in") == "of the host\n"
+    openvix.kill_daemon()
+    openvix.status()
+    with Client(openvix.directory) as again:
+        machine = Machine(openvix, again, guest.vmx)
+        assert machine.WaitForToolsInGuest(60) == 0
+        assert machine.EnableSharedFolders(False, 0) == 0
+        assert guest.run("ls -A /mnt/hgfs") == ""
+    assert (folder / "in").exists()

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from openvix.backends.vmtoolsd import guest, layers
+from openvix.backends.vmtoolsd import shares as mounts
 from openvix.guest.errors import as_vix_errors
 from openvix.system import process_locks
 from openvix.system.c_build import CannotBuild
@@ -49,6 +50,8 @@ class VmtoolsdSystem:
         self._disk: Path | None = None
         self._pid, self._handle = 0, -1
         self._process: subprocess.Popen | None = None
+        # Whether the guest may have shared folders: one that an earlier daemon started may.
+        self._shared = False
 
     @property
     def disk(self) -> Path | None:
@@ -84,6 +87,7 @@ class VmtoolsdSystem:
                 # The process id alone may have been reused.
                 if record["disk"] == str(disk) and record["pid"] in process_locks.holders(self._held) and process_locks.is_held(self._held):
                     self._watch(disk, record["pid"])
+                    self._shared = True
                     return True
             process_locks.end_holders(self._held)
             self._forget()
@@ -160,7 +164,12 @@ class VmtoolsdSystem:
     # Files
 
     def share(self, shares: dict[str, tuple[str, bool]]) -> None:
-        """Share these directories of the host."""
+        """Mount these directories of the host in the guest, and no others. Raises VixError."""
+        with self._lock, as_vix_errors():
+            if self._handle >= 0 and (shares or self._shared):
+                for init in _children(self._pid):
+                    mounts.share(init, shares)
+                self._shared = bool(shares)
 
 
 def _has_ended(handle: int) -> bool:

@@ -100,7 +100,9 @@ def run(session, program):
         if code == 1 and not session.is_linux:
             _require_policy(guest, about)
         if code != DONE:
-            sentence = FAILED.get(code, "the script that runs it ended with exit code {code} before it wrote a result; it may have been killed")
+            sentence = FAILED.get(
+                code, "the script that runs it ended with exit code {code} before it wrote a result; it may have been killed, and what it ran may still run"
+            )
             raise VixError(sentence.format(parent=parent, code=code), doing=about)
         outcome = _outcome(session, program, folder, about)
         outcome.seconds, begun = seconds, True

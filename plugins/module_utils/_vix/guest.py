@@ -107,7 +107,7 @@ class Guest:
         ]
 
     def kill(self, pid: int) -> None:
-        """Kill a process at once."""
+        """Kill a process. Tools of a Linux guest ask it first, and serve nobody for up to 20 s (docs/vix-semantics.md, section 19)."""
         self._do("VixVM_KillProcessInGuest", f"killing process {pid} in", pid, 0)
 
     def run(self, program: str, arguments: str | None = None) -> int:

@@ -102,8 +102,10 @@ def test_invalid_library(web, run_module, tmp_path, name):
     assert result["error"] == "LibraryUnusable"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@every_module
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [*((name, signal.SIGTERM) for name in OPTIONS), *((name, number) for name in ("vm_info", "guest_copy") for number in (signal.SIGINT, signal.SIGHUP))],
+)
 def test_signal_ends_task(openvix, web, run_module, name, number):
     """There is one message, no content stays on the VM host, which run_module checks, and the process of the library ends as well."""
     function = "VixVM_WaitForToolsInGuest" if name in GUEST_MODULES else "VixHost_Connect"
@@ -157,8 +159,7 @@ def test_account_without_password(openvix, run_module):
 URLS = ["https://ann:s3cret-pw@esx1/sdk", "ann:s3cret-pw@esx1", "https://:s3cret-pw@esx1:443/sdk"]
 
 
-@pytest.mark.parametrize("hostname", URLS)
-@every_module
+@pytest.mark.parametrize(("name", "hostname"), [*((name, URLS[0]) for name in OPTIONS), *(("vm_info", hostname) for hostname in URLS[1:])])
 def test_password_in_hostname(openvix, web, run_module, name, hostname):
     result = run_module(name, vm=web, hostname=hostname, secrets=[SECRET, "s3cret-pw"], **OPTIONS[name])
 

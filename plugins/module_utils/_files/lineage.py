@@ -157,7 +157,7 @@ def _neighbours(path, home):
     beside = glob.escape(os.path.dirname(os.path.dirname(os.path.realpath(path))))
     found = glob.glob(os.path.join(beside, "*", "*.vmx"))
     try:
-        return found + [each for each, dummy in library.known_vms(home)]
+        return list(dict.fromkeys(found + [each for each, dummy in library.known_vms(home)]))
     except vmx.BrokenFile:  # what it listed is not known
         return found
 

@@ -107,11 +107,13 @@ def warm_controller(tmp_path_factory, pytestconfig):
 
 @pytest.fixture
 def run_ansible(home, warm_controller):
-    """Run one of Ansible's commands, and return what became of it."""
+    """Run one of Ansible's commands, and return what became of it. No ansible-core may find something of ours that it will not support."""
 
     def run(*command, **environment):
         path = pathlib.Path(sys.executable).with_name(command[0])
         variables = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0", **environment}
-        return subprocess.run([warm_controller, str(path), *command[1:]], env=variables, capture_output=True, text=True, timeout=280, check=False)
+        done = subprocess.run([warm_controller, str(path), *command[1:]], env=variables, capture_output=True, text=True, timeout=280, check=False)
+        assert "[DEPRECATION WARNING]" not in done.stdout + done.stderr, done.stdout + done.stderr
+        return done
 
     return run

@@ -143,3 +143,17 @@ def test_other_refusal_not_blamed_on_product(openvix, run_module):
     openvix.fault(call="VixVM_Pause", error=6)
 
     assert run_module("vm_power", vm=web, state="paused")["msg"].endswith("6); VMware Workstation does not offer it, or not for this kind of VM")
+
+
+def test_name_works_in_each_state(openvix, run_module, tmp_path):
+    """msteinhoff/vmfusion-python#9, bottkars/vmxtoolkit#17: the next task of a play knew no VM that a revert had left powered off."""
+    web = openvix.add_vm("web", power="powered_off", snapshots=[{"name": "clean"}])
+    for options in ({"state": "powered_on"}, {"state": "suspended"}, {"state": "powered_on"}, {"state": "powered_off"}):
+        assert run_module("vm_power", vm="web", **options)["changed"], options
+    assert run_module("vm_snapshot", vm="web", name="clean", state="reverted")["vm"] == web
+
+    clone = str(tmp_path / "student01" / "student01.vmx")
+    run_module("vm_clone", vm="web", dest=clone, name="student01")
+
+    assert run_module("vm_power", vm="student01", state="powered_on")["vm"] == clone
+    assert openvix.vms[clone] == "powered_on"

@@ -82,8 +82,8 @@ wrapper:
       description:
         - The lines of C(vixwrapper-product-config.txt) and C(vixwrapper-config.txt), in the order in which the wrapper
           tries them.
-        - RV(wrapper.lines[].library) is the file that the line names, and RV(wrapper.lines[].problem) the reason why
-          the line cannot be used for O(provider), or null. Lines for other products are not checked.
+        - C(library) is the file that the line names, and C(problem) the reason why the line cannot be used for
+          O(provider), or null. Lines for other products are not checked.
       type: list
       elements: dict
       sample:

@@ -393,7 +393,6 @@ def world(session, place, target):
             session.run("openvix", "stop", folder, silent=True)
 
 
-@nox.session
 @nox.session(python=FOUND[RUN[0]])
 def windows(session):
     """Run programs of Windows guests by Wine, and one ladder of each module for guests there, or all of "-- all" or of the named targets.

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import programs
@@ -101,6 +102,22 @@ def test_daemon_starts_on_full_disk(world):
 
     assert world.vms == {vm: OFF}
     assert world.status()["pid"] == layout.holder(world.directory)
+
+
+def test_commands_on_full_disk_print_one_line(world, tmp_path):
+    lab = tmp_path / "lab.toml"
+    lab.write_text('[vm.web]\npower = "powered_on"\n')
+    other = world.directory.parent / "other"
+    pages, started = 0, None
+    while pages < MOST and (started is None or started.returncode):
+        world.leave_pages(pages)
+        for command in (("start", lab, "--directory", other), ("status", other), ("stop", other)):
+            ended = subprocess.run([sys.executable, "-m", "openvix.cli", *map(str, command)], capture_output=True, text=True, timeout=100, check=False)
+            assert len(ended.stderr.splitlines()) == (1 if ended.returncode else 0), ended.stderr
+            started = ended if command[0] == "start" else started
+        pages += 1 if pages < 6 else 20
+    assert pages > 1
+    assert layout.processes(other) == {}
 
 
 def attempt(world, place: Path, name: str, pages: int | None):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import shlex
@@ -92,6 +93,7 @@ after their next power-on.
 DEFAULT = "(default: $OPENVIX_WORLD, else the default world)"
 WORLD_HELP = f"a world, its world file, or the directory of VMs that it was created from {DEFAULT}"
 LOOK_SECONDS = 0.2
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -315,12 +317,13 @@ def serve(directory: Path, content: dict | None, vms: list[Path], numbered: dict
         try:
             layout.prepare(directory)
             vm_import.import_vms(vms, directory)
+            if content:
+                worldfile.save(directory, content)
+            layout.stopped(directory).unlink(missing_ok=True)
+            layout.handover(directory).unlink(missing_ok=True)
         except OSError as error:
-            raise ConfigError(f"cannot create the world {directory}: {error.filename}: {error.strerror}") from None
-        layout.stopped(directory).unlink(missing_ok=True)
-        layout.handover(directory).unlink(missing_ok=True)
-        if content:
-            worldfile.save(directory, content)
+            reason = f"no space left in {directory}" if error.errno in FULL else f"{error.filename}: {error.strerror}"
+            raise ConfigError(f"cannot create the world {directory}: {reason}") from None
         connection, _ = control.start(directory)
     elif any(not (directory / "vms" / path.stem).exists() for path in vms):
         connection.close()
@@ -539,4 +542,8 @@ def _value(text: str) -> object:
 
 
 def stop(options):
-    control.end(world_directory(options))
+    directory = world_directory(options)
+    try:
+        control.end(directory)
+    except OSError as error:
+        raise ConfigError(f"cannot stop {directory}: {error}") from None

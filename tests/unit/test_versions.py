@@ -28,7 +28,9 @@ RUNNING = ".".join(release.__version__.split(".")[:2])
 
 def constant(name):
     """A constant of noxfile.py, which needs nox to be imported."""
-    return next(ast.literal_eval(node.value) for node in ast.parse(NOXFILE).body if isinstance(node, ast.Assign) and node.targets[0].id == name)
+    return next(
+        ast.literal_eval(node.value) for node in ast.parse(NOXFILE).body if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == name
+    )
 
 
 def text(numbers):

@@ -47,6 +47,18 @@ CHOICES = [
 ]
 
 
+@pytest.mark.parametrize("text", ["first_argument", "command_line"])
+def test_either_text_of_tools_is_the_name(openvix, names, run_module, text):
+    """Which of their two texts VIX reports as the name of a process is not known."""
+    web = vm(openvix, {"name": "worker", "command": "perl /srv/worker.pl 5"}, tools_options={"process_name": text})
+    assert names(web) == sorted([*NAMES, "perl"])
+
+    done = run_module("guest_process", vm=web, state="absent", name="perl", **LOGIN)
+
+    assert [(process["name"], process["command"]) for process in done["found"]] == [("perl", "perl /srv/worker.pl 5")]
+    assert names(web) == NAMES
+
+
 @pytest.mark.parametrize("stop", ["soft", "hard", "soft_then_hard"])
 @pytest.mark.parametrize(("choice", "left"), CHOICES)
 def test_matching_processes_terminated(ladder, names, web, choice, left, stop):

@@ -34,7 +34,7 @@ class Bench:
     """A world with tasks that are run on it; directory: for the files of a benchmark."""
 
     def __init__(self, directory, world, environment):
-        self.directory, self.world, self._environment = directory, world, environment
+        self.directory, self.world, self.environment = directory, world, environment
 
     def run(self, module, *, changed=None, **options):
         """Run one task on this machine, as the ansible command does; return seconds, VIX calls by name, the result, and the peak memory of processes in MiB.
@@ -44,7 +44,7 @@ class Bench:
         ansible = str(pathlib.Path(sys.executable).with_name("ansible"))
         command = [ansible, "localhost", "--connection", "local", "-m", module, "-a", json.dumps(options)]
         before, begin = len(self.world.calls()), time.monotonic()
-        with subprocess.Popen(command, cwd=self.directory, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        with subprocess.Popen(command, cwd=self.directory, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             ender = threading.Timer(LONGEST, process.kill)
             ender.start()
             with watched({process.pid: "ansible", self.world.status()["pid"]: "OpenVIX's daemon"}) as peaks:

@@ -302,3 +302,46 @@ def test_shared_folders_are_seen_by_programs(web, guest, openvix, tmp_path):
         assert machine.EnableSharedFolders(False, 0) == 0
         assert guest.run("ls -A /mnt/hgfs") == ""
     assert (folder / "in").exists()
+
+
+@pytest.mark.parametrize("end", ["power off", "kill of the Tools"])
+def test_hung_tools_do_not_hang_the_vm(web, guest, openvix, end):
+    guest.run("kill -STOP $(cat /proc/[0-9]*/stat | sed -n 's/^\\([0-9]*\\) (vmtoolsd).*/\\1/p')")
+    codes = []
+    with Client(openvix.directory) as other:
+        machine = Machine(openvix, other, guest.vmx)
+        worker = threading.Thread(target=lambda: codes.append(machine.LoginInGuest("ann", "s3cret", 0)))
+        worker.start()
+        time.sleep(0.5)
+        assert worker.is_alive()
+        if end == "power off":
+            assert web.PowerOff(0) == 0
+        else:
+            guest.kill_tools()
+        worker.join(20)
+        assert not worker.is_alive(), "an operation hangs"
+    assert codes == [constants.VIX_E_VM_NOT_RUNNING if end == "power off" else constants.VIX_E_TOOLS_NOT_RUNNING]
+    if end == "power off":
+        assert web.PowerOn(0, []) == 0
+    log_in(web)
+    assert web.run("exit 3") == 3
+
+
+def test_copied_directory_keeps_links_and_modes(web, guest, tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "deep").mkdir(parents=True)
+    (tree / "deep" / "large").write_bytes(os.urandom(300_000))
+    (tree / "deep" / "large").chmod(0o640)
+    (tree / "run").write_text("#!/bin/sh\n", encoding="utf-8")
+    (tree / "run").chmod(0o750)
+    (tree / "ä link").symlink_to("deep/large")
+    (tree / "dangling").symlink_to("nowhere")
+
+    assert web.CopyFileFromHostToGuest(str(tree), "/srv/tree", 0, []) == 0
+    listed = "cd /srv/tree; stat -c '%n %a %F' run deep/large; readlink 'ä link' dangling"
+    assert guest.run(listed) == "run 750 regular file\ndeep/large 640 regular file\ndeep/large\nnowhere\n"
+    assert web.CopyFileFromGuestToHost("/srv/tree", f"{tmp_path}/back", 0, []) == 0
+    assert (tmp_path / "back" / "deep" / "large").read_bytes() == (tree / "deep" / "large").read_bytes()
+    assert os.readlink(tmp_path / "back" / "ä link") == "deep/large"
+    assert os.readlink(tmp_path / "back" / "dangling") == "nowhere"
+    assert (tmp_path / "back" / "run").stat().st_mode & 0o777 == 0o750

@@ -48,7 +48,7 @@ def test_command_and_files_of_user(connect, real_guest, tmp_path):
 
 
 def test_killed_command_and_shell(connect):
-    """VMware Tools report 0 for a script that was killed: that is no success."""
+    """VMware Tools report 0 for a script that was killed: it is not a success."""
     connection = connect()
 
     assert connection.exec_command("sh -c 'kill -9 $$'")[0] == 137

@@ -163,6 +163,40 @@ def test_printed_lines_alone_connect(openvix, tmp_path, home, wrapper):
     assert client("drive", "connect", "disconnect", library_path=wrapper).stdout == "connect 0\n"
 
 
+TWO_PROVIDERS = """
+import ctypes, sys
+vix = ctypes.CDLL(sys.argv[1])
+vix.VixJob_Wait.restype = ctypes.c_uint64
+
+def result(job):
+    handle = ctypes.c_int()
+    assert vix.VixJob_Wait(job, 3010, ctypes.byref(handle), 0) == 0
+    vix.Vix_ReleaseHandle(job)
+    return handle.value
+
+hosts = [result(vix.VixHost_Connect(-1, provider, None, 0, None, None, 0, 0, None, None)) for provider in (1, 3, 1)]
+vms = [result(vix.VixHost_OpenVM(host, sys.argv[2].encode(), 0, 0, None, None)) for host in hosts]
+print([f"{handle >> 24:#04x}" for handle in (*hosts, *vms)])
+jobs = [vix.VixVM_PowerOn(vm, 0, 0, None, None) for vm in vms]
+print(sorted(vix.VixJob_Wait(job, 0) for job in jobs))
+for handle in (*jobs, *vms):
+    vix.Vix_ReleaseHandle(handle)
+for host in hosts:
+    vix.VixHost_Disconnect(host)
+"""
+
+
+def test_two_providers_initialise_twice(openvix, libdir, wrapper):
+    """The wrapper gives an id for each provider, also when both have the same library: handles given out before stay good."""
+    web = openvix.add_vm("web")
+    done = subprocess.run([sys.executable, "-c", TWO_PROVIDERS, str(wrapper), web], capture_output=True, text=True, timeout=100, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    ids, codes = done.stdout.splitlines()
+    assert ids == str(["0x02", *["0x03"] * 5])
+    assert codes.startswith("[0, ")
+
+
 NOT_LOADED = 0  # the wrapper says success, and gives no host
 
 

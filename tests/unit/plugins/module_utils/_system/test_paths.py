@@ -62,7 +62,7 @@ def test_windows_path_begins_with_drive_or_share(path):
     ],
 )
 def test_windows_namespace_refused(path):
-    with pytest.raises(Refused, match="not the path of a file on a drive or a share|is not an absolute path"):
+    with pytest.raises(Refused, match=r"not the path of a file on a drive or a share|is not an absolute path"):
         paths.plain(path, windows, "looking")
 
 

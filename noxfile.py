@@ -350,15 +350,15 @@ def roles(session, version):
     run_targets(session, version, PLAYED)
 
 
-def run_targets(session, version, targets):
-    """Run integration targets, each on a separate world."""
+def run_targets(session, version, targets, hypervisor="simulated"):
+    """Run integration targets, each on a separate world, whose VMs have this hypervisor unless it says otherwise."""
     session.install(ansible_core(version))
     install_openvix(session)
     place = tree(session)
     with contextlib.ExitStack() as stack:
         variables = {
             "vix_library": session.run("openvix", "library", silent=True).strip(),
-            "openvix_worlds": {target: stack.enter_context(world(session, place, target)) for target in targets},
+            "openvix_worlds": {target: stack.enter_context(world(session, place, target, hypervisor)) for target in targets},
             "openvix_world": "{{ openvix_worlds[ansible_play_role_names[0]] }}",  # a target is a role, the first of its play
             "ansible_python_interpreter": stack.enter_context(fork_server(session, place)),
         }
@@ -383,13 +383,14 @@ def fork_server(session, place):
 
 
 @contextlib.contextmanager
-def world(session, place, target):
+def world(session, place, target, hypervisor):
     """Serve a new world for an integration target, as its files/world.toml or tests/integration/world.toml says; yield its directory."""
     tests = place / "tests" / "integration"
     own = tests / "targets" / target / "files" / "world.toml"
     with tempfile.TemporaryDirectory(prefix="world-") as folder:
         try:
-            session.run("openvix", "start", str(own if own.exists() else tests / "world.toml"), "--directory", folder, silent=True)
+            settings = str(own if own.exists() else tests / "world.toml")
+            session.run("openvix", "start", settings, "--directory", folder, "--hypervisor", hypervisor, silent=True)
             yield folder
         finally:
             session.run("openvix", "stop", folder, silent=True)
@@ -464,7 +465,7 @@ def contract(session, version):
 def open_vm_tools(session, version):
     """Run tests on guests with VMware's own Tools: the part that a seed chooses, or "-- all", "-- SEED", or "-- TEST..." for those that are named.
 
-    They are the contract tests, and those of OpenVIX and of modules that need such a guest. Needs root, and apt once.
+    They are the contract tests, those of OpenVIX and of modules that need such a guest, and the integration targets of guest modules. Needs root, and apt once.
     """
     if os.geteuid() != 0:
         session.skip("a guest with VMware's own Tools needs root")
@@ -479,6 +480,8 @@ def open_vm_tools(session, version):
     session.log(f"to repeat this: nox -s open_vm_tools -- {seed}")
     session.run("pytest", "-m", "open_vm_tools", *workers, *part, "tests/unit", OWN_TESTS, *options)
     session.run("pytest", "--hypervisor=open-vm-tools", *workers, *part, "tests/contract", *options)
+    targets = [name for name in TARGETS if name.startswith("guest_")]
+    run_targets(session, version, targets if seed == "all" else random.Random(seed).sample(targets, 2), "open-vm-tools")
 
 
 @nox.session(tags=["check"])

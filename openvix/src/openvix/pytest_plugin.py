@@ -38,11 +38,9 @@ class ServedWorld:
         self._forgiven = False
         self._daemons: list[int] = []
         layout.prepare(directory)
-        # A kind of guest for tests that set none, as a hypervisor is.
-        is_real = hypervisor == worldfile.VMWARES_TOOLS
-        content = {"world": settings, **({"defaults": {"tools": worldfile.VMWARES_TOOLS}} if is_real else {})}
-        self._hypervisor, self._tools = ("simulated", worldfile.VMWARES_TOOLS) if is_real else (hypervisor, "installed")
-        worldfile.save(directory, worldfile.check(content, self._hypervisor))
+        content = worldfile.check({"world": settings}, hypervisor)
+        self._hypervisor, self._tools = content["defaults"]["hypervisor"], content["defaults"]["tools"]
+        worldfile.save(directory, content)
         self._connection = self._start()
 
     def add_vm(self, name: str, **settings: object) -> str:

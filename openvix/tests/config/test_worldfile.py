@@ -185,3 +185,11 @@ def test_only_new_vm_can_have_open_vm_tools():
     with pytest.raises(ConfigError, match="only a new VM can have open-vm-tools"):
         worldfile.fault({"call": "*", "tools": "open-vm-tools"})
     assert worldfile.changes({"tools": "never"}, now) == {"tools": "never"}
+
+
+def test_open_vm_tools_as_default_are_for_simulated_linux():
+    vms = {"linux": {}, "windows": {"guest_os": "windows11-64"}, "real": {"hypervisor": "qemu"}, "off": {"tools": "never"}}
+    for content in (worldfile.check({"vm": vms}, "open-vm-tools"), worldfile.check({"vm": vms, "defaults": {"tools": "open-vm-tools"}})):
+        found = {name: vm["tools"] for name, vm in content["vm"].items()}
+        assert found == {"linux": "open-vm-tools", "windows": "installed", "real": "installed", "off": "never"}
+        assert content["vm"]["linux"]["hypervisor"] == "simulated"

@@ -135,8 +135,8 @@ def parser() -> argparse.ArgumentParser:
     start_parser.add_argument("--directory", metavar="DIR", type=Path, help="directory of the world if WORLD is not a world (default: NAME.world next to it)")
     start_parser.add_argument("--vms", metavar="N", type=int, default=0, help="create VMs until there are N, named vm00001, vm00002, ... (at most 99999)")
     start_parser.add_argument("--running", metavar="M", type=int, default=0, help="number of those VMs that are powered on")
-    brief = "hypervisor of VMs for which the world file sets none (default: simulated)"
-    start_parser.add_argument("--hypervisor", choices=worldfile.HYPERVISORS, help=brief)
+    brief = f"hypervisor of VMs for which the world file sets none (default: simulated); {worldfile.VMWARES_TOOLS}: simulated, with VMware's own Tools"
+    start_parser.add_argument("--hypervisor", choices=(*worldfile.HYPERVISORS, worldfile.VMWARES_TOOLS), help=brief)
     status_parser = command("status", status, "Show the VMs of a world.")
     calls_parser = command("calls", calls, "Show the calls of all clients: process, function, result and VM.")
     calls_parser.add_argument("-f", "--follow", action="store_true", help="keep showing new calls until the world is stopped or Ctrl-C is pressed")

@@ -62,7 +62,7 @@ OVERRIDES = ("tools", "question", "extra_power_bits", "locked")
 def load(path: Path, hypervisor: str | None = None) -> dict:
     """Read a world file (TOML), check it and fill in the defaults.
 
-    hypervisor: the hypervisor of VMs for which the file names none.
+    hypervisor: the hypervisor of VMs for which the file names none; VMWARES_TOOLS: simulated, with VMware's own Tools.
     Returns {"world":, "host": [...], "defaults":, "vm": {name: settings}, "fault": [...]}. Raises ConfigError.
     """
     import tomllib
@@ -108,7 +108,10 @@ def check(content: dict, hypervisor: str | None = None) -> dict:
     """Check the content of a world file and fill in the defaults: see load(). Raises ConfigError."""
     _require_known_keys(content, ("world", "host", "defaults", "vm", "fault"), "the world file")
     defaults = table(content.get("defaults", {}), VM, "[defaults]")
-    if hypervisor and "hypervisor" not in content.get("defaults", {}):
+    if hypervisor == VMWARES_TOOLS:
+        if "tools" not in content.get("defaults", {}):
+            defaults["tools"] = VMWARES_TOOLS
+    elif hypervisor and "hypervisor" not in content.get("defaults", {}):
         defaults["hypervisor"] = hypervisor
     vms = content.get("vm", {})
     if not isinstance(vms, dict):
@@ -159,6 +162,9 @@ def vm(name: object, content: dict, defaults: dict) -> dict:
     if settings["programs"] == "wine" and not (settings["hypervisor"] == "simulated" and guest_os.is_windows(settings["guest_os"])):
         raise ConfigError(f'programs = "wine" in {where} requires hypervisor = "simulated" and a Windows guest_os, such as "windows11-64"')
     if settings["tools"] == VMWARES_TOOLS and (settings["hypervisor"] != "simulated" or guest_os.is_windows(settings["guest_os"])):
+        if "tools" not in content:
+            # A default is for the guests that can have them.
+            return {**settings, "tools": "installed"}
         raise ConfigError(f'tools = "{VMWARES_TOOLS}" in {where} requires hypervisor = "simulated" and a Linux guest_os, such as "debian12-64"')
     return settings
 

@@ -256,6 +256,24 @@ def test_halt_ends_a_program_that_is_awaited(tmp_path):
     assert ended == [constants.VIX_E_VM_NOT_RUNNING]
 
 
+def test_paused_guest_goes_on_or_ends(tmp_path):
+    guest = boot(tmp_path / "run", new_disk(tmp_path / "disk"))
+    try:
+        lab = guest.login("lab", "s3cret-lab")
+        assert guest.run_program(lab, REG, "add HKLM\\Software\\Lab /v kept /t REG_SZ /d yes /f", wait=True).code == 0
+        guest.freeze()
+        guest.thaw()
+        assert guest.run_program(lab, CMD, "/c exit 7", wait=True).code == 7
+        guest.freeze()
+        begun = time.monotonic()
+        guest.halt()
+        assert time.monotonic() - begun < 30
+        # Its registry was written all the same.
+        assert '"kept"="yes"' in (tmp_path / "disk/windows/system.reg").read_text(errors="replace")
+    finally:
+        guest.halt()
+
+
 def test_programs_run_after_snapshot_clone_and_suspend(openvix, tmp_path):
     vm = openvix.add_vm("win", power="powered_on", guest_os="windows11-64", programs="wine")
     write = "/c echo x>C:\\Users\\lab\\"

@@ -76,7 +76,7 @@ def as_installed(request, openvix_library, tmp_path) -> str:
         return openvix_library
     install.install(Path(openvix_library), tmp_path / "libdir")
     (tmp_path / ".vmware").mkdir()
-    (tmp_path / ".vmware" / "config").write_text(f'vix.libdir = "{tmp_path}/libdir"\n', encoding="utf-8")
+    (tmp_path / ".vmware" / "config").write_text(f'product.version = "17.6.0"\nvix.libdir = "{tmp_path}/libdir"\n', encoding="utf-8")
     return str(c_build.compile_wrapper(programs.FOLDER / "wrapper.c"))
 
 

@@ -93,6 +93,14 @@ def test_line_that_is_used(read, provider, lines):
     assert loaded(read(*lines, provider=provider, directories=("A", "B"))) == ("A", None)
 
 
+def test_missing_line_of_version_reported(read, tmp_path):
+    """The lesson of naim94a/vix issue 15: after an upgrade the product is 'not found' until the configuration has a line for it."""
+    found = read("ws 19 vmdb 17.0.0 Workstation-17.0.0", "player 19 vmdb 17.6.1 Workstation-17.0.0")
+
+    reason = "it is for version 17.0.0, and product.version is 17.6.1; they must be equal to the letter"
+    assert found.problem == f"no line for ws can be used (22002): {tmp_path}/usr/lib/vmware-vix/vixwrapper-config.txt: {reason}"
+
+
 def test_product_name_decides_for_default_provider(read):
     lines = ["player 19 vmdb 17.6.1 A", "ws 19 vmdb 17.6.1 B"]
 

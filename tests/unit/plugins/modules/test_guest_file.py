@@ -254,7 +254,7 @@ def test_dangling_link_replaced_only_with_force(ladder, run_module, web, srv):
     assert (srv / "new").read_text() == "Welcome\n"
 
 
-@pytest.mark.parametrize(("name", "path", "is_warned"), [("file", "/srv/new", False), ("file", "/tmp/new", True), ("folder", "/tmp/new", False)])
+@pytest.mark.parametrize(("name", "path", "is_warned"), [("file", "/srv/new", False), ("file", "/tmp/new", True), ("folder", "/etc/new", False)])
 def test_rename_without_shell_reported(openvix, run_module, web, srv, name, path, is_warned):
     """VMware Tools copy a file to another file system, and its mode and owner are lost."""
     openvix.fault(**NO_SHELL)

@@ -197,5 +197,6 @@ def test_windows_path_used_unchanged(openvix, run_module):
 def test_missing_permission_reported(run_module, web):
     result = run_module("guest_stat", vm=web, path="/root/key", guest_username="visitor", guest_password="s3cret-visitor")
 
-    assert result["vix_code"] == 13
+    assert result["error"] == "Inaccessible"
+    assert result["msg"].endswith("log in as another guest_username")
     assert result["msg"].startswith(f"looking at /root/key in the guest of {web} as visitor: ")

@@ -21,7 +21,8 @@ def test_message_has_operation_code_and_advice():
 
     assert str(error) == (
         "logging lab in to the guest of /vms/web.vmx: The user may not do that (VIX_E_GUEST_USER_PERMISSIONS, 3015); "
-        "check guest_username and guest_password, and that this user may do it in the guest"
+        "check guest_username and guest_password, and that this user may do it in the guest; "
+        "a Linux guest also refuses accounts that are locked or expired, or whose shell is not in /etc/shells (pam_shells)"
     )
 
 

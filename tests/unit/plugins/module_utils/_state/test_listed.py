@@ -141,7 +141,7 @@ def test_unreadable_properties_stale(openvix, on_host_listed):
 def test_openable_vm_not_stale(openvix, on_host_listed):
     web = openvix.add_vm("web", power="powered_on")
     with open(web, "a") as file:
-        file.write("no line of a dictionary\n")
+        file.write('guestOS = "debian12-64"\n')  # for the second time
 
     found = on_host_listed()
 
@@ -373,8 +373,8 @@ def test_missing_vm_stale_with_listed_name(in_files, in_library):
     ("text", "reason"),
     [
         (b'displayName = "we', 'line 1 is not KEY = "VALUE"'),
-        (b"\x7fELF\0\0", "it is not a text file"),
-        (b"#" * ((4 << 20) + 1), "it is larger than 4 MiB"),
+        (b"a = 1\n\0", "it is not a text file"),
+        (b'a = "1"\n' + b"#" * (4 << 20), "it is larger than 4 MiB"),
         (b"", "it is empty"),
         (b'.encoding = "klingon"', "its encoding is unknown: klingon"),
     ],

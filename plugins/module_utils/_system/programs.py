@@ -242,6 +242,8 @@ def _refusal(program, outcome, about):
         return Refused(f"{names} cannot be executed by the user", doing=about)
     if reason == "chdir":
         return Refused(f"{program.chdir} does not exist in the guest, or the user may not enter it", doing=about)
+    if reason == "percent":
+        return Refused("the path of a batch file cannot contain percent signs, which cmd.exe would interpret", doing=about)
     if reason == "quotes" and isinstance(program.arguments, str):
         what = '& | < > ^ ( ) % " ! or line breaks, which cmd.exe would interpret'
         return Refused(f"the command line of a batch file cannot contain {what}", doing=about, advice="use argv instead of cmd")

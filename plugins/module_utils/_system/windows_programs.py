@@ -145,6 +145,7 @@ try {
     if (-not $file) { Refuse 'missing' }
     $start = Hidden $file $line
     if ('.bat', '.cmd' -contains [IO.Path]::GetExtension($file).ToLowerInvariant()) {
+        if ($file.Contains('%')) { Refuse 'percent' }
         if ($batch -eq $null) { Refuse 'quotes' }
         $start.FileName = [IO.Path]::Combine($system, 'cmd.exe')
         $start.Arguments = '/d /v:off /s /c ""' + $file + '"' + $batch + '"'

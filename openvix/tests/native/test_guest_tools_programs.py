@@ -43,6 +43,7 @@ from guest_program_cases import (  # noqa: F401
     test_script_has_a_maximum_length,
     test_script_runs_by_its_interpreter,
     test_script_without_wait_removes_its_file,
+    test_scripts_of_an_account_share_a_directory,
     test_shell_parses_arguments_not_program,
     test_signaled_program_has_an_exit_code,
     test_too_long_command_line_is_not_started,

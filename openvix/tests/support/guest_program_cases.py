@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import time
@@ -243,10 +244,34 @@ def test_script_file_is_removed_afterwards(guest, ann, disk, interpreter):
     text = 'stat -c "%a %n" "$0" > /home/ann/out; printf "%s" "ä" >> /home/ann/out; exit 3\n'
     assert guest.run_script(ann, interpreter, text, wait=True)[2] == 3
     said, rest = (disk / "home/ann/out").read_text(encoding="utf-8").split("\n")
-    assert said.startswith("600 /tmp/vmware")
-    assert "/vixScript" in said
+    assert re.fullmatch(r"600 /tmp/vmware-ann_\d+-\d+/vixScript0", said)
     assert rest == "ä"
-    assert os.listdir(disk / "tmp") == []
+    [folder] = os.listdir(disk / "tmp")
+    assert (os.listdir(disk / "tmp" / folder), (disk / "tmp" / folder).stat().st_mode & 0o777) == ([], 0o700)
+
+
+@needs_sandbox
+def test_scripts_of_an_account_share_a_directory(guest, ann, disk):
+    os.mkfifo(disk / "tmp/pipe", 0o666)
+    (disk / "tmp/pipe").chmod(0o666)
+    guest.run_script(ann, None, "echo $0 >/home/ann/first; read line </tmp/pipe", wait=False)
+    eventually(lambda: (disk / "home/ann/first").exists() and (disk / "home/ann/first").read_text())
+    guest.run_script(ann, None, "echo $0 >/home/ann/second", wait=True)
+    (disk / "tmp/pipe").write_text("go\n")
+    first, second = ((disk / "home/ann" / name).read_text().strip().rpartition("/") for name in ("first", "second"))
+    assert (first[0], first[2], second[2]) == (second[0], "vixScript0", "vixScript1")
+    # A directory that was removed is made again, under another name.
+    eventually(lambda: os.listdir(disk / first[0][1:]) == [])
+    (disk / first[0][1:]).rmdir()
+    guest.run_script(ann, None, "echo $0 >/home/ann/third", wait=True)
+    third = (disk / "home/ann/third").read_text().rpartition("/")[0]
+    assert third != first[0]
+    (disk / third[1:]).rmdir()
+    # Without /tmp it is in the home.
+    (disk / "tmp/pipe").unlink()
+    (disk / "tmp").rmdir()
+    guest.run_script(ann, None, "echo $0 >/home/ann/fourth", wait=True)
+    assert (disk / "home/ann/fourth").read_text().startswith("/home/ann/vmware-ann_")
 
 
 @needs_sandbox
@@ -265,9 +290,10 @@ def test_script_without_wait_removes_its_file(guest, lab, disk):
     pid, elapsed, status = guest.run_script(lab, None, "read line < /opt/pipe; echo $line > /opt/out", wait=False)
     assert (elapsed, status) == (0, 0)
     assert pid in [process.pid for process in guest.processes()]
-    assert len(os.listdir(disk / "tmp")) == 1
+    [folder] = os.listdir(disk / "tmp")
+    assert len(os.listdir(disk / "tmp" / folder)) == 1
     (disk / "opt/pipe").write_text("go\n")
-    eventually(lambda: os.listdir(disk / "tmp") == [])
+    eventually(lambda: os.listdir(disk / "tmp" / folder) == [])
     assert (disk / "opt/out").read_text() == "go\n"
 
 
@@ -276,7 +302,7 @@ def test_script_has_a_maximum_length(guest, lab, disk):
     room = LONGEST_SCRIPT - len("/bin/sh")
     assert guest.run_script(lab, None, "exit 9".ljust(room), wait=True)[2] == 9
     assert code(guest.run_script, lab, None, "exit 9".ljust(room + 1), wait=True) == constants.VIX_E_ARGUMENT_TOO_BIG
-    assert os.listdir(disk / "tmp") == []
+    assert [os.listdir(disk / "tmp" / folder) for folder in os.listdir(disk / "tmp")] == [[]]
 
 
 @needs_sandbox

@@ -301,7 +301,7 @@ def test_mode_kept_on_other_file_system(openvix, ladder, web, srv, with_tools):
     done = ladder("guest_file", lambda: below(srv), vm=web, src="/srv/file", path="/tmp/new", state="renamed", **LOGIN)
 
     assert bits(openvix.disk(web) / "tmp" / "new") == 0o640
-    assert os.listdir(openvix.disk(web) / "tmp") == ["new"]
+    assert [path.name for path in openvix.disk(web).glob("tmp/*") if not path.name.startswith("vmware-")] == ["new"]
     assert "warnings" not in done
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from openvix.backends.qemu.channel import Broken, Channel
 from openvix.backends.qemu.shares.nodes import is_name
-from openvix.guest import host_paths, programs, trees
+from openvix.guest import host_paths, programs, temporary, trees
 from openvix.guest.errors import as_vix_errors, error
 from openvix.guest.files import FileInfo
 from openvix.guest.link import Link
@@ -53,6 +53,7 @@ class AgentTools:
     def __init__(self, link: Link, options: Callable[[], ToolsOptions] = ToolsOptions):
         self.environment: dict[str, str] = {}
         self._options = options
+        self._temporary = temporary.TemporaryDirectories()
         self._link, self._lock = link, threading.RLock()
         # The channel to tools that may not answer yet, and the same channel once they answer.
         self._awaited: Channel | None = None
@@ -63,6 +64,7 @@ class AgentTools:
     # Run, and the channel
 
     def begin(self) -> None:
+        self._temporary.clear()
         with self._lock:
             self._run = object()
             try:
@@ -199,28 +201,34 @@ class AgentTools:
         if len(interpreter.encode()) + len(content) > programs.LONGEST_SCRIPT:
             raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
         self._must_be_executable(account, interpreter)
-        folder = f"/tmp/vmware{os.urandom(8).hex()}"
-        path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
-        with as_vix_errors():
-            self._ask("mkdir", account.name, folder, "", 0o700, ALONE)
-        try:
-            with as_vix_errors(), self._opened(account, path, "", NEW, 0o600) as (file, _, _):
+
+        def write(path: str) -> None:
+            with self._opened(account, path, "", NEW, 0o600) as (file, _, _):
                 self._ask("write", file, 0, content)
+
+        with as_vix_errors():
+            folder = self._temporary.of(
+                account,
+                lambda path: self._kind_of(account, path) == stat.S_IFDIR,
+                lambda path: self._ask("mkdir", account.name, path, "", 0o700, ALONE),
+            )
+            path = temporary.write_script(folder, write)
+        try:
             begun = time.monotonic()
             pid = self._begin(account, programs.script_line(interpreter, path))
         except VixError:
-            self._discard(account, folder)
+            self._discard(account, path)
             raise
         if wait:
             try:
                 return self._finish(pid, begun)
             finally:
-                self._discard(account, folder)
+                self._discard(account, path)
 
         def clear():
             with contextlib.suppress(VixError):
                 self._finish(pid, begun)
-            self._discard(account, folder)
+            self._discard(account, path)
 
         threading.Thread(target=clear, name="script", daemon=True).start()
         return Ran(pid)
@@ -302,10 +310,10 @@ class AgentTools:
             # Ask once more after a resume of the machine or a restart of the tools.
             return self._ask("ended", pid, answer="ii")
 
-    def _discard(self, account: Account, folder: str) -> None:
-        """Remove the directory of a script, unless programs of the guest have removed or changed it."""
+    def _discard(self, account: Account, path: str) -> None:
+        """Remove a script, unless programs of the guest have removed it. Its directory stays."""
         with contextlib.suppress(VixError):
-            self.delete_directory(account, folder)
+            self.delete_file(account, path)
 
     # Files (docs/vix-semantics.md, section 20)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from openvix.backends.simulated import files, processes, sandbox
 from openvix.backends.simulated.system import System
-from openvix.guest import paths, programs, rights, trees
+from openvix.guest import paths, programs, rights, temporary, trees
 from openvix.guest.errors import as_vix_errors
 from openvix.guest.files import FileInfo
 from openvix.guest.processes import START_SECONDS, Process, end_process
@@ -42,9 +42,10 @@ class SimulatedTools:
     def __init__(self, system: System, accounts: list[dict], address: Callable[[], str], options: Callable[[], ToolsOptions] = ToolsOptions):
         self.environment: dict[str, str] = {}
         self._system, self._accounts, self._address, self._options = system, accounts, address, options
+        self._temporary = temporary.TemporaryDirectories()
 
     def begin(self) -> None:
-        pass
+        self._temporary.clear()
 
     def end(self) -> None:
         pass
@@ -109,27 +110,27 @@ class SimulatedTools:
         if len(interpreter.encode()) + len(content) > programs.LONGEST_SCRIPT:
             raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
         self._must_be_executable(account, interpreter)
-        disk, folder = self._system.running(), f"/tmp/vmware{os.urandom(8).hex()}"
-        path = f"{folder}/vixScript{int.from_bytes(os.urandom(4))}"
+        disk = self._system.running()
         with as_vix_errors():
-            files.create_directory(disk, account, folder)
+            folder = self._temporary.of(
+                account, lambda path: files.kind_of(disk, account, path) == stat.S_IFDIR, lambda path: files.create_directory(disk, account, path)
+            )
+            path = temporary.write_script(folder, lambda path: files.write_new(disk, account, path, content))
         try:
-            with as_vix_errors():
-                files.write_new(disk, account, path, content)
             begun = time.monotonic()
             run = self._run(account, programs.script_line(interpreter, path))
         except VixError:
-            _discard(disk, account, folder)
+            _discard(disk, account, path)
             raise
         if wait:
             try:
                 return self._finish(run, begun)
             finally:
-                _discard(disk, account, folder)
+                _discard(disk, account, path)
 
         def clear():
             run.exit_code()
-            _discard(disk, account, folder)
+            _discard(disk, account, path)
 
         threading.Thread(target=clear, name="script", daemon=True).start()
         return Ran(run.pid)
@@ -232,7 +233,7 @@ class SimulatedTools:
         return files.create_temp_file(self._system.view(), account)
 
 
-def _discard(disk: Path, account: Account, folder: str) -> None:
-    """Remove the directory of a script, unless programs of the guest have removed or changed it."""
+def _discard(disk: Path, account: Account, path: str) -> None:
+    """Remove a script, unless programs of the guest have removed it. Its directory stays."""
     with contextlib.suppress(OSError):
-        files.delete_directory(disk, account, folder)
+        files.delete_file(disk, account, path)

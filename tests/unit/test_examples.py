@@ -36,7 +36,7 @@ TASK_LISTS = ("pre_tasks", "tasks", "post_tasks", "handlers")
 BLOCK_LISTS = ("block", "rescue", "always")
 ROLE_ACTIONS = ("ansible.builtin.include_role", "ansible.builtin.import_role")
 # What YAML in the documentation may be beside what is run here: a CI job of GitHub's, an execution environment, a changelog fragment, variables of a run.
-FOREIGN = ({"name", "on", "jobs"}, {"version", "dependencies", "images"}, {"bugfixes"}, {"fleet_guest_username", "fleet_guest_password"})
+FOREIGN = ({"name", "on", "jobs"}, {"version", "dependencies", "images"}, {"bugfixes"}, {"guests"}, {"fleet_guest_username", "fleet_guest_password"})
 
 
 class Asked(Exception):

@@ -255,20 +255,27 @@ def test_guest_down_no_part_next_copy_cleans_up(openvix, copy, web, motd, call):
     assert leftovers(openvix, web) == []
 
 
-def test_others_leftovers_kept(openvix, copy, web, motd, tmp_path):
+def test_others_leftovers_kept(openvix, copy, web, motd):
     """Nobody else's directory is deleted, nor what a link leads to."""
-    (tmp_path / "precious").mkdir()
-    (tmp_path / "precious" / "file").touch()
-    (motd.parent / ".vmlab.vix-1-link").symlink_to(tmp_path / "precious")
+    precious = openvix.disk(web) / "srv" / "precious"
+    precious.mkdir(parents=True)
+    (precious / "file").touch()
+    link = motd.parent / ".vmlab.vix-1-link"
+    link.symlink_to("/srv/precious")
     kept = [motd.parent / name for name in (".vmlab.vix-notes", ".vmlab.vix-1", ".vmlab.vix-a-b", ".vmlab.vix-99999999-young")]
-    for place in (*kept, tmp_path / "precious"):
+    if os.geteuid() == 0:
+        kept.append(motd.parent / ".vmlab.vix-1-theirs")
+    for place in (*kept, precious):
         place.mkdir(exist_ok=True)
-        os.utime(place, (1, 1))
+    if os.geteuid() == 0:
+        os.chown(kept[-1], 65534, 65534)
+    for place in (*kept, precious, link):
+        os.utime(place, (1, 1), follow_symlinks=False)
     for content in ("Goodbye\n", "Hello\n", "Goodbye\n"):
         assert copy(content=content)["changed"]
 
-    assert sorted(leftovers(openvix, web)) == sorted([*kept, motd.parent / ".vmlab.vix-1-link"])
-    assert os.listdir(tmp_path / "precious") == ["file"]
+    assert sorted(leftovers(openvix, web)) == sorted([*kept, link])
+    assert os.listdir(precious) == ["file"]
 
 
 @pytest.mark.parametrize("kind", ["one file", "files of one directory", "directories"])

@@ -187,7 +187,7 @@ def test_only_new_vm_can_have_open_vm_tools():
     assert worldfile.changes({"tools": "never"}, now) == {"tools": "never"}
 
 
-def test_open_vm_tools_as_default_are_for_simulated_linux():
+def test_open_vm_tools_default_for_simulated_linux():
     vms = {"linux": {}, "windows": {"guest_os": "windows11-64"}, "real": {"hypervisor": "qemu"}, "off": {"tools": "never"}}
     for content in (worldfile.check({"vm": vms}, "open-vm-tools"), worldfile.check({"vm": vms, "defaults": {"tools": "open-vm-tools"}})):
         found = {name: vm["tools"] for name, vm in content["vm"].items()}

@@ -248,6 +248,6 @@ def test_guest_fault_not_a_skipped_path(openvix, run_module, web, data):
 def test_no_files_left_behind(openvix, run_module, web, data, tmp_path_factory):
     run_module("guest_find", vm=web, paths=["/data"], recurse=True, secrets=["s3cret-lab"], **LOGIN)
 
-    # VMware Tools keep the directory of their own temporary files.
+    # VMware Tools keep the directory of their temporary files.
     assert [name for name in os.listdir(openvix.disk(web) / "tmp") if not name.startswith("vmware")] == []
     assert [path for folder in tmp_path_factory.getbasetemp().glob("task*") for path in folder.rglob("vmlab*")] == []

@@ -460,18 +460,21 @@ def contract(session, version):
     own.on_machines(session, (ansible_core(version), *TESTERS), "--hypervisor=qemu", "tests/contract")
 
 
-@nox.session
-@on(RUN[:1], "open-vm-tools")
-def open_vm_tools(session, version):
-    """Run tests on guests with VMware's own Tools: the part that a seed chooses, or "-- all", "-- SEED", or "-- TEST..." for those that are named.
+@nox.session(python=FOUND[RUN[0]])
+def open_vm_tools(session):
+    """Run tests on guests with VMware's own Tools: the part that a seed chooses, or "-- all", "-- SEED", "-- TEST..." or "-- TARGET...".
 
     They are the contract tests, those of OpenVIX and of modules that need such a guest, and the integration targets of guest modules. Needs root, and apt once.
     """
     if os.geteuid() != 0:
         session.skip("a guest with VMware's own Tools needs root")
+    version = RUN[0]
     session.install(ansible_core(version), *TESTERS)
     install_openvix(session)
     workers = (f"--numprocesses={os.cpu_count() or 1}", "--dist=worksteal", "--timeout=300", *on_oldest_host(version))
+    if session.posargs and session.posargs[0] in TARGETS:
+        run_targets(session, version, session.posargs, "open-vm-tools")
+        return
     if session.posargs and os.path.exists(session.posargs[0].partition("::")[0]):
         session.run("pytest", "-m", "open_vm_tools", *workers, *session.posargs)
         return

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from real_tools import NEEDED
 
@@ -97,3 +99,22 @@ def test_process_of_script_is_found_by_its_command(task, real_guest):
 
     assert ended["changed"]
     assert task("guest_process_info", "lab", command="daemon[.]pl")["processes"] == []
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0])
+def test_task_whose_tools_are_killed_is_right_again(run_module, real_guest, delay):
+    options = {"content": "new\n", "dest": "/srv/new", "mode": "0600", **real_guest.lab}
+
+    def kill(_pid):
+        time.sleep(delay)
+        real_guest.kill_tools()
+
+    result = run_module("guest_copy", vm=real_guest.vmx, meanwhile=kill, **options)
+
+    # It may have been done before. A bug has a traceback.
+    assert bool(result.get("failed")) == ("msg" in result), result
+    assert "Traceback" not in result.get("msg", "") + result["_stderr"]
+    assert real_guest.run("cat /srv/new 2>/dev/null || true") in ("", "new\n")
+    again = run_module("guest_copy", vm=real_guest.vmx, tools_timeout=30, **options)
+    assert not again.get("failed"), again
+    assert real_guest.run("stat -c %a /srv/new; cat /srv/new") == "600\nnew\n"

@@ -51,11 +51,14 @@ class Exceptions:
         return False
 
 
-def of_outcome(outcome: Outcome, *, signalled: str | None, timeout: float, names: list[str]) -> list[tuple[str, str]]:
-    """Judge what a task returned: (name, what) of each violation. signalled: the signal that ended it; names: texts of which a message has one."""
+def of_outcome(outcome: Outcome, *, signalled: str | None, seconds: float, names: list[str]) -> list[tuple[str, str]]:
+    """Judge what a task returned: (name, what) of each violation.
+
+    signalled: the signal that ended it; seconds: its deadline, and what ansible-playbook takes beside it; names: a message has one of these, if any are given.
+    """
     found = []
-    if outcome.seconds > timeout + SPARE_SECONDS or (outcome.code is None and not signalled):
-        found.append(("late", f"{outcome.seconds:.1f} s of {timeout} + {SPARE_SECONDS}"))
+    if outcome.seconds > seconds + SPARE_SECONDS or (outcome.code is None and not signalled):
+        found.append(("late", f"{outcome.seconds:.1f} s of {seconds:.1f} + {SPARE_SECONDS}"))
     if "Traceback" in outcome.complaint:
         found.append(("traceback", outcome.complaint[-600:]))
     elif outcome.complaint.strip() and not signalled:
@@ -78,7 +81,7 @@ def of_message(result: dict, names: list[str]) -> list[tuple[str, str]]:
         return [("traceback", str(result)[-600:])]
     if not message or "\n" in message.strip():
         return [("message", f"not one line: {message!r}")]
-    if not any(name in message for name in names) and not HOST.match(message):
+    if names and not any(name in message for name in names) and not HOST.match(message):
         return [("no name", message)]
     return []
 
@@ -99,7 +102,7 @@ def of_handles(rows: list[dict]) -> list[tuple[str, str]]:
 
 def of_repeat(outcome: Outcome, now: dict, new: dict, names: list[str]) -> list[tuple[str, str]]:
     """Judge the plain run after the fault."""
-    found = of_outcome(outcome, signalled=None, timeout=60, names=names)
+    found = of_outcome(outcome, signalled=None, seconds=90, names=names)
     if outcome.result and outcome.result.get("failed"):
         return [*found, ("not repeatable", outcome.result.get("msg", ""))]
     if now != new:

@@ -15,7 +15,7 @@ import re
 from openvix.vmware import vmsd, vmx
 
 # A temporary name with minutes in it is swept by its age: see _system/leftovers.py.
-AGED = re.compile(r"vmlab\.vix-[1-9]\d*-[0-9a-f]{32}")
+AGED = re.compile(r"\.?vmlab\.vix-[1-9]\d*-[0-9a-f]{32}")
 # A file beside one that is written on the VM host, which a later task removes when it is old: only SIGKILL may leave it.
 PART = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 # Of a VM alone, and different for each: identities, and the mark of a suspended VM.

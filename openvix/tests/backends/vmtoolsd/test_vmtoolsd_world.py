@@ -43,7 +43,10 @@ def web(openvix, client, guest):
 
 
 def log_in(machine, name="lab"):
-    assert machine.WaitForToolsInGuest(60) == 0
+    begun = time.monotonic()
+    assert machine.WaitForToolsInGuest(90) == 0
+    # A call that nobody wakes ends with its time limit, and without an error if the Tools run by then.
+    assert time.monotonic() - begun < 80
     machine.client.log_in(machine.path, name, "s3cret")
 
 

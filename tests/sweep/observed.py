@@ -16,6 +16,8 @@ from openvix.vmware import vmsd, vmx
 
 # A temporary name with minutes in it is swept by its age: see _system/leftovers.py.
 AGED = re.compile(r"\.?vmlab\.vix-[1-9]\d*-[0-9a-f]{32}")
+# The directory that VMware Tools make for a user, with a number for each start of theirs: it is theirs, and only its content is looked at.
+TOOLS = re.compile(r"vmware-[^/]+_\d+-\d+")
 # A file beside one that is written on the VM host, which a later task removes when it is old: only SIGKILL may leave it.
 PART = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 # Of a VM alone, and different for each: identities, and the mark of a suspended VM.
@@ -33,8 +35,8 @@ def tree(root: pathlib.Path, skipped: set[str] = frozenset()) -> dict[str, str]:
         directories[:] = [name for name in directories if not AGED.fullmatch(name)]
         for name in (*directories, *files):
             path = pathlib.Path(parent, name)
-            key = str(path.relative_to(root))
-            if AGED.fullmatch(name) or PART.fullmatch(name):
+            key = TOOLS.sub("vmware-tools", str(path.relative_to(root)))
+            if AGED.fullmatch(name) or PART.fullmatch(name) or TOOLS.fullmatch(name):
                 continue
             if path.is_symlink():
                 found[key] = f"link to {os.readlink(path)}"

@@ -40,6 +40,8 @@ enum { READ, WRITE, NEW };
 enum { ALONE, WITH_PARENTS, MERGED };
 
 int opened = -1;
+/* What the names of directories for temporary files end with. */
+static char temporary[32];
 
 /* A resolved path: a name in a directory. It need not exist. */
 struct place {
@@ -82,12 +84,21 @@ static int look(const struct place *place, struct stat *found)
     return fstatat(place->directory, place->name, found, place->below ? AT_SYMLINK_NOFOLLOW : 0) ? errno : 0;
 }
 
-static void answer_stat(const struct stat *found, bool linked)
+/* A file that the user cannot read has the size -1. */
+static void answer_stat(const struct stat *found, bool linked, bool readable)
 {
     answer_number(found->st_mode);
-    answer_number(found->st_size);
+    answer_number(S_ISREG(found->st_mode) && !readable ? -1 : found->st_size);
     answer_number(found->st_mtime);
     answer_number(linked);
+}
+
+/* A name whose status the user cannot read, or a link that leads to nothing. */
+static void answer_no_stat(bool linked)
+{
+    struct stat nothing = {.st_mode = linked ? S_IFLNK : 0, .st_mtime = -1};
+
+    answer_stat(&nothing, linked, false);
 }
 
 /* base, rest: mode, size, time, whether it is a link, whether the user may execute it. */
@@ -102,7 +113,7 @@ int do_stat(struct value *values)
     if (!result && fstatat(place.directory, place.name, &itself, AT_SYMLINK_NOFOLLOW))
         result = errno;
     if (!result) {
-        answer_stat(&found, S_ISLNK(itself.st_mode));
+        answer_stat(&found, S_ISLNK(itself.st_mode), !faccessat(place.directory, place.name, R_OK, AT_EACCESS));
         answer_number(!faccessat(place.directory, place.name, X_OK, AT_EACCESS));
     }
     return result;
@@ -113,8 +124,9 @@ int do_list(struct value *values)
 {
     struct place place;
     struct dirent *entry;
-    struct stat found, target;
+    struct stat found;
     DIR *directory = NULL;
+    bool known, linked;
     char *next;
     size_t begun;
     int file, result = find(values, &place);
@@ -134,13 +146,15 @@ int do_list(struct value *values)
     while (errno = 0, (entry = readdir(directory))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (fstatat(file, entry->d_name, &found, AT_SYMLINK_NOFOLLOW))
+        known = !fstatat(file, entry->d_name, &found, AT_SYMLINK_NOFOLLOW);
+        if (!known && errno == ENOENT)
             continue; /* it was removed */
+        linked = known && S_ISLNK(found.st_mode);
         answer_text(entry->d_name);
-        if (S_ISLNK(found.st_mode) && !fstatat(file, entry->d_name, &target, 0))
-            answer_stat(&target, true);
+        if (!known || (linked && fstatat(file, entry->d_name, &found, 0)))
+            answer_no_stat(linked);
         else
-            answer_stat(&found, S_ISLNK(found.st_mode));
+            answer_stat(&found, linked, !faccessat(file, entry->d_name, R_OK, AT_EACCESS));
         if (answer->size - begun > LIST_LIMIT) {
             size_t size = answer->size;
             long cookie = telldir(directory);
@@ -193,31 +207,62 @@ int do_symlink(struct value *values)
     return symlinkat(values[2].bytes, place.directory, place.name) ? errno : 0;
 }
 
-/* base, rest, mode, how. ALONE: the path must not exist; WITH_PARENTS: missing parents are created too; MERGED: a directory may exist. */
+/* Trailing slashes would cause a link to be followed. */
+static void bare(char *path)
+{
+    for (size_t size = strlen(path); size > 1 && path[size - 1] == '/'; size--)
+        path[size - 1] = '\0';
+}
+
+/* Create a directory and its missing parents. A link that leads to nothing is missing, and cannot be created. */
+static int make_with_parents(char *path, mode_t mode)
+{
+    struct stat found;
+    char *end = path;
+    int result = stat(path, &found) ? errno : EEXIST;
+
+    if (result != ENOENT)
+        return result;
+    bare(path);
+    do {
+        end += strspn(end, "/");
+        end = strchr(end, '/');
+        if (end)
+            *end = '\0';
+        result = stat(path, &found) ? errno : 0;
+        if (result == ENOENT) {
+            result = mkdir(path, mode) ? errno : 0;
+            if (result == EEXIST)
+                result = ENOENT;
+        }
+        if (end)
+            *end = '/';
+    } while (!result && end);
+    return result;
+}
+
+/*
+ * base, rest, mode, how. ALONE: the path must not exist; WITH_PARENTS: missing parents are created too, and there is no rest; MERGED: a
+ * directory may exist.
+ */
 int do_mkdir(struct value *values)
 {
     struct place place;
     struct stat found;
     mode_t mode = (mode_t)values[2].number & 0777;
-    char *end;
     int result = find(values, &place);
 
     if (result)
         return result;
-    if (values[3].number == WITH_PARENTS && !place.below)
-        for (end = values[0].bytes + 1; (end = strchr(end, '/')) && end[strspn(end, "/")]; end++) {
-            *end = '\0';
-            result = mkdir(place.name, mode) ? errno : 0;
-            *end = '/';
-            if (result && result != EEXIST)
-                return result;
-        }
+    if (values[3].number == WITH_PARENTS)
+        return place.below ? EINVAL : make_with_parents(values[0].bytes, mode);
     if (!mkdirat(place.directory, place.name, mode))
         return 0;
     if (errno != EEXIST || values[3].number != MERGED)
         return errno;
-    result = look(&place, &found);
-    return result ? result : S_ISDIR(found.st_mode) ? 0 : ENOTDIR;
+    if (fstatat(place.directory, place.name, &found, AT_SYMLINK_NOFOLLOW))
+        return errno;
+    return S_ISDIR(found.st_mode) ? 0 : EEXIST;
 }
 
 /* path: a file or a link; a link is not followed */
@@ -235,13 +280,6 @@ int do_remove(struct value *values)
     return unlink(path) ? errno : 0;
 }
 
-/* Trailing slashes would cause a link to be followed. */
-static void bare(char *path)
-{
-    for (size_t size = strlen(path); size > 1 && path[size - 1] == '/'; size--)
-        path[size - 1] = '\0';
-}
-
 static int random_name(const char *form, char *name, size_t room)
 {
     unsigned random;
@@ -252,132 +290,205 @@ static int random_name(const char *form, char *name, size_t room)
     return 0;
 }
 
-/* Empty an open directory and close it. Return 0, an errno, or EINPROGRESS if the time is over. */
+/* Empty an open directory and close it, or return the errno of openat(). What cannot be removed stays. Return 0, the first errno, or EINPROGRESS if the time is over. */
 static int empty(int file, int top, int depth, long long until)
 {
-    DIR *directory = fdopendir(file);
+    DIR *directory = file < 0 ? NULL : fdopendir(file);
     struct dirent *entry;
     struct stat found;
     char name[32];
-    int inner, result = directory ? 0 : errno;
+    int inner, result, first = directory ? 0 : errno;
 
-    if (!directory)
+    if (!directory && file >= 0)
         close(file);
     /* One pass removes everything that existed at its start. Files that others create meanwhile are not removed endlessly. */
-    while (!result && (errno = 0, entry = readdir(directory))) {
+    while (directory && first != EINPROGRESS && (errno = 0, entry = readdir(directory))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (milliseconds() > until) {
-            result = EINPROGRESS;
+            first = EINPROGRESS;
             break;
         }
-        if (!unlinkat(file, entry->d_name, 0) || errno == ENOENT)
-            continue;
-        result = errno;
-        if (fstatat(file, entry->d_name, &found, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(found.st_mode))
-            break;
-        result = 0;
-        if (!unlinkat(file, entry->d_name, AT_REMOVEDIR) || errno == ENOENT)
-            continue;
-        /* It is EBUSY for a mount point. */
-        if (errno != ENOTEMPTY && errno != EEXIST) {
-            result = errno;
-            break;
+        result = unlinkat(file, entry->d_name, 0) ? errno : 0;
+        if (result && result != ENOENT && !fstatat(file, entry->d_name, &found, AT_SYMLINK_NOFOLLOW) && S_ISDIR(found.st_mode)) {
+            result = unlinkat(file, entry->d_name, AT_REMOVEDIR) ? errno : 0;
+            /* It is EBUSY for a mount point. */
+            if (result == ENOTEMPTY || result == EEXIST) {
+                if (depth == DEEPEST) {
+                    /* Subdirectories are moved to the top and found in the next pass, so that the depth is not limited. */
+                    result = random_name(".%u.removed", name, sizeof name);
+                    if (!result && renameat(file, entry->d_name, top, name))
+                        result = errno;
+                } else {
+                    inner = openat(file, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                    result = empty(inner, top, depth + 1, until);
+                    if (!result && unlinkat(file, entry->d_name, AT_REMOVEDIR))
+                        result = errno;
+                }
+            }
         }
-        if (depth == DEEPEST) {
-            /* Subdirectories are moved to the top and found in the next pass, so that the depth is not limited. */
-            result = random_name(".%u.removed", name, sizeof name);
-            if (!result && renameat(file, entry->d_name, top, name))
-                result = errno;
-        } else {
-            inner = openat(file, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-            result = inner < 0 ? errno : empty(inner, top, depth + 1, until);
-            if (!result && unlinkat(file, entry->d_name, AT_REMOVEDIR))
-                result = errno;
-        }
+        if (result == ENOENT)
+            result = 0;
+        if (result == EINPROGRESS || !first)
+            first = result;
     }
     if (directory)
         closedir(directory);
-    return result;
+    return first;
 }
 
-/* path: a directory tree. Returns whether it is done, or must be repeated. */
+static bool is_empty(int top)
+{
+    int file = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), names = 0;
+    DIR *directory = file < 0 ? NULL : fdopendir(file);
+
+    while (directory && names <= 2 && readdir(directory))
+        names++;
+    if (directory)
+        closedir(directory);
+    return names <= 2;
+}
+
+/*
+ * path: a directory tree. Returns whether it is done, or must be repeated. As with VMware Tools, a directory that cannot be removed itself is
+ * emptied, and so is the one that a link leads to.
+ */
 int do_clear(struct value *values)
 {
     char *path = values[0].bytes, real[PATH_MAX];
     struct stat found;
     long long until = milliseconds() + REMOVAL_MILLISECONDS;
-    int top, result;
+    int top, last, result;
 
     if (*path != '/')
         return EINVAL;
-    bare(path);
-    if (lstat(path, &found))
+    if (stat(path, &found))
         return errno;
     if (!S_ISDIR(found.st_mode))
         return ENOTDIR;
+    bare(path);
+    if (lstat(path, &found))
+        return errno;
     /* A path that ends in dots hides the directory to be removed from the kernel. */
     if (!realpath(path, real))
         return errno;
-    /* A directory that cannot be removed itself, being mounted or not the user's, must not be emptied. */
-    result = rmdir(real) ? errno : 0;
-    if (result != ENOTEMPTY && result != EEXIST) {
+    last = S_ISLNK(found.st_mode) ? ENOTDIR : rmdir(real) ? errno : 0;
+    /* It is EBUSY for a mount point. */
+    if (last == 0 || last == EBUSY) {
         answer_number(true);
-        return result;
+        return last;
     }
     top = open(real, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (top < 0)
         return errno;
-    while (result == ENOTEMPTY || result == EEXIST) {
+    do {
         result = empty(openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), top, 0, until);
-        if (!result)
-            result = rmdir(real) ? errno : 0;
-        if ((result == ENOTEMPTY || result == EEXIST) && milliseconds() > until)
+        if (!result && (last == ENOTEMPTY || last == EEXIST))
+            last = rmdir(real) ? errno : 0;
+        if (!result && last && !is_empty(top) && milliseconds() > until)
             result = EINPROGRESS;
-    }
+    } while (!result && last && !is_empty(top));
     close(top);
-    answer_number(result == 0);
-    return result == EINPROGRESS ? 0 : result;
+    answer_number(result == 0 && last == 0);
+    return result == EINPROGRESS ? 0 : result ? result : last;
 }
 
-/* old, new. EISDIR: the new path is a directory. */
+/* Copy a file to another name, where a new file has the mode 0600. Links are followed. What was at the name of a failed copy is gone. */
+static int copy_file(const char *old, const char *new)
+{
+    static char buffer[1 << 16];
+    struct stat found;
+    ssize_t got = 0, now, done;
+    int flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC, from = open(old, flags | O_RDONLY), to = -1, result = from < 0 ? errno : 0;
+
+    if (!result && fstat(from, &found))
+        result = errno;
+    /* Reading from a pipe or a device may have side effects. */
+    if (!result && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode))
+        result = EISDIR;
+    if (!result) {
+        to = open(new, flags | O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        result = to < 0 ? errno : 0;
+    }
+    while (!result && (got = read(from, buffer, sizeof buffer)) > 0)
+        for (done = 0; !result && done < got; done += now) {
+            now = write(to, buffer + done, (size_t)(got - done));
+            result = now < 0 ? errno : 0;
+        }
+    if (!result && got < 0)
+        result = errno;
+    if (to >= 0 && close(to) && !result)
+        result = errno;
+    if (to >= 0 && result)
+        unlink(new);
+    if (from >= 0)
+        close(from);
+    return result;
+}
+
+/* old, new. EEXIST: the new path is a directory. What cannot be renamed is copied, and the old one stays if it cannot be removed. */
 int do_rename(struct value *values)
 {
     char *old = values[0].bytes, *new = values[1].bytes;
-    struct stat source, target, found;
-    bool directory_there = !stat(new, &found) && S_ISDIR(found.st_mode);
+    struct stat source, target;
+    int result;
 
     if (*old != '/' || *new != '/')
         return EINVAL;
+    if (stat(old, &source))
+        return errno;
+    if (!stat(new, &target)) {
+        if (source.st_dev == target.st_dev && source.st_ino == target.st_ino)
+            return 0;
+        if (S_ISDIR(target.st_mode))
+            return EEXIST;
+    }
     bare(old);
     bare(new);
-    if (lstat(old, &source))
-        return errno;
-    if (!lstat(new, &target) && source.st_dev == target.st_dev && source.st_ino == target.st_ino)
+    if (!rename(old, new))
         return 0;
-    if (directory_there)
-        return EISDIR;
-    return rename(old, new) ? errno : 0;
+    result = copy_file(old, new);
+    if (!result)
+        unlink(old);
+    return result;
 }
 
-/* The path of the file. */
-int do_tempfile(struct value *values)
+/* Return whether a directory is there that only this user can change, created if nothing is. */
+static bool is_own_directory(const char *path)
 {
-    char path[32];
-    int file, result;
+    struct stat found;
 
-    (void)values;
-    do {
-        result = random_name("/tmp/vmware%u", path, sizeof path);
-        if (result)
-            return result;
-        file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    } while (file < 0 && errno == EEXIST);
-    if (file < 0)
-        return errno;
-    close(file);
-    answer_text(path);
-    return 0;
+    if (!mkdir(path, 0700))
+        return true;
+    return errno == EEXIST && !lstat(path, &found) && S_ISDIR(found.st_mode) && found.st_uid == geteuid() && (found.st_mode & 077) == 0;
+}
+
+void choose_temporary(void)
+{
+    unsigned random = 0;
+
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        random = (unsigned)milliseconds();
+    snprintf(temporary, sizeof temporary, "%d-%u", (int)getpid(), random);
+}
+
+/* name, home: the path of the directory for temporary files of this user. It stays. */
+int do_tempdir(struct value *values)
+{
+    const char *above[] = {"/tmp", values[1].bytes};
+    char path[PATH_MAX];
+
+    if (strchr(values[0].bytes, '/') || *values[1].bytes != '/')
+        return EINVAL;
+    for (size_t i = 0; i < sizeof above / sizeof *above; i++) {
+        if (snprintf(path, sizeof path, "%s/vmware-%s_%s", above[i], values[0].bytes, temporary) >= (int)sizeof path)
+            return ENAMETOOLONG;
+        if (is_own_directory(path)) {
+            answer_text(path);
+            return 0;
+        }
+    }
+    return errno ? errno : EACCES;
 }
 
 /* base, rest, how, mode, the number that the host assigns to the file: its size and mode. A file opened for writing is truncated. */
@@ -396,18 +507,13 @@ int do_open(struct value *values)
     if (how == NEW) {
         file = openat(place.directory, place.name, flags | O_CREAT | O_EXCL, mode);
     } else {
-        result = look(&place, &found);
+        result = how == READ ? look(&place, &found) : fstatat(place.directory, place.name, &found, AT_SYMLINK_NOFOLLOW) ? errno : 0;
         if (result && (result != ENOENT || how == READ))
             return result;
-        if (!result && how == WRITE && S_ISLNK(found.st_mode)) {
-            if (unlinkat(place.directory, place.name, 0))
-                return errno;
-            result = ENOENT;
-        }
         /* Opening a device or a pipe may have side effects. */
         if (!result && !S_ISREG(found.st_mode))
-            return EISDIR;
-        flags |= place.below ? O_NOFOLLOW : 0;
+            return how == READ ? EISDIR : S_ISDIR(found.st_mode) ? EEXIST : EIO;
+        flags |= place.below || how == WRITE ? O_NOFOLLOW : 0;
         file = openat(place.directory, place.name, result ? flags | O_CREAT : flags, mode);
     }
     if (file < 0)

@@ -19,7 +19,9 @@ int do_mkdir(struct value *values);
 int do_remove(struct value *values);
 int do_clear(struct value *values);
 int do_rename(struct value *values);
-int do_tempfile(struct value *values);
+/* Choose the names of directories for temporary files, for as long as this program runs. */
+void choose_temporary(void);
+int do_tempdir(struct value *values);
 /* The file that a child has opened and that it reads and writes. */
 extern int opened;
 

@@ -134,7 +134,7 @@ static const struct operation {
     {"remove", "tt", USER, do_remove},
     {"clear", "tt", USER, do_clear},
     {"rename", "ttt", USER, do_rename},
-    {"tempfile", "t", USER, do_tempfile},
+    {"tempdir", "ttt", USER, do_tempdir},
     {"open", "tttiii", OPENED, do_open},
     {"read", "iii", OPENED, do_read},
     {"write", "iid", OPENED, do_write},

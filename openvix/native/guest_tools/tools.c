@@ -180,6 +180,7 @@ int main(int count, char **arguments)
         return 1;
     }
     umask(022);
+    choose_temporary();
     signal(SIGPIPE, SIG_IGN);
     /* The signal interrupts the wait for a request, so that ended programs are recorded at once. */
     sigaction(SIGCHLD, &child, NULL);

@@ -114,7 +114,8 @@ def _info(info: FileInfo) -> str:
 
 
 def _listed(files: list[FileInfo]) -> str:
-    return ", ".join(_info(each) for each in files)
+    """The order is that of no other kind of guest."""
+    return ", ".join(sorted(_info(each) for each in files))
 
 
 # Each function that takes one path.
@@ -144,6 +145,21 @@ case("CreateDirectory", "with parents", on_path("CreateDirectory", "root", f"/{P
 case("FileExists", "a system file, by ann", on_path("FileExists", "ann", "/etc/passwd"))
 case("DirectoryExists", "the root", on_path("DirectoryExists", "root", "/"))
 case("CreateDirectory", "the root", on_path("CreateDirectory", "root", "/"))
+case("CreateDirectory", "below a dangling link", on_path("CreateDirectory", "root", f"/{PLAY}/dang/below"))
+case("CreateDirectory", "below a loop of links", on_path("CreateDirectory", "root", f"/{PLAY}/loop/below"))
+case("DeleteDirectory", "link to a directory with a slash", on_path("DeleteDirectory", "root", f"/{PLAY}/ld/"))
+case("DeleteDirectory", "own home, by ann", on_path("DeleteDirectory", "ann", "/home/ann"))
+case("ListDirectory", "directory with all sorts, by ann", on_path("ListDirectory", "ann", f"/{PLAY}"))
+
+
+def with_file(path: str, make: Callable[[Path], object], act: Callable[[Guest], object]) -> Callable[[Guest], object]:
+    """Make a file at a path of the guest before an operation."""
+
+    def prepared(guest: Guest) -> object:
+        make(guest.disk / path)
+        return act(guest)
+
+    return prepared
 
 
 def lists_link(target: str) -> Callable[[Guest], object]:
@@ -184,6 +200,33 @@ def renames(name: str, old: str, new: str) -> Callable[[Guest], object]:
 for source, target in itertools.product(SOURCES, TARGETS):
     if SITUATIONS[source] != TARGETS[target]:
         case("Rename", f"{source} to {target}", renames("root", SITUATIONS[source], TARGETS[target]))
+for situation, old, new in (
+    ("loop of links to nothing", "loop", "new"),
+    ("file to loop of links", "f", "loop"),
+    ("file to a link to itself", "f", "lf"),
+    ("link to a file to that file", "lf", "f"),
+    ("link to a directory to that directory", "ld", "d"),
+    ("directory to a link to itself", "d", "ld"),
+):
+    case("Rename", situation, renames("root", f"/{PLAY}/{old}", f"/{PLAY}/{new}"))
+case("Rename", "in a closed directory to the own home, by ann", renames("ann", f"/{PLAY}/closed/x", "/home/ann/new"))
+case("Rename", "own file to a file of root, by ann", renames("ann", "/home/ann/own", f"/{PLAY}/f"))
+case("Rename", "file of root to an own file, by ann", renames("ann", f"/{PLAY}/f", "/home/ann/own"))
+
+
+def writes_there(path: Path):
+    path.write_text("there\n", encoding="utf-8")
+    path.chmod(0o640)
+
+
+def links_there(path: Path):
+    os.link(path.parent / "f", path)
+
+
+case("Rename", "file to another name of it", with_file(f"{PLAY}/hard", links_there, renames("root", f"/{PLAY}/f", f"/{PLAY}/hard")))
+case("Rename", "file to a file of another file system", with_file("tmp/new", writes_there, renames("root", f"/{PLAY}/f", "/tmp/new")))
+case("Rename", "directory to a file of another file system", with_file("tmp/new", writes_there, renames("root", f"/{PLAY}/d", "/tmp/new")))
+case("Rename", "file to a file of another file system, by ann", with_file("tmp/new", writes_there, renames("ann", "/home/ann/own", "/tmp/new")))
 case("Rename", "pipe to nothing", renames("root", SITUATIONS["pipe"], TARGETS["nothing"]))
 case("Rename", "file to itself", renames("root", f"/{PLAY}/f", f"/{PLAY}/f"))
 case("Rename", "directory into itself", renames("root", f"/{PLAY}/d", f"/{PLAY}/d/inner/new"))
@@ -249,6 +292,13 @@ for source, target in {
     ("large", "file"): f"/{PLAY}/f",
 }.items():
     case("CopyFileFromHostToGuest", f"{source[0]} to {source[1]}", copies_in("root", source[0], target))
+case("CopyFileFromHostToGuest", "file to one of two names", with_file(f"{PLAY}/hard", links_there, copies_in("root", "file", f"/{PLAY}/hard")))
+case(
+    "CopyFileFromHostToGuest",
+    "tree to a directory with a link",
+    with_file(f"{PLAY}/e/f", lambda path: path.symlink_to("../g"), copies_in("root", "tree", f"/{PLAY}/e")),
+)
+case("CopyFileFromHostToGuest", "tree to a directory with a file", with_file(f"{PLAY}/e/link", writes_there, copies_in("root", "tree", f"/{PLAY}/e")))
 case("CopyFileFromHostToGuest", "missing file to nothing", copies_in("root", "none", f"/{PLAY}/new"))
 for situation, path in FOREIGN.items():
     if "directory" not in situation or "in a" in situation:
@@ -495,7 +545,7 @@ def makes_temp_file(name: str) -> Callable[[Guest], object]:
         path = guest.tools.create_temp_file(guest.account(name))
         info = (guest.disk / path[1:]).lstat()
         owner = f" of {guest.users.get(info.st_uid)}" if guest.owners else ""
-        return f"{re.sub('[0-9]+', 'N', path)} {stat.S_IMODE(info.st_mode):o} {info.st_size}{owner}"
+        return f"{re.sub('[0-9]+', 'N', path)}: file {stat.S_IMODE(info.st_mode):o}{owner} with {info.st_size} bytes"
 
     return act
 

@@ -32,7 +32,7 @@ REQUESTS = [
     ("rename", "lab", "/tmp/a/new", "/tmp/a/old/"),
     ("remove", "lab", "/tmp/a/old"),
     ("clear", "lab", "/tmp/a/"),
-    ("tempfile", "lab"),
+    ("tempdir", "lab", "lab", "/root"),
     ("open", "lab", "/tmp", "a/new", 1, 0o644, 1),
     ("open", "lab", "/etc/motd", "", 0, 0, 2),
     ("open", "lab", "/tmp/new", "", 2, 0o600, 3),

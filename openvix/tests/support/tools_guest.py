@@ -38,6 +38,8 @@ for place in "$@"; do
     mount -o remount,bind,ro "$place" 2>/dev/null || test "$(cat /proc/self/uid_map | tr -s ' ')" != " 0 0 4294967295"
 done
 mount -t proc proc proc
+# Renaming to another mount of the same file system is refused as to another file system.
+mount --bind tmp tmp
 touch dev/null
 mount --bind /dev/null dev/null
 chroot . /openvix-tools - <&3 3<&- &

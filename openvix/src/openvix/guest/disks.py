@@ -70,6 +70,7 @@ def create_atomically(place: Path, fill: Callable[[Path], None]) -> None:
 
 def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]) -> None:
     disk.mkdir()
+    disk.chmod(0o755)
     for name, mode in DIRECTORIES.items():
         (disk / name).mkdir()
         (disk / name).chmod(mode)
@@ -79,6 +80,7 @@ def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]
             (disk / name).symlink_to(os.readlink(path))
         elif os.path.isdir(path):
             (disk / name).mkdir(exist_ok=True)
+            (disk / name).chmod(0o755)
         elif os.path.isfile(path):
             (disk / name).touch()
 
@@ -96,6 +98,7 @@ def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]
     }
     for name, text in texts.items():
         (disk / "etc" / name).write_text(text, encoding="utf-8")
+        (disk / "etc" / name).chmod(0o644)
     # Passwords are checked against the world's settings; the guest contains none.
     shadow = disk / "etc" / "shadow"
     shadow.touch(mode=0o600)
@@ -108,6 +111,7 @@ def _fill(disk: Path, hostname: str, accounts: list[dict], files: dict[str, str]
         with paths.find(disk, path) as place:
             place.must_change()
             with trees.opened(place.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, place.directory, 0o644) as file:
+                os.fchmod(file, 0o644)
                 trees.write(file, text.encode())
 
 
@@ -121,4 +125,6 @@ def make_directories(disk: Path, path: str, mode: int) -> None:
                 place.stat()
             except FileNotFoundError:
                 place.must_change()
-                os.mkdir(place.name, mode if above == path else 0o755, dir_fd=place.directory)
+                os.mkdir(place.name, dir_fd=place.directory)
+                # Whatever the umask of this process.
+                os.chmod(place.name, mode if above == path else 0o755, dir_fd=place.directory)

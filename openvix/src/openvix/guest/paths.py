@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -68,15 +68,26 @@ class Place(NamedTuple):
             raise error(errno.EACCES, self.path)
 
 
+def absolute(path: str) -> str:
+    """Return a path as guest tools resolve it: a relative one begins at the root. An empty path stays empty."""
+    return path if not path or path.startswith("/") else f"/{path}"
+
+
+def bare(path: str) -> str:
+    """Return a path without trailing slashes, which would cause a link to be followed."""
+    return path.rstrip("/") or path[:1]
+
+
 @contextlib.contextmanager
-def find(disk: Disk, path: str, *, follow: bool = True) -> Iterator[Place]:
-    """Resolve an absolute path of the guest; yield its Place, which is valid within the block.
+def find(disk: Disk, path: str, *, follow: bool = True, enter: Callable[[str, int], None] | None = None) -> Iterator[Place]:
+    """Resolve a path of the guest, which begins at / also if it is relative; yield its Place, which is valid within the block.
 
     follow: whether a link at the end of the path is followed. The parent directory must exist.
+    enter: called with path and mode of each directory on the way, except those of shared folders; raises OSError if the account may not enter it.
     Programs of the guest may replace directories by links meanwhile. So each step starts from an open directory, and no path leads out of the guest.
-    Raises OSError like Linux does; EINVAL for an empty or relative path.
+    Raises OSError like Linux does; EINVAL for an empty path.
     """
-    if not path.startswith("/") or "\0" in path:
+    if not path or "\0" in path:
         raise error(errno.EINVAL, path)
     if len(os.fsencode(path)) >= LONGEST:
         raise error(errno.ENAMETOOLONG, path)
@@ -93,7 +104,8 @@ def find(disk: Disk, path: str, *, follow: bool = True) -> Iterator[Place]:
             directory, here = walk.last, walk.path(name)
             shared, hosted = walk.shared or here in VOLATILE, walk.hosted
             try:
-                kind = stat.S_IFMT(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+                mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+                kind = stat.S_IFMT(mode)
             except FileNotFoundError:
                 if rest:
                     raise
@@ -119,6 +131,8 @@ def find(disk: Disk, path: str, *, follow: bool = True) -> Iterator[Place]:
             if not rest:
                 yield Place(directory, name, here, shared, hosted)
                 return
+            if enter and not hosted:
+                enter(here, mode)
             walk.enter(directory, name, here, shared, hosted)
         yield Place(walk.last, ".", "/", False)
 

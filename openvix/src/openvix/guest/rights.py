@@ -5,15 +5,17 @@
 """Access rights in a simulated guest.
 
 The rights depend on the login, not on user ids: all files and processes of the guest belong to the one user id that runs the world. An administrator
-has all rights. Another account can read everything except the homes of other accounts (including /root) and the files that only root can read. It can
-write below its own home, /tmp and /var/tmp. The rights apply to guest operations of VIX, not to programs that an account starts in the guest. Nobody
-can write to the directories of the host that are visible in the guest.
+has all rights. Another account is taken for the owner of its home and of everything below /tmp and /var/tmp, root for the owner of the rest, and the modes of
+files hold accordingly: it can write below its own home, /tmp and /var/tmp, and reads elsewhere what all accounts can read, except the homes of other
+accounts (including /root) and the files that only root can read. The rights apply to guest operations of VIX, not to programs that an account starts in
+the guest. Nobody can write to the directories of the host that are visible in the guest.
 """
 
 from __future__ import annotations
 
 import errno
 import posixpath
+import stat
 from typing import NamedTuple
 
 from openvix.guest.errors import error
@@ -21,6 +23,8 @@ from openvix.guest.errors import error
 # The login shell of an account of which the world file names none, and what /etc/shells of Debian lists.
 SHELL = "/bin/bash"
 SHELLS = ("/bin/sh", "/usr/bin/sh", "/bin/bash", "/usr/bin/bash", "/bin/rbash", "/usr/bin/rbash", "/bin/dash", "/usr/bin/dash")
+# The bits of a mode.
+READ, WRITE, ENTER = 4, 2, 1
 ROOT_ONLY = frozenset({"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-"})
 
 
@@ -28,7 +32,7 @@ class Account(NamedTuple):
     """The account of a login.
 
     hidden: the homes of other accounts, which it cannot read; writable: the directories, besides its home, below which it can write; shell: its
-    login shell.
+    login shell; modes: whether the modes of files hold, as in every guest but Windows.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Account(NamedTuple):
     hidden: tuple[str, ...] = ()
     writable: tuple[str, ...] = ("/tmp", "/var/tmp")
     shell: str = SHELL
+    modes: bool = True
 
 
 def home_of(account: dict) -> str:
@@ -68,20 +73,48 @@ def is_below(path: str, directory: str) -> bool:
     return path.startswith(directory.rstrip("/") + "/")
 
 
-def must_see(account: Account, path: str) -> None:
-    """Raise PermissionError unless the account may know whether this path exists; links in it are resolved."""
-    if not account.administrator and any(is_below(path, home) for home in account.hidden):
+def _permits(account: Account, path: str, mode: int, wanted: int) -> bool:
+    """Return whether the mode of the file at this path gives the account the rights READ, WRITE or ENTER."""
+    if account.administrator or not account.modes:
+        return True
+    owns = path == account.home or any(is_below(path, own) for own in (account.home, *account.writable))
+    return (mode >> (6 if owns else 0)) & wanted == wanted
+
+
+def may_enter(account: Account, path: str, mode: int) -> bool:
+    """Return whether the account may look up names in the directory at this path; links in the path are resolved."""
+    return account.administrator or (path not in account.hidden and _permits(account, path, mode, ENTER))
+
+
+def may_read(account: Account, path: str, mode: int) -> bool:
+    """Return whether the account may read the file or directory at this path; links in the path are resolved."""
+    return account.administrator or (path not in account.hidden and path not in ROOT_ONLY and _permits(account, path, mode, READ))
+
+
+def must_enter(account: Account, path: str, mode: int) -> None:
+    """Raise PermissionError unless the account may look up names in the directory at this path."""
+    if not may_enter(account, path, mode):
         raise error(errno.EACCES, path)
 
 
-def must_read(account: Account, path: str) -> None:
-    """Raise PermissionError unless the account may read the file or directory at this path; links in it are resolved."""
-    must_see(account, path)
-    if not account.administrator and (path in account.hidden or path in ROOT_ONLY):
+def must_read(account: Account, path: str, mode: int) -> None:
+    """Raise PermissionError unless the account may read the file at this path, or read the directory there and look up names in it."""
+    if not may_read(account, path, mode) or (stat.S_ISDIR(mode) and not may_enter(account, path, mode)):
         raise error(errno.EACCES, path)
+
+
+def may_write(account: Account, path: str) -> bool:
+    """Return whether the place of this path lets the account create, change or remove what is there; links in it are resolved."""
+    return account.administrator or any(is_below(path, own) for own in (account.home, *account.writable))
 
 
 def must_write(account: Account, path: str) -> None:
-    """Raise PermissionError unless the account may create, change or remove this path; links in it are resolved."""
-    if not account.administrator and not any(is_below(path, own) for own in (account.home, *account.writable)):
+    """Raise PermissionError unless the place of this path lets the account create, change or remove what is there; links in it are resolved."""
+    if not may_write(account, path):
+        raise error(errno.EACCES, path)
+
+
+def must_have_write(account: Account, path: str, mode: int) -> None:
+    """Raise PermissionError unless the mode of the file or directory at this path lets the account change it."""
+    if not _permits(account, path, mode, WRITE):
         raise error(errno.EACCES, path)

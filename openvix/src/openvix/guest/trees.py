@@ -20,6 +20,8 @@ from openvix.guest.errors import error
 from openvix.system import fault_context
 
 BLOCK = 1 << 20
+# That of VMware Tools.
+UMASK = 0o022
 # Each level of a copy keeps two files open.
 DEEPEST = 200
 
@@ -60,12 +62,13 @@ def _unlocked(name: str, directory: int | None) -> Iterator[None]:
 
 
 class CopyOptions(NamedTuple):
-    """Options of copy(). check: called with each path before it is read; forced: see opened(), for source and target; exact: see copy()."""
+    """Options of copy(). check: called with path and mode of each file before it is read; forced: as in opened(), for both ends; exact, guest: see copy()."""
 
-    check: Callable[[str], None] | None = None
+    check: Callable[[str, int], None] | None = None
     source_forced: bool = False
     target_forced: bool = False
     exact: bool = False
+    guest: bool = False
 
 
 def copy(source: int | None, name: str, target: int | None, new: str, path: str, options: CopyOptions, depth: int = 0) -> None:
@@ -73,19 +76,23 @@ def copy(source: int | None, name: str, target: int | None, new: str, path: str,
 
     source, name: the directory and the name of the source; target, new: of the copy; path: of the source, for options.check.
     Owner, times and set-id bits are not preserved. With options.exact, times and mode are preserved, named pipes are copied, and sockets and files that
-    vanish meanwhile are skipped. Raises OSError at the first error; files that were copied before it stay.
+    vanish meanwhile are skipped. With options.guest, the copy is that of a guest's file server: new files have the mode of the source without the umask 022,
+    and a link or a pipe is not replaced by a file. Raises OSError at the first error; files that were copied before it stay.
     """
-    if options.check:
-        options.check(path)
     info = os.stat(name, dir_fd=source, follow_symlinks=False)
+    if options.check:
+        options.check(path, info.st_mode)
     mode, kind = stat.S_IMODE(info.st_mode) & 0o777, stat.S_IFMT(info.st_mode)
     if kind == stat.S_IFDIR:
         if depth == DEEPEST:
             raise error(errno.ENAMETOOLONG, path)
-        with contextlib.suppress(FileExistsError):
+        is_new = must_take(target, new, kind, guest=options.guest)
+        if is_new:
             os.mkdir(new, mode | 0o700, dir_fd=target)
         flags = os.O_RDONLY | os.O_DIRECTORY
         with opened(name, flags, source, forced=options.source_forced) as inner, opened(new, flags, target, forced=options.target_forced) as outer:
+            if is_new and options.guest:
+                os.fchmod(outer, mode & ~UMASK | 0o700)
             for child in sorted(os.listdir(inner)):
                 try:
                     copy(inner, child, outer, child, f"{path}/{child}", options, depth + 1)
@@ -97,20 +104,40 @@ def copy(source: int | None, name: str, target: int | None, new: str, path: str,
         clear_target(target, new, replaced=(stat.S_IFLNK, stat.S_IFREG))
         os.symlink(os.readlink(name, dir_fd=source), new, dir_fd=target)
     elif kind == stat.S_IFREG:
-        clear_target(target, new, replaced=(stat.S_IFLNK,))
+        is_new = must_take(target, new, kind, guest=options.guest)
         create = os.O_WRONLY | os.O_CREAT
         with opened(name, os.O_RDONLY, source, forced=options.source_forced) as inner, opened(new, create, target, mode, forced=options.target_forced) as outer:
             # Either may have been replaced by a pipe.
             must_be_file(inner, path)
             must_be_file(outer, new)
-            os.ftruncate(outer, 0)
-            while block := os.read(inner, BLOCK):
-                write(outer, block)
+            copy_content(inner, outer)
+            if is_new and options.guest:
+                os.fchmod(outer, mode & ~UMASK)
             _finish(outer, info, options)
     elif not options.exact:
         raise error(errno.EISDIR, path)
     elif kind == stat.S_IFIFO:
         os.mkfifo(new, mode, dir_fd=target)
+
+
+def must_take(directory: int | None, name: str, kind: int, *, guest: bool) -> bool:
+    """Prepare a name for a file or directory; return whether nothing is there. guest: see copy(). Raises OSError for what a guest does not replace."""
+    if not guest and kind == stat.S_IFREG:
+        clear_target(directory, name, replaced=(stat.S_IFLNK,))
+    try:
+        there = stat.S_IFMT(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return True
+    if guest and there != kind:
+        raise error(errno.EEXIST if stat.S_IFDIR in (there, kind) else errno.EIO, name)
+    return False
+
+
+def copy_content(source: int, target: int) -> None:
+    """Replace the content of an open file by that of another one."""
+    os.ftruncate(target, 0)
+    while block := os.read(source, BLOCK):
+        write(target, block)
 
 
 def must_be_file(file: int, path: str) -> None:
@@ -145,6 +172,12 @@ def write(file: int, content: bytes) -> None:
 
 def remove(directory: int | None, name: str) -> None:
     """Remove a directory tree, whatever its modes."""
+    clear(directory, name)
+    os.rmdir(name, dir_fd=directory)
+
+
+def clear(directory: int | None, name: str) -> None:
+    """Remove everything in a directory, whatever its modes."""
     flags = os.O_RDONLY | os.O_DIRECTORY
     with opened(name, flags, directory, forced=True) as top:
         # Subdirectories are moved to the top directory, so that the depth of the tree is not limited.
@@ -161,7 +194,6 @@ def remove(directory: int | None, name: str) -> None:
                         else:
                             os.unlink(child, dir_fd=inner)
                 os.rmdir(each, dir_fd=top)
-    os.rmdir(name, dir_fd=directory)
 
 
 def _is_directory(directory: int, name: str) -> bool:

@@ -398,7 +398,7 @@ def test_endless_directory_is_rejected(said):
         asked.append(values)
         return said(*values) if callable(said) else said
 
-    with lying(list=answer) as channel:
+    with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=answer) as channel:
         assert code(tools_guest.FixedTools(channel).list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
     assert len(asked) <= 26
 
@@ -407,15 +407,17 @@ def test_nested_directories_share_one_size_limit(tmp_path, monkeypatch):
     monkeypatch.setattr("openvix.backends.qemu.tools.NAMES", 5_000_000)
     with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=lambda account, base, rest, cookie: [0, *named(0, b"%05d", DIRECTORY)]) as channel:
         assert code(tools_guest.FixedTools(channel).copy_out, LAB, "/tree", str(tmp_path / "tree")) == constants.VIX_E_FILE_ERROR
-    assert (tmp_path / "tree/00000/00000/00000").is_dir()
-    assert not (tmp_path / "tree/00000/00000/00000/00000/00000").exists()
+    place, depth = tmp_path / "tree", 0
+    while names := os.listdir(place):
+        place, depth = place / names[0], depth + 1
+    assert 3 <= depth < 5
 
 
 def test_maximum_number_of_files_is_listed():
     def said(account, base, rest, cookie):
         return [cookie + 1 if cookie < 13 else 0, *named(cookie * 10_000, b"%070d")]
 
-    with lying(list=said) as channel:
+    with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=said) as channel:
         found = tools_guest.FixedTools(channel).list_directory(LAB, "/")
     assert len(found) == 140_000
     # The list fits into one frame of the client.
@@ -432,8 +434,9 @@ def test_file_is_read_up_to_its_size(tmp_path, monkeypatch):
         assert code(tools_guest.FixedTools(channel).copy_out, LAB, "/file", str(tmp_path / "file")) == constants.VIX_E_FILE_ERROR
 
 
-def test_temporary_file_must_be_in_tmp():
-    with lying(tempfile=[b"/etc/passwd"]) as channel:
+@pytest.mark.parametrize("directory", [b"/etc", b"/tmp", b"/tmp/vmware-lab_1-2/..", b"/tmp/vmware-other_1-2", b"/etc/vmware-lab_1-2"])
+def test_temporary_files_are_in_a_directory_of_tools(directory):
+    with lying(tempdir=[directory]) as channel:
         assert code(tools_guest.FixedTools(channel).create_temp_file, LAB) == constants.VIX_E_FILE_ERROR
 
 
@@ -459,9 +462,10 @@ def test_invalid_mode_is_reported_and_nothing_copied(tmp_path, mode):
 
 
 def test_invalid_size_is_reported():
-    with lying(stat=[FILE, -1, 0, 0, 1], list=[0, b"x", FILE, -1, 0, 0]) as channel:
+    with lying(stat=[FILE, -2, 0, 0, 1]) as channel:
+        assert code(tools_guest.FixedTools(channel).file_info, LAB, "/x") == constants.VIX_E_FILE_ERROR
+    with lying(stat=[DIRECTORY, 0, 0, 0, 1], list=[0, b"x", FILE, -2, 0, 0]) as channel:
         tools = tools_guest.FixedTools(channel)
-        assert code(tools.file_info, LAB, "/x") == constants.VIX_E_FILE_ERROR
         assert code(tools.list_directory, LAB, "/") == constants.VIX_E_FILE_ERROR
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import stat
@@ -18,9 +19,9 @@ from typing import Any
 
 from openvix.backends.qemu.channel import Broken, Channel
 from openvix.backends.qemu.shares.nodes import is_name
-from openvix.guest import host_paths, programs, temporary, trees
+from openvix.guest import host_paths, paths, programs, trees
 from openvix.guest.errors import as_vix_errors, error
-from openvix.guest.files import FileInfo
+from openvix.guest.files import UNKNOWN_SIZE, FileInfo, order_of, unreachable_as
 from openvix.guest.link import Link
 from openvix.guest.processes import START_SECONDS, Process, end_process, named, pauses
 from openvix.guest.programs import Ran
@@ -44,7 +45,7 @@ ASK_SECONDS = 5
 MODES, PIDS, CODES = range(1 << 16), range(1, 1 << 31), range(-64, 1 << 8)
 # Flags to open a file and to create a directory, as in files.c.
 READ, WRITE, NEW = range(3)
-ALONE, WITH_PARENTS, MERGED = range(3)
+_, WITH_PARENTS, MERGED = range(3)
 
 
 class AgentTools:
@@ -53,7 +54,6 @@ class AgentTools:
     def __init__(self, link: Link, options: Callable[[], ToolsOptions] = ToolsOptions):
         self.environment: dict[str, str] = {}
         self._options = options
-        self._temporary = temporary.TemporaryDirectories()
         self._link, self._lock = link, threading.RLock()
         # The channel to tools that may not answer yet, and the same channel once they answer.
         self._awaited: Channel | None = None
@@ -64,7 +64,6 @@ class AgentTools:
     # Run, and the channel
 
     def begin(self) -> None:
-        self._temporary.clear()
         with self._lock:
             self._run = object()
             try:
@@ -201,18 +200,8 @@ class AgentTools:
         if len(interpreter.encode()) + len(content) > programs.LONGEST_SCRIPT:
             raise VixError(constants.VIX_E_ARGUMENT_TOO_BIG)
         self._must_be_executable(account, interpreter)
-
-        def write(path: str) -> None:
-            with self._opened(account, path, "", NEW, 0o600) as (file, _, _):
-                self._ask("write", file, 0, content)
-
         with as_vix_errors():
-            folder = self._temporary.of(
-                account,
-                lambda path: self._kind_of(account, path) == stat.S_IFDIR,
-                lambda path: self._ask("mkdir", account.name, path, "", 0o700, ALONE),
-            )
-            path = temporary.write_script(folder, write)
+            path = self._write_temporary(account, "vixScript", content)
         try:
             begun = time.monotonic()
             pid = self._begin(account, programs.script_line(interpreter, path))
@@ -311,7 +300,7 @@ class AgentTools:
             return self._ask("ended", pid, answer="ii")
 
     def _discard(self, account: Account, path: str) -> None:
-        """Remove a script, unless programs of the guest have removed it. Its directory stays."""
+        """Remove a script, unless programs of the guest have removed it."""
         with contextlib.suppress(VixError):
             self.delete_file(account, path)
 
@@ -319,10 +308,10 @@ class AgentTools:
 
     @as_vix_errors()
     def copy_in(self, account: Account, host_path: str, guest_path: str) -> None:
-        source = host_paths.resolved(host_path)
-        if guest_path.endswith("/") and not os.path.isdir(source):
+        source, target = host_paths.resolved(host_path), paths.absolute(guest_path)
+        if target.endswith("/") and not os.path.isdir(source):
             raise error(errno.EISDIR, guest_path)
-        self._send(account, None, source, guest_path, "", 0)
+        self._send(account, None, source, paths.bare(target), "", 0)
 
     def _send(self, account: Account, directory: int | None, name: str, base: str, rest: str, depth: int) -> None:
         """Copy a file from a directory of the host to a path of the guest, like trees.copy."""
@@ -351,7 +340,7 @@ class AgentTools:
     @as_vix_errors()
     def copy_out(self, account: Account, guest_path: str, host_path: str) -> None:
         mode, *_ = self._stat(account, guest_path)
-        self._receive(account, guest_path, "", mode, None, host_paths.resolved(host_path), 0, NAMES)
+        self._receive(account, paths.absolute(guest_path), "", mode, None, host_paths.resolved(host_path), 0, NAMES)
 
     def _receive(self, account: Account, base: str, rest: str, mode: int, target: int | None, new: str, depth: int, room: int) -> None:
         """Copy a path of the guest to a name in a directory of the host, like trees.copy. The guest is not trusted: no link of the host is followed.
@@ -367,6 +356,9 @@ class AgentTools:
                 os.mkdir(new, mode | 0o700, dir_fd=target)
             with trees.opened(new, os.O_RDONLY | os.O_DIRECTORY, target) as outer:
                 for child, kind_of_child, _, _, linked in children:
+                    if not kind_of_child:
+                        # The directory can be listed and not entered.
+                        raise error(errno.EACCES, child)
                     kind_of_child = stat.S_IFLNK if linked else kind_of_child
                     self._receive(account, base, f"{rest}/{child}" if rest else child, kind_of_child, outer, child, depth + 1, room)
         elif kind == stat.S_IFLNK:
@@ -418,7 +410,7 @@ class AgentTools:
 
     def _stat(self, account: Account, path: str) -> list[int]:
         """Return mode, size and time of a path, whether it is a link, and whether the account may execute it."""
-        answers = self._ask("stat", account.name, path, "", answer="iiiii")
+        answers = self._ask("stat", account.name, paths.absolute(path), "", answer="iiiii")
         _require_file(*answers[:2])
         return answers
 
@@ -433,16 +425,21 @@ class AgentTools:
 
     @as_vix_errors()
     def file_info(self, account: Account, path: str) -> FileInfo:
-        mode, size, modified, linked, _ = self._stat(account, path)
+        with unreachable_as(errno.ENOENT, path):
+            mode, size, modified, linked, _ = self._stat(account, path)
         return _info(os.path.basename(path.rstrip("/")), mode, size, modified, linked)
 
     @as_vix_errors()
     def list_directory(self, account: Account, path: str) -> list[FileInfo]:
-        found, _ = self._listed(account, path, "", NAMES)
+        with unreachable_as(errno.ENOTDIR, path):
+            mode, *_ = self._stat(account, path)
+            if not stat.S_ISDIR(mode):
+                raise error(errno.ENOTDIR, path)
+        found, _ = self._listed(account, paths.absolute(path), "", NAMES)
         return [_info(*each) for each in found]
 
     def _listed(self, account: Account, base: str, rest: str, room: int) -> tuple[list[tuple[str, int, int, int, int]], int]:
-        """Return the entries of a directory, sorted by name: name, mode, size, time and whether it is a link; and the remaining space."""
+        """Return the entries of a directory: name, mode, size, time and whether it is a link; and the remaining space."""
         found, cookie = {}, 0
         while True:
             cookie, *answers = self._ask("list", account.name, base, rest, cookie, answer="i", each="biiii")
@@ -454,35 +451,46 @@ class AgentTools:
                 found[answers[at]] = (_text(answers[at]), *answers[at + 1 : at + 5])
             _require(room >= 0 and (answers or not cookie), "a directory without an end")
             if not cookie:
-                return [found[name] for name in sorted(found, key=os.fsdecode)], room
+                return [found[name] for name in sorted(found, key=order_of)], room
 
     @as_vix_errors()
     def create_directory(self, account: Account, path: str) -> None:
-        self._ask("mkdir", account.name, path, "", 0o700, WITH_PARENTS)
+        self._ask("mkdir", account.name, paths.absolute(path), "", 0o700, WITH_PARENTS)
 
     @as_vix_errors()
     def delete_directory(self, account: Account, path: str) -> None:
         end = time.monotonic() + CLEAR_SECONDS
-        while not self._ask("clear", account.name, path, answer="i")[0]:
+        while not self._ask("clear", account.name, paths.absolute(path), answer="i")[0]:
             if time.monotonic() > end:
                 raise error(errno.EBUSY, path)
 
     @as_vix_errors()
     def delete_file(self, account: Account, path: str) -> None:
-        self._ask("remove", account.name, path)
+        self._ask("remove", account.name, paths.absolute(path))
 
     @as_vix_errors()
     def rename(self, account: Account, old: str, new: str) -> None:
         try:
-            self._ask("rename", account.name, old, new)
-        except IsADirectoryError as refused:
+            self._ask("rename", account.name, paths.absolute(old), paths.absolute(new))
+        except FileExistsError as refused:
             raise VixError(constants.VIX_E_ALREADY_EXISTS, f"renaming {old} to {new}") from refused
 
     @as_vix_errors()
     def create_temp_file(self, account: Account) -> str:
-        (path,) = self._ask("tempfile", account.name, answer="b")
-        _require(re.fullmatch(rb"/tmp/vmware\d+", path), "a name that none can have")
-        return _text(path)
+        return self._write_temporary(account, "vmware", b"")
+
+    def _write_temporary(self, account: Account, name: str, content: bytes) -> str:
+        """Create a file with mode 0600 in the account's directory for temporary files, and return its path; name: what a number is appended to."""
+        (directory,) = self._ask("tempdir", account.name, account.name, account.home, answer="b")
+        above = "|".join(re.escape(each) for each in ("/tmp", account.home))
+        _require(re.fullmatch(rf"({above})/vmware-{re.escape(account.name)}_\d+-\d+", _text(directory)), "a name that no directory of the tools can have")
+        for number in itertools.count():
+            path = f"{_text(directory)}/{name}{number}"
+            with contextlib.suppress(FileExistsError), self._opened(account, path, "", NEW, 0o600) as (file, _, _):
+                if content:
+                    self._ask("write", file, 0, content)
+                return path
+        raise AssertionError
 
 
 def _require(is_possible: object, otherwise: str) -> None:
@@ -492,7 +500,7 @@ def _require(is_possible: object, otherwise: str) -> None:
 
 
 def _require_file(mode: int, size: int) -> None:
-    _require(mode in MODES and size >= 0, "a file that cannot be")
+    _require(mode in MODES and size >= UNKNOWN_SIZE, "a file that cannot be")
 
 
 def _raw(value):

@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from openvix.backends.simulated import files, processes, sandbox
 from openvix.backends.simulated.system import System
-from openvix.guest import paths, programs, rights, temporary, trees
+from openvix.guest import paths, programs, rights, trees
 from openvix.guest.errors import as_vix_errors
 from openvix.guest.files import FileInfo
 from openvix.guest.processes import START_SECONDS, Process, end_process
@@ -42,10 +43,11 @@ class SimulatedTools:
     def __init__(self, system: System, accounts: list[dict], address: Callable[[], str], options: Callable[[], ToolsOptions] = ToolsOptions):
         self.environment: dict[str, str] = {}
         self._system, self._accounts, self._address, self._options = system, accounts, address, options
-        self._temporary = temporary.TemporaryDirectories()
+        # What the names of directories for temporary files end with: a process id, as if init were the tools, and a number of this start.
+        self._mark = f"1-{int.from_bytes(os.urandom(4))}"
 
     def begin(self) -> None:
-        self._temporary.clear()
+        pass
 
     def end(self) -> None:
         pass
@@ -112,10 +114,7 @@ class SimulatedTools:
         self._must_be_executable(account, interpreter)
         disk = self._system.running()
         with as_vix_errors():
-            folder = self._temporary.of(
-                account, lambda path: files.kind_of(disk, account, path) == stat.S_IFDIR, lambda path: files.create_directory(disk, account, path)
-            )
-            path = temporary.write_script(folder, lambda path: files.write_new(disk, account, path, content))
+            path = files.write_temporary(disk, account, self._mark, "vixScript", content)
         try:
             begun = time.monotonic()
             run = self._run(account, programs.script_line(interpreter, path))
@@ -159,8 +158,7 @@ class SimulatedTools:
         if not program:
             raise VixError(constants.VIX_E_INVALID_ARG)
         try:
-            with paths.find(self._system.running(), programs.file_of(program)) as place:
-                rights.must_see(account, place.path)
+            with paths.find(self._system.running(), programs.file_of(program), enter=partial(rights.must_enter, account)) as place:
                 mode = place.stat().st_mode
         except OSError:
             raise VixError(constants.VIX_E_FILE_NOT_FOUND, f"starting {program}") from None
@@ -230,10 +228,10 @@ class SimulatedTools:
 
     @as_vix_errors()
     def create_temp_file(self, account: Account) -> str:
-        return files.create_temp_file(self._system.view(), account)
+        return files.write_temporary(self._system.view(), account, self._mark, "vmware", b"")
 
 
 def _discard(disk: Path, account: Account, path: str) -> None:
-    """Remove a script, unless programs of the guest have removed it. Its directory stays."""
+    """Remove a script, unless programs of the guest have removed it."""
     with contextlib.suppress(OSError):
         files.delete_file(disk, account, path)

@@ -41,7 +41,7 @@ def account_of(disk: paths.Disk, settings: dict, accounts: list[dict]) -> Accoun
     home, *others = (windows_paths.resolve(disk, path) for path in (profile_of(settings), *map(profile_of, accounts), *_HIDDEN))
     hidden = tuple(sorted({other for other in others if other != home and not rights.is_below(home, other)}))
     writable = tuple(windows_paths.resolve(disk, path) for path in _WRITABLE)
-    return Account(settings["name"], bool(settings.get("administrator", False)), home, hidden, writable)
+    return Account(settings["name"], bool(settings.get("administrator", False)), home, hidden, writable, modes=False)
 
 
 def temporary(account: Account) -> str:

@@ -45,7 +45,8 @@ def file_info(disk: paths.Disk, account: Account, path: str) -> FileInfo:
 def list_directory(disk: paths.Disk, account: Account, path: str) -> list[FileInfo]:
     """Return the entries of a directory, sorted by name."""
     place = windows_paths.resolve(disk, path)
-    return [_whole(disk, account, f"{place}/{info.name}", info) for info in files.list_directory(disk, account, place)]
+    found = sorted(files.list_directory(disk, account, place), key=lambda info: info.name)
+    return [_whole(disk, account, f"{place}/{info.name}", info) for info in found]
 
 
 def _whole(disk: paths.Disk, account: Account, place: str, info: FileInfo) -> FileInfo:
@@ -82,7 +83,7 @@ def rename(disk: paths.Disk, account: Account, old: str, new: str) -> None:
     source, target = _changeable(disk, old), _changeable(disk, new)
     if source == target:
         target = f"{os.path.dirname(source)}/{windows_paths.names(new)[-1]}"
-    files.rename(disk, account, source, target)
+    files.rename(disk, account, source, target, copied=False)
 
 
 def create_temp_file(disk: paths.Disk, account: Account, directory: str) -> str:

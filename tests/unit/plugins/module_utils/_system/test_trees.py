@@ -88,7 +88,8 @@ def test_vix_and_shell_agree(openvix, web, in_guest, tmp_path, tree, depth):
     assert by_vix[1] == {}
     assert len(by_vix[0]) == count(tree, depth)
     assert abs(time_there - time.time()) < 3600
-    assert os.listdir(openvix.disk(web) / "tmp") == []
+    # VMware Tools keep their directory for scripts there.
+    assert [path.name for path in openvix.disk(web).glob("tmp/*") if not path.name.startswith("vmware-") or os.listdir(path)] == []
 
 
 def count(tree, depth):

@@ -162,7 +162,7 @@ files:
       sample: 4096
     mtime:
       description: Time of the last modification, in seconds since the epoch. For a symbolic link, the time of its
-        target.
+        target. Null for a link without target in a guest without a shell.
       type: int
       sample: 1789000000
     isreg:

@@ -46,7 +46,7 @@ class Filter:
         return (
             self._kind in ("any", thing["kind"])
             and self._is_named(thing["name"])
-            and (self.age is None or _reaches(now - thing["modified"], *self.age))
+            and (self.age is None or (thing["modified"] is not None and _reaches(now - thing["modified"], *self.age)))
             and (self._size is None or thing["kind"] != "file" or (thing["size"] is not None and _reaches(thing["size"], *self._size)))
         )
 

@@ -124,7 +124,12 @@ def _inside(look, place, closed):
 def things_in(folder, listed, family):
     """The things of a directory, sorted by name. listed: what VIX returned."""
     found = sorted(listed, key=lambda info: info["name"])
-    return [_thing(family.join(folder, info["name"]), info["name"], _kind(info), info["size"], info["modified"]) for info in found]
+    return [_thing(family.join(folder, info["name"]), info["name"], _kind(info), info["size"], _modified(info)) for info in found]
+
+
+def _modified(info):
+    """The time of an entry of a list; None for a link that leads nowhere, whose time VMware Tools list as -1 (docs/vix-semantics.md, section 18)."""
+    return None if info["is_link"] and info["modified"] == -1 else info["modified"]
 
 
 def _thing(path, name, kind, size, modified):

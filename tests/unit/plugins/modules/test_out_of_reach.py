@@ -211,3 +211,42 @@ def test_missing_right_to_create_named(openvix, run_module, web):
     assert (made["error"], made["vix_code"]) == ("Inaccessible", 4)
     assert made["msg"] == f"creating the directory /srv/new in the guest of {web} as lab: {text}"
     assert copied["msg"].endswith("lab may not create anything in /srv (VIX_E_FILE_NOT_FOUND, 4); log in as another guest_username")
+
+
+VISITOR = {"guest_username": "visitor", "guest_password": "s3cret-visitor"}
+
+
+@pytest.fixture
+def plain(openvix):
+    """A guest with VMware's rights, and its own shell."""
+    accounts = [*ACCOUNTS, {"name": "visitor", "password": "s3cret-visitor"}]
+    return openvix.add_vm("plain", power="powered_on", accounts=accounts, files={"/srv/motd": "Welcome\n", "/etc/shadow": "secret\n"})
+
+
+def test_unreadable_file_has_no_size(openvix, run_module, plain):
+    """VMware Tools report -1."""
+    assert run_module("guest_stat", vm=plain, path="/etc/shadow", **VISITOR)["stat"]["size"] is None
+    openvix.fault(call=RUN, error=3003)
+    openvix.fault(call=SCRIPT, error=3003)
+    found = run_module("guest_find", vm=plain, paths=["/etc"], patterns=["shadow"], **VISITOR)["files"]
+    assert [(file["path"], file["size"]) for file in found] == [("/etc/shadow", None)]
+    assert run_module("guest_find", vm=plain, paths=["/etc"], patterns=["shadow"], size="3", **VISITOR)["files"] == []
+    fetched = run_module("guest_fetch", vm=plain, src="/etc/shadow", dest="/nowhere", flat=True, **VISITOR)
+    assert fetched["msg"].endswith(": not accessible to visitor: this user may not read it; log in as another guest_username")
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_copy_by_tools_named(openvix, run_module, plain, force):
+    """VMware Tools copy a file that the user may read and not remove, and report success."""
+    openvix.fault(call=RUN, error=3003)
+    new = openvix.disk(plain) / "home" / "visitor" / "new"
+    new.parent.mkdir(parents=True, exist_ok=True)
+    if force:
+        new.write_text("old")
+
+    result = run_module("guest_file", vm=plain, src="/srv/motd", path="/home/visitor/new", state="renamed", force=force, **VISITOR)
+
+    assert result["failed"]
+    text = "since /srv/motd is still there although VMware Tools report success" if force else "visitor could not remove the original: delete /srv/motd"
+    assert text in result["msg"]
+    assert ((openvix.disk(plain) / "srv" / "motd").read_text(), new.read_text()) == ("Welcome\n", "Welcome\n")

@@ -84,6 +84,11 @@ def test_vix_and_shell_agree(openvix, web, in_guest, tmp_path, tree, depth):
 
     by_vix, by_shell, time_there = in_guest(lambda session: both(session, depth))
 
+    # Of a link that leads nowhere VIX does not know the time.
+    for thing in by_shell[0]:
+        if {**thing, "modified": None} in by_vix[0]:
+            assert thing["kind"] == "link"
+            thing["modified"] = None
     assert by_vix == by_shell
     assert by_vix[1] == {}
     assert len(by_vix[0]) == count(tree, depth)

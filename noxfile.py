@@ -420,7 +420,7 @@ def windows(session):
     place = tree(session)
     tests = place / "tests" / "integration"
     # "all" runs them twice, each time in a new guest: nothing may differ.
-    for _ in range(2 if "all" in session.posargs else 1):
+    for _time in range(2 if "all" in session.posargs else 1):
         with tempfile.TemporaryDirectory(prefix="world-") as folder, contextlib.ExitStack() as stack:
             stack.callback(session.run, "openvix", "stop", folder, silent=True)
             session.run("openvix", "start", str(tests / "windows.toml"), "--directory", folder, silent=True)

@@ -18,14 +18,14 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from . import _frames, _worker
 from ._guest_line import Line, failure
 from ._vix.errors import Refused, TimedOut, VixError
 
 if TYPE_CHECKING:
-    from typing import Iterator
+    from typing import IO, Iterator
 
     from ._frames import Message
 
@@ -124,12 +124,11 @@ def _start(options: Message, path: str, idle: float, end: float, doing: str) -> 
     code = f"import sys; sys.path.insert(0, {place!r}); from module_utils import _guest_relay; _guest_relay.main(sys.argv[1:])"
     command = [sys.executable, "-c", code, path, str(idle)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/") as process:
-        assert process.stdin
-        assert process.stdout
-        starting = Line(process.stdout.fileno(), process.stdin.fileno(), doing)
+        sending, answers = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+        starting = Line(answers.fileno(), sending.fileno(), doing)
         try:
             starting.send(options, b"", end)
             starting.receive(end)
         finally:
-            process.stdin.close()
+            sending.close()
             process.returncode = 0  # it stays: nobody waits for it

@@ -16,13 +16,15 @@ import tempfile
 import time
 import zipfile
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from . import _worker
 from ._guest_line import BLOCK, Line, failure
 from ._vix.errors import VixError
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from ._frames import Frame, Message
 
 FAREWELL = 10  # seconds that the other end has for its work at the end
@@ -72,9 +74,8 @@ class Remote(Line):
             )
         except OSError as error:
             raise failure(VixError(f"{command[0]} cannot be run: {error.strerror}", doing=f"connecting to the VM host of {options['vm']}")) from None
-        assert self._process.stdin
-        assert self._process.stdout
-        super().__init__(self._process.stdout.fileno(), self._process.stdin.fileno(), f"connecting to the VM host of {options['vm']}")
+        sending, answers = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
+        super().__init__(answers.fileno(), sending.fileno(), f"connecting to the VM host of {options['vm']}")
         try:
             while b"\n" not in self._data:
                 self._data += self.read(end)

@@ -23,7 +23,7 @@ import time
 import ansible.module_utils
 import forkserver
 import pytest
-from real_tools import real_guest  # noqa: F401 (a fixture)
+from real_tools import real_guest  # noqa: F401 (a fixture)  # pylint: disable=unused-import
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -158,7 +158,7 @@ def test_refused_sessions(connect, operations, options, kind, sentence):
     with pytest.raises(AnsibleError, match=sentence) as raised:
         connect(**options).exec_command("true")
 
-    assert type(raised.value) is kind
+    assert raised.value.__class__ is kind
     assert operations().count("VixVM_LoginInGuest") == (kind is AnsibleAuthenticationFailure)
     assert "wrong" not in str(raised.value)
 

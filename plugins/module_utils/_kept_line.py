@@ -83,8 +83,13 @@ def _socket_path(options: Message) -> str:
     if info.st_uid != os.getuid() or stat.S_IMODE(info.st_mode) & 0o022:
         raise failure(Refused(f"{directory} must belong to this user, and nobody else may write to it", doing="keeping the session of a guest"))
     key = os.path.join(directory, "vmlab.vix.key")
-    with suppress(FileExistsError), os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(32))
+    if not os.path.exists(key):
+        part = f"{key}.{secrets.token_hex(8)}"
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+        with suppress(FileExistsError):  # another task was quicker
+            os.link(part, key)
+        os.unlink(part)
     with open(key, "rb") as file:
         name = hmac.new(file.read(), json.dumps(options, sort_keys=True).encode("ascii"), hashlib.sha256).hexdigest()[:20]
     return os.path.join(directory, f"vix-{name}")

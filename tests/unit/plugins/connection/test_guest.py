@@ -459,7 +459,7 @@ def test_processes_at_once_share_a_keeper(keep, home):
         processes.append(os.fork())
         if processes[-1] == 0:
             try:
-                os._exit(keep().exec_command("exit 5")[0])
+                os._exit(keep().exec_command(MEET)[0])
             finally:
                 os._exit(1)
 

@@ -54,7 +54,7 @@ def file_info(disk: paths.Disk, account: Account, path: str) -> FileInfo:
 
 
 def list_directory(disk: paths.Disk, account: Account, path: str) -> list[FileInfo]:
-    """Return the entries of a directory. What is no directory and what is out of reach have the same error."""
+    """Return the entries of a directory. What is not a directory and what is out of reach have the same error."""
     with contextlib.ExitStack() as reached:
         with unreachable_as(errno.ENOTDIR, path):
             place = reached.enter_context(_find(disk, account, path))
@@ -179,7 +179,7 @@ def _move(disk: paths.Disk, account: Account, old: str, new: str, *, across: boo
 
 
 def _file_system(place: paths.Place) -> tuple[bool, bool, bool]:
-    """Return on which file system of the guest a place is: /tmp is one of its own, so that tests meet what a rename to another one does."""
+    """Return on which file system of the guest a place is: /tmp is a separate one, so that tests meet what a rename to another one does."""
     return rights.is_below(place.path, "/tmp"), place.shared, place.hosted
 
 
@@ -220,7 +220,7 @@ def _unlink(disk: paths.Disk, account: Account, path: str) -> None:
 def temporary_directory(disk: paths.Disk, account: Account, mark: str) -> str:
     """Return the directory for temporary files of an account, created if it is missing: in /tmp, or else in its home. It stays.
 
-    mark: tells the directories of one start of the guest tools from those of others.
+    mark: distinguishes the directories of one start of the guest tools from those of others.
     """
     refused = error(errno.EACCES, "/tmp")
     for above in ("/tmp", account.home):

@@ -13,6 +13,7 @@ import stat
 import pytest
 
 from openvix.guest.files import FileInfo
+from openvix.guest.tools_options import ToolsOptions
 from openvix.vix import constants
 from openvix.vix.errors import VixError
 
@@ -146,6 +147,13 @@ def test_account_is_held_by_modes(guest, lab, ann, disk, tmp_path):
     assert set(refused) == {constants.VIX_E_FILE_ACCESS_ERROR}
     assert guest.file_info(lab, "/srv/closed/x").size == 6
     assert guest.file_info(lab, "/srv/secret").size == 6
+
+
+def test_directory_without_right_by_version_of_tools(guest, ann):
+    """Observed on open-vm-tools 12.2.0 and 12.5.0."""
+    for version, expected in (("12.2", constants.VIX_E_FILE_ACCESS_ERROR), ("12.5", constants.VIX_E_FILE_NOT_FOUND)):
+        guest._options = lambda version=version: ToolsOptions(version=version)
+        assert code(guest.create_directory, ann, "/etc/new") == expected
 
 
 def test_administrator_ignores_modes(guest, lab, disk, tmp_path):

@@ -429,6 +429,7 @@ PRESETS = {preset: {key: values[at] for key, values in DELAYS.items()} for at, p
 TOOLS_OPTIONS = {
     "preset": ("quick", _one_of(*PRESETS)),
     "process_name": ("first_argument", _one_of("first_argument", "command_line")),
+    "version": ("12.2", _one_of("12.2", "12.5")),
     "killed_exit_code": ("zero", _one_of("zero", "signal")),
     "process_bytes": (65387, _whole(0, 1 << 30)),
     "page_files": (361, _whole(0, 1 << 30)),

@@ -34,6 +34,17 @@ class FileInfo(NamedTuple):
 
 
 @contextlib.contextmanager
+def creating_directory(path: str, version: str) -> Iterator[None]:
+    """Raise FileNotFoundError if the account may not create a directory, as Tools 12.5 do: 12.2 have the error of a missing right."""
+    try:
+        yield
+    except PermissionError as refused:
+        if version == "12.5":
+            raise error(errno.ENOENT, path) from refused
+        raise
+
+
+@contextlib.contextmanager
 def unreachable_as(number: int, path: str) -> Iterator[None]:
     """Replace an error of a path that leads to nothing by the OSError with this errno."""
     try:

@@ -11,11 +11,14 @@ from typing import NamedTuple
 
 
 class ToolsOptions(NamedTuple):
-    """killed_exit_code: the exit code of a program that a signal ended, "zero", or "signal" for 128 and the signal.
+    """version: which release of open-vm-tools they answer as where the releases differ, "12.2" or "12.5".
+
+    killed_exit_code: the exit code of a program that a signal ended, "zero", or "signal" for 128 and the signal.
 
     term_seconds, kill_seconds: how long a process that is killed may take to end, after SIGTERM and then after SIGKILL.
     """
 
+    version: str = "12.2"
     killed_exit_code: str = "zero"
     term_seconds: float = 5.0
     kill_seconds: float = 15.0

@@ -21,7 +21,7 @@ from openvix.backends.qemu.channel import Broken, Channel
 from openvix.backends.qemu.shares.nodes import is_name
 from openvix.guest import host_paths, paths, programs, trees
 from openvix.guest.errors import as_vix_errors, error
-from openvix.guest.files import UNKNOWN_SIZE, FileInfo, order_of, unreachable_as
+from openvix.guest.files import UNKNOWN_SIZE, FileInfo, creating_directory, order_of, unreachable_as
 from openvix.guest.link import Link
 from openvix.guest.processes import START_SECONDS, Process, end_process, named, pauses
 from openvix.guest.programs import Ran
@@ -455,7 +455,8 @@ class AgentTools:
 
     @as_vix_errors()
     def create_directory(self, account: Account, path: str) -> None:
-        self._ask("mkdir", account.name, paths.absolute(path), "", 0o700, WITH_PARENTS)
+        with creating_directory(path, self._options().version):
+            self._ask("mkdir", account.name, paths.absolute(path), "", 0o700, WITH_PARENTS)
 
     @as_vix_errors()
     def delete_directory(self, account: Account, path: str) -> None:

@@ -20,7 +20,7 @@ from openvix.backends.simulated import files, processes, sandbox
 from openvix.backends.simulated.system import System
 from openvix.guest import paths, programs, rights, trees
 from openvix.guest.errors import as_vix_errors
-from openvix.guest.files import FileInfo
+from openvix.guest.files import FileInfo, creating_directory
 from openvix.guest.processes import START_SECONDS, Process, end_process
 from openvix.guest.programs import Ran
 from openvix.guest.rights import Account
@@ -212,7 +212,8 @@ class SimulatedTools:
 
     @as_vix_errors()
     def create_directory(self, account: Account, path: str) -> None:
-        files.create_directory(self._system.view(), account, path)
+        with creating_directory(path, self._options().version):
+            files.create_directory(self._system.view(), account, path)
 
     @as_vix_errors()
     def delete_directory(self, account: Account, path: str) -> None:

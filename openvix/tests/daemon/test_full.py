@@ -112,7 +112,7 @@ def test_commands_on_full_disk_print_one_line(world, tmp_path):
     while pages < MOST and (started is None or started.returncode):
         world.leave_pages(pages)
         for command in (("start", lab, "--directory", other), ("status", other), ("stop", other)):
-            ended = subprocess.run([sys.executable, "-m", "openvix.cli", *map(str, command)], capture_output=True, text=True, timeout=100, check=False)
+            ended = subprocess.run([sys.executable, "-P", "-m", "openvix.cli", *map(str, command)], capture_output=True, text=True, timeout=100, check=False)
             assert len(ended.stderr.splitlines()) == (1 if ended.returncode else 0), ended.stderr
             started = ended if command[0] == "start" else started
         pages += 1 if pages < 6 else 20

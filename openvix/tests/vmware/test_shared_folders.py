@@ -116,7 +116,7 @@ def test_guest_sees_shared_folders_once_enabled(openvix, client, vm, host):
     client.items("VixVM_EnableSharedFolders", vm, 1, 0)
     assert client.get(vm, PLACE) == "/mnt/hgfs"
     assert exists(client, vm, "/mnt/hgfs/one/file") == 1
-    assert [item[1] for item in client.items("VixVM_ListDirectoryInGuest", vm, "/mnt/hgfs", 0)] == ["one", "two"]
+    assert sorted(item[1] for item in client.items("VixVM_ListDirectoryInGuest", vm, "/mnt/hgfs", 0)) == ["one", "two"]
     assert [item[1] for item in client.items("VixVM_ListDirectoryInGuest", vm, "/mnt/hgfs/two", 0)] == ["file"]
     client.items("VixVM_RemoveSharedFolder", vm, "one", 0)
     assert [item[1] for item in client.items("VixVM_ListDirectoryInGuest", vm, "/mnt/hgfs", 0)] == ["two"]

@@ -528,6 +528,6 @@ def test_many_arguments_passed_in_file(command, left):
 
 
 def test_windows_guest_command_line(openvix, command):
-    """The simulated guest is none: it has no such paths."""
-    assert command("ipconfig", guest_family="windows")["vix_code"] == 3
-    assert [each["call"] for each in openvix.calls() if "Script" in each["call"] or "Program" in each["call"]] == []
+    """The simulated guest is none: a path of Windows begins at the root there, as every relative one, and leads nowhere."""
+    assert command("ipconfig", guest_family="windows")["vix_code"] == 4
+    assert [each["call"] for each in openvix.calls() if "Script" in each["call"] or "Program" in each["call"]] == ["VixVM_RunProgramInGuest"]

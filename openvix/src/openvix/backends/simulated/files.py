@@ -286,19 +286,29 @@ def make_share_points(disk: paths.Disk, names: set[str]) -> None:
         if not _is_there(place):
             if not names:
                 return
-            os.mkdir(place.name, 0o755, dir_fd=place.directory)
+            _make_share_point(place.name, place.directory)
     with paths.find(disk, paths.SHARES) as place:
         if not _is_there(place):
             if not names:
                 return
-            os.mkdir(place.name, 0o755, dir_fd=place.directory)
+            _make_share_point(place.name, place.directory)
         with trees.opened(place.name, os.O_RDONLY | os.O_DIRECTORY, place.directory, forced=True) as directory:
             there = set(os.listdir(directory))
             for name in there - names:
                 with contextlib.suppress(OSError):
                     os.rmdir(name, dir_fd=directory)
             for name in names - there:
-                os.mkdir(name, 0o755, dir_fd=directory)
+                _make_share_point(name, directory)
+
+
+def _make_share_point(name: str, directory: int) -> None:
+    """Create a directory that all accounts may enter, whatever the umask of this process is."""
+    os.mkdir(name, 0o755, dir_fd=directory)
+    made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+    try:
+        os.fchmod(made, 0o755)
+    finally:
+        os.close(made)
 
 
 def _forced(account: Account, place: paths.Place) -> bool:

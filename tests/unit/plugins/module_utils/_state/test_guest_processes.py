@@ -192,7 +192,7 @@ def test_overflow_listed_by_program(openvix, in_guest):
     assert {process["command"] for process in found if process["pid"] != 1} == {process["command"] for process in MANY}
     assert max(process["start_time"] for process in found) - min(process["start_time"] for process in found) < 60
     assert truncated == {"truncated": False, "warnings": []}
-    assert left == []
+    assert [entry["name"] for entry in left if not entry["name"].startswith("vmware-")] == []
 
 
 @pytest.mark.parametrize(("seen", "times"), [({}, [100, 150, 205]), ({1: 3700}, [3700, 3750, 3805]), ({1: 98, 2: 148, 3: 205}, [98, 148, 203])])
@@ -281,7 +281,7 @@ def test_powershell_list_in_temp_directory(openvix, in_guest):
         ("VixVM_ListProcessesInGuest", 0),
         ("VixVM_ReadVariable", 0),
         ("VixVM_RunProgramInGuest", 4),
-        ("VixVM_DeleteFileInGuest", 3),
+        ("VixVM_DeleteFileInGuest", 4),
     ]
 
 

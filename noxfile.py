@@ -291,7 +291,7 @@ def connection(session, version):
         with tarfile.open(source) as archive:
             archive.extractall(place, [member for member in archive if member.name.startswith(tests)], filter="data")
         inside = tree(session)
-        served = stack.enter_context(world(session, inside, "connection"))
+        served = stack.enter_context(world(session, inside, "connection", "simulated"))
         inventory = place / "inventory.json"
         inventory.write_text(json.dumps(guest_inventory(session, f"{served}/vms/web/web.vmx")), encoding="utf-8")
         where = (f"local_tmp={place}/local", "remote_tmp=/srv/remote", "action_prefix=", "target_hosts=guests")

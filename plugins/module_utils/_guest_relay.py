@@ -210,6 +210,8 @@ class Keeper:
         if frame is None or caller in self._requests:
             if not caller.is_waited_for:
                 self._leave(caller)
+        elif frame[0]["do"] == "greet":
+            caller.send({"result": {}})
         elif frame[0]["do"] == "reset":
             self.is_worth_keeping = False
         else:

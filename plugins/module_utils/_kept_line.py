@@ -63,15 +63,32 @@ def _joined(options: Message, idle: float, end: float, doing: str) -> socket.soc
     """A connection to the process that keeps the session, which is started if there is none."""
     path = _socket_path(options)
     with _locked(os.path.join(os.path.dirname(path), "vmlab.vix.lock"), end, doing):
-        connection = _at(path)
+        connection = _greeted(path, end, doing)
         if connection is None:
             _start(options, path, idle, end, doing)
-            connection = _at(path)
+            connection = _greeted(path, end, doing)
     if connection is None:
         raise failure(VixError("the process that keeps the session did not start", doing=doing))
     if _frames.peer_user(connection) not in (None, os.getuid()):
         connection.close()
         raise failure(Refused(f"{path} is the socket of another user", doing=doing))
+    return connection
+
+
+def _greeted(path: str, end: float, doing: str) -> socket.socket | None:
+    """A connection to the process at a socket that has answered; None if there is none, or one that is about to exit."""
+    connection = _at(path)
+    if connection is None:
+        return None
+    line = Line(connection.fileno(), connection.fileno(), doing)
+    try:
+        line.send({"do": "greet"}, b"", end)
+        line.receive(end)
+    except _worker.Failure as lost:
+        connection.close()
+        if lost.kind == TimedOut.__name__:
+            raise
+        return None
     return connection
 
 

@@ -40,6 +40,8 @@ def reader(tmp_path, openvix_library):
     def run(script, product=None):
         path = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         settings = {"ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
+        # That of the tests may be below /dev, which is not on the disk of a guest.
+        settings["ANSIBLE_REMOTE_TMP"] = f"/tmp/.ansible-{os.getuid()}"
         environment = {**os.environ, **settings, "PATH": path, "HOME": str(tmp_path)}
         begin = "trap 'for each in *.world; do openvix stop $each; done' EXIT\n"
         if product:

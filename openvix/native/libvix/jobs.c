@@ -13,7 +13,21 @@
 #include <pthread.h>
 #include <string.h>
 
-static _Thread_local bool calls_back_here;
+/* Not _Thread_local: the leak check of sanitizers fails on that of a library that was loaded by dlopen(). */
+static pthread_key_t calls_back;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool has_key;
+
+static void make_key(void)
+{
+    has_key = pthread_key_create(&calls_back, NULL) == 0;
+}
+
+static bool calls_back_here(void)
+{
+    pthread_once(&once, make_key);
+    return has_key && pthread_getspecific(calls_back) != NULL;
+}
 
 static void dispose(struct object *object)
 {
@@ -108,13 +122,16 @@ void job_notified(struct job *job)
 
 void job_calls_back_here(void)
 {
-    calls_back_here = true;
+    pthread_once(&once, make_key);
+    if (has_key) {
+        pthread_setspecific(calls_back, &calls_back);
+    }
 }
 
 /* Return whether the client may know that the job is over. A fault can let it know before the callback does (openvix/docs/faults.md). */
 static bool is_over(const struct job *job)
 {
-    return job->finished && (job->notified || calls_back_here || job->request.late);
+    return job->finished && (job->notified || calls_back_here() || job->request.late);
 }
 
 bool job_finds_items(const struct job *job)

@@ -646,6 +646,7 @@ def test_modules_of_ansible_in_guest(openvix, web, home, run_ansible, tmp_path, 
         "ansible_user": "lab",
         "ansible_password": PASSWORD,
         "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_remote_tmp": "/tmp/.ansible",  # that of the tests may be below /dev, which is not on the disk of a guest
     }
     pathlib.Path("inventory.json").write_text(json.dumps({"all": {"hosts": {"web": variables}}}))
     pathlib.Path("play.yml").write_text(TASKS)

@@ -14,7 +14,7 @@ import random
 import pytest
 
 # The fixtures that start modules as Ansible does.
-from tests.unit.conftest import importable, start_module  # noqa: F401 - fixtures of pytest
+from tests.unit.conftest import importable, start_module  # noqa: F401 - fixtures of pytest  # pylint: disable=unused-import
 
 
 def pytest_addoption(parser):

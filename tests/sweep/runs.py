@@ -108,12 +108,12 @@ def run_playbook(folder: pathlib.Path, module: str, options: dict, meanwhile: Ca
             if helper:
                 helper.start()
             try:
-                output, _ = process.communicate(timeout=MOST_SECONDS)
+                output, _errors = process.communicate(timeout=MOST_SECONDS)
                 code = process.returncode
             except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                output, _ = process.communicate()
+                output, _errors = process.communicate()
             if helper:
                 helper.join()
         seconds = time.monotonic() - began
@@ -137,7 +137,7 @@ def left_in_session(leader: int) -> list[str]:
         if not found or time.monotonic() > end:
             break
         time.sleep(0.02)
-    for pid, _ in found:
+    for pid, _command in found:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    return [command for _, command in found]
+    return [command for _pid, command in found]

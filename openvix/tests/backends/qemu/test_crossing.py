@@ -39,7 +39,9 @@ class Travelling(ServedWorld):
         control.end(self.directory)
         os.environ["PATH"] = path
         version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-        started = subprocess.run([sys.executable, "-m", "openvix.cli", "start", str(self.directory)], capture_output=True, text=True, timeout=200, check=True)
+        started = subprocess.run(
+            [sys.executable, "-P", "-m", "openvix.cli", "start", str(self.directory)], capture_output=True, text=True, timeout=200, check=True
+        )
         print(f"-- {version}\n{started.stderr}", end="")
         return started.stderr
 
@@ -60,7 +62,7 @@ def has(machine, file) -> bool:
 
 
 def discard(world, name) -> None:
-    subprocess.run([sys.executable, "-m", "openvix.cli", "discard", name, "--world", str(world.directory)], check=True)
+    subprocess.run([sys.executable, "-P", "-m", "openvix.cli", "discard", name, "--world", str(world.directory)], check=True)
 
 
 def test_world_crosses_to_another_qemu_and_back(tmp_path, openvix_library, monkeypatch, capsys):

@@ -59,7 +59,7 @@ def damage(machine) -> None:
 
 
 def command(openvix, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "openvix.cli", *arguments], capture_output=True, text=True, timeout=200, check=False)
+    return subprocess.run([sys.executable, "-P", "-m", "openvix.cli", *arguments], capture_output=True, text=True, timeout=200, check=False)
 
 
 def test_suspended_vm_reports_why_and_starts_from_disk(machine, openvix):

@@ -14,7 +14,7 @@ help:
 	@echo 'make demo     three simulated machines, driven by a playbook'
 	@echo 'make test     the tests; the last lines say what this machine could not run, and what the next two do'
 	@echo 'make test-qemu   what needs real machines, where QEMU is installed'
-	@echo 'make check    the rest: lint, docs, guides, the README, sanity, build, the controller on two ansible-cores, roles, the C library with sanitizers, a part of the sweep'
+	@echo 'make check    the rest: lint, docs, guides, the README, sanity, build, the controller on two ansible-cores, roles, the C library with sanitizers'
 	@echo 'make units    the unit tests alone; ARGS="-k power" goes to pytest'
 	@echo 'make lint     ruff, mypy, yamllint, ansible-lint, the changelog, the documentation, licences, facts, C warnings'
 	@echo 'make docs     the documentation site, in build/site/, each page of it opened in Chromium'

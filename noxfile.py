@@ -163,6 +163,7 @@ def sentences_left_out():
         yield "the pages of the documentation site in a browser: Chromium is not installed"
     if not own.has_sanitizers():
         yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
+    yield "the sweep, in which every call of every task fails in turn: nox -s sweep, or sweep_part for three minutes of it"
     yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"
     yield "every case of the sweep, which takes hours: nox -s sweep"
     yield "the agent of QEMU's guests under libFuzzer, which takes as long as one lets it: nox -s fuzz -- 600"
@@ -448,12 +449,13 @@ def sweep(session):
     sweeping(session, "--timeout=0", f"--sweep-log={BUILD / 'sweep.log'}")
 
 
-@nox.session(python=FOUND[RUN[0]], tags=["check"])
+@nox.session(python=FOUND[RUN[0]])
 def sweep_part(session):
     """Run as many cases of the sweep as fit in three minutes, chosen by a seed that is printed; "-- --sweep-seed=N" repeats them."""
     sweeping(session, "--timeout=170", f"--sweep-seconds={SWEEP_SECONDS}")
 
 
+@nox.session
 @on(RUN[-1:], "test-qemu")
 def contract(session, version):
     """Run the contract tests once more, on real machines. Skipped where QEMU is absent."""

@@ -11,6 +11,7 @@
  */
 
 #define _GNU_SOURCE
+#include "files.h"
 #include "machine.h"
 #include "processes.h"
 #include "requests.h"

@@ -163,9 +163,8 @@ def sentences_left_out():
         yield "the pages of the documentation site in a browser: Chromium is not installed"
     if not own.has_sanitizers():
         yield "the C library under AddressSanitizer and UBSan, for want of a compiler that has them"
-    yield "the sweep, in which every call of every task fails in turn: nox -s sweep, or sweep_part for three minutes of it"
     yield "the C library under valgrind and ThreadSanitizer, which take minutes: nox -s valgrind threads"
-    yield "every case of the sweep, which takes hours: nox -s sweep"
+    yield "the sweep, in which each call of each task fails in turn: nox -s sweep, which takes hours, or sweep_part"
     yield "the agent of QEMU's guests under libFuzzer, which takes as long as one lets it: nox -s fuzz -- 600"
     if not shutil.which(WINDOWS_COMPILER):
         yield f"the compiler's warnings about C for Windows guests, for want of {WINDOWS_COMPILER}"

@@ -186,6 +186,7 @@ for host in hosts:
 """
 
 
+@programs.unwatched
 def test_two_providers_initialise_twice(openvix, libdir, wrapper):
     """The wrapper gives an id for each provider, also when both have the same library: handles given out before stay good."""
     web = openvix.add_vm("web")

@@ -279,7 +279,7 @@ def controller(session, version):
 @on(ENDS, "check")
 def connection(session, version):
     """Run ansible-core's own tests of connection plugins, from its source package, on the connection to guests."""
-    session.install(f"ansible-core~={version}.0", "pip")
+    session.install(ansible_core(version), "pip")
     install_openvix(session)
     release = session.run("python", "-c", "from ansible.release import __version__; print(__version__)", silent=True).strip()
     with contextlib.ExitStack() as stack:

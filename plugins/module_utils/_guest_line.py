@@ -50,14 +50,21 @@ class Line:
         return self.outcome(end)
 
     def outcome(self, end: float | None) -> Frame:
-        answer, data = self.receive(end)
+        return self.settled(*self.receive(end))
+
+    @staticmethod
+    def settled(answer: Message, data: bytes) -> Frame:
+        """Return the answer of a frame that has an outcome, with its content; raise the exception that it has instead."""
         outcome = _worker.received(answer)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome, data
 
     def send(self, message: Message, content: bytes = b"", end: float | None = None) -> None:
-        unsent = memoryview(_frames.pack(message, content))
+        self.send_bytes(_frames.pack(message, content), end)
+
+    def send_bytes(self, data: bytes, end: float | None) -> None:
+        unsent = memoryview(data)
         os.set_blocking(self._writing, False)
         while unsent:
             self.wait([], [self._writing], end)

@@ -126,10 +126,7 @@ def serve_files(caller: Caller, options: Message, path: str) -> None:
 def _send_file(caller: Caller, path: str) -> None:
     """Send a file in blocks."""
     with open(path, "rb") as file:
-        while True:
-            block = file.read(BLOCK)
-            if not block:
-                return
+        for block in iter(partial(file.read, BLOCK), b""):
             caller.send({"block": True}, block)
 
 
@@ -246,12 +243,11 @@ def _is_same(path: str, own: os.stat_result) -> bool:
 
 def main(arguments: list[str]) -> None:
     """Serve a pipe, or the socket that is named, with its idle seconds."""
-    serve: Callable[[], None] = serve_pipe
     if arguments:
         path, idle = arguments
         serve_socket(path, float(idle))
     else:
-        serve()
+        serve_pipe()
 
 
 if __name__ == "__main__":

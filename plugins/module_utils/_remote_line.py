@@ -16,6 +16,7 @@ import tempfile
 import time
 import zipfile
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from . import _worker
@@ -82,7 +83,7 @@ class Remote(Line):
             said, _end, rest = bytes(self._data).partition(b"\n")
             self._data = bytearray(rest)
             if said == b"send":
-                self._send_bytes(program, end)
+                self.send_bytes(program, end)
             elif said != b"have":
                 raise failure(VixError(f"it answered {said[:80]!r}: its shell must print nothing at the login", doing=self._doing))
             self.send(options, b"", end)
@@ -107,10 +108,7 @@ class Remote(Line):
     def asked(self, message: Message, content: bytes, end: float | None) -> Frame:
         if message["do"] == "put":
             with open(message["source"], "rb") as file:
-                while True:
-                    block = file.read(BLOCK)
-                    if not block:
-                        break
+                for block in iter(partial(file.read, BLOCK), b""):
                     self.send({"do": "block"}, block, end)
         if message["do"] != "fetch":
             return super().asked(message, content, end)
@@ -122,22 +120,12 @@ class Remote(Line):
                 while "block" in answer:
                     file.write(data)
                     answer, data = self.receive(end)
-            outcome = _worker.received(answer)
-            if isinstance(outcome, Exception):
-                raise outcome
+            settled = self.settled(answer, data)
             os.replace(part, message["target"])
-            return outcome, data
+            return settled
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(part)
-
-    def _send_bytes(self, data: bytes, end: float) -> None:
-        unsent = memoryview(data)
-        os.set_blocking(self._writing, False)
-        while unsent:
-            self.wait([], [self._writing], end)
-            with suppress(BlockingIOError):
-                unsent = unsent[os.write(self._writing, unsent) :]
 
     def loss(self) -> _worker.Failure:
         """With what the command wrote: that ssh refuses the key, or that there is no Python."""
